@@ -1,0 +1,59 @@
+"""The exceptions of tracelab: one base class, so that a caller can catch them all by one name."""
+
+from __future__ import annotations
+
+
+class TracelabError(ValueError):
+    """Anything that tracelab refuses: the message says what, where and what to do."""
+
+
+class SchemaError(TracelabError):
+    """A frame that is not a span frame and cannot be made one."""
+
+
+class LoadError(TracelabError):
+    """A dump that cannot be read: it is empty, truncated, or no trace dump at all."""
+
+
+class SourceError(TracelabError):
+    """A source that cannot be reached: no such file, no such server, no permission."""
+
+
+class QueryError(TracelabError):
+    """A query that cannot be answered.
+
+    Attributes
+    ----------
+    source
+        The whole text of the query.
+    position
+        Where the trouble starts, as an index into `source`; None where no single place is at fault.
+    """
+
+    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
+        self.source = source
+        self.position = position
+        super().__init__(message if position is None else f"{message}\n{_pointed_at(source, position)}")
+
+
+class QuerySyntaxError(QueryError):
+    """A text that is no query."""
+
+
+class QueryTypeError(QueryError):
+    """A query that parses but compares or combines what does not go together."""
+
+
+class LoadWarning(UserWarning):
+    """What a loader repaired, skipped or guessed, summed up."""
+
+
+def _pointed_at(source: str, position: int) -> str:
+    """Show the line of `source` that holds `position`, cut to a readable width, with a caret under the place."""
+    start = source.rfind("\n", 0, position) + 1
+    end = source.find("\n", position)
+    line = source[start : end if end >= 0 else len(source)]
+    column = position - start
+    cut = max(0, column - 60)
+    shown = line[cut : cut + 100].replace("\t", " ")
+    return f"  {shown}\n  {' ' * (column - cut)}^"
