@@ -32,10 +32,12 @@ STATUS_CODE: Final = pl.Enum(STATUS_CODES)
 TIME: Final = pl.Datetime("ns", "UTC")
 DURATION: Final = pl.Duration("ns")
 ATTRIBUTES: Final = pl.Map(pl.String(), pl.String())
-EVENTS: Final = pl.List(pl.Struct({"time": TIME, "name": pl.String(), "attributes": ATTRIBUTES}))
-LINKS: Final = pl.List(
-    pl.Struct({"trace_id": pl.String(), "span_id": pl.String(), "trace_state": pl.String(), "attributes": ATTRIBUTES})
+EVENT: Final = pl.Struct({"time": TIME, "name": pl.String(), "attributes": ATTRIBUTES})
+LINK: Final = pl.Struct(
+    {"trace_id": pl.String(), "span_id": pl.String(), "trace_state": pl.String(), "attributes": ATTRIBUTES}
 )
+EVENTS: Final = pl.List(EVENT)
+LINKS: Final = pl.List(LINK)
 
 SPAN_SCHEMA: Final = pl.Schema(
     {

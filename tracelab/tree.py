@@ -81,7 +81,9 @@ def with_tree(spans: FrameT) -> FrameT:
 def build_tree(spans: pl.DataFrame) -> Tree:
     """Compute the structure of the spans: parents, depths and the nested set."""
     if spans.height > _MAX_SPANS:
-        raise SchemaError(f"{spans.height:,} spans are more than one frame can number ({_MAX_SPANS:,}). Split the frame.")
+        raise SchemaError(
+            f"{spans.height:,} spans are more than one frame can number ({_MAX_SPANS:,}). Split the frame."
+        )
     order = _sibling_order(spans)
     rank = np.empty_like(order)
     rank[order] = np.arange(order.size)
@@ -131,7 +133,9 @@ def parent_index(spans: pl.DataFrame) -> Rows:
             children.join(owners.lazy(), left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"])
             .select(
                 "row",
-                parent=pl.when(pl.col("kind") == "server").then(pl.coalesce("client", "row_right")).otherwise("row_right"),
+                parent=pl.when(pl.col("kind") == "server")
+                .then(pl.coalesce("client", "row_right"))
+                .otherwise("row_right"),
             )
             .collect()
         )
@@ -175,9 +179,14 @@ def _row_of(kind: str) -> pl.Expr:
 
 
 def _sibling_order(spans: pl.DataFrame) -> Rows:
-    """Number the rows so that traces stand together by first start, and spans in a trace by start, then id."""
+    """List the rows so that traces stand together by first start, and spans in a trace by start, then id."""
     keys = spans.select("trace_id", "start_time", "span_id", "name", "duration")
-    traces = keys.group_by("trace_id").agg(first=pl.col("start_time").min()).sort("first", "trace_id").with_row_index("trace")
+    traces = (
+        keys.group_by("trace_id")
+        .agg(first=pl.col("start_time").min())
+        .sort("first", "trace_id")
+        .with_row_index("trace")
+    )
     placed = keys.with_row_index("row").join(traces.select("trace_id", "trace"), on="trace_id", maintain_order="left")
     return placed.sort("trace", "start_time", "span_id", "name", "duration", "row")["row"].cast(pl.Int64).to_numpy()
 

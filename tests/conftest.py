@@ -1,0 +1,38 @@
+"""Where the data is, and how hypothesis behaves; nothing clever."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SHARED = ROOT.parent / "shared"
+
+hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
+hypothesis.settings.load_profile("calm")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real dumps that others made; they are no part of the project."""
+    return _present(SHARED / "data")
+
+
+@pytest.fixture(scope="session")
+def shared_cases() -> Path:
+    """Worked cases that others made; they are no part of the project."""
+    return _present(SHARED / "cases")
+
+
+@pytest.fixture(scope="session")
+def sample_data() -> Path:
+    """The dumps that come with the project."""
+    return ROOT / "sample_data"
+
+
+def _present(folder: Path) -> Path:
+    if not folder.is_dir():
+        pytest.skip(f"no {folder.name} folder of other people's files beside the repository")
+    return folder

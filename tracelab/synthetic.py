@@ -1,0 +1,203 @@
+"""Spans that nobody sent: traces drawn as text, or generated, for tests, docstrings and teaching."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab import workload
+from tracelab.conforming import conform
+from tracelab.errors import TracelabError
+from tracelab.schema import DURATION, KIND, SPAN_SCHEMA, STATUS_CODE, TIME
+from tracelab.units import parse_duration
+
+_BAR: Final = re.compile(r"(?P<offset>\.*)(?P<length>=*)(?P<mark>[|!]?)")
+_ATTRIBUTE: Final = re.compile(r"(?P<key>[^\s=]+)=(?P<value>\"[^\"]*\"|\S*)")
+_LINE: Final = re.compile(
+    r"(?P<indent>\s*)(?P<label>\S(?:.*?\S)?)(?:\s+(?P<bar>\.*=*[|!]?)(?P<rest>(?:\s+[^\s=]+=(?:\"[^\"]*\"|\S*))*))?\s*"
+)
+_START: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
+_MILLISECOND: Final = 1_000_000
+
+
+@dataclass(slots=True)
+class _Drawn:
+    """A line of the picture."""
+
+    indent: int
+    trace: int
+    span_id: str
+    parent_span_id: str | None
+    service: str
+    name: str
+    offset: int = 0
+    length: int = 0
+    error: bool = False
+    attributes: dict[str, Any] = field(default_factory=dict)
+    missing: bool = False
+
+
+def draw(picture: str, *, start: datetime = _START) -> pl.DataFrame:
+    """Make a span frame of a picture.
+
+    Every line is a span: a label, a bar, and perhaps attributes. Indentation says who the parent is. In the bar each
+    `.` is a millisecond since the trace began, each `=` a millisecond that the span lasted; a closing `!` marks an
+    error, and `|` closes a span that takes no time. A label is the span's name, or `service::name` (a label without
+    `::` is both). A line without a bar is a span that was never received: its children name a parent that is missing.
+    Attributes are `key=value` (in quotes where they hold spaces), numbers and true/false become such; `kind`,
+    `span_id` and `status` set the span's own. An empty line begins another trace.
+
+    Parameters
+    ----------
+    picture
+        The drawing.
+    start
+        When the first trace begins; each further trace begins a second after the one before it.
+
+    Returns
+    -------
+    A span frame, rows as they are drawn. Trace and span ids count from 1.
+
+    Raises
+    ------
+    TracelabError
+        A line cannot be read.
+
+    Examples
+    --------
+    >>> spans = draw('''
+    ... web::GET /pay    ==========  kind=server http.response.status_code=500
+    ...   bank::charge   ..======!
+    ... ''')
+    >>> spans.select("service_name", "name", "duration", "status_code").rows()[1]
+    ('bank', 'charge', datetime.timedelta(microseconds=6000), 'error')
+    """
+    lines = _read(picture)
+    spans = [line for line in lines if not line.missing]
+    keys = sorted({key for line in spans for key in line.attributes if key not in ("kind", "status", "span_id")})
+    begin = _nanoseconds(start)
+    frame = pl.DataFrame(
+        {
+            "trace_id": [f"{line.trace:032x}" for line in spans],
+            "span_id": [line.span_id for line in spans],
+            "parent_span_id": [line.parent_span_id for line in spans],
+            "name": [line.name for line in spans],
+            "kind": [line.attributes.get("kind", "internal") for line in spans],
+            "service_name": [line.service for line in spans],
+            "start_time": [begin + (line.trace - 1) * 10**9 + line.offset * _MILLISECOND for line in spans],
+            "duration": [line.length * _MILLISECOND for line in spans],
+            "status_code": [line.attributes.get("status", "error" if line.error else "unset") for line in spans],
+            **{f"span.{key}": pl.Series([line.attributes.get(key) for line in spans], strict=False) for key in keys},
+        },
+        schema_overrides={"parent_span_id": pl.String(), "kind": KIND, "status_code": STATUS_CODE},
+    )
+    dtypes = {"trace_id": SPAN_SCHEMA["trace_id"], "start_time": TIME, "duration": DURATION}
+    return conform(frame.cast({name: dtype for name, dtype in dtypes.items() if name in frame.columns}))
+
+
+def generate(
+    count: int = 100_000,
+    *,
+    seed: int = 0,
+    spans_per_trace: int = 100,
+    start: datetime = _START,
+    span_of_time: str = "1h",
+) -> pl.DataFrame:
+    """Make spans of a made-up shop under load: skewed services, faults with stack traces, a long tail.
+
+    Parameters
+    ----------
+    count
+        How many spans, exactly.
+    seed
+        The same seed gives the same frame.
+    spans_per_trace
+        How large traces are on average. A trace of one endpoint always has the same call tree.
+    start, span_of_time
+        When the traces begin.
+
+    Returns
+    -------
+    A span frame in tree order, with 5 to 15 attributes a span.
+
+    Examples
+    --------
+    >>> spans = generate(1000, seed=1)
+    >>> spans.height, spans.equals(generate(1000, seed=1))
+    (1000, True)
+    """
+    rng = np.random.default_rng(seed)
+    drawn = workload.simulate(
+        count,
+        rng,
+        spans_per_trace=spans_per_trace,
+        start=_nanoseconds(start),
+        span_of_time=parse_duration(span_of_time),
+    )
+    return conform(workload.columns(drawn, rng)).sort("tree_left")
+
+
+def _nanoseconds(instant: datetime) -> int:
+    since = instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
+
+
+def _read(picture: str) -> list[_Drawn]:
+    lines: list[_Drawn] = []
+    above: list[_Drawn] = []
+    trace, fresh = 0, True
+    for number, text in enumerate(picture.expandtabs().splitlines(), start=1):
+        if not text.strip():
+            fresh = True
+            continue
+        trace += fresh
+        above = [] if fresh else above
+        fresh = False
+        line = _read_line(text, number, trace=trace, place=len(lines) + 1)
+        above = [span for span in above if span.indent < line.indent]
+        line.parent_span_id = above[-1].span_id if above else None
+        above.append(line)
+        lines.append(line)
+    return lines
+
+
+def _read_line(text: str, number: int, *, trace: int, place: int) -> _Drawn:
+    found = _LINE.fullmatch(text)
+    if found is None:
+        raise TracelabError(
+            f"Line {number} of the drawing is no span: {text.strip()!r}. Write a label, then a bar such as ..===."
+        )
+    service, colons, name = found["label"].partition("::")
+    bar = found["bar"]
+    attributes = {key: _value(value) for key, value in _ATTRIBUTE.findall(found["rest"] or "")}
+    line = _Drawn(
+        indent=len(found["indent"]),
+        trace=trace,
+        span_id=str(attributes.get("span_id", f"{place:016x}")),
+        parent_span_id=None,
+        service=service,
+        name=name if colons else service,
+        attributes=attributes,
+        missing=not bar,
+    )
+    if bar and (shape := _BAR.fullmatch(bar)):
+        line.offset, line.length = len(shape["offset"]), len(shape["length"])
+        line.error = shape["mark"] == "!"
+    return line
+
+
+def _value(text: str) -> bool | int | float | str:
+    """Read a value as what it looks like; quotes keep it text."""
+    if text in ("true", "false"):
+        return text == "true"
+    for number in (int, float):
+        try:
+            return number(text)
+        except ValueError:
+            continue
+    return text.strip('"')
