@@ -1,0 +1,12 @@
+"""Explore distributed traces in a notebook.
+
+`read` makes a span frame, a plain polars frame, of any trace dump; every other function takes that frame and gives back
+a frame, a figure or a widget. What is here is listed in `__init__.pyi`, and each room is imported when it is first
+used, so that importing the package costs hardly more than importing polars.
+"""
+
+from __future__ import annotations
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -19,7 +19,7 @@ from tracelab.units import parse_duration
 _BAR: Final = re.compile(r"(?P<offset>\.*)(?P<length>=*)(?P<mark>[|!]?)")
 _ATTRIBUTE: Final = re.compile(r"(?P<key>[^\s=]+)=(?P<value>\"[^\"]*\"|\S*)")
 _LINE: Final = re.compile(
-    r"(?P<indent>\s*)(?P<label>\S(?:.*?\S)?)(?:\s+(?P<bar>\.*=*[|!]?)(?P<rest>(?:\s+[^\s=]+=(?:\"[^\"]*\"|\S*))*))?\s*"
+    r"(?P<indent>\s*)(?P<label>\S(?:.*?\S)??)(?:\s+(?P<bar>\.*=*[|!]?)(?P<rest>(?:\s+[^\s=]+=(?:\"[^\"]*\"|\S*))*))?\s*"
 )
 _START: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _MILLISECOND: Final = 1_000_000
@@ -168,7 +168,7 @@ def _read(picture: str) -> list[_Drawn]:
 
 def _read_line(text: str, number: int, *, trace: int, place: int) -> _Drawn:
     found = _LINE.fullmatch(text)
-    if found is None:
+    if found is None or _BAR.fullmatch(found["label"]):
         raise TracelabError(
             f"Line {number} of the drawing is no span: {text.strip()!r}. Write a label, then a bar such as ..===."
         )

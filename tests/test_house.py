@@ -1,0 +1,43 @@
+"""The house rules that tools can check: format, lint, types, floors, and what importing costs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+
+
+def run(*command: str) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_code_is_formatted() -> None:
+    run(str(BIN / "ruff"), "format", "--check", ".")
+
+
+def test_code_is_free_of_lint() -> None:
+    run(str(BIN / "ruff"), "check", ".")
+
+
+def test_types_hold() -> None:
+    run(str(BIN / "mypy"))
+
+
+def test_rooms_import_only_from_lower_floors() -> None:
+    run(str(BIN / "lint-imports"), "--no-cache")
+
+
+@pytest.mark.parametrize("module", ["plotly", "ipywidgets", "anywidget", "pandas", "networkx", "jupyterlab"])
+def test_importing_tracelab_loads_nothing_heavy(module: str) -> None:
+    run(sys.executable, "-c", f"import sys, tracelab; assert {module!r} not in sys.modules")
+
+
+def test_no_file_has_outgrown_its_room() -> None:
+    sizes = {path.relative_to(ROOT): path.read_text().count("\n") for path in (ROOT / "tracelab").rglob("*.py")}
+    assert {str(path): lines for path, lines in sizes.items() if lines > 400} == {}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tracelab.schema import ATTRIBUTES, SPAN_SCHEMA, attr, in_order, is_attribute, is_error, is_root
+from tracelab.synthetic import draw
+
+
+def test_in_order_puts_scopes_and_companions_where_they_belong() -> None:
+    names = ["zz", "resource.a", "more_attributes", "span.b:type", "span.b", "span.a", "trace_id", "name", "span.ba"]
+    assert in_order(names) == [
+        "trace_id", "name", "span.a", "span.b", "span.b:type", "span.ba", "resource.a", "more_attributes", "zz",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("span.x", True), ("span.", False), ("spanx", False), ("event.x", False)]
+)
+def test_is_attribute_asks_for_a_scope_and_a_key(name: str, expected: bool) -> None:
+    assert is_attribute(name) is expected
+
+
+def test_attr_prefers_the_span_over_the_resource_and_columns_over_the_rest() -> None:
+    frame = pl.DataFrame(
+        {
+            "span.k": ["span", None, None, None],
+            "resource.k": ["resource", "resource", None, None],
+            "more_attributes": [{"span.k": "no"}, None, {"resource.k": "rest"}, None],
+        },
+        schema_overrides={"more_attributes": ATTRIBUTES},
+    )
+    assert frame.select(attr("k")).to_series().to_list() == ["span", "resource", "rest", None]
+    assert frame.select(attr("resource.k")).to_series().to_list() == ["resource", "resource", "rest", None]
+
+
+def test_attr_reads_any_column_as_text_and_gives_the_dtype_that_is_asked_for() -> None:
+    frame = draw("a = n=3 f=2.5 b=true").with_columns(pl.lit(['x"', "y"]).alias("span.l"))
+    assert frame.select(attr("n"), attr("f"), attr("b"), attr("l")).row(0) == ("3", "2.5", "true", '["x\\"", "y"]')
+    assert frame.select(attr("n", dtype=pl.Int64), attr("f", dtype=pl.Float64), attr("b", dtype=pl.Boolean)).row(0) == (
+        3,
+        2.5,
+        True,
+    )
+    assert frame.select(attr("l", dtype=pl.List(pl.String))).item().to_list() == ['x"', "y"]
+    assert frame.select(attr("f", dtype=pl.Int64)).item() is None
+
+
+def test_attr_knows_the_attributes_that_have_a_column_of_their_own() -> None:
+    frame = draw("shop::pay ==")
+    assert frame.select(attr("service.name")).item() == "shop"
+    assert frame.select(attr("resource.service.name")).item() == "shop"
+
+
+def test_attr_of_a_key_that_nobody_has_is_null_also_lazily() -> None:
+    frame = draw("a =")
+    assert frame.lazy().select(attr("nobody")).collect().item() is None
+
+
+def test_expressions_filter_a_frame() -> None:
+    frame = draw("""
+    a ===
+      b .=!
+    """)
+    assert frame.filter(is_error())["name"].to_list() == ["b"]
+    assert frame.filter(is_root())["name"].to_list() == ["a"]
+
+
+def test_every_column_of_the_schema_is_there_in_its_order() -> None:
+    assert draw("").columns == list(SPAN_SCHEMA)

@@ -1,0 +1,19 @@
+# The public surface: every name here is imported from its room when it is first used.
+from . import synthetic as synthetic
+from .catalogue import attributes as attributes
+from .catalogue import with_attributes as with_attributes
+from .conforming import conform as conform
+from .errors import LoadError as LoadError
+from .errors import LoadWarning as LoadWarning
+from .errors import QueryError as QueryError
+from .errors import QuerySyntaxError as QuerySyntaxError
+from .errors import QueryTypeError as QueryTypeError
+from .errors import SchemaError as SchemaError
+from .errors import SourceError as SourceError
+from .errors import TracelabError as TracelabError
+from .schema import SPAN_SCHEMA as SPAN_SCHEMA
+from .schema import attr as attr
+from .schema import is_entry as is_entry
+from .schema import is_error as is_error
+from .schema import is_root as is_root
+from .tree import with_tree as with_tree
