@@ -137,7 +137,11 @@ def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> p
 
 
 def is_error() -> pl.Expr:
-    """Give the expression that is true where a span's status is error.
+    """Tell whether a span's status is error.
+
+    Returns
+    -------
+    An expression, named `is_error`: Boolean.
 
     Examples
     --------
@@ -149,7 +153,11 @@ def is_error() -> pl.Expr:
 
 
 def is_root() -> pl.Expr:
-    """Give the expression that is true where a span has no parent, so that its trace began there.
+    """Tell whether a span has no parent, so that its trace began there.
+
+    Returns
+    -------
+    An expression, named `is_root`: Boolean.
 
     Examples
     --------
@@ -164,10 +172,14 @@ def is_root() -> pl.Expr:
 
 
 def is_entry() -> pl.Expr:
-    """Give the expression that is true where the request enters a service.
+    """Tell whether the request enters its service with this span.
 
-    That is a span without a parent, with a missing parent or with a parent in another service, or of kind server or
+    It does in a span without a parent, with a missing parent or with a parent in another service, or of kind server or
     consumer. These are the spans whose latency and errors a service answers for.
+
+    Returns
+    -------
+    An expression, named `is_entry`: Boolean.
 
     Examples
     --------
