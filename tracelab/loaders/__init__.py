@@ -1,0 +1,7 @@
+"""Trace dumps in, span frames out: the only room that knows a wire format."""
+
+from __future__ import annotations
+
+from tracelab.loaders.reading import load_report, read, read_jaeger, read_otlp
+
+__all__ = ["load_report", "read", "read_jaeger", "read_otlp"]

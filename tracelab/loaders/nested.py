@@ -1,0 +1,34 @@
+"""Lists of structs and text maps, put together from flat columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+
+def text_map(keys: Any, values: Any, ends: Any) -> pa.Array:
+    """Make a column of text maps of flat keys and values; `ends` says where each row's entries end."""
+    offsets = np.zeros(len(ends) + 1, dtype=np.int32)
+    offsets[1:] = ends
+    return pa.MapArray.from_arrays(
+        pa.array(offsets), pa.array(keys, pa.large_string()), pa.array(values, pa.large_string())
+    )
+
+
+def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
+    """Make a column of lists of structs of flat fields; `owners` says whose each struct is, in ascending order."""
+    lengths = np.bincount(np.asarray(owners, dtype=np.int64), minlength=count)
+    offsets = np.zeros(count + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return lists(pa.StructArray.from_arrays(list(fields.values()), names=list(fields)), offsets, dtype)
+
+
+def lists(flat: pa.Array, offsets: npt.NDArray[np.int64], dtype: pl.DataType) -> pl.Series:
+    """Make a column of lists of a flat array."""
+    array = pa.LargeListArray.from_arrays(pa.array(offsets), flat)
+    series: pl.Series = pl.from_arrow(array)  # type: ignore[assignment]
+    return series if series.dtype == dtype else series.cast(dtype)

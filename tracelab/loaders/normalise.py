@@ -1,0 +1,168 @@
+"""Ids, times, kinds and statuses as the span frame has them, whatever the format wrote; every repair is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import polars as pl
+
+from tracelab.loaders import problems
+from tracelab.loaders.chunk import CHUNK_SCHEMA
+from tracelab.loaders.findings import Findings, Problem
+from tracelab.schema import KIND, STATUS_CODE
+
+Place = Callable[[int], str]
+"""Tells where the span in a row stands in the input."""
+
+TRACE_ID_WIDTH: Final = 32
+SPAN_ID_WIDTH: Final = 16
+_BASE64_SHAPE: Final = {TRACE_ID_WIDTH: r"^[A-Za-z0-9+/_-]{22}==$", SPAN_ID_WIDTH: r"^[A-Za-z0-9+/_-]{11}=$"}
+_LARGEST_TIME: Final = 2**63 - 1
+
+
+def normalise(raw: pl.DataFrame, findings: Findings, place: Place) -> pl.DataFrame:
+    """Make a chunk's spans of what a decoder read.
+
+    Parameters
+    ----------
+    raw
+        The columns of `CHUNK_SCHEMA`, but `kind` and `status_code` as numbers of OTLP (UInt8), and instead of
+        `duration` the `end_time`. Times are Int64 nanoseconds, null where they are missing.
+    findings
+        Counts the repairs.
+    place
+        Tells where the span in a row stands.
+
+    Returns
+    -------
+    The columns of `CHUNK_SCHEMA`.
+    """
+    findings.spans += raw.height
+    trace_id = _required(_ids(raw["trace_id"], TRACE_ID_WIDTH, findings, place), TRACE_ID_WIDTH, findings, place)
+    span_id = _required(_ids(raw["span_id"], SPAN_ID_WIDTH, findings, place), SPAN_ID_WIDTH, findings, place)
+    start, duration = _times(raw["start_time"], raw["end_time"], findings, place)
+    name = raw["name"]
+    if name.null_count():
+        _count(name.is_null(), problems.NAME_MISSING, findings, place)
+        name = name.fill_null("")
+    return raw.select(
+        trace_id,
+        span_id,
+        _parents(raw["parent_span_id"], findings, place),
+        name,
+        enum(raw["kind"], KIND, findings, place),
+        start,
+        duration,
+        enum(raw["status_code"], STATUS_CODE, findings, place),
+        *(_text(raw[column]) for column in ("status_message", "trace_state")),
+        pl.when(pl.col("flags") != 0).then("flags"),
+        "events",
+        "links",
+        "resource",
+        "scope",
+    ).match_to_schema(CHUNK_SCHEMA)
+
+
+def link_ids(links: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Normalise the ids of links, one row per link."""
+
+    def place(_: int) -> str:
+        return "a link"
+
+    return links.with_columns(
+        _ids(links["trace_id"], TRACE_ID_WIDTH, findings, place).fill_null(""),
+        _ids(links["span_id"], SPAN_ID_WIDTH, findings, place).fill_null(""),
+        _text(links["trace_state"]),
+    )
+
+
+def enum(numbers: pl.Series, dtype: pl.Enum, findings: Findings, place: Place) -> pl.Series:
+    """Name OTLP's numbers; what is missing or unknown is the first name."""
+    wrong = numbers >= len(dtype.categories)
+    if wrong.any():
+        _count(wrong, problems.BAD_ENUM, findings, place, numbers)
+        numbers = numbers.set(wrong, 0)
+    return numbers.fill_null(0).cast(pl.UInt8).cat.to(dtype)
+
+
+def _ids(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Series:
+    """Write ids as lower-case hex of full width."""
+    if ids.str.contains(f"^[0-9a-f]{{{width}}}$").all():
+        return ids
+    text = pl.col(ids.name)
+    ids = ids.str.strip_prefix("0x")
+    base64 = ids.str.contains(_BASE64_SHAPE[width]).fill_null(value=False)
+    if base64.any():
+        standard = text.str.replace_all("-", "+", literal=True).str.replace_all("_", "/", literal=True)
+        decoded = standard.str.decode("base64", strict=False).bin.encode("hex")
+        ids = _where(ids, base64, pl.coalesce(decoded, text))
+        _count(base64, problems.IDS_BASE64, findings, place)
+    hexadecimal = ids.str.contains("^[0-9a-fA-F]+$").fill_null(value=False)
+    upper = hexadecimal & ids.str.contains("[A-F]").fill_null(value=False)
+    if upper.any():
+        _count(upper, problems.IDS_UPPER, findings, place, ids)
+        ids = _where(ids, upper, text.str.to_lowercase())
+    lengths = ids.str.len_bytes()
+    short = hexadecimal & (lengths < width).fill_null(value=False)
+    if short.any():
+        _count(short, problems.IDS_SHORT, findings, place, ids)
+        ids = _where(ids, short, text.str.zfill(width))
+    long = hexadecimal & (lengths > width).fill_null(value=False)
+    _count(long, problems.IDS_LONG, findings, place, ids)
+    _count(ids.is_not_null() & (lengths > 0) & ~hexadecimal, problems.IDS_NOT_HEX, findings, place, ids)
+    return ids
+
+
+def _required(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Series:
+    """Write zeros where an id is missing; count those and the ones that are zero already."""
+    missing = ids.is_null() | (ids == "") | (ids == "0" * width)
+    if not missing.any():
+        return ids
+    _count(missing, problems.IDS_MISSING, findings, place)
+    return _where(ids, missing, pl.lit("0" * width))
+
+
+def _parents(parents: pl.Series, findings: Findings, place: Place) -> pl.Series:
+    """Give the parents' ids, null for roots: missing, empty and all-zero parents are none."""
+    zero = parents.str.contains("^(0x)?0+$|^A{11}=$").fill_null(value=False)
+    none = zero | (parents == "").fill_null(value=False)
+    if none.any():
+        _count(zero, problems.PARENT_ZERO, findings, place)
+        parents = _where(parents, none, pl.lit(None, dtype=pl.String))
+    return _ids(parents, SPAN_ID_WIDTH, findings, place)
+
+
+def _times(start: pl.Series, end: pl.Series, findings: Findings, place: Place) -> tuple[pl.Series, pl.Series]:
+    """Give starts and durations; no duration is negative and no start missing."""
+    if start.null_count():
+        _count(start.is_null(), problems.START_MISSING, findings, place)
+        start = start.zip_with(start.is_not_null(), end).fill_null(0).alias("start_time")
+    if end.null_count():
+        _count(end.is_null(), problems.END_MISSING, findings, place)
+        end = end.zip_with(end.is_not_null(), start)
+    backwards = end < start
+    if backwards.any():
+        _count(backwards, problems.ENDS_BEFORE_START, findings, place)
+        end = end.zip_with(~backwards, start)
+    return start, (end - start).alias("duration")
+
+
+def _text(text: pl.Series) -> pl.Series:
+    """Write null for empty text, which is what proto3 means by it."""
+    empty = text == ""
+    return _where(text, empty, pl.lit(None, dtype=pl.String)) if empty.any() else text
+
+
+def _where(series: pl.Series, mask: pl.Series, then: pl.Expr) -> pl.Series:
+    frame = series.to_frame()
+    return frame.select(pl.when(mask).then(then).otherwise(pl.col(series.name)).alias(series.name)).to_series()
+
+
+def _count(
+    mask: pl.Series, problem: Problem, findings: Findings, place: Place, examples: pl.Series | None = None
+) -> None:
+    count = int(mask.sum() or 0)
+    if count:
+        first = mask.fill_null(value=False).arg_max() or 0
+        findings.add(problem, count, place=place(first), example=None if examples is None else examples[first])

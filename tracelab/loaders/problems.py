@@ -1,0 +1,108 @@
+"""Every kind of problem that a loader may report."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tracelab.loaders.findings import Problem
+
+# Harmless: another way to write the same thing.
+IDS_UPPER: Final = Problem("ids in upper case", "repaired", "Ids were made lower-case.", notable=False)
+IDS_BASE64: Final = Problem("ids in base64", "repaired", "Ids were written as hex.", notable=False)
+IDS_SHORT: Final = Problem(
+    "ids without leading zeros", "repaired", "Ids were padded with zeros to 32 or 16 characters.", notable=False
+)
+PARENT_ZERO: Final = Problem(
+    "all-zero parent ids", "repaired", "Such a span has no parent; its parent_span_id is null.", notable=False
+)
+ENUMS_NAMED: Final = Problem("kinds or statuses by name", "repaired", "The names were understood.", notable=False)
+SNAKE_CASE: Final = Problem("keys in snake_case", "repaired", "They were read like keys in camelCase.", notable=False)
+ATTRIBUTE_MAPS: Final = Problem(
+    "attributes as a map", "repaired", "Values got the types that they have in the JSON.", notable=False
+)
+DEPRECATED: Final = Problem(
+    "deprecated field names", "repaired", "They were read like their successors.", notable=False
+)
+OTHER_SIGNALS: Final = Problem(
+    "logs, metrics or profiles", "skipped", "They stand between the traces and hold no spans.", notable=False
+)
+EMPTY_VALUES: Final = Problem(
+    "attributes without a value", "dropped", "An empty value says the same as no attribute.", notable=False
+)
+MIXED_TYPES: Final = Problem(
+    "attributes of mixed types",
+    "kept",
+    "Values of one key have several types: its column holds text, and the companion column <column>:type their types.",
+    notable=False,
+)
+DROPPED_BY_PRODUCER: Final = Problem(
+    "dropped by the producer",
+    "kept",
+    "The SDK that wrote the spans dropped attributes, events or links above its limits. They are not in the input.",
+    notable=False,
+)
+WARNINGS_KEPT: Final = Problem(
+    "warnings in the dump", "kept", "They are in the attribute span.jaeger.warnings.", notable=False
+)
+
+TRACE_WARNINGS: Final = Problem(
+    "warnings about whole traces", "dropped", "A span frame has no place for them; the example is the first.", notable=False
+)
+
+# Repairs that change what was written.
+PROCESS_MISSING: Final = Problem(
+    "spans without a process", "guessed", "Their service is 'unknown_service': the dump does not name one."
+)
+STATUS_GUESSED: Final = Problem(
+    "statuses guessed from http.status_code",
+    "guessed",
+    "The span has no status of its own; it was made an error as the OpenTelemetry Collector does: from 400 on, for servers from 500 on.",
+)
+IDS_NOT_HEX: Final = Problem("ids that are not hex", "kept", "Ids are kept as they are.")
+IDS_LONG: Final = Problem("ids that are too long", "kept", "Ids are kept as they are.")
+IDS_MISSING: Final = Problem(
+    "missing or all-zero ids", "kept", "A missing trace or span id is written as zeros, which names nothing."
+)
+ENDS_BEFORE_START: Final = Problem("spans that end before they start", "repaired", "Their duration is 0.")
+START_MISSING: Final = Problem(
+    "spans without a start", "guessed", "They start at their end, or at 1970-01-01 if they have no end either."
+)
+END_MISSING: Final = Problem("spans without an end", "guessed", "Their duration is 0.")
+NAME_MISSING: Final = Problem("spans without a name", "kept", "Their name is empty.")
+BAD_TIME: Final = Problem("times that are no times", "dropped", "They were treated as missing.")
+INEXACT_TIME: Final = Problem(
+    "times as floating-point numbers", "guessed", "They were rounded to whole numbers and may be off by some hundred ns."
+)
+BAD_ENUM: Final = Problem("unknown kinds or statuses", "dropped", "They were read as unspecified or unset.")
+BAD_VALUE: Final = Problem(
+    "attribute values that do not fit their type", "kept", "They were read as what they look like, or as text."
+)
+BAD_ATTRIBUTE: Final = Problem("attributes that are none", "dropped", "They have no key, or are no key with a value.")
+BAD_FIELD: Final = Problem("fields of the wrong type", "dropped", "They were treated as missing.")
+BAD_SPAN: Final = Problem("spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields.")
+RENAMED_KEYS: Final = Problem(
+    "attribute keys that no column can have",
+    "repaired",
+    "An underscore was added to keys that are empty or end in ':type', which names a companion column.",
+)
+DUPLICATE_KEYS: Final = Problem("keys that a span has twice", "dropped", "The last value counts.")
+DUPLICATE_SPANS: Final = Problem(
+    "duplicated spans", "dropped", "The same span, with the same content, was already read; one is enough."
+)
+SHARED_IDS: Final = Problem(
+    "spans that share their ids but not their content", "kept", "All are kept: the ids do not name one span."
+)
+SURROGATES: Final = Problem("lone surrogates", "repaired", "They are no characters; each became U+FFFD.")
+BAD_UTF8: Final = Problem("bytes that are not UTF-8", "repaired", "Each became U+FFFD.")
+UTF16: Final = Problem("text in UTF-16 or UTF-32", "repaired", "It was read as such.")
+BAD_JSON: Final = Problem("JSON that cannot be read", "skipped", "Nothing of it is in the frame.")
+NO_SPANS_IN_JSON: Final = Problem("JSON that holds no spans", "skipped", "It looks like something else.")
+TOO_DEEP: Final = Problem("JSON that is nested too deep", "skipped", "Nothing of it is in the frame.")
+TOO_LONG: Final = Problem("documents that are too long", "skipped", "One line or object is larger than is read at once.")
+TRUNCATED: Final = Problem(
+    "the input ends in the middle", "skipped", "What stands before the break was read. Copy or export the dump again."
+)
+BAD_SOURCE: Final = Problem("a source that cannot be read", "skipped", "Nothing of it is in the frame.")
+PARTIAL: Final = Problem(
+    "a trace that the server calls partial", "kept", "Tempo sent what it could; spans are missing from this trace."
+)

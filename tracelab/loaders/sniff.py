@@ -1,0 +1,79 @@
+"""What a JSON document is, by what stands in it: never by the name of its file."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tracelab.loaders.otlp_tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
+
+OTLP_JSON: Final = "otlp-json"
+JAEGER_JSON: Final = "jaeger-json"
+OTHER: Final = "other"
+
+_DEPTH: Final = 5
+
+
+def format_of(document: Any, depth: int = _DEPTH) -> str | None:
+    """Name the format of a document; `other` for logs and metrics; None where it holds no spans that we know."""
+    if isinstance(document, list):
+        return next((name for item in document[:100] if depth and (name := format_of(item, depth - 1))), None)
+    if not isinstance(document, dict):
+        return None
+    keys = document.keys()
+    if not keys.isdisjoint(RESOURCE_SPANS) or not keys.isdisjoint(SCOPE_SPANS):
+        return OTLP_JSON
+    if not keys.isdisjoint(OTHER_SIGNALS):
+        return OTHER
+    spans = document.get("spans")
+    if isinstance(spans, list) and ("traceID" in keys or "processes" in keys or _is_jaeger_span(spans[:1])):
+        return JAEGER_JSON
+    inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict))
+    return next((name for held in inner if depth and (name := format_of(held, depth - 1))), None)
+
+
+def refusal(document: Any) -> str:
+    """Say what a document that holds no spans looks like, and what to do."""
+    if isinstance(document, list):
+        if not document:
+            return "it is an empty list"
+        return f"it is a list of which the first item is no span: {refusal(document[0])}"
+    if not isinstance(document, dict):
+        return f"it is JSON, but only a {type(document).__name__}"
+    keys = document.keys()
+    for needed, text in _LOOKS:
+        if needed <= keys:
+            return text
+    shown = ", ".join(list(map(str, keys))[:6]) or "none"
+    return f"it is a JSON object without spans (its keys: {shown})"
+
+
+_LOOKS: Final[list[tuple[set[str], str]]] = [
+    (
+        {"traces", "metrics"},
+        "it looks like the answer of Tempo's search, which has summaries of traces but not their spans; "
+        "fetch the traces themselves (/api/v2/traces/<id>)",
+    ),
+    (
+        {"summaries"},
+        "it looks like Jaeger's trace summaries, which have no spans; fetch the traces themselves (/api/v3/traces/<id>)",
+    ),
+    (
+        {"traceID", "spanID", "operationName"},
+        "it looks like Jaeger's documents in Elasticsearch; export the traces through Jaeger's API (/api/traces/<id>)",
+    ),
+    (
+        {"traceId", "spanId", "operationName"},
+        "it looks like spans in Jaeger's storage model (protobuf JSON); export the traces through Jaeger's API",
+    ),
+    (
+        {"traceGroup", "spanId"},
+        "it looks like Data Prepper's documents in OpenSearch; export the spans as OTLP instead",
+    ),
+    ({"_index", "_source"}, "it looks like hits of an Elasticsearch search; export the spans as OTLP instead"),
+    ({"index"}, "it looks like an Elasticsearch bulk file; export the spans as OTLP instead"),
+    ({"mappings"}, "it looks like the mapping of an Elasticsearch index, which has no spans"),
+]
+
+
+def _is_jaeger_span(spans: list[Any]) -> bool:
+    return bool(spans) and isinstance(spans[0], dict) and {"spanID", "operationName"} <= spans[0].keys()

@@ -1,0 +1,233 @@
+"""Where dumps come from: paths, globs, folders, bytes, file objects; decompressed by what the bytes say."""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import zstandard
+
+from tracelab.errors import LoadError, SourceError
+
+GZIP: Final = b"\x1f\x8b"
+ZSTD: Final = b"\x28\xb5\x2f\xfd"
+BZIP2: Final = b"BZh"
+_LAYERS: Final = 3
+_BLOCK: Final = 1 << 20
+_ZSTD_WINDOW: Final = 1 << 27
+_BOMB_BYTES: Final = 1 << 30
+_BOMB_RATIO: Final = 250
+_GLOB: Final = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file, or bytes in memory: its name and how to open it."""
+
+    name: str
+    size: int | None
+    open: Callable[[], BinaryIO]
+    path: Path | None = None
+
+
+def sources_of(source: Any) -> list[Source]:
+    """Find every file that a source stands for, in a fixed order.
+
+    Raises
+    ------
+    SourceError
+        There is no such file, or it may not be read.
+    """
+    if isinstance(source, str | Path):
+        return _files(source)
+    if isinstance(source, bytes | bytearray | memoryview):
+        content = bytes(source)
+        return [Source("<bytes>", len(content), lambda: io.BytesIO(content))]
+    if hasattr(source, "read"):
+        return [_open_file(source)]
+    if isinstance(source, Iterable):
+        found = [item for each in source for item in sources_of(each)]
+        if not found:
+            raise SourceError("An empty list of sources was given. Name at least one file.")
+        return found
+    if hasattr(source, "__fspath__"):
+        return _files(Path(source))
+    raise SourceError(
+        f"A {type(source).__name__} is no source. Pass a path, a glob, a folder, bytes, a file object or a list of these."
+    )
+
+
+class Stream:
+    """Decompressed bytes that count how far they have come, and can be looked at before they are read."""
+
+    def __init__(self, source: Source, advance: Callable[[int], None]) -> None:
+        self.name = source.name
+        self._raw = _Counting(source.open(), advance)
+        self._held = b""
+        self.offset = 0
+        try:
+            self._file = self._decompressed()
+        except BaseException:
+            self.close()
+            raise
+
+    def _decompressed(self) -> BinaryIO:
+        file: Any = io.BufferedReader(self._raw, _BLOCK)
+        self.compressed = False
+        for _ in range(_LAYERS):
+            magic = file.peek(4)[:4]
+            if magic.startswith(GZIP):
+                file = gzip.GzipFile(fileobj=file)
+            elif magic == ZSTD:
+                decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
+                file = decompressor.stream_reader(file, read_size=_BLOCK, read_across_frames=True)
+            elif magic.startswith(BZIP2):
+                file = bz2.BZ2File(file)
+            else:
+                break
+            self.compressed = True
+            file = io.BufferedReader(file, _BLOCK)
+        return cast("BinaryIO", file)
+
+    def peek(self, size: int) -> bytes:
+        """Give the next bytes, at least `size` of them unless the input ends before."""
+        while len(self._held) < size:
+            block = self._read(max(size - len(self._held), _BLOCK))
+            if not block:
+                break
+            self._held += block
+        return self._held[:size]
+
+    def read(self, size: int) -> bytes:
+        """Read the next bytes, exactly `size` of them unless the input ends before."""
+        parts = []
+        missing = size
+        if self._held:
+            parts.append(self._held[:size])
+            self._held = self._held[size:]
+            missing -= len(parts[0])
+        while missing > 0:
+            block = self._read(missing)
+            if not block:
+                break
+            parts.append(block)
+            missing -= len(block)
+        content = parts[0] if len(parts) == 1 else b"".join(parts)
+        self.offset += len(content)
+        return content
+
+    def close(self) -> None:
+        """Close the file, unless it was the caller's."""
+        self._raw.close()
+
+    def _read(self, size: int) -> bytes:
+        try:
+            block = self._file.read(size)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise SourceError(f"{self.name}: {error.strerror}. Check the file and its permissions.") from error
+            raise LoadError(
+                f"{self.name}: the compressed data is damaged near byte {self._raw.count:,} ({error}). "
+                "Copy the file again, or decompress it with a tool that saves what can be saved."
+            ) from error
+        if self.compressed and self.offset > _BOMB_BYTES and self.offset > _BOMB_RATIO * max(self._raw.count, 1):
+            raise LoadError(
+                f"{self.name}: {self._raw.count:,} bytes hold more than {self.offset:,} bytes: this looks like a "
+                "decompression bomb. If it is none, decompress it first."
+            )
+        return block
+
+
+class _Counting(io.RawIOBase):
+    """A file that tells how much was read of it."""
+
+    def __init__(self, file: BinaryIO, advance: Callable[[int], None]) -> None:
+        self._file = file
+        self._advance = advance
+        self.count = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        block = self._file.read(len(buffer))
+        if isinstance(block, str):
+            raise SourceError("The file object gives text. Open it in binary mode: open(path, 'rb').")
+        size = len(block or b"")
+        buffer[:size] = block
+        self.count += size
+        self._advance(size)
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            self._file.close()
+        super().close()
+
+
+class _Kept(io.RawIOBase):
+    """The caller's file object: it is read but never closed."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> Any:
+        return self._file.read(size)
+
+
+def _open_file(file: Any) -> Source:
+    name = getattr(file, "name", None)
+    return Source(str(name) if isinstance(name, str | Path) else "<file object>", None, lambda: cast("BinaryIO", _Kept(file)))
+
+
+def _files(source: str | Path) -> list[Source]:
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            return _folder(path)
+        if path.is_file():
+            return [_file(path)]
+        if path.exists():
+            return [Source(str(path), None, lambda: path.open("rb"), path)]
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{source!s:.200}: {error}. Check the path.") from error
+    if _GLOB & set(str(path)):
+        found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
+        files = [_file(each) for each in found if each.is_file()]
+        if files:
+            return files
+        raise SourceError(f"No file matches {source!s:.200}. Check the pattern and the folder it starts in.")
+    near = sorted(each.name for each in path.parent.iterdir())[:5] if path.parent.is_dir() else []
+    hint = f" In {path.parent} there are: {', '.join(near)}." if near else f" There is no folder {path.parent} either."
+    raise SourceError(f"There is no file {source!s:.200}.{hint}")
+
+
+def _folder(path: Path) -> list[Source]:
+    found = sorted(
+        each
+        for each in path.rglob("*")
+        if each.is_file() and not any(part.startswith((".", "_")) for part in each.relative_to(path).parts)
+    )
+    if not found:
+        raise SourceError(f"The folder {path} holds no files. Name the folder that the dumps are in.")
+    return [_file(each) for each in found]
+
+
+def _file(path: Path) -> Source:
+    def opened() -> BinaryIO:
+        try:
+            return path.open("rb")
+        except OSError as error:
+            raise SourceError(f"{path}: {error.strerror}. Check the file and its permissions.") from error
+
+    return Source(str(path), path.stat().st_size, opened, path)

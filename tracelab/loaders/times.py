@@ -1,0 +1,70 @@
+"""Instants as nanoseconds since 1970, however they are written."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from tracelab.loaders import problems
+from tracelab.loaders.findings import Findings
+from tracelab.loaders.values import finite, float_number, whole_number
+
+_ISO: Final = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?\s*(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?",
+    re.IGNORECASE,
+)
+_LARGEST: Final = 2**63 - 1
+
+
+def nanoseconds(content: Any, findings: Findings, place: str, *, zero_is_missing: bool = True) -> int | None:
+    """Read an instant in nanoseconds; None where it is missing, or no instant (which is counted)."""
+    if content is None or content == "":
+        return None
+    if isinstance(content, dict) and {"low", "high"} <= content.keys():
+        # How protobuf.js writes a 64-bit number.
+        low, high = whole_number(content["low"]), whole_number(content["high"])
+        content = None if low is None or high is None else ((high & 0xFFFFFFFF) << 32) | (low & 0xFFFFFFFF)
+    number = whole_number(content)
+    if number is None:
+        number = _iso(content) if isinstance(content, str) else None
+    if number is None:
+        real = float_number(content)
+        if real is not None and finite(real) and 0 <= real < _LARGEST:
+            findings.add(problems.INEXACT_TIME, place=place, example=content)
+            number = int(real)
+    if number is None or number < 0:
+        findings.add(problems.BAD_TIME, place=place, example=content)
+        return None
+    return None if number == 0 and zero_is_missing else number
+
+
+def scaled(content: Any, unit: int, findings: Findings, place: str) -> int | None:
+    """Read a number of some unit (nanoseconds in one) as nanoseconds; zero is a number like any other."""
+    if content is None or content == "":
+        return None
+    number = whole_number(content)
+    if number is None:
+        real = float_number(content)
+        number = None if real is None or not finite(real) else round(real * unit)
+    else:
+        number *= unit
+    if number is None or not 0 <= number <= _LARGEST:
+        findings.add(problems.BAD_TIME, place=place, example=content)
+        return None
+    return number
+
+
+def _iso(text: str) -> int | None:
+    """Read ISO 8601 with up to nine digits of a second; without a zone it is UTC."""
+    found = _ISO.fullmatch(text.strip())
+    if found is None:
+        return None
+    zone = (found["zone"] or "Z").upper().replace("UTC", "Z").replace("Z", "+00:00")
+    try:
+        instant = datetime.fromisoformat(f"{found['date']}T{found['time']}{zone}")
+    except ValueError:
+        return None
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    fraction = int((found["fraction"] or "0").ljust(9, "0"))
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + fraction
