@@ -1,0 +1,3 @@
+"""TraceQL: text to tokens to nodes to polars."""
+
+from __future__ import annotations

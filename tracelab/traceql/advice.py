@@ -1,0 +1,78 @@
+"""The text that someone probably meant: habits of other languages, put into TraceQL's words."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tracelab.traceql.fields import KINDS, STATUSES
+from tracelab.traceql.literals import string_text
+from tracelab.traceql.tokens import ATTRIBUTE_SCOPES, BARE_INTRINSICS, RELATIVES
+
+_WORDS: Final = {
+    "and": "&&",
+    "or": "||",
+    "not": "!",
+    "null": "nil",
+    "none": "nil",
+    "true": "true",
+    "false": "false",
+}
+_SIGNS: Final = {"==": "=", "===": "=", "<>": "!=", "!==": "!="}
+_RESOURCE_KEYS: Final = ("service.", "host.", "k8s.", "deployment.", "process.", "telemetry.", "cloud.", "container.", "os.")
+_FUNCTIONS: Final = re.compile(r"\s*\(")
+_PIECE: Final = re.compile(
+    r"""(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|'(?P<quoted>[^']*)'|(?P<sign>[=!]==?|<>|&&?|\|\|)|\d[\w.]*|(?P<word>[^\W\d][\w.:/-]*)|(?P<dotted>\.[\w.:/-]+)""",
+    re.DOTALL,
+)
+
+
+def corrected(source: str) -> str:
+    """Rewrite what is no TraceQL but is easily read as such; anything else stays as it is.
+
+    Examples
+    --------
+    >>> corrected("http.status_code == 500 and status = 'error'")
+    'span.http.status_code = 500 && status = error'
+    """
+    return _PIECE.sub(lambda match: _corrected_piece(match, source), source)
+
+
+def scoped(name: str) -> str:
+    """Give a name the scope that it most likely has.
+
+    Examples
+    --------
+    >>> scoped("service.name"), scoped("http.route")
+    ('resource.service.name', 'span.http.route')
+    """
+    return f"resource.{name}" if name.startswith(_RESOURCE_KEYS) else f"span.{name}"
+
+
+def _corrected_piece(match: re.Match[str], source: str) -> str:
+    text = match.group()
+    if match.group("quoted") is not None:
+        quoted = match.group("quoted")
+        # Nobody's status is the text "error": the word without quotes is meant.
+        keyword = quoted.lower() in (*STATUSES, *KINDS) and re.search(r"(status|kind)\s*[!=]?==?\s*$", source[: match.start()])
+        return quoted.lower() if keyword else f'"{quoted}"' if '"' not in quoted else string_text(quoted)
+    if match.group("sign"):
+        return _SIGNS.get(text, "&&" if text == "&" else text)
+    if match.group("word"):
+        return _corrected_word(text, called=bool(_FUNCTIONS.match(source, match.end())))
+    return text
+
+
+def _corrected_word(word: str, *, called: bool) -> str:
+    if word.lower() in _WORDS:
+        return _WORDS[word.lower()]
+    first = re.split(r"[.:]", word)[0]
+    known = (*STATUSES, *KINDS, *BARE_INTRINSICS, "minInt", "maxInt", "nil", "with", "by")
+    if called or word in known:
+        return word
+    if first != word and first in (*ATTRIBUTE_SCOPES, *RELATIVES, "trace"):
+        return word
+    for name in (*BARE_INTRINSICS, *STATUSES, *KINDS):
+        if name.lower() == word.lower():
+            return name
+    return scoped(word)
