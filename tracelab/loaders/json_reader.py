@@ -1,170 +1,273 @@
-"""JSON dumps, document by document: lines, one document, or several after one another."""
+"""JSON dumps piece by piece: which format, which pieces go the fast way, which the tolerant one."""
 
 from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tracelab.errors import LoadError
-from tracelab.loaders import jaeger, otlp_tolerant, problems
+from tracelab.loaders import json_formats, otlp_arrow, problems
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
+from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.json_input import NotJson, decode
-from tracelab.loaders.sniff import JAEGER_JSON, OTHER, OTLP_JSON, format_of, refusal
-from tracelab.loaders.sources import Stream
+from tracelab.loaders.otlp_shape import Shape
+from tracelab.loaders.parallel import in_order
+from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, format_of, refusal
+from tracelab.loaders.sources import Readable, Recoded
 
 _SNIFFED: Final = 1 << 20
-_BLOCK: Final = 8 << 20
-_SPANS_IN_CHUNK: Final = 50_000
-_BLANK: Final = b" \t\r\n\x00"
+_SMALL: Final = 256 << 10
+_PARTS: Final = 8
 _BOMS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_SPACE: Final = re.compile(r"[\s,\x00\x1e]*")
+_OTHER_SIGNALS: Final = (b'{"resourceLogs"', b'{"resourceMetrics"', b'{"resourceProfiles"')
+
+Decoded = tuple[list[Chunk], Findings]
 
 
 @dataclass(slots=True)
-class Text:
-    """A JSON text and where it stands."""
+class State:
+    """What is known about a file so far."""
 
-    content: bytes
-    place: str
+    wanted: str | None
+    format: str | None = None
+    shape: Shape = Shape()
+    seen: bool = False
+    refused: str = ""
 
 
-def read_json(stream: Stream, wanted: str | None, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
+def read_json(
+    stream: Readable, wanted: str | None, findings: Findings, named: Callable[[str], None]
+) -> Iterator[Chunk]:
     """Read a JSON dump, chunk by chunk; `named` is told the format."""
-    builder = Builder()
-    known = wanted
-    refused = ""
-    seen = False
-    for text in _texts(stream, findings):
-        try:
-            document = decode(text.content, builder.findings, text.place)
-        except NotJson as error:
-            builder.findings.add(problems.BAD_JSON, place=text.place, example=str(error))
-            refused = refused or f"{text.place} is no JSON: {error}"
-            continue
-        found = format_of(document)
-        if found == OTHER:
-            builder.findings.add(problems.OTHER_SIGNALS, place=text.place)
-            refused = refused or "it holds logs or metrics, but no spans"
-            continue
-        if found is None:
-            reason = refusal(document)
-            builder.findings.add(problems.NO_SPANS_IN_JSON, place=text.place, example=reason)
-            refused = refused or reason
-            continue
-        known = known or found
-        seen = True
-        named(known)
-        _READERS[found](document, builder, text.place)
-        if len(builder) >= _SPANS_IN_CHUNK:
-            yield _finish(builder, findings)
-            builder = Builder()
-    yield _finish(builder, findings)
-    if not seen:
-        raise LoadError(f"{stream.name}: no trace dump: {refused or 'it is empty'}. Supported: {SUPPORTED}.")
-
-
-SUPPORTED: Final = "OTLP JSON and protobuf, Jaeger JSON, Zipkin, Tempo, SDK console output, ClickHouse rows, parquet by tracelab"
-
-
-def _finish(builder: Builder, findings: Findings) -> Chunk:
-    chunk = builder.finish()
-    findings.merge(builder.findings)
-    return chunk
-
-
-def _read_otlp(document: Any, builder: Builder, place: str) -> None:
-    for held, path in otlp_tolerant.resource_spans(document):
-        otlp_tolerant.read_resource_spans(held, builder, f"{place}, {path}" if path else place)
-
-
-def _read_jaeger(document: Any, builder: Builder, place: str) -> None:
-    for trace, path in jaeger.traces(document):
-        jaeger.read_trace(trace, builder, f"{place}, {path}" if path else place)
-
-
-_READERS: Final = {OTLP_JSON: _read_otlp, JAEGER_JSON: _read_jaeger}
-
-
-def _texts(stream: Stream, findings: Findings) -> Iterator[Text]:
-    """Cut the input into JSON texts."""
+    state = State(wanted)
+    rest = Rest()
+    stream = _as_utf8(stream, findings)
     head = stream.peek(_SNIFFED)
+    by_lines = _is_lines(head, state)
+    pieces = lines(stream, findings) if by_lines else objects(stream, rest)
+    state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
+    for chunks, found in in_order(lambda piece: _decode(piece, state), pieces):
+        findings.merge(found)
+        if state.format:
+            named(state.format)
+        yield from chunks
+    if not by_lines:
+        yield from _read_rest(rest, state, findings)
+    if not state.seen:
+        raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
+
+
+def _as_utf8(stream: Readable, findings: Findings) -> Readable:
+    head = stream.peek(4)
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), None)
-    if encoding is not None:
-        findings.add(problems.UTF16, example=encoding)
-        content = _all(stream).decode(encoding, "replace").encode("utf-8")
-        yield from _documents(content, findings)
-    elif _is_lines(head):
-        yield from _lines(stream)
-    else:
-        yield from _documents(_all(stream), findings)
+    if encoding is None and len(head) == 4 and (head[1::2] == b"\0\0" or head[::2] == b"\0\0"):
+        encoding = "utf-16-le" if head[1] == 0 else "utf-16-be"
+    if encoding is None:
+        if head.startswith(codecs.BOM_UTF8):
+            stream.read(len(codecs.BOM_UTF8))
+        return stream
+    findings.add(problems.UTF16, example=encoding)
+    return Recoded(stream, encoding)
 
 
-def _is_lines(head: bytes) -> bool:
-    """Say whether every line is a JSON text of its own, judging by the first."""
-    line, newline, rest = head.removeprefix(codecs.BOM_UTF8).lstrip(_BLANK).partition(b"\n")
-    if not newline or line[:1] not in b"{[":
+def _is_lines(head: bytes, state: State) -> bool:
+    """Say whether every line is a document that the fast way or the tolerant one can take as it is."""
+    line, newline, following = head.lstrip(BLANK).partition(b"\n")
+    if not newline or line[:1] not in (b"{", b"["):
         return False
     try:
-        decode(line, Findings(), "")
+        document = decode(line, Findings(), "")
     except NotJson:
         return False
-    following = rest.lstrip(_BLANK)
-    return not following or following[:1] in b"{["
+    following = following.lstrip(BLANK)
+    if following and following[:1] not in (b"{", b"["):
+        return False
+    if format_of(document) == OTLP_JSON:
+        state.shape = Shape(bare="scopeSpans" in document or "instrumentationLibrarySpans" in document)
+        return state.shape.bare or "resourceSpans" in document or "batches" in document
+    return bool(following) or isinstance(document, list)
 
 
-def _lines(stream: Stream) -> Iterator[Text]:
-    number, rest = 0, b""
-    while block := stream.read(_BLOCK):
-        lines = (rest + block).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            number += 1
-            stripped = line.removeprefix(codecs.BOM_UTF8).strip(_BLANK)
-            if stripped:
-                yield Text(stripped, f"line {number}")
-    if rest.strip(_BLANK):
-        yield Text(rest.strip(_BLANK), f"line {number + 1}")
-
-
-def _all(stream: Stream) -> bytes:
-    parts = []
-    while block := stream.read(_BLOCK):
-        parts.append(block)
-    return b"".join(parts)
-
-
-def _documents(content: bytes, findings: Findings) -> Iterator[Text]:
-    """Cut text into the JSON documents that stand in it one after another."""
-    content = content.removeprefix(codecs.BOM_UTF8).strip(_BLANK)
-    if not content:
-        return
-    try:
-        decode(content, Findings(), "")
-    except NotJson:
-        pass
-    else:
-        yield Text(content, "document 1")
-        return
-    text = content.decode("utf-8", "replace")
-    decoder = json.JSONDecoder()
-    position, number = 0, 0
-    while (position := _SPACE.match(text, position).end()) < len(text):  # type: ignore[union-attr]
-        number += 1
+def _decode(piece: Piece, state: State) -> Decoded:
+    """Decode a piece, the fast way if it fits."""
+    if state.format is None:
+        state.format = _first_format(piece)
+    if state.format == OTLP_JSON:
+        return _decode_otlp(piece, state)
+    if state.format in json_formats.FAST:
         try:
-            _, end = decoder.raw_decode(text, position)
+            found = json_formats.FAST[state.format](piece)
+        except otlp_arrow.DoesNotFit:
+            return _decode_tolerantly(piece, state)
+        state.seen = True
+        return found
+    return _decode_tolerantly(piece, state)
+
+
+def _first_format(piece: Piece) -> str | None:
+    """Name the format of the first document in a piece that has one."""
+    for line in piece.content.split(b"\n", 100)[:100]:
+        if line.strip(BLANK):
+            try:
+                found = format_of(decode(line, Findings(), ""))
+            except NotJson:
+                continue
+            if found is not None and found != OTHER:
+                return found
+    return None
+
+
+def _decode_otlp(piece: Piece, state: State) -> Decoded:
+    for shape in (state.shape, None):
+        tried = shape or state.shape.of(piece.content)
+        try:
+            table = otlp_arrow.parse(piece.content, tried)
+            chunk, findings = otlp_arrow.chunk_of(table, tried, piece.origin)
+        except otlp_arrow.DoesNotFit:
+            continue
+        state.shape = tried
+        state.seen = True
+        return [chunk], findings
+    if any(name in piece.content for name in _OTHER_SIGNALS):
+        return _decode_mixed(piece, state)
+    if len(piece.content) > _SMALL and b"\n" in piece.content:
+        return _merged([_decode_otlp(part, state) for part in _parts(piece)])
+    return _decode_tolerantly(piece, state)
+
+
+def _decode_mixed(piece: Piece, state: State) -> Decoded:
+    """Put lines of logs and metrics aside, and decode the others."""
+    texts = piece.content.split(b"\n")
+    aside = [number for number, text in enumerate(texts) if text.startswith(_OTHER_SIGNALS)]
+    kept = [number for number, text in enumerate(texts) if not text.startswith(_OTHER_SIGNALS) and text.strip(BLANK)]
+    if not aside:
+        return _decode_tolerantly(piece, state)
+    findings = Findings()
+    findings.add(problems.OTHER_SIGNALS, len(aside), place=piece.origin(aside[0]))
+    places = [piece.origin(number) for number in kept]
+    traces = _Lines(b"\n".join(texts[number] for number in kept), places=places)
+    if not kept:
+        return [], findings
+    chunks, found = _decode_otlp(traces, state)
+    findings.merge(found)
+    return chunks, findings
+
+
+@dataclass(slots=True)
+class _Lines(Piece):
+    """Lines of a piece that do not stand one after another."""
+
+    places: list[str] | None = None
+
+    def origin(self, line: int) -> str:
+        return (self.places or [])[line]
+
+
+def _parts(piece: Piece) -> Iterator[Piece]:
+    """Cut a piece into smaller ones."""
+    texts = piece.content.split(b"\n")
+    step = -(-len(texts) // _PARTS)
+    for start in range(0, len(texts), step):
+        some = texts[start : start + step]
+        yield _Lines(b"\n".join(some), places=[piece.origin(start + number) for number in range(len(some))])
+
+
+def _merged(decoded: list[Decoded]) -> Decoded:
+    findings = Findings()
+    for _, found in decoded:
+        findings.merge(found)
+    return [chunk for chunks, _ in decoded for chunk in chunks], findings
+
+
+def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
+    """Decode document by document into Python objects."""
+    builder = Builder()
+    for number, text in enumerate(piece.content.split(b"\n")):
+        stripped = text.strip(BLANK)
+        if stripped:
+            read_document(stripped, piece.origin(number), builder, state)
+    return [builder.finish()], builder.findings
+
+
+def read_document(text: bytes, place: str, builder: Builder, state: State) -> None:
+    """Decode one document and add its spans; what cannot be used is counted."""
+    try:
+        document = decode(text, builder.findings, place)
+    except NotJson as error:
+        builder.findings.add(problems.BAD_JSON, place=place, example=str(error))
+        state.refused = state.refused or f"{place} is no JSON: {error}"
+        return
+    found = format_of(document)
+    if found == OTHER:
+        builder.findings.add(problems.OTHER_SIGNALS, place=place)
+        state.refused = state.refused or "it holds logs, metrics or profiles, but no spans"
+    elif found is None:
+        reason = refusal(document)
+        builder.findings.add(problems.NO_SPANS_IN_JSON, place=place, example=reason)
+        state.refused = state.refused or reason
+    else:
+        state.format = state.format or found
+        state.seen = True
+        json_formats.READERS[found](document, builder, place)
+
+
+def _read_rest(rest: Rest, state: State, findings: Findings) -> Iterator[Chunk]:
+    """Look at what stands around the objects, and save what can be saved of one that breaks off."""
+    for document in _skeleton(rest, findings, state):
+        if format_of(document) == OTLP_JSON or document == 0:
+            state.seen = state.seen or isinstance(document, dict)
+        elif not state.seen:
+            state.refused = _better(refusal(document), state.refused)
+        status = document.get("status") if isinstance(document, dict) else None
+        if status in ("PARTIAL", 1):
+            findings.add(problems.PARTIAL, example=str(document.get("message", "")))
+    if rest.unclosed:
+        builder = Builder()
+        builder.findings.add(problems.TRUNCATED, place=f"byte {rest.offset}")
+        text = closed(rest.unclosed)
+        if text:
+            read_document(text, f"byte {rest.offset}", builder, state)
+        findings.merge(builder.findings)
+        if len(builder):
+            yield builder.finish()
+            findings.merge(Findings(spans=len(builder)))
+        elif not state.seen:
+            state.refused = "it ends in the middle of the first object. Copy or export it again"
+
+
+def _skeleton(rest: Rest, findings: Findings, state: State) -> Iterator[Any]:
+    """Decode what is left of the documents without their objects."""
+    text = rest.skeleton.decode("utf-8", "replace")
+    decoder = json.JSONDecoder()
+    position = 0
+    while (position := _next(text, position)) < len(text):
+        try:
+            document, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            yield Text(text[position:].encode("utf-8", "replace"), f"document {number}, character {position}: {error!s:.100}")
+            if not rest.unclosed:
+                findings.add(problems.BAD_JSON, place="between the objects", example=text[position : position + 80])
+                state.refused = state.refused or f"it is no JSON: {error!s:.200}"
             return
-        yield Text(text[position:end].encode("utf-8"), f"document {number}")
-        position = end
+        yield document
+
+
+def _next(text: str, position: int) -> int:
+    """Skip what may stand between documents."""
+    while position < len(text) and text[position] in " \t\r\n,\x00\x1e":
+        position += 1
+    return position
+
+
+def _better(reason: str, before: str) -> str:
+    """Prefer the reason that names what the dump looks like."""
+    return reason if "looks like" in reason or not before else before

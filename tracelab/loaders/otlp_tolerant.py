@@ -29,8 +29,8 @@ OTHER_SIGNALS: Final = (
 )
 WRAPPERS: Final = ("data", "result", "trace", "this", "traces", "resourceSpan")
 _DEPTH: Final = 6
-_KINDS: Final = {f"{prefix}{name.upper()}": number for number, name in enumerate(KINDS) for prefix in ("", "SPAN_KIND_")}
-_STATUSES: Final = {
+KIND_NUMBERS: Final = {f"{prefix}{name.upper()}": number for number, name in enumerate(KINDS) for prefix in ("", "SPAN_KIND_")}
+STATUS_NUMBERS: Final = {
     f"{prefix}{name.upper()}": number for number, name in enumerate(STATUS_CODES) for prefix in ("", "STATUS_CODE_")
 }
 _SNAKE: Final = {
@@ -111,12 +111,12 @@ def _read_span(span: dict[str, Any], builder: Builder, resource: int, scope: int
         span_id=_text(_get(span, "spanId"), builder, place),
         parent_span_id=_text(_get(span, "parentSpanId"), builder, place),
         name=_text(span.get("name"), builder, place),
-        kind=_enum(span.get("kind"), _KINDS, builder, place),
+        kind=_enum(span.get("kind"), KIND_NUMBERS, builder, place),
         start_time=nanoseconds(_get(span, "startTimeUnixNano"), findings, place),
         end_time=nanoseconds(_get(span, "endTimeUnixNano"), findings, place),
         resource=resource,
         scope=scope,
-        status_code=_enum(status.get("code"), _STATUSES, builder, place),
+        status_code=_enum(status.get("code"), STATUS_NUMBERS, builder, place),
         status_message=_text(status.get("message"), builder, place),
         trace_state=_text(_get(span, "traceState"), builder, place),
         flags=flags if flags is not None and 0 <= flags < 2**32 else None,

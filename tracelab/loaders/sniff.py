@@ -9,6 +9,10 @@ from tracelab.loaders.otlp_tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_
 OTLP_JSON: Final = "otlp-json"
 JAEGER_JSON: Final = "jaeger-json"
 OTHER: Final = "other"
+SUPPORTED: Final = (
+    "OTLP JSON and protobuf, Jaeger JSON, Zipkin v1 and v2, Tempo's traces, Go's stdouttrace, the Python SDK's JSON, "
+    "ClickHouse's otel_traces, parquet written by tracelab"
+)
 
 _DEPTH: Final = 5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import codecs
 import glob
 import gzip
 import io
@@ -10,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final, Protocol, cast
 
 import zstandard
 
@@ -62,6 +63,16 @@ def sources_of(source: Any) -> list[Source]:
     raise SourceError(
         f"A {type(source).__name__} is no source. Pass a path, a glob, a folder, bytes, a file object or a list of these."
     )
+
+
+class Readable(Protocol):
+    """Bytes that can be looked at before they are read, and given back."""
+
+    name: str
+
+    def peek(self, size: int) -> bytes: ...
+    def read(self, size: int) -> bytes: ...
+    def unread(self, content: bytes) -> None: ...
 
 
 class Stream:
@@ -123,6 +134,11 @@ class Stream:
         self.offset += len(content)
         return content
 
+    def unread(self, content: bytes) -> None:
+        """Give bytes back that were just read."""
+        self._held = content + self._held
+        self.offset -= len(content)
+
     def close(self) -> None:
         """Close the file, unless it was the caller's."""
         self._raw.close()
@@ -143,6 +159,36 @@ class Stream:
                 "decompression bomb. If it is none, decompress it first."
             )
         return block
+
+
+class Recoded:
+    """Bytes of another encoding, read as UTF-8."""
+
+    def __init__(self, stream: Readable, encoding: str) -> None:
+        self.name = stream.name
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._held = b""
+
+    def peek(self, size: int) -> bytes:
+        """Give the next bytes, at least `size` of them unless the input ends before."""
+        while len(self._held) < size:
+            block = self._stream.read(max(2 * size, _BLOCK))
+            text = self._decoder.decode(block, final=not block)
+            self._held += text.removeprefix("\ufeff").encode("utf-8", "replace")
+            if not block:
+                break
+        return self._held[:size]
+
+    def read(self, size: int) -> bytes:
+        """Read the next bytes, exactly `size` of them unless the input ends before."""
+        content = self.peek(size)
+        self._held = self._held[size:]
+        return content
+
+    def unread(self, content: bytes) -> None:
+        """Give bytes back that were just read."""
+        self._held = content + self._held
 
 
 class _Counting(io.RawIOBase):

@@ -1,0 +1,232 @@
+"""Cutting JSON text into pieces without parsing it: by lines, or by objects at one depth of a document.
+
+A document of a gigabyte is one JSON value, but its ResourceSpans (or traces, or spans) are many. The brackets outside
+of strings are found on whole blocks with numpy, objects at the depth of these are cut out, and what is left over, the
+skeleton, is small enough to be decoded as usual.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from tracelab.errors import LoadError
+from tracelab.loaders import problems
+from tracelab.loaders.findings import Findings
+from tracelab.loaders.sources import Readable
+
+PIECE: Final = 8 << 20
+LONGEST: Final = 256 << 20
+BLANK: Final = b" \t\r\n\x00"
+_MARKERS: Final = frozenset(
+    (
+        *(b"scopeSpans", b"scope_spans", b"instrumentationLibrarySpans", b"instrumentation_library_spans"),
+        *(b"scopeLogs", b"scopeMetrics", b"spans", b"context", b"SpanContext"),
+        *(b"traceId", b"traceID", b"trace_id", b"TraceId", b"spanId", b"spanID", b"span_id", b"id"),
+    )
+)
+_TOKEN: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])', re.DOTALL)
+_QUOTE, _OPEN, _CLOSE = 1, 2, 3
+_CLASSES: Final = np.zeros(256, dtype=np.uint8)
+_CLASSES[list(b'"')] = _QUOTE
+_CLASSES[list(b"{[")] = _OPEN
+_CLASSES[list(b"}]")] = _CLOSE
+
+
+@dataclass(slots=True)
+class Piece:
+    """JSON texts, one a line, and where they stand."""
+
+    content: bytes
+    first: int = 1
+    offsets: list[int] | None = None
+
+    def origin(self, line: int) -> str:
+        """Say where a line of the piece stands in the input."""
+        return f"line {self.first + line}" if self.offsets is None else f"byte {self.offsets[line]}"
+
+
+@dataclass(slots=True)
+class Rest:
+    """What is left when the pieces are cut out: the skeleton, and an object that was never closed."""
+
+    skeleton: bytearray = field(default_factory=bytearray)
+    unclosed: bytes = b""
+    offset: int = 0
+
+
+def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
+    """Cut by lines."""
+    rest: list[bytes] = []
+    held, number = 0, 1
+    while block := stream.read(PIECE):
+        end = block.rfind(b"\n")
+        if end < 0:
+            rest.append(block)
+            held += len(block)
+            if held > LONGEST:
+                _skip_line(stream, findings, number)
+                rest, held, number = [], 0, number + 1
+            continue
+        content = b"".join((*rest, block[:end]))
+        rest, held = [block[end + 1 :]], len(block) - end - 1
+        yield Piece(content, number)
+        number += content.count(b"\n") + 1
+    content = b"".join(rest)
+    if content:
+        yield Piece(content, number)
+
+
+def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
+    """Cut out the objects at the depth at which spans, traces or groups of spans stand in the document."""
+    cutter = _Cutter(depth_of_objects(stream.peek(1 << 20)), rest)
+    found: list[bytes] = []
+    offsets: list[int] = []
+    size = 0
+    while block := stream.read(PIECE):
+        for content, offset in cutter.feed(block):
+            found.append(content)
+            offsets.append(offset)
+            size += len(content)
+        if size >= PIECE:
+            yield _piece(found, offsets)
+            found, offsets, size = [], [], 0
+        if cutter.pending > LONGEST:
+            raise LoadError(
+                f"{stream.name}: the object at byte {cutter.start:,} is larger than {LONGEST >> 20} MB, or never ends. "
+                "Export the spans as JSON lines, one batch a line."
+            )
+    cutter.finish()
+    if found:
+        yield _piece(found, offsets)
+
+
+def depth_of_objects(head: bytes) -> int:
+    """Find how deep in a document the objects stand that hold spans, by the first key that only they have."""
+    depth = 0
+    for token in _TOKEN.finditer(head):
+        if token["open"]:
+            depth += 1
+        elif token["close"]:
+            depth -= 1
+        elif token["colon"] and token["text"] in _MARKERS:
+            return depth
+    return 1
+
+
+class _Cutter:
+    """Finds the objects at one depth, block by block."""
+
+    def __init__(self, depth: int, rest: Rest) -> None:
+        self.wanted = depth
+        self.rest = rest
+        self.depth = 0
+        self.in_string = False
+        self.offset = 0
+        self.start = 0
+        self.held: list[bytes] = []
+        self.pending = 0
+        self.inside = False
+        self.carry = b""
+
+    def feed(self, block: bytes) -> Iterator[tuple[bytes, int]]:
+        """Take a block, give the objects that end in it."""
+        block = self.carry + block
+        kept = len(block) - len(block.rstrip(b"\\"))
+        # A backslash must not be parted from what it escapes.
+        self.carry = block[len(block) - kept :] if kept % 2 else b""
+        block = block[: len(block) - len(self.carry)]
+        where, classes, depths = self._structure(block)
+        opening = where[(classes == _OPEN) & (depths == self.wanted)]
+        closing = where[(classes == _CLOSE) & (depths == self.wanted - 1)] + 1
+        position = 0
+        first = 0
+        if self.inside:
+            if not closing.size:
+                self._hold(block)
+                self.offset += len(block)
+                return
+            end = int(closing[0])
+            content = b"".join((*self.held, block[:end]))
+            self.held, self.pending, self.inside = [], 0, False
+            self.rest.skeleton += b"0"
+            yield content, self.start
+            position, first = end, 1
+        for start, end in zip(opening.tolist(), closing[first:].tolist(), strict=False):
+            self.rest.skeleton += block[position:start] + b"0"
+            yield block[start:end], self.offset + start
+            position = end
+        if opening.size > closing.size - first:
+            start = int(opening[-1])
+            self.rest.skeleton += block[position:start]
+            self.start, self.inside = self.offset + start, True
+            self._hold(block[start:])
+        else:
+            self.rest.skeleton += block[position:]
+        self.offset += len(block)
+
+    def finish(self) -> None:
+        """Tell what is left at the end of the input."""
+        if self.inside:
+            self.rest.unclosed = b"".join((*self.held, self.carry))
+            self.rest.offset = self.start
+
+    def _hold(self, content: bytes) -> None:
+        self.held.append(content)
+        self.pending += len(content)
+
+    def _structure(
+        self, block: bytes
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+        """Give places, classes and depths of the brackets that stand outside of strings."""
+        if b"\\" in block:
+            block = block.replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
+        every = _CLASSES[np.frombuffer(block, dtype=np.uint8)]
+        where = np.flatnonzero(every)
+        classes = every[where]
+        quotes = classes == _QUOTE
+        inside = (np.cumsum(quotes) + self.in_string) % 2 == 1
+        self.in_string = bool(inside[-1]) if inside.size else self.in_string
+        brackets = ~quotes & ~inside
+        where, classes = where[brackets], classes[brackets]
+        depths = self.depth + np.cumsum(np.where(classes == _OPEN, 1, -1))
+        self.depth = int(depths[-1]) if depths.size else self.depth
+        return where, classes, depths
+
+
+def closed(content: bytes) -> bytes:
+    """Close a JSON object that breaks off in the middle, after the last object in it that is whole."""
+    opened: list[bytes] = []
+    whole, stack = 0, b""
+    for token in _TOKEN.finditer(content):
+        if token["open"]:
+            opened.append(b"}" if token["open"] == b"{" else b"]")
+        elif token["close"] and opened:
+            opened.pop()
+            if token["close"] == b"}":
+                whole, stack = token.end(), b"".join(reversed(opened))
+    return content[:whole] + stack if whole else b""
+
+
+def _piece(found: list[bytes], offsets: list[int]) -> Piece:
+    content = b"\n".join(found)
+    if content.count(b"\n") >= len(found) or b"\r" in content:
+        content = b"\n".join(text.translate(_NEWLINES) for text in found)
+    return Piece(content, offsets=offsets)
+
+
+_NEWLINES: Final = bytes.maketrans(b"\n\r", b"  ")
+
+
+def _skip_line(stream: Readable, findings: Findings, number: int) -> None:
+    findings.add(problems.TOO_LONG, place=f"line {number}", example=f"more than {LONGEST >> 20} MB")
+    while block := stream.read(PIECE):
+        end = block.find(b"\n")
+        if end >= 0:
+            stream.unread(block[end + 1 :])
+            return
