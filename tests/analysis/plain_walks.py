@@ -72,9 +72,7 @@ def _candidates(parent: Span) -> list[Span]:
     low, high = parent.clipped
     for child in parent.children:
         child.clipped = (max(child.start, low), min(child.end, high))
-    return [
-        child for child in parent.children if child.clipped[0] < child.clipped[1] and waited_for(parent, child)
-    ]
+    return [child for child in parent.children if child.clipped[0] < child.clipped[1] and waited_for(parent, child)]
 
 
 def jaeger_walk(root: Span) -> list[Section]:

@@ -1,0 +1,226 @@
+"""The trees of a frame's spans as integer arrays: what every answer about structure is computed on.
+
+Spans stand in *places*: fragment after fragment, and inside a fragment depth first with children by start, so that the
+descendants of a span are the places right behind it. Questions about ancestors and descendants become sums over ranges,
+and no step needs more than a few passes over whole columns, however deep or wide a trace is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tracelab.analysis.grouping import Spans, required
+from tracelab.schema import TREE_COLUMNS
+from tracelab.tree import build_tree
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+NOBODY: Final = -1
+_IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "name", "kind", "service_name", "start_time", "duration")
+_NESTED_SET: Final = ("depth", "tree_left", "tree_right")
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """The fragments of a frame; every array has one item per place.
+
+    Attributes
+    ----------
+    parent
+        Place of the parent; -1 at the root of a fragment.
+    root
+        Place of the root of the fragment.
+    depth
+        Steps from the root of the fragment.
+    size
+        How many spans the subtree has, the span itself included.
+    """
+
+    parent: Ints
+    root: Ints
+    depth: Ints
+    size: Ints
+
+    @property
+    def has_parent(self) -> Flags:
+        """True but at the roots of fragments."""
+        return self.parent >= 0
+
+    def below(self, marked: Flags) -> Flags:
+        """Mark every span that is marked itself or has a marked ancestor."""
+        if not marked.any():
+            return marked
+        places = np.flatnonzero(marked)
+        steps = np.zeros(marked.size + 1, dtype=np.int64)
+        steps[places] = 1
+        steps -= np.bincount(places + self.size[places], minlength=steps.size)
+        return np.cumsum(steps[:-1]) > 0
+
+    def siblings(self) -> Ints:
+        """List the spans that have a parent so that siblings stand together, in their order."""
+        order = _by_number(self.depth)
+        return order[self.parent[order] >= 0]
+
+
+def plant(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
+    """Put the spans into their places.
+
+    The tree columns of the frame are used where they hold; where they are missing, or two frames were put together
+    without computing them anew, the tree is built from the ids. A span whose parent is not in the frame is the root of
+    its own fragment.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    columns
+        Further columns that the caller needs.
+
+    Returns
+    -------
+    The frame with a row per place (the columns that identify a span and those asked for), and its forest.
+    """
+    frame = _collected(spans, columns)
+    if set(_NESTED_SET) <= set(frame.columns):
+        if not frame["tree_left"].is_sorted():
+            frame = frame.sort("tree_left")
+        if frame["tree_left"].diff().min() != 0:
+            planted = _by_nested_set(frame)
+            if _is_sound(*planted):
+                return planted
+    tree = build_tree(frame)
+    numbers = {"depth": tree.depth, "tree_left": tree.left, "tree_right": tree.right}
+    rebuilt = frame.with_columns(pl.Series(name, values, dtype=pl.UInt32) for name, values in numbers.items())
+    return _by_nested_set(rebuilt.sort("tree_left"))
+
+
+def starts(frame: pl.DataFrame) -> Ints:
+    """Give the start of every span in nanoseconds since 1970."""
+    return frame["start_time"].to_physical().to_numpy().astype(np.int64)
+
+
+def durations(frame: pl.DataFrame) -> Ints:
+    """Give the length of every span in nanoseconds."""
+    return frame["duration"].to_physical().to_numpy().astype(np.int64)
+
+
+def group_starts(group: Ints) -> Ints:
+    """Find where the runs of equal numbers begin."""
+    if not group.size:
+        return np.zeros(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate(([True], group[1:] != group[:-1])))
+
+
+def running_max(values: Ints, group: Ints) -> Ints:
+    """Give the largest value so far within each run of equal numbers in `group`, by doubling steps."""
+    begins = group_starts(group)
+    rank = np.arange(values.size) - np.repeat(begins, np.diff(begins, append=values.size))
+    result = values.copy()
+    step = 1
+    behind = np.flatnonzero(rank >= step)
+    while behind.size:
+        result[behind] = np.maximum(result[behind], result[behind - step])
+        step *= 2
+        behind = behind[rank[behind] >= step]
+    return result
+
+
+def _collected(spans: Spans, columns: tuple[str, ...]) -> pl.DataFrame:
+    names = required(spans, *_IDENTITY, *columns)
+    there = spans.lazy().collect_schema().names()
+    tree = [name for name in TREE_COLUMNS if name in there]
+    return spans.lazy().select(list(dict.fromkeys([*names, *tree]))).collect()
+
+
+def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
+    """Read the forest from the tree columns of a frame that is sorted by `tree_left`."""
+    left, right = (frame[name].to_numpy().astype(np.int64) for name in ("tree_left", "tree_right"))
+    depth = frame["depth"].to_numpy().astype(np.int64)
+    if _is_whole(left, right, depth):
+        roots = np.flatnonzero(depth == 0)
+        root = np.repeat(roots, np.diff(roots, append=depth.size))
+        return frame, Forest(_parents_of_whole(depth), root, depth, (right - left + 1) // 2)
+    parent = _nearest_parents(left, right, depth)
+    root = _roots(parent)
+    order = _by_number(root)
+    place = np.empty_like(order)
+    place[order] = np.arange(order.size)
+    parent = np.where(parent[order] >= 0, place[parent[order]], NOBODY)
+    root = place[root[order]]
+    left, right, depth = left[order], right[order], depth[order]
+    return frame[order], Forest(parent, root, depth - depth[root], _sizes(left, right, root))
+
+
+def _is_sound(frame: pl.DataFrame, forest: Forest) -> bool:
+    """Tell whether every fragment is of one trace, which it is not where frames were put together without care."""
+    traces = frame["trace_id"]
+    elsewhere = (traces != traces.shift(1)).fill_null(value=False).to_numpy()
+    return not np.any(elsewhere & forest.has_parent)
+
+
+def _is_whole(left: Ints, right: Ints, depth: Ints) -> bool:
+    """Tell whether every tree that is there is there with all its spans."""
+    roots = np.flatnonzero(depth == 0)
+    if not depth.size:
+        return True
+    if not roots.size or roots[0] != 0:
+        return False
+    counts = np.diff(roots, append=depth.size)
+    within = left[roots + counts - 1] <= right[roots]
+    return bool(np.all(within & ((right[roots] - left[roots] + 1) // 2 == counts)))
+
+
+def _parents_of_whole(depth: Ints) -> Ints:
+    """Find parents from depths in depth-first order.
+
+    A first child directly follows its parent. Among the spans of one depth siblings stand together, so the others have
+    the parent of the span before them in that list.
+    """
+    order = _by_number(depth)
+    above = order - 1
+    first = depth[above] == depth[order] - 1
+    first[: int(np.searchsorted(depth[order], 1))] = True
+    known = np.maximum.accumulate(np.where(first, np.arange(order.size), 0))
+    parent = np.empty_like(order)
+    parent[order] = above[known]
+    parent[depth == 0] = NOBODY
+    return parent
+
+
+def _nearest_parents(left: Ints, right: Ints, depth: Ints) -> Ints:
+    """Find parents where spans are missing: the last span of the level above, if it encloses this one."""
+    order = _by_number(depth)
+    keys = depth[order] * depth.size + order
+    found = np.searchsorted(keys, (depth - 1) * depth.size + np.arange(depth.size)) - 1
+    above = order[np.maximum(found, 0)]
+    encloses = (found >= 0) & (depth[above] == depth - 1) & (right[above] > right)
+    return np.where(encloses, above, NOBODY)
+
+
+def _roots(parent: Ints) -> Ints:
+    """Follow parents to the root of the fragment, twice as far in every round."""
+    jump = np.where(parent >= 0, parent, np.arange(parent.size))
+    while True:
+        further = jump[jump]
+        if np.array_equal(further, jump):
+            return jump
+        jump = further
+
+
+def _sizes(left: Ints, right: Ints, root: Ints) -> Ints:
+    """Count the spans of each subtree; a fragment's intervals are moved clear of those of the fragment before."""
+    fragment = np.cumsum(np.concatenate(([False], root[1:] != root[:-1]))) if root.size else root
+    room = int(right.max(initial=0)) + 1
+    return np.searchsorted(fragment * room + left, fragment * room + right, side="right") - np.arange(left.size)
+
+
+def _by_number(values: Ints) -> Ints:
+    """Sort small numbers stably; numpy counts 16-bit numbers instead of comparing them."""
+    small = values.astype(np.uint16) if values.size and values.max() < 2**16 else values
+    return np.argsort(small, kind="stable").astype(np.int64, copy=False)
