@@ -1,0 +1,190 @@
+"""Where a frame keeps what a query names: attributes and intrinsics as values."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from tracelab.errors import SchemaError
+from tracelab.schema import TYPE_SUFFIX
+from tracelab.traceql import nodes as n
+from tracelab.traceql.elsewhere import elsewhere, found_value
+from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.events import first_item, item_scope
+from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
+from tracelab.traceql.values import Value, column_value, first_of, mixed_value, where
+
+_NO_PARENT: Final = "0" * 16
+_SERVICE_NAME: Final = ("resource", "service.name")
+_NEEDS: Final = {
+    "duration": ("duration",),
+    "name": ("name",),
+    "status": ("status_code",),
+    "statusMessage": ("status_message",),
+    "kind": ("kind",),
+    "span:id": ("span_id",),
+    "span:parentID": ("parent_span_id",),
+    "span:childCount": ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right"),
+    "trace:id": ("trace_id",),
+    "traceDuration": ("trace_id", "start_time", "duration"),
+    "rootName": ("trace_id", "parent_span_id", "tree_left", "links", "name"),
+    "rootServiceName": ("trace_id", "parent_span_id", "tree_left", "links", "service_name"),
+    "nestedSetLeft": ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right"),
+    "nestedSetRight": ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right"),
+    "nestedSetParent": ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right"),
+    "event:name": ("events",),
+    "event:timeSinceStart": ("events", "start_time"),
+    "link:traceID": ("links",),
+    "link:spanID": ("links",),
+    "instrumentation:name": ("scope_name",),
+    "instrumentation:version": ("scope_version",),
+    "parent": ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right"),
+}
+"""The columns that each intrinsic is made of."""
+
+
+class Columns:
+    """The columns of one frame, read by TraceQL's names.
+
+    What costs something to find, or needs other spans, becomes a helper column: `with_helpers` adds those that were asked
+    for, so that each is computed once.
+    """
+
+    def __init__(self, schema: pl.Schema) -> None:
+        self.schema = schema
+        self.helpers: dict[str, pl.Expr] = {}
+
+    def value(self, node: n.Attribute | n.Intrinsic) -> Value:
+        """Give the value of an attribute or intrinsic on every span."""
+        if isinstance(node, n.Intrinsic):
+            self.require(str(node), *_NEEDS[node.name])
+            return self.intrinsic(node)
+        if node.of:
+            return self.relative(node)
+        if (items := item_scope(node)) is not None:
+            self.require(str(node), ITEM_COLUMNS[items])
+            return first_item(node, items)
+        if node.scope:
+            own = self.own_column(node.scope, node.name)
+            return self.found(node.name, [node.scope], []) if own is None else own
+        return self.unscoped(node.name)
+
+    def own_column(self, scope: str, name: str) -> Value | None:
+        """Give an attribute that has a column; None if it has none."""
+        if (scope, name) == _SERVICE_NAME:
+            self.require("resource.service.name", "service_name")
+            return Value({n.STRING: pl.col("service_name")})
+        column = f"{scope}.{name}"
+        if column not in self.schema:
+            return None
+        if column + TYPE_SUFFIX in self.schema:
+            return mixed_value(pl.col(column), pl.col(column + TYPE_SUFFIX))
+        return column_value(pl.col(column), self.schema[column])
+
+    def unscoped(self, name: str) -> Value:
+        """Give an attribute of whatever scope has it first: span, resource, event, link, instrumentation."""
+        values: list[Value] = []
+        searched: list[str] = []
+        for scope in ("span", "resource", "event", "link", "instrumentation"):
+            own = None if scope in ITEM_COLUMNS else self.own_column(scope, name)
+            if own is None:
+                searched.append(scope)
+                continue
+            if searched:
+                values.append(self.found(name, searched, values))
+                searched = []
+            values.append(where(_missing(values), own) if values else own)
+        if searched:
+            values.append(self.found(name, searched, values))
+        return first_of(values)
+
+    def found(self, name: str, scopes: list[str], before: list[Value]) -> Value:
+        """Give an attribute without a column, where the values before do not give it."""
+        scopes = [scope for scope in scopes if ITEM_COLUMNS.get(scope, "more_attributes") in self.schema]
+        if not scopes:
+            return Value()
+        key = f"{'|'.join(scopes)}.{name}"
+        return found_value(self.helper(key, elsewhere(name, scopes, missing=_missing(before))))
+
+    def relative(self, node: n.Attribute) -> Value:
+        """Give an attribute of the parent, or of the root of the trace."""
+        row = self.row_of(node.of, str(node))
+        own = self.value(n.Attribute(node.scope, node.name))
+        return Value({kind: expression.gather(row) for kind, expression in own.kinds.items()})
+
+    def row_of(self, relative: str, name: str) -> pl.Expr:
+        self.require(name, "trace_id", "parent_span_id", "tree_left")
+        if relative == "parent":
+            self.require(name, "depth", "tree_right")
+            return self.helper("parent", parent_row())
+        self.require(name, "links")
+        return self.helper("root", root_row())
+
+    def helper(self, key: str, expression: pl.Expr) -> pl.Expr:
+        """Ask for a column that is computed once, whatever uses it."""
+        name = f"traceql {key}"
+        self.helpers.setdefault(name, expression)
+        return pl.col(name)
+
+    def with_helpers(self, spans: pl.LazyFrame) -> pl.LazyFrame:
+        """Add the helper columns that were asked for; later ones may read earlier ones."""
+        for name, expression in self.helpers.items():
+            spans = spans.with_columns(expression.alias(name))
+        return spans
+
+    def require(self, name: str, *columns: str) -> None:
+        """Refuse a frame that lacks what a name is made of."""
+        missing = [column for column in columns if column not in self.schema]
+        if missing:
+            raise SchemaError(
+                f"`{name}` is read from the column {missing[0]!r}, which this frame does not have. "
+                "Keep the columns of the span frame, or make them anew with tracelab.conform."
+            )
+
+    def intrinsic(self, node: n.Intrinsic) -> Value:
+        """Give the value of an intrinsic."""
+        match node.name:
+            case "span:childCount":
+                return Value({n.INT: self.helper(node.name, child_count())})
+            case "traceDuration":
+                return Value({n.DURATION: self.helper(node.name, trace_duration())})
+            case "rootName" | "rootServiceName":
+                column = "name" if node.name == "rootName" else "service_name"
+                return Value({n.STRING: pl.col(column).gather(self.row_of("root", node.name)).fill_null("")})
+            case "nestedSetLeft" | "nestedSetRight" | "nestedSetParent":
+                part = node.name.removeprefix("nestedSet").lower()
+                return Value({n.INT: self.helper("nested set", nested_set()).struct.field(part)})
+            case "parent":
+                return Value({n.INT: self.row_of("parent", node.name).cast(pl.Int64)})
+        of = item_scope(node)
+        return _intrinsic(node.name) if of is None else first_item(node, of)
+
+
+def _missing(values: list[Value]) -> pl.Expr:
+    return ~pl.any_horizontal(value.present for value in values) if values else pl.lit(True)
+
+
+def _intrinsic(name: str) -> Value:
+    match name:
+        case "duration":
+            return Value({n.DURATION: pl.col("duration")})
+        case "name":
+            return Value({n.STRING: pl.col("name")})
+        case "status":
+            return Value({n.STATUS: pl.col("status_code")})
+        case "kind":
+            return Value({n.KIND: pl.col("kind")})
+        case "statusMessage":
+            return Value({n.STRING: pl.col("status_message").fill_null("")})
+        case "span:id":
+            return Value({n.STRING: pl.col("span_id")}, identifier=True)
+        case "span:parentID":
+            return Value({n.STRING: pl.col("parent_span_id").fill_null(_NO_PARENT)}, identifier=True)
+        case "trace:id":
+            return Value({n.STRING: pl.col("trace_id").str.strip_chars_start("0")}, identifier=True)
+        case "instrumentation:name":
+            return Value({n.STRING: pl.col("scope_name")})
+        case "instrumentation:version":
+            return Value({n.STRING: pl.col("scope_version")})
+    raise AssertionError(name)

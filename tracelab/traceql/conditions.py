@@ -1,0 +1,215 @@
+"""Nodes to polars: the expression of one filter, and the value of one field expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final
+
+import polars as pl
+
+from tracelab.traceql import nodes as n
+from tracelab.traceql.columns import Columns
+from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
+from tracelab.traceql.folding import COMPARISONS
+from tracelab.traceql.operators import calculated, compared, either, is_any_of, negated, signed
+from tracelab.traceql.validation import references
+from tracelab.traceql.values import Value, decided, literal_value
+
+_COMPARING: Final = (*COMPARISONS, "=~", "!~")
+_LOGIC: Final = ("&&", "||")
+_Link = tuple[n.Attribute | n.Intrinsic, str, n.Static]
+
+
+class Compiler:
+    """Turns the nodes of one query into expressions over one frame's columns."""
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
+        self.guard: pl.Expr | None = None
+
+    def condition(self, filter_: n.Filter) -> pl.Expr:
+        """Give the boolean expression of `{ ... }`; null counts as no match."""
+        expression = filter_.expression
+        conjuncts = _conjuncts(expression)
+        scopes = [_item_scope_of_test(conjunct) for conjunct in conjuncts]
+        if len(conjuncts) > 1 and all(_is_plain(conjunct) for conjunct in conjuncts):
+            # In a pure `&&` filter all conditions on events must hold for the same event.
+            tests = [self.value(c).truth for c, scope in zip(conjuncts, scopes, strict=True) if scope is None]
+            for of in ("event", "link"):
+                together = [c for c, scope in zip(conjuncts, scopes, strict=True) if scope == of]
+                if together:
+                    tests.append(any_item([self.item_test(c, of, number) for number, c in enumerate(together)]))
+            return pl.all_horizontal(tests) if len(tests) > 1 else tests[0]
+        return self.value(expression).truth
+
+    def value(self, expression: n.FieldExpression) -> Value:
+        """Give the value of an expression on every span."""
+        match expression:
+            case n.Static():
+                return literal_value(expression)
+            case n.Attribute() | n.Intrinsic():
+                return self.columns.value(expression)
+            case n.Unary():
+                operand = self.value(expression.operand)
+                return negated(operand) if expression.operator == "!" else signed(operand)
+            case n.Presence():
+                return self.presence(expression)
+        return self.operation(expression)
+
+    def presence(self, presence: n.Presence) -> Value:
+        """`x = nil`, `x != nil`; of events, whether one of them lacks it or has it."""
+        of = item_scope(presence.operand)
+        if of is not None:
+            return decided(any_item([self.item_test(presence, of, 0)]))
+        present = self.value(presence.operand).present
+        return decided(present if presence.exists else ~present)
+
+    def operation(self, operation: n.Operation) -> Value:
+        """Apply a chain of operators from left to right."""
+        if operation.steps[0].operator in _LOGIC:
+            return self.logic(operation)
+        of = _item_scope_of_test(operation)
+        if of is not None:
+            return decided(any_item([self.item_test(operation, of, 0)]))
+        left = self.value(operation.first)
+        for step in operation.steps:
+            right = self.value(step.operand)
+            if step.operator in _COMPARING:
+                left = compared(step.operator, left, right)
+            else:
+                left = calculated(step.operator, left, right, where=self.guard)
+        return left
+
+    def logic(self, operation: n.Operation) -> Value:
+        """Apply `&&` and `||`, whole runs of the same one at once."""
+        left = [operation.first]
+        value: Value | None = None
+        for operator, run in groupby(operation.steps, key=lambda step: step.operator):
+            operands = [*left, *(step.operand for step in run)]
+            value = either(operator, [*([] if value is None else [value]), *self.run(operator, operands, value)])
+            left = []
+        assert value is not None
+        return value
+
+    def run(self, operator: str, operands: list[n.FieldExpression], before: Value | None) -> Iterator[Value]:
+        """Give the values of operands joined by one operator; `.a = 1 || .a = 2` is one value.
+
+        Later operands are only looked at where the earlier ones left the question open, which matters for a division
+        by zero.
+        """
+        outer = self.guard
+        reached = pl.lit(True) if outer is None else outer
+        if before is not None:
+            reached = _still_open(operator, before, reached)
+        for group in _alike(operator, operands):
+            self.guard = reached if _divides(group[0]) else outer
+            if len(group) == 1:
+                value = self.value(group[0])
+            else:
+                links = [link for link in map(_link, group) if link is not None]
+                value = is_any_of(self.value(links[0][0]), [link[2] for link in links], negative=links[0][1] == "!=")
+            yield value
+            if any(map(_divides, operands)):
+                reached = _still_open(operator, value, reached)
+        self.guard = outer
+
+    def item_test(self, node: n.FieldExpression, of: str, number: int) -> ItemTest:
+        """Give the test of one event (or link) that a condition makes."""
+        match node:
+            case n.Presence():
+                present = item_value(node.operand).present
+                return ItemTest(of, present if node.exists else ~present, {}, when_empty=not node.exists)
+            case n.Operation(first, (step,)):
+                here = item_scope(first) == of
+                mine, other = (first, step.operand) if here else (step.operand, first)
+                beside, columns = self.beside(other, number)
+                sides = (item_value(mine), beside) if here else (beside, item_value(mine))
+                return ItemTest(of, compared(step.operator, *sides).truth, columns)
+        flag = literal_value(n.Static(True, n.BOOL))
+        return ItemTest(of, compared("=", item_value(node), flag).truth)
+
+    def beside(self, node: n.FieldExpression, number: int) -> tuple[Value, dict[str, pl.Expr]]:
+        """Give what events are compared with: a literal, or a value of the span in columns of its own."""
+        value = self.value(node)
+        if value.literal is not None:
+            return value, {}
+        names = {kind: f"beside {number} {kind}" for kind in value.kinds}
+        kinds = {kind: pl.col(name) for kind, name in names.items()}
+        return (
+            Value(kinds, settled=value.settled, identifier=value.identifier),
+            {names[kind]: expression for kind, expression in value.kinds.items()},
+        )
+
+
+def _conjuncts(expression: n.FieldExpression) -> list[n.FieldExpression]:
+    """List what a filter joins with `&&` alone; the whole expression if it is no such chain."""
+    match expression:
+        case n.Operation(first, steps) if all(step.operator == "&&" for step in steps):
+            return [part for operand in (first, *(step.operand for step in steps)) for part in _conjuncts(operand)]
+    return [expression]
+
+
+def _is_plain(node: n.FieldExpression) -> bool:
+    """Tell whether an operand of `&&` is one condition, without `||` or `!` inside."""
+    match node:
+        case n.Unary("!") | n.Operation(_, (n.Step("||" | "&&"), *_)):
+            return False
+        case n.Unary() | n.Presence():
+            return _is_plain(node.operand)
+        case n.Operation():
+            return all(map(_is_plain, (node.first, *(step.operand for step in node.steps))))
+    return True
+
+
+def _item_scope_of_test(node: n.FieldExpression) -> str | None:
+    """Say whether a condition is about one field of an event or a link, compared with something of the span."""
+    match node:
+        case n.Presence(operand):
+            return item_scope(operand)
+        case n.Operation(first, (n.Step(operator, operand),)) if operator in _COMPARING:
+            scopes = [item_scope(first), item_scope(operand)]
+            for of, other in zip(scopes, (operand, first), strict=True):
+                if of is not None and not any(item_scope(reference) for reference in references(other)):
+                    return of
+            return None
+    return item_scope(node)
+
+
+def _alike(operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.FieldExpression]]:
+    """Group neighbours that compare one field with literals: `.a = 1 || .a = 2`, `.a != 1 && .a != 2`."""
+    wanted = "=" if operator == "||" else "!="
+
+    def key(pair: tuple[int, n.FieldExpression]) -> object:
+        number, operand = pair
+        link = _link(operand)
+        if link is None or link[1] != wanted or item_scope(link[0]) is not None:
+            return number
+        return link[0], link[2].type
+
+    for _, group in groupby(enumerate(operands), key=key):
+        yield [operand for _, operand in group]
+
+
+def _link(node: n.FieldExpression) -> _Link | None:
+    """Take `field = literal` apart."""
+    match node:
+        case n.Operation(n.Attribute() | n.Intrinsic() as field, (n.Step(operator, n.Static() as literal),)):
+            return (field, operator, literal) if literal.type in (n.STRING, n.INT) else None
+    return None
+
+
+def _still_open(operator: str, value: Value, reached: pl.Expr) -> pl.Expr:
+    truth = value.truth.fill_null(False)
+    return reached & (truth if operator == "&&" else ~truth)
+
+
+def _divides(node: n.FieldExpression) -> bool:
+    match node:
+        case n.Unary() | n.Presence():
+            return _divides(node.operand)
+        case n.Operation():
+            if any(step.operator in ("/", "%") for step in node.steps):
+                return True
+            return any(map(_divides, (node.first, *(step.operand for step in node.steps))))
+    return False

@@ -1,0 +1,67 @@
+"""Attributes that have no column of their own: in `more_attributes`, in the events and in the links of a span."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from tracelab.schema import TYPE_SUFFIX
+from tracelab.traceql import nodes as n
+from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.values import TEXT, Value, mixed_value
+
+FOUND: Final = pl.Struct({"text": pl.String(), "kind": pl.String()})
+"""What a look-up gives: the value as text, and which kind of value it is."""
+
+
+def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
+    """Look an attribute up in one scope after the other, on the spans where it is still missing.
+
+    Gives a struct of `text` and `kind`; the kind of what events and links hold is `text`, for nobody wrote it down.
+    """
+    items = [ITEM_COLUMNS[scope] for scope in scopes if scope in ITEM_COLUMNS]
+    more = [] if set(scopes) <= set(ITEM_COLUMNS) else ["more_attributes"]
+
+    def found(columns: pl.Series) -> pl.Series:
+        frame = columns.struct.unnest().with_row_index("row")
+        wanted = frame.filter("missing", pl.any_horizontal(_holds_any(column) for column in (*items, *more)))
+        parts = []
+        for scope in scopes:
+            part = _in_items(wanted, scope, name) if scope in ITEM_COLUMNS else _in_more(wanted, f"{scope}.{name}")
+            parts.append(part)
+            wanted = wanted.join(part, on="row", how="anti")
+        hits = pl.concat(parts)
+        placed = frame.select("row").join(hits, on="row", how="left", maintain_order="left")
+        return placed.select(pl.struct("text", "kind")).to_series()
+
+    inputs = pl.struct(missing.alias("missing"), *items, *more)
+    return inputs.map_batches(found, return_dtype=FOUND, is_elementwise=True)
+
+
+def found_value(column: pl.Expr) -> Value:
+    """Make a value of what a look-up gave."""
+    text, kind = column.struct.field("text"), column.struct.field("kind")
+    value = mixed_value(text, kind)
+    return Value({**value.kinds, TEXT: pl.when(kind == TEXT).then(text)})
+
+
+def _in_more(spans: pl.DataFrame, column: str) -> pl.DataFrame:
+    more = pl.col("more_attributes").map
+    kind = more.get(column + TYPE_SUFFIX).fill_null(n.STRING)
+    return spans.select("row", more.get(column).alias("text"), kind.alias("kind")).drop_nulls("text")
+
+
+def _in_items(spans: pl.DataFrame, scope: str, name: str) -> pl.DataFrame:
+    """Take it from the first event (or link) that has it."""
+    items = ITEM_COLUMNS[scope]
+    rows = spans.filter(_holds_any(items)).select("row", items).explode(items)
+    texts = rows.select("row", text=pl.col(items).struct.field("attributes").map.get(name), kind=pl.lit(TEXT))
+    return texts.drop_nulls("text").unique("row", keep="first", maintain_order=True)
+
+
+def _holds_any(column: str) -> pl.Expr:
+    if column == "more_attributes":
+        return pl.col(column).is_not_null()
+    return (pl.col(column).list.len() > 0).fill_null(False)

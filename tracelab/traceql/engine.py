@@ -1,0 +1,112 @@
+"""Queries run on a frame: text to plan to polars."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+import polars as pl
+
+from tracelab.errors import QueryError
+from tracelab.traceql import nodes as n
+from tracelab.traceql.names import warn_of_unknown
+from tracelab.traceql.parser import parse
+from tracelab.traceql.plans import SPAN_COLUMNS, Plan
+from tracelab.traceql.spansets import Run
+from tracelab.traceql.validation import validate
+
+FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
+
+_CONTEXT: Final = "\n\nThis error occurred"
+
+
+def query(spans: FrameT, traceql: str) -> FrameT:
+    """Keep the spans that a TraceQL query matches.
+
+    Parameters
+    ----------
+    spans
+        A span frame, whole or filtered, eager or lazy. A single filter on a lazy scan is pushed into the file.
+    traceql
+        The query, such as `{ span.http.route = "/pay" } >> { status = error } | count() > 2`. A filter may stand
+        without its braces: `duration > 2s && service.name = "checkout"`.
+
+    Returns
+    -------
+    The same kind of frame with the same columns; those rows that are in a matching spanset, in their old order.
+
+    Raises
+    ------
+    QuerySyntaxError
+        The text is no query.
+    QueryTypeError
+        The query compares or combines what never goes together.
+    QueryError
+        It is a query for `query_metrics`, or it divides by zero.
+    SchemaError
+        The frame lacks a column that the query reads.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... web::GET /pay  ========  http.route=/pay
+    ...   bank::charge ..====!
+    ...   bank::log    .......=
+    ... ''')
+    >>> query(spans, '{ span.http.route = "/pay" } >> { status = error }')["name"].to_list()
+    ['charge']
+    >>> query(spans, "duration >= 4ms")["name"].to_list()
+    ['GET /pay', 'charge']
+    """
+    pipeline = spanset_pipeline(traceql, "query")
+    lazy = spans.lazy()
+    schema = lazy.collect_schema()
+    warn_of_unknown(spans, schema, pipeline.stages)
+    matching = matched(lazy, schema, pipeline.stages)
+    if isinstance(spans, pl.LazyFrame):
+        return matching
+    with plain_errors():
+        return matching.collect()
+
+
+def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
+    """Parse and check a query that must be one for spans."""
+    parsed = parse(traceql)
+    validate(parsed)
+    if not isinstance(parsed.body, n.Pipeline):
+        raise QueryError(
+            f"this query gives metrics over time, which {function}() cannot show; ask query_metrics(spans, ...)",
+            source=traceql,
+            position=0,
+        )
+    return parsed.body
+
+
+def matched(spans: pl.LazyFrame, schema: pl.Schema, stages: tuple[n.Stage, ...]) -> pl.LazyFrame:
+    """Filter a frame by the stages of a pipeline."""
+    plan = Plan(schema)
+    filters = [stage for stage in stages if isinstance(stage, n.Filter)]
+    if all(isinstance(stage, n.Filter | n.Select | n.Coalesce) for stage in stages):
+        conditions = [plan.compiler.condition(filter_) for filter_ in filters]
+        return plan.columns.with_helpers(spans).filter(*conditions).drop(plan.columns.helpers)
+    plan.add_all(stages)
+    plan.columns.require("a query with several stages", *SPAN_COLUMNS)
+
+    def members(columns: pl.Series) -> pl.Series:
+        run = Run(columns.struct.unnest(), plan)
+        return pl.Series(run.stages(stages, run.all()).members)
+
+    inputs = pl.struct(*SPAN_COLUMNS, *plan.selected())
+    marks = inputs.map_batches(members, return_dtype=pl.Boolean)
+    return plan.columns.with_helpers(spans).filter(marks).drop(plan.columns.helpers)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Keep polars' account of the expression out of our own errors, which say already what happened."""
+    try:
+        yield
+    except QueryError as error:
+        raise QueryError(str(error).partition(_CONTEXT)[0]) from None
