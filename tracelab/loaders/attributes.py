@@ -144,7 +144,7 @@ def more_attributes(levels: list[Level], chosen: dict[str, list[str]], spans: in
     typed = types.select("row", pl.col("key") + TYPE_SUFFIX, pl.col("type").alias("value"))
     entries = pl.concat([frame.select("row", "key", "value"), typed]).sort("row", "key")
     ends = np.cumsum(np.bincount(entries["row"].to_numpy(), minlength=spans))
-    maps: pl.Series = pl.from_arrow(text_map(entries["key"].to_arrow(), entries["value"].to_arrow(), ends))  # type: ignore[assignment]
+    maps: pl.Series = pl.from_arrow(text_map(entries["key"], entries["value"], ends))  # type: ignore[assignment]
     column = maps.cast(ATTRIBUTES).alias("more_attributes")
     return column.to_frame().select(pl.when(pl.col("more_attributes").map.len() > 0).then("more_attributes")).to_series()
 

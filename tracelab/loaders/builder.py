@@ -13,7 +13,7 @@ from tracelab.loaders.chunk import VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import list_of_structs, text_map
 from tracelab.loaders.normalise import link_ids, normalise
-from tracelab.schema import EVENTS, LINKS
+from tracelab.schema import EVENTS, LINKS, TIME
 
 Value = tuple[int, Any]
 """A kind of value, and the value as its long table holds it."""
@@ -81,6 +81,9 @@ class TextMaps:
         self.keys.extend(attributes)
         self.values.extend(attributes.values())
         self.ends.append(len(self.keys))
+
+    def maps(self) -> pa.Array:
+        return text_map(pl.Series(self.keys, dtype=pl.String), pl.Series(self.values, dtype=pl.String), self.ends)
 
 
 class Builder:
@@ -178,9 +181,9 @@ class Builder:
         events = self.events
         return list_of_structs(
             {
-                "time": pa.array(events.columns["time"], pa.timestamp("ns", "UTC")),
-                "name": pa.array(events.columns["name"], pa.large_string()),
-                "attributes": text_map(events.keys, events.values, events.ends),
+                "time": pl.Series(events.columns["time"], dtype=pl.Int64).cast(TIME).to_arrow(),
+                "name": pl.Series(events.columns["name"], dtype=pl.String).to_arrow(),
+                "attributes": events.maps(),
             },
             owners=events.owners,
             count=len(self),
@@ -193,7 +196,7 @@ class Builder:
         return list_of_structs(
             {
                 **{name: ids[name].to_arrow() for name in links.columns},
-                "attributes": text_map(links.keys, links.values, links.ends),
+                "attributes": links.maps(),
             },
             owners=links.owners,
             count=len(self),

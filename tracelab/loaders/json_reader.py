@@ -17,10 +17,11 @@ from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.json_input import NotJson, decode
 from tracelab.loaders.otlp_shape import Shape
 from tracelab.loaders.parallel import in_order
-from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, format_of, refusal
+from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, format_of, probed, refusal
 from tracelab.loaders.sources import Readable, Recoded
 
 _SNIFFED: Final = 1 << 20
+_LONGEST_FIRST_LINE: Final = 64 << 20
 _SMALL: Final = 256 << 10
 _PARTS: Final = 8
 _BOMS: Final = (
@@ -52,8 +53,7 @@ def read_json(
     state = State(wanted)
     rest = Rest()
     stream = _as_utf8(stream, findings)
-    head = stream.peek(_SNIFFED)
-    by_lines = _is_lines(head, state)
+    by_lines = _is_lines(stream, state)
     pieces = lines(stream, findings) if by_lines else objects(stream, rest)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
     for chunks, found in in_order(lambda piece: _decode(piece, state), pieces):
@@ -80,11 +80,21 @@ def _as_utf8(stream: Readable, findings: Findings) -> Readable:
     return Recoded(stream, encoding)
 
 
-def _is_lines(head: bytes, state: State) -> bool:
+def _is_lines(stream: Readable, state: State) -> bool:
     """Say whether every line is a document that the fast way or the tolerant one can take as it is."""
+    size = _SNIFFED
+    head = stream.peek(size)
+    while b"\n" not in head.lstrip(BLANK) and len(head) == size and size < _LONGEST_FIRST_LINE:
+        size *= 4
+        head = stream.peek(size)
     line, newline, following = head.lstrip(BLANK).partition(b"\n")
     if not newline or line[:1] not in (b"{", b"["):
         return False
+    probe = probed(line)
+    if probe is not None and probe.is_otlp():
+        state.shape = Shape(bare=probe.is_bare())
+        state.format = OTLP_JSON
+        return True
     try:
         document = decode(line, Findings(), "")
     except NotJson:
@@ -93,8 +103,7 @@ def _is_lines(head: bytes, state: State) -> bool:
     if following and following[:1] not in (b"{", b"["):
         return False
     if format_of(document) == OTLP_JSON:
-        state.shape = Shape(bare="scopeSpans" in document or "instrumentationLibrarySpans" in document)
-        return state.shape.bare or "resourceSpans" in document or "batches" in document
+        return False
     return bool(following) or isinstance(document, list)
 
 
@@ -118,6 +127,9 @@ def _first_format(piece: Piece) -> str | None:
     """Name the format of the first document in a piece that has one."""
     for line in piece.content.split(b"\n", 100)[:100]:
         if line.strip(BLANK):
+            probe = probed(line)
+            if probe is not None and probe.is_otlp():
+                return OTLP_JSON
             try:
                 found = format_of(decode(line, Findings(), ""))
             except NotJson:

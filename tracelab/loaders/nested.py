@@ -10,13 +10,16 @@ import polars as pl
 import pyarrow as pa
 
 
-def text_map(keys: Any, values: Any, ends: Any) -> pa.Array:
+def integers(values: npt.NDArray[Any]) -> pa.Array:
+    """Make an Arrow array of whole numbers; `pyarrow.array` imports pandas where it is installed."""
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def text_map(keys: pl.Series, values: pl.Series, ends: Any) -> pa.Array:
     """Make a column of text maps of flat keys and values; `ends` says where each row's entries end."""
     offsets = np.zeros(len(ends) + 1, dtype=np.int32)
     offsets[1:] = ends
-    return pa.MapArray.from_arrays(
-        pa.array(offsets), pa.array(keys, pa.large_string()), pa.array(values, pa.large_string())
-    )
+    return pa.MapArray.from_arrays(integers(offsets), keys.to_arrow(), values.to_arrow())
 
 
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
@@ -29,6 +32,6 @@ def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dty
 
 def lists(flat: pa.Array, offsets: npt.NDArray[np.int64], dtype: pl.DataType) -> pl.Series:
     """Make a column of lists of a flat array."""
-    array = pa.LargeListArray.from_arrays(pa.array(offsets), flat)
+    array = pa.LargeListArray.from_arrays(integers(offsets), flat)
     series: pl.Series = pl.from_arrow(array)  # type: ignore[assignment]
     return series if series.dtype == dtype else series.cast(dtype)

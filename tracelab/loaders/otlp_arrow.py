@@ -14,7 +14,7 @@ import pyarrow.json as arrow_json
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
-from tracelab.loaders.nested import lists, text_map
+from tracelab.loaders.nested import integers, lists, text_map
 from tracelab.loaders.normalise import link_ids, normalise
 from tracelab.loaders.otlp_shape import Shape, schema_of
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS
@@ -163,7 +163,7 @@ class _Reader:
         if keys.null_count or pairs.null_count:
             raise DoesNotFit("an attribute without a key")
         encoded = keys.dictionary_encode()
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(keys))
         names: list[str | None] = encoded.dictionary.to_pylist()
         rows = owners.astype(np.uint32)
         found: dict[int, Any] = {}
@@ -195,7 +195,7 @@ class _Reader:
         valid = _valid(values.field("bytesValue")) | _valid(values.field("arrayValue")) | _valid(values.field("kvlistValue"))
         where = np.flatnonzero(valid)
         read: dict[int, tuple[list[int], list[str]]] = {}
-        for place, content in zip(where.tolist(), values.take(pa.array(where)).to_pylist(), strict=True):
+        for place, content in zip(where.tolist(), values.take(integers(where)).to_pylist(), strict=True):
             kind, text = any_value(content, self.findings, self.where) or (STRING, "")
             if kind <= DOUBLE:
                 raise DoesNotFit("a value that is not what it is said to be")
@@ -217,7 +217,7 @@ class _Reader:
                 texts = texts.zip_with(pl.Series(~_valid(held)), as_text(_series(held), kind))
         if texts.null_count() and self.shape.nested_values:
             where = np.flatnonzero(texts.is_null().to_numpy())
-            read = [any_value(content, self.findings, self.where) for content in values.take(pa.array(where)).to_pylist()]
+            read = [any_value(content, self.findings, self.where) for content in values.take(integers(where)).to_pylist()]
             texts = texts.scatter(where, [None if value is None else scalar_text(value[1]) for value in read])
         keys = _series(pairs.field("key"))
         keep = texts.is_not_null()
@@ -228,7 +228,7 @@ class _Reader:
             self.findings.add(problems.EMPTY_VALUES, int((~keep).sum()), place=self.where)
             frame = frame.filter(keep)
         ends = np.cumsum(np.bincount(frame["owner"].to_numpy(), minlength=len(array)))
-        return text_map(frame["key"].to_arrow(), frame["text"].to_arrow(), ends)
+        return text_map(frame["key"], frame["text"], ends)
 
     def events(self, array: pa.Array, count: int) -> pl.Series:
         events, owners = _exploded(array)
@@ -259,7 +259,8 @@ def _listed(fields: list[Any], names: list[str], owners: Ints, count: int, dtype
 
 def _exploded(array: pa.Array) -> tuple[Any, Ints]:
     """Give the items of a column of lists, and for each item the row that it is from."""
-    offsets = array.offsets.to_numpy()
+    # Buffers are read directly: pyarrow's to_numpy imports pandas where it is installed.
+    offsets = np.frombuffer(array.buffers()[1], dtype=np.int32, count=len(array) + 1, offset=4 * array.offset)
     first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
     return array.values.slice(first, last - first), np.repeat(np.arange(len(array)), np.diff(offsets))
 

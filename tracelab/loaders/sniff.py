@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
+
 from tracelab.loaders.otlp_tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
 
 OTLP_JSON: Final = "otlp-json"
@@ -15,6 +17,34 @@ SUPPORTED: Final = (
 )
 
 _DEPTH: Final = 5
+
+
+class Probe(msgspec.Struct, gc=False):
+    """The keys that tell OTLP JSON; decoding into it looks at the text but makes no objects."""
+
+    resourceSpans: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815 - OTLP's names
+    batches: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    scopeSpans: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+    instrumentationLibrarySpans: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # noqa: N815
+
+    def is_bare(self) -> bool:
+        """Say whether the document is a ResourceSpans itself."""
+        return self.scopeSpans is not msgspec.UNSET or self.instrumentationLibrarySpans is not msgspec.UNSET
+
+    def is_otlp(self) -> bool:
+        """Say whether the document holds spans as OTLP has them."""
+        return self.is_bare() or self.resourceSpans is not msgspec.UNSET or self.batches is not msgspec.UNSET
+
+
+_PROBE: Final = msgspec.json.Decoder(Probe)
+
+
+def probed(text: bytes) -> Probe | None:
+    """Look at a document without decoding it; None if it is no JSON object."""
+    try:
+        return _PROBE.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def format_of(document: Any, depth: int = _DEPTH) -> str | None:
