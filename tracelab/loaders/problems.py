@@ -97,6 +97,7 @@ BAD_UTF8: Final = Problem("bytes that are not UTF-8", "repaired", "Each became U
 UTF16: Final = Problem("text in UTF-16 or UTF-32", "repaired", "It was read as such.")
 BAD_JSON: Final = Problem("JSON that cannot be read", "skipped", "Nothing of it is in the frame.")
 NO_SPANS_IN_JSON: Final = Problem("JSON that holds no spans", "skipped", "It looks like something else.")
+BAD_MESSAGE: Final = Problem("messages that cannot be read", "skipped", "Nothing of them is in the frame.")
 TOO_DEEP: Final = Problem("JSON that is nested too deep", "skipped", "Nothing of it is in the frame.")
 TOO_LONG: Final = Problem("documents that are too long", "skipped", "One line or object is larger than is read at once.")
 TRUNCATED: Final = Problem(

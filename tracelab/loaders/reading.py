@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -15,10 +15,13 @@ from tracelab.loaders import problems
 from tracelab.loaders.assemble import assemble
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings, SourceFindings, report_frame, summary
+from tracelab.loaders.json_cut import BLANK
 from tracelab.loaders.json_reader import read_json
-from tracelab.loaders.sniff import JAEGER_JSON, OTLP_JSON
+from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
+from tracelab.loaders.sniff import JAEGER_JSON, OTLP_JSON, OTLP_PROTO
 from tracelab.loaders.sources import Source, Stream, sources_of
 
+_SNIFFED: Final = 1 << 16
 FORMATS: Final = ("auto", OTLP_JSON, JAEGER_JSON)
 
 
@@ -156,9 +159,23 @@ def _chunks(source: Source, format: str, found: SourceFindings) -> Iterator[Chun
 
     stream = Stream(source, lambda _: None)
     try:
-        yield from read_json(stream, None if format == "auto" else format, found.findings, named)
+        yield from _decoded(stream, None if format == "auto" else format, found.findings, named)
     finally:
         stream.close()
+
+
+def _decoded(stream: Stream, wanted: str | None, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
+    """Decode a stream as what its first bytes say."""
+    head = stream.peek(_SNIFFED)
+    text = head.lstrip(BLANK)[:1]
+    framing = None if text in (b"{", b"[") else framing_of(head)
+    if framing is None:
+        yield from read_json(stream, wanted, findings, named)
+    elif framing == FIXED and is_framed_json(head):
+        yield from read_json(JsonMessages(stream, findings), wanted, findings, named)
+    else:
+        named(OTLP_PROTO)
+        yield from read_proto(stream, framing, findings)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import msgspec
 from tracelab.loaders.otlp_tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
 
 OTLP_JSON: Final = "otlp-json"
+OTLP_PROTO: Final = "otlp-proto"
 JAEGER_JSON: Final = "jaeger-json"
 OTHER: Final = "other"
 SUPPORTED: Final = (
