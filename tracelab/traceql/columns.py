@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.errors import SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql import nodes as n
-from tracelab.traceql.elsewhere import elsewhere, found_value
+from tracelab.traceql.elsewhere import elsewhere, found_value, holds
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.events import first_item, item_scope
 from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
@@ -51,8 +51,9 @@ class Columns:
     for, so that each is computed once.
     """
 
-    def __init__(self, schema: pl.Schema) -> None:
+    def __init__(self, schema: pl.Schema, spans: pl.DataFrame | None = None) -> None:
         self.schema = schema
+        self.spans = spans
         self.helpers: dict[str, pl.Expr] = {}
 
     def value(self, node: n.Attribute | n.Intrinsic) -> Value:
@@ -82,6 +83,13 @@ class Columns:
             return mixed_value(pl.col(column), pl.col(column + TYPE_SUFFIX))
         return column_value(pl.col(column), self.schema[column])
 
+    def has_column(self, scope: str, name: str) -> bool:
+        """Tell whether some span has the attribute, in a column of its own."""
+        column = "service_name" if (scope, name) == _SERVICE_NAME else f"{scope}.{name}"
+        if column not in self.schema:
+            return False
+        return self.spans is None or self.spans[column].null_count() < self.spans.height
+
     def unscoped(self, name: str) -> Value:
         """Give an attribute of whatever scope has it first: span, resource, event, link, instrumentation."""
         values: list[Value] = []
@@ -101,11 +109,17 @@ class Columns:
 
     def found(self, name: str, scopes: list[str], before: list[Value]) -> Value:
         """Give an attribute without a column, where the values before do not give it."""
-        scopes = [scope for scope in scopes if ITEM_COLUMNS.get(scope, "more_attributes") in self.schema]
+        scopes = [scope for scope in scopes if self.may_hold(scope, name)]
         if not scopes:
             return Value()
         key = f"{'|'.join(scopes)}.{name}"
         return found_value(self.helper(key, elsewhere(name, scopes, missing=_missing(before))))
+
+    def may_hold(self, scope: str, name: str) -> bool:
+        """Tell whether an attribute without a column can be there at all; of a lazy frame one cannot know."""
+        if ITEM_COLUMNS.get(scope, "more_attributes") not in self.schema:
+            return False
+        return self.spans is None or holds(self.spans, scope, name)
 
     def relative(self, node: n.Attribute) -> Value:
         """Give an attribute of the parent, or of the root of the trace."""

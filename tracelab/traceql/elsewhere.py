@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 from tracelab.schema import TYPE_SUFFIX
@@ -32,12 +33,24 @@ def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
             part = _in_items(wanted, scope, name) if scope in ITEM_COLUMNS else _in_more(wanted, f"{scope}.{name}")
             parts.append(part)
             wanted = wanted.join(part, on="row", how="anti")
-        hits = pl.concat(parts)
-        placed = frame.select("row").join(hits, on="row", how="left", maintain_order="left")
-        return placed.select(pl.struct("text", "kind")).to_series()
+        return _placed(pl.concat(parts), frame.height)
 
     inputs = pl.struct(missing.alias("missing"), *items, *more)
     return inputs.map_batches(found, return_dtype=FOUND, is_elementwise=True)
+
+
+def holds(spans: pl.DataFrame, scope: str, name: str) -> bool:
+    """Tell whether any span of a frame has an attribute of this scope that has no column."""
+    column = ITEM_COLUMNS.get(scope, "more_attributes")
+    if column not in spans.columns:
+        return False
+    kept = spans.lazy().select(column).filter(_holds_any(column))
+    if column == "more_attributes":
+        found = pl.col(column).map.contains_key(f"{scope}.{name}")
+    else:
+        kept = kept.explode(column)
+        found = pl.col(column).struct.field("attributes").map.contains_key(name)
+    return bool(kept.select(found.any()).collect().item())
 
 
 def found_value(column: pl.Expr) -> Value:
@@ -45,6 +58,14 @@ def found_value(column: pl.Expr) -> Value:
     text, kind = column.struct.field("text"), column.struct.field("kind")
     value = mixed_value(text, kind)
     return Value({**value.kinds, TEXT: pl.when(kind == TEXT).then(text)})
+
+
+def _placed(hits: pl.DataFrame, height: int) -> pl.Series:
+    """Bring what was found on some rows back to all rows."""
+    places = np.full(height, hits.height)
+    places[hits["row"].to_numpy()] = np.arange(hits.height)
+    padded = pl.concat([hits.select("text", "kind"), pl.DataFrame({"text": [None], "kind": [None]}, schema=FOUND.to_schema())])
+    return padded.to_struct("found").gather(pl.Series(places))
 
 
 def _in_more(spans: pl.DataFrame, column: str) -> pl.DataFrame:

@@ -63,8 +63,9 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     pipeline = spanset_pipeline(traceql, "query")
     lazy = spans.lazy()
     schema = lazy.collect_schema()
-    warn_of_unknown(spans, schema, pipeline.stages)
-    matching = matched(lazy, schema, pipeline.stages)
+    plan = Plan(schema, spans if isinstance(spans, pl.DataFrame) else None)
+    warn_of_unknown(plan.columns, pipeline.stages)
+    matching = matched(lazy, plan, pipeline.stages)
     if isinstance(spans, pl.LazyFrame):
         return matching
     with plain_errors():
@@ -84,9 +85,8 @@ def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
     return parsed.body
 
 
-def matched(spans: pl.LazyFrame, schema: pl.Schema, stages: tuple[n.Stage, ...]) -> pl.LazyFrame:
+def matched(spans: pl.LazyFrame, plan: Plan, stages: tuple[n.Stage, ...]) -> pl.LazyFrame:
     """Filter a frame by the stages of a pipeline."""
-    plan = Plan(schema)
     filters = [stage for stage in stages if isinstance(stage, n.Filter)]
     if all(isinstance(stage, n.Filter | n.Select | n.Coalesce) for stage in stages):
         conditions = [plan.compiler.condition(filter_) for filter_ in filters]

@@ -1,11 +1,153 @@
-"""Names that no span has: a warning with what was perhaps meant, instead of an empty answer."""
+"""Names that no span has, and types that no span has: a warning with what was perhaps meant, not just an empty answer."""
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import Final
+
 import polars as pl
 
+from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
+from tracelab.traceql.columns import Columns
+from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.folding import COMPARISONS
+from tracelab.traceql.plans import Part
+from tracelab.traceql.values import ARRAY, TEXT
+
+_NEAR: Final = 3
+_TYPES: Final = {n.INT: "an int", n.FLOAT: "a float", n.STRING: "text", n.BOOL: "true or false", n.DURATION: "a duration"}
+_REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in quotes", n.BOOL: "true or false"}
 
 
-def warn_of_unknown(spans: pl.DataFrame | pl.LazyFrame, schema: pl.Schema, stages: tuple[n.Stage, ...]) -> None:
-    pass
+class QueryWarning(UserWarning):
+    """A query that can hardly mean what it says: a name that no span has, or a comparison that never holds."""
+
+
+def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
+    """Warn of names that no span has and of comparisons that never hold; of a lazy frame only the columns are known."""
+    seen: set[n.FieldExpression] = set()
+    for part in parts:
+        for expression in _expressions(part):
+            for name in _attributes(expression):
+                if name not in seen:
+                    seen.add(name)
+                    _warn_of_name(columns, name)
+            for operation in _comparisons(expression):
+                _warn_of_type(columns, operation)
+
+
+def _warn_of_name(columns: Columns, name: n.Attribute) -> None:
+    spans = columns.spans
+    if spans is None or spans.is_empty():
+        return
+    scopes = [name.scope] if name.scope else [*SCOPES, *ITEM_COLUMNS]
+    if any(columns.has_column(scope, name.name) or columns.may_hold(scope, name.name) for scope in scopes):
+        return
+    counts = _known_names(spans)
+    keys: dict[str, list[str]] = {}
+    for full in counts:
+        keys.setdefault(full.partition(".")[2], []).append(full)
+    near = [full for key in get_close_matches(name.name, keys, n=_NEAR, cutoff=0.7) for full in keys[key]]
+    near.sort(key=lambda full: (full.partition(".")[2] != name.name, -counts[full], full))
+    remedy = ""
+    if name.name in n.INTRINSIC_TYPES and not name.of:
+        remedy = f" Without its scope, `{name.name}` is the span's own."
+    elif near:
+        listed = ", ".join(f"`{full}` ({counts[full]:,} spans)" for full in near[: _NEAR + 1])
+        remedy = f" Near names: {listed}."
+    _warn(f"No span has `{name}`.{remedy}")
+
+
+def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
+    """Warn where a column's type is known and the literal is of another, so that nothing can match."""
+    pairs = [(operation.first, operation.steps[0].operand), (operation.steps[0].operand, operation.first)]
+    for field, literal in pairs:
+        if not isinstance(field, n.Attribute) or not isinstance(literal, n.Static) or field.of or not field.scope:
+            continue
+        value = columns.own_column(field.scope, field.name) if field.scope in SCOPES else None
+        kinds = {kind.removesuffix(ARRAY) for kind in value.kinds} if value else set()
+        if not kinds or kinds & {literal.type, TEXT} or (literal.type in n.NUMERIC and kinds & set(n.NUMERIC)):
+            continue
+        kind = min(kinds)
+        _warn(f"`{field}` is {_TYPES[kind]} on every span, never what `{literal}` is; compare it with {_REMEDIES[kind]}.")
+
+
+def _warn(message: str) -> None:
+    # Points at the line that called the public function.
+    warnings.warn(message, QueryWarning, stacklevel=5)
+
+
+def _known_names(spans: pl.DataFrame) -> dict[str, int]:
+    """Count the spans that carry each attribute of the frame."""
+    own = [column for column in spans.columns if is_attribute(column) and not is_type_companion(column)]
+    counts = {column: spans.height - spans[column].null_count() for column in own}
+    for scope, column in (("", "more_attributes"), *((f"{scope}.", column) for scope, column in ITEM_COLUMNS.items())):
+        if column in spans.columns:
+            counts.update({scope + key: count for key, count in _keys(spans, column).items()})
+    if "service_name" in spans.columns:
+        counts["resource.service.name"] = spans.height
+    return {name: count for name, count in counts.items() if count}
+
+
+def _keys(spans: pl.DataFrame, column: str) -> dict[str, int]:
+    """Count the spans that have each key of a map column, or of the maps in a list column."""
+    rows = spans.select(column).with_row_index("row")
+    if column == "more_attributes":
+        keys = rows.select("row", key=pl.col(column).map.keys())
+    else:
+        items = rows.filter(pl.col(column).list.len() > 0).explode(column)
+        keys = items.select("row", key=pl.col(column).struct.field("attributes").map.keys())
+    counted = keys.filter(pl.col("key").list.len() > 0).explode("key").group_by("key").agg(spans=pl.col("row").n_unique())
+    return {key: count for key, count in counted.iter_rows() if not key.endswith(TYPE_SUFFIX)}
+
+
+def _expressions(part: Part) -> Iterator[n.FieldExpression]:
+    """List the expressions over one span that a stage is made of."""
+    match part:
+        case n.Filter() | n.GroupBy():
+            yield part.expression
+        case n.SpansetOperation() | n.ScalarOperation():
+            yield from _expressions(part.first)
+            for step in part.steps:
+                yield from _expressions(step.operand)
+        case n.Pipeline():
+            for stage in part.stages:
+                yield from _expressions(stage)
+        case n.ScalarPipeline():
+            for stage in part.stages:
+                yield from _expressions(stage)
+            yield from _expressions(part.aggregate)
+        case n.ScalarFilter():
+            yield from _expressions(part.left)
+            yield from _expressions(part.right)
+        case n.Aggregate() if part.argument is not None:
+            yield part.argument
+        case n.Select():
+            yield from part.fields
+
+
+def _attributes(expression: n.FieldExpression) -> Iterator[n.Attribute]:
+    """List the attributes in an expression, but for those that are asked to be missing."""
+    match expression:
+        case n.Attribute():
+            yield expression
+        case n.Unary() | n.Presence(exists=True):
+            yield from _attributes(expression.operand)
+        case n.Operation():
+            for operand in (expression.first, *(step.operand for step in expression.steps)):
+                yield from _attributes(operand)
+
+
+def _comparisons(expression: n.FieldExpression) -> Iterator[n.Operation]:
+    """List the comparisons with just two sides."""
+    match expression:
+        case n.Unary() | n.Presence():
+            yield from _comparisons(expression.operand)
+        case n.Operation(_, (n.Step(operator),)) if operator in (*COMPARISONS, "=~", "!~"):
+            yield expression
+        case n.Operation():
+            for operand in (expression.first, *(step.operand for step in expression.steps)):
+                yield from _comparisons(operand)
