@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tracelab.loaders import jaeger, otlp_tolerant
+from tracelab.loaders import clickhouse, jaeger, otlp_tolerant, sdk_json, zipkin, zipkin_v1
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.json_cut import Piece
-from tracelab.loaders.sniff import JAEGER_JSON, OTLP_JSON
+from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, PYTHON_JSON, ZIPKIN
 
 
 def _read_otlp(document: Any, builder: Builder, place: str) -> None:
@@ -23,6 +23,27 @@ def _read_jaeger(document: Any, builder: Builder, place: str) -> None:
         jaeger.read_trace(trace, builder, f"{place}, {path}" if path else place)
 
 
-READERS: Final[dict[str, Callable[[Any, Builder, str], None]]] = {OTLP_JSON: _read_otlp, JAEGER_JSON: _read_jaeger}
+def _read_zipkin(document: Any, builder: Builder, place: str) -> None:
+    zipkin.add_spans(list(zipkin_rows(document, builder, place)), builder)
+
+
+def zipkin_rows(document: Any, builder: Builder, place: str) -> Iterator[zipkin.Row]:
+    """Read the rows of a document, of whatever version they are."""
+    for content in zipkin.rows_of(document):
+        later = zipkin_v1.as_v2(content, builder, place) if zipkin_v1.is_v1(content) else [content]
+        for each in later:
+            row = zipkin.read_row(each, builder, place)
+            if row is not None:
+                yield row
+
+
+READERS: Final[dict[str, Callable[[Any, Builder, str], None]]] = {
+    OTLP_JSON: _read_otlp,
+    JAEGER_JSON: _read_jaeger,
+    ZIPKIN: _read_zipkin,
+    GO_JSON: sdk_json.read_go,
+    PYTHON_JSON: sdk_json.read_python,
+    CLICKHOUSE: clickhouse.read_rows,
+}
 
 FAST: Final[dict[str, Callable[[Piece], tuple[list[Chunk], Findings]]]] = {}

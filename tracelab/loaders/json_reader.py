@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tracelab.errors import LoadError
-from tracelab.loaders import json_formats, otlp_arrow, problems
+from tracelab.loaders import json_formats, otlp_arrow, problems, zipkin
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
@@ -17,7 +17,7 @@ from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.json_input import NotJson, decode
 from tracelab.loaders.otlp_shape import Shape
 from tracelab.loaders.parallel import in_order
-from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, format_of, probed, refusal
+from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
 from tracelab.loaders.sources import Readable, Recoded
 
 _SNIFFED: Final = 1 << 20
@@ -46,6 +46,13 @@ class State:
     refused: str = ""
 
 
+@dataclass(slots=True)
+class Gathered:
+    """Pieces that cannot be decoded one by one: rows of Zipkin belong together across a whole file."""
+
+    pieces: list[Piece] = field(default_factory=list)
+
+
 def read_json(
     stream: Readable, wanted: str | None, findings: Findings, named: Callable[[str], None]
 ) -> Iterator[Chunk]:
@@ -56,13 +63,16 @@ def read_json(
     by_lines = _is_lines(stream, state)
     pieces = lines(stream, findings) if by_lines else objects(stream, rest)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
-    for chunks, found in in_order(lambda piece: _decode(piece, state), pieces):
+    gathered = Gathered()
+    for chunks, found in in_order(lambda piece: _decode(piece, state, gathered), pieces):
         findings.merge(found)
         if state.format:
             named(state.format)
         yield from chunks
     if not by_lines:
         yield from _read_rest(rest, state, findings)
+    if gathered.pieces:
+        yield _zipkin_chunk(gathered, state, findings)
     if not state.seen:
         raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
 
@@ -107,10 +117,13 @@ def _is_lines(stream: Readable, state: State) -> bool:
     return bool(following) or isinstance(document, list)
 
 
-def _decode(piece: Piece, state: State) -> Decoded:
+def _decode(piece: Piece, state: State, gathered: Gathered) -> Decoded:
     """Decode a piece, the fast way if it fits."""
     if state.format is None:
         state.format = _first_format(piece)
+    if state.format == ZIPKIN:
+        gathered.pieces.append(piece)
+        return [], Findings()
     if state.format == OTLP_JSON:
         return _decode_otlp(piece, state)
     if state.format in json_formats.FAST:
@@ -209,6 +222,23 @@ def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
         if stripped:
             read_document(stripped, piece.origin(number), builder, state)
     return [builder.finish()], builder.findings
+
+
+def _zipkin_chunk(gathered: Gathered, state: State, findings: Findings) -> Chunk:
+    """Decode all rows of a file together, in the order of the file."""
+    builder = Builder()
+    rows: list[zipkin.Row] = []
+    for piece in sorted(gathered.pieces, key=lambda piece: piece.offsets[0] if piece.offsets else piece.first):
+        for number, text in enumerate(piece.content.split(b"\n")):
+            document = zipkin.decoded(text, builder, piece.origin(number)) if text.strip(BLANK) else None
+            if document is not None:
+                rows.extend(json_formats.zipkin_rows(document, builder, piece.origin(number)))
+        piece.content = b""
+    state.seen = True
+    zipkin.add_spans(rows, builder)
+    chunk = builder.finish()
+    findings.merge(builder.findings)
+    return chunk
 
 
 def read_document(text: bytes, place: str, builder: Builder, state: State) -> None:

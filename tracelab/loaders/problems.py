@@ -49,6 +49,26 @@ TRACE_WARNINGS: Final = Problem(
     "warnings about whole traces", "dropped", "A span frame has no place for them; the example is the first.", notable=False
 )
 
+TRACE_ID_HALVES: Final = Problem(
+    "trace ids of half the length", "repaired", "Other spans of the trace have the whole id, which was used.", notable=False
+)
+PARTIAL_ROWS: Final = Problem(
+    "partial rows of one span", "repaired", "They were put together into one span.", notable=False
+)
+SHARED_SPANS: Final = Problem(
+    "spans that client and server share",
+    "repaired",
+    "The server's half got an id of its own and became a child of the client's half.",
+    notable=False,
+)
+SPLIT_SPANS: Final = Problem(
+    "spans that hold client and server",
+    "repaired",
+    "Zipkin v1 keeps both halves in one span; they became two, so there are more spans than in the source.",
+    notable=False,
+)
+OWN_PARENT: Final = Problem("spans that are their own parents", "repaired", "They have no parent.", notable=False)
+
 # Repairs that change what was written.
 PROCESS_MISSING: Final = Problem(
     "spans without a process", "guessed", "Their service is 'unknown_service': the dump does not name one."

@@ -18,11 +18,11 @@ from tracelab.loaders.findings import Findings, SourceFindings, report_frame, su
 from tracelab.loaders.json_cut import BLANK
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
-from tracelab.loaders.sniff import JAEGER_JSON, OTLP_JSON, OTLP_PROTO
+from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
 from tracelab.loaders.sources import Source, Stream, sources_of
 
 _SNIFFED: Final = 1 << 16
-FORMATS: Final = ("auto", OTLP_JSON, JAEGER_JSON)
+FORMATS: Final = ("auto", OTLP_JSON, OTLP_PROTO, JAEGER_JSON, ZIPKIN, GO_JSON, PYTHON_JSON, CLICKHOUSE, PARQUET)
 
 
 def read(source: Any, *, format: str = "auto", strict: bool = False, progress: bool | None = None) -> pl.DataFrame:

@@ -6,11 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
+from tracelab.loaders import clickhouse, sdk_json
 from tracelab.loaders.otlp_tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
 
 OTLP_JSON: Final = "otlp-json"
 OTLP_PROTO: Final = "otlp-proto"
 JAEGER_JSON: Final = "jaeger-json"
+ZIPKIN: Final = "zipkin"
+GO_JSON: Final = "go-stdouttrace"
+PYTHON_JSON: Final = "python-sdk-json"
+CLICKHOUSE: Final = "clickhouse"
+PARQUET: Final = "parquet"
 OTHER: Final = "other"
 SUPPORTED: Final = (
     "OTLP JSON and protobuf, Jaeger JSON, Zipkin v1 and v2, Tempo's traces, Go's stdouttrace, the Python SDK's JSON, "
@@ -62,6 +68,16 @@ def format_of(document: Any, depth: int = _DEPTH) -> str | None:
     spans = document.get("spans")
     if isinstance(spans, list) and ("traceID" in keys or "processes" in keys or _is_jaeger_span(spans[:1])):
         return JAEGER_JSON
+    if sdk_json.is_go(document):
+        return GO_JSON
+    if sdk_json.is_python(document):
+        return PYTHON_JSON
+    if clickhouse.is_row(document):
+        return CLICKHOUSE
+    if isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str):
+        return ZIPKIN
+    if isinstance(spans, list) and depth and (name := format_of(spans, depth - 1)) == PYTHON_JSON:
+        return name
     inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict))
     return next((name for held in inner if depth and (name := format_of(held, depth - 1))), None)
 

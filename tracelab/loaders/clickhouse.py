@@ -1,0 +1,106 @@
+"""Rows of ClickHouse's `otel_traces` table, as JSONEachRow or as parquet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tracelab.loaders import problems
+from tracelab.loaders.builder import Builder, Value
+from tracelab.loaders.chunk import STRING
+from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
+from tracelab.loaders.times import nanoseconds
+from tracelab.loaders.values import plain_value, whole_number
+
+_MARKS: Final = {"TraceId", "SpanId", "SpanName"}
+
+
+def is_row(document: dict[str, Any]) -> bool:
+    """Say whether a document is a row of the table."""
+    return document.keys() >= _MARKS
+
+
+def read_rows(document: Any, builder: Builder, place: str) -> None:
+    """Add a row, or all of a list, or of the answer in ClickHouse's JSON format."""
+    if isinstance(document, dict) and isinstance(document.get("data"), list):
+        document = document["data"]
+    for row in document if isinstance(document, list) else [document]:
+        if isinstance(row, dict) and is_row(row):
+            _read_row(row, builder, place)
+        else:
+            builder.findings.spans += 1
+            builder.findings.add(problems.BAD_SPAN, place=place, example=row, lost_spans=1)
+
+
+def _read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
+    findings = builder.findings
+    start = nanoseconds(row.get("Timestamp"), findings, place)
+    duration = whole_number(row.get("Duration"))
+    resource = _map(row.get("ResourceAttributes"), builder, place)
+    service = row.get("ServiceName")
+    if isinstance(service, str) and service and not any(key == "service.name" for key, _ in resource):
+        resource.append(("service.name", (STRING, service)))
+    number = builder.span(
+        place=place,
+        trace_id=_text(row.get("TraceId")),
+        span_id=_text(row.get("SpanId")),
+        parent_span_id=_text(row.get("ParentSpanId")),
+        name=_text(row.get("SpanName")),
+        kind=_named(row.get("SpanKind"), KIND_NUMBERS),
+        start_time=start,
+        end_time=None if start is None or duration is None else start + duration,
+        resource=builder.resource(resource),
+        scope=builder.scope(_text(row.get("ScopeName")), _text(row.get("ScopeVersion")), []),
+        status_code=_named(row.get("StatusCode"), STATUS_NUMBERS),
+        status_message=_text(row.get("StatusMessage")),
+        trace_state=_text(row.get("TraceState")),
+        attributes=_map(row.get("SpanAttributes"), builder, place),
+    )
+    for event in _nested(row, "Events", ("Timestamp", "Name", "Attributes")):
+        attributes = text_attributes(_map(event["Attributes"], builder, place))
+        time = nanoseconds(event["Timestamp"], findings, place)
+        builder.events.add(number, attributes, time=time or 0, name=_text(event["Name"]) or "")
+    for link in _nested(row, "Links", ("TraceId", "SpanId", "TraceState", "Attributes")):
+        builder.links.add(
+            number,
+            text_attributes(_map(link["Attributes"], builder, place)),
+            trace_id=_text(link["TraceId"]),
+            span_id=_text(link["SpanId"]),
+            trace_state=_text(link["TraceState"]),
+        )
+
+
+def _nested(row: dict[str, Any], name: str, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Read a Nested column: one array per field, `Events.Name`, or a list of objects."""
+    held = row.get(name)
+    if isinstance(held, list):
+        return [{field: item.get(field) for field in fields} for item in held if isinstance(item, dict)]
+    columns = held if isinstance(held, dict) else {field: row.get(f"{name}.{field}") for field in fields}
+    lists = {field: columns.get(field) if isinstance(columns.get(field), list) else [] for field in fields}
+    count = max((len(values or ()) for values in lists.values()), default=0)
+    return [
+        {field: values[number] if values and number < len(values) else None for field, values in lists.items()}
+        for number in range(count)
+    ]
+
+
+def _map(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
+    """Read a Map column (also as a list of pairs, which is how Arrow gives it) or a JSON one."""
+    if isinstance(content, list):
+        content = dict(item for item in content if isinstance(item, tuple) and len(item) == 2)
+    if not isinstance(content, dict):
+        return []
+    found = [(str(key), plain_value(value, builder.findings, place)) for key, value in content.items()]
+    return [(key, value) for key, value in found if value is not None]
+
+
+def _named(content: Any, names: dict[str, int]) -> int:
+    number = whole_number(content)
+    if number is not None:
+        return number
+    return names.get(str(content or "").upper(), 0)
+
+
+def _text(content: Any) -> str | None:
+    if isinstance(content, bytes):
+        return content.decode("utf-8", "replace")
+    return content if isinstance(content, str) else None

@@ -1,0 +1,322 @@
+"""Zipkin v2 (and v1, which is turned into v2 rows first): rows that belong together are merged or told apart.
+
+Zipkin's client and server may share one span id, and one span may come in several partial rows. So the rows of a file
+are collected first; see https://zipkin.io/zipkin-api and how Zipkin's own UI joins rows into a tree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from tracelab.loaders import problems
+from tracelab.loaders.builder import Builder, Value
+from tracelab.loaders.chunk import BOOL, INT, STRING
+from tracelab.loaders.json_input import NotJson, decode
+from tracelab.loaders.text import scalar_text
+from tracelab.loaders.times import scaled
+from tracelab.loaders.values import whole_number
+from tracelab.schema import KINDS
+
+MICROSECOND: Final = 1_000
+_INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))
+_STATUSES: Final = {"OK": 1, "ERROR": 2}
+_ERROR: Final = 2
+_LINK: Final = "otlp.link."
+_NAMED_MAP: Final = re.compile(r'"(?P<name>.*?)"\s*:\s*(?P<map>\{.*\})', re.DOTALL)
+_DEPTH: Final = 3
+_TRACE_ID_WIDTH: Final = 32
+_SPAN_ID_WIDTH: Final = 16
+
+
+@dataclass(slots=True)
+class Row:
+    """A row of Zipkin v2, its fields checked."""
+
+    place: str
+    trace_id: str
+    span_id: str
+    parent_id: str | None
+    kind: int | None
+    name: str | None
+    timestamp: int | None
+    duration: int | None
+    shared: bool
+    debug: bool
+    service: str
+    local: dict[str, Any]
+    remote: dict[str, Any]
+    tags: dict[str, Value]
+    annotations: list[tuple[int, str]] = field(default_factory=list)
+
+    @property
+    def identity(self) -> tuple[str, str, bool, str]:
+        """Give what partial rows of one span have in common."""
+        return self.trace_id, self.span_id, self.shared and self.kind != _CLIENT, self.service
+
+
+def rows_of(document: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
+    """Find every row in a document: a row, a list, or a list of lists."""
+    if isinstance(document, list) and depth:
+        for item in document:
+            yield from rows_of(item, depth - 1)
+    elif isinstance(document, dict):
+        yield document
+
+
+def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | None:
+    """Read a row; None, counted, if it is none."""
+    trace_id, span_id = content.get("traceId"), content.get("id")
+    if not isinstance(trace_id, str) or not isinstance(span_id, str):
+        builder.findings.add(problems.BAD_SPAN, place=place, example=content, lost_spans=1)
+        return None
+    kind = content.get("kind")
+    named = str(kind).lower()
+    if kind is not None and named not in KINDS:
+        builder.findings.add(problems.BAD_ENUM, place=place, example=kind)
+    local, remote = _endpoint(content.get("localEndpoint")), _endpoint(content.get("remoteEndpoint"))
+    parent, name, service = content.get("parentId"), content.get("name"), local.get("serviceName")
+    return Row(
+        place=place,
+        trace_id=_padded(trace_id, _TRACE_ID_WIDTH),
+        span_id=_padded(span_id, _SPAN_ID_WIDTH),
+        parent_id=_padded(parent, _SPAN_ID_WIDTH) if isinstance(parent, str) and parent else None,
+        kind=KINDS.index(named) if named in KINDS else None,
+        name=name if isinstance(name, str) else None,
+        timestamp=scaled(content.get("timestamp"), MICROSECOND, builder.findings, place) or None,
+        duration=scaled(content.get("duration"), MICROSECOND, builder.findings, place),
+        shared=content.get("shared") is True,
+        debug=content.get("debug") is True,
+        service=service if isinstance(service, str) else "",
+        local=local,
+        remote=remote,
+        tags=_tags(content.get("tags"), builder, place),
+        annotations=_annotations(content.get("annotations"), builder, place),
+    )
+
+
+def add_spans(rows: list[Row], builder: Builder) -> None:
+    """Add the spans of all rows of a file to the builder."""
+    builder.findings.spans += sum(finding.lost_spans for finding in builder.findings.found.values())
+    rows = _merged(_with_long_trace_ids(rows, builder), builder)
+    _tell_apart(rows, builder)
+    resources: dict[str, int] = {}
+    scopes: dict[tuple[str | None, str | None], int] = {}
+    for row in rows:
+        if row.service not in resources:
+            named: list[tuple[str, Value]] = [("service.name", (STRING, row.service))] if row.service else []
+            resources[row.service] = builder.resource(named)
+        _add_span(row, builder, resources[row.service], scopes)
+
+
+def _with_long_trace_ids(rows: list[Row], builder: Builder) -> list[Row]:
+    """Give rows with half a trace id the whole one that other rows of the trace have."""
+    half = _TRACE_ID_WIDTH // 2
+    zeros = "0" * half
+    whole = {row.trace_id[half:]: row.trace_id for row in rows if not row.trace_id.startswith(zeros)}
+    for row in rows:
+        if row.trace_id.startswith(zeros) and row.trace_id[half:] in whole:
+            row.trace_id = whole[row.trace_id[half:]]
+            builder.findings.add(problems.TRACE_ID_HALVES, place=row.place, example=row.trace_id)
+    return rows
+
+
+def _merged(rows: list[Row], builder: Builder) -> list[Row]:
+    """Put partial rows of one span together: what came first wins, tags and annotations are united."""
+    found: dict[tuple[str, str, bool, str], Row] = {}
+    for row in rows:
+        if row.parent_id == row.span_id:
+            row.parent_id = None
+            builder.findings.add(problems.OWN_PARENT, place=row.place, example=row.span_id)
+        first = found.setdefault(row.identity, row)
+        if first is row:
+            continue
+        if first.kind is not None and row.kind is not None and first.kind != row.kind:
+            found[(*row.identity[:3], f"{row.service}\0{row.kind}")] = row
+            continue
+        for name in ("parent_id", "kind", "name", "timestamp", "duration"):
+            if getattr(first, name) is None:
+                setattr(first, name, getattr(row, name))
+        first.local = {**row.local, **first.local}
+        first.remote = {**row.remote, **first.remote}
+        first.tags = {**row.tags, **first.tags}
+        first.annotations = sorted({*first.annotations, *row.annotations})
+        first.debug = first.debug or row.debug
+        builder.findings.spans += 1
+        builder.findings.add(problems.PARTIAL_ROWS, place=row.place, example=row.span_id, lost_spans=1)
+    return list(found.values())
+
+
+def _tell_apart(rows: list[Row], builder: Builder) -> None:
+    """Give server rows that share their id with a client an id of their own, below the client's.
+
+    A child of the shared id belongs to the server row of its own service, or else to the client row.
+    """
+    clients = {(row.trace_id, row.span_id) for row in rows if row.kind == _CLIENT}
+    servers: dict[tuple[str, str], dict[str, str]] = {}
+    for row in rows:
+        key = (row.trace_id, row.span_id)
+        if key not in clients or not (row.kind == _SERVER or (row.shared and row.kind != _CLIENT)):
+            continue
+        text = f"{row.trace_id}/{row.span_id}/{row.service}"
+        own = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+        builder.findings.add(problems.SHARED_SPANS, place=row.place, example=row.span_id)
+        servers.setdefault(key, {})[row.service] = own
+        row.parent_id, row.span_id = row.span_id, own
+    new = {own for named in servers.values() for own in named.values()}
+    for row in rows:
+        if row.parent_id is not None and row.span_id not in new:
+            row.parent_id = servers.get((row.trace_id, row.parent_id), {}).get(row.service, row.parent_id)
+
+
+def _add_span(
+    row: Row, builder: Builder, resource: int, scopes: dict[tuple[str | None, str | None], int]
+) -> None:
+    tags = row.tags
+    links = [_link(tags.pop(key)[1]) for key in sorted(key for key in tags if key.startswith(_LINK))]
+    kind = row.kind
+    if kind is None:
+        text = tags.get("span.kind", (STRING, ""))[1]
+        kind = KINDS.index(text) if text in KINDS else _INTERNAL
+        if text in KINDS:
+            del tags["span.kind"]
+    names = [_taken(tags, key) for key in ("otel.scope.name", "otel.library.name")]
+    versions = [_taken(tags, key) for key in ("otel.scope.version", "otel.library.version")]
+    scope = (names[0] or names[1], versions[0] or versions[1])
+    if scope not in scopes:
+        scopes[scope] = builder.scope(*scope, [])
+    status, message = _status(tags)
+    tags.pop("otlp.service.name.source", None)
+    state = _taken(tags, "w3c.tracestate")
+    end = None if row.timestamp is None or row.duration is None else row.timestamp + row.duration
+    number = builder.span(
+        place=row.place,
+        trace_id=row.trace_id,
+        span_id=row.span_id,
+        parent_span_id=row.parent_id,
+        name=row.name or "",
+        kind=kind,
+        start_time=row.timestamp,
+        end_time=end,
+        resource=resource,
+        scope=scopes[scope],
+        status_code=status,
+        status_message=message,
+        trace_state=state,
+        attributes=[*tags.items(), *_endpoint_attributes(row)],
+    )
+    for time, value in row.annotations:
+        name, attributes = _event(value)
+        builder.events.add(number, attributes, time=time, name=name)
+    for link in links:
+        if link is not None:
+            builder.links.add(number, **link)
+
+
+def _status(tags: dict[str, Value]) -> tuple[int, str | None]:
+    """Take the status out of the tags. That there is an `error` tag means failure, whatever it says but false."""
+    said = _taken(tags, "otel.status_code")
+    message = _taken(tags, "otel.status_description")
+    error = tags.get("error")
+    if error is not None and error[1] not in ("false", False):
+        del tags["error"]
+        text = scalar_text(error[1])
+        return _ERROR, message or (None if text in ("", "true") else text)
+    return _STATUSES.get((said or "").upper(), 0), message
+
+
+def _endpoint_attributes(row: Row) -> list[tuple[str, Value]]:
+    """Write the endpoints as attributes, where the tags do not have these already."""
+    found: list[tuple[str, Value]] = [("zipkin.debug", (BOOL, True))] if row.debug else []
+    service = row.remote.get("serviceName")
+    if isinstance(service, str) and service and "peer.service" not in row.tags:
+        found.append(("peer.service", (STRING, service)))
+    for prefix, endpoint in (("net.peer", row.remote), ("net.host", row.local)):
+        address = endpoint.get("ipv4") or endpoint.get("ipv6")
+        port = whole_number(endpoint.get("port"))
+        if isinstance(address, str) and f"{prefix}.ip" not in row.tags:
+            found.append((f"{prefix}.ip", (STRING, address)))
+        if port and f"{prefix}.port" not in row.tags:
+            found.append((f"{prefix}.port", (INT, port)))
+    return found
+
+
+def _event(value: str) -> tuple[str, dict[str, str]]:
+    """Read an annotation; OpenTelemetry writes events with attributes as `name|{...}|dropped` or `"name": {...}`."""
+    name, bar, rest = value.partition("|")
+    text, _, dropped = rest.rpartition("|")
+    if bar and dropped.isdigit() and text.startswith("{"):
+        return name, _map(text)
+    found = _NAMED_MAP.fullmatch(value)
+    if found is None:
+        return value, {}
+    return found["name"], _map(found["map"])
+
+
+def _map(text: str) -> dict[str, str]:
+    try:
+        content = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return {"value": text}
+    return {key: scalar_text(value) for key, value in content.items() if value is not None}
+
+
+def _link(text: Any) -> dict[str, Any] | None:
+    """Read a link as OpenTelemetry's Collector writes it: trace|span|state|attributes|dropped."""
+    parts = str(text).split("|", 3)
+    if len(parts) < 4:
+        return None
+    attributes, _, _ = parts[3].rpartition("|")
+    return {
+        "trace_id": parts[0],
+        "span_id": parts[1],
+        "trace_state": parts[2] or None,
+        "attributes": _map(attributes) if attributes.startswith("{") else {},
+    }
+
+
+def _tags(content: Any, builder: Builder, place: str) -> dict[str, Value]:
+    if not isinstance(content, dict):
+        if content is not None:
+            builder.findings.add(problems.BAD_FIELD, place=place, example=content)
+        return {}
+    empty = [key for key, value in content.items() if value is None]
+    builder.findings.add(problems.EMPTY_VALUES, len(empty), place=place, example=empty[0] if empty else None)
+    return {key: (STRING, scalar_text(value)) for key, value in content.items() if value is not None}
+
+
+def _annotations(content: Any, builder: Builder, place: str) -> list[tuple[int, str]]:
+    found = []
+    for item in content if isinstance(content, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("value"), str):
+            time = scaled(item.get("timestamp"), MICROSECOND, builder.findings, place)
+            found.append((time or 0, item["value"]))
+        else:
+            builder.findings.add(problems.BAD_FIELD, place=place, example=item)
+    return found
+
+
+def _endpoint(content: Any) -> dict[str, Any]:
+    return content if isinstance(content, dict) else {}
+
+
+def _padded(identity: str, width: int) -> str:
+    return identity.lower().zfill(width)
+
+
+def _taken(tags: dict[str, Value], key: str) -> str | None:
+    return scalar_text(tags.pop(key)[1]) if key in tags else None
+
+
+def decoded(text: bytes, builder: Builder, place: str) -> Any:
+    """Decode a document of rows; None, counted, if it is no JSON."""
+    try:
+        return decode(text, builder.findings, place)
+    except NotJson as error:
+        builder.findings.add(problems.BAD_JSON, place=place, example=str(error))
+        return None
