@@ -1,4 +1,4 @@
-"""The critical path told span by span, one trace after another: slow, obvious, and written without the package's own."""
+"""The critical path told span by span, one trace after another: slow, obvious, and on its own."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def roots_of(spans: pl.DataFrame) -> list[Span]:
     known: dict[tuple[str, str], Span] = {}
     for place, (trace_id, span_id, parent_span_id, kind, start, duration) in enumerate(rows):
         known[trace_id, span_id] = Span(place, span_id, parent_span_id is not None, kind, start, start + duration)
-    roots = []
+    roots: list[Span] = []
     for trace_id, span_id, parent_span_id, *_ in rows:
         parent = known.get((trace_id, parent_span_id)) if parent_span_id is not None else None
         (roots if parent is None else parent.children).append(known[trace_id, span_id])

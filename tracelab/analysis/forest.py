@@ -68,7 +68,7 @@ class Forest:
         return order[self.parent[order] >= 0]
 
 
-def plant(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
+def plant(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
     """Put the spans into their places.
 
     The tree columns of the frame are used where they hold; where they are missing, or two frames were put together
@@ -80,7 +80,7 @@ def plant(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
     spans
         The spans.
     columns
-        Further columns that the caller needs.
+        Further columns that the caller needs, or expressions for them.
 
     Returns
     -------
@@ -131,11 +131,12 @@ def running_max(values: Ints, group: Ints) -> Ints:
     return result
 
 
-def _collected(spans: Spans, columns: tuple[str, ...]) -> pl.DataFrame:
-    names = required(spans, *_IDENTITY, *columns)
+def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
+    names = required(spans, *_IDENTITY, *(column for column in columns if isinstance(column, str)))
     there = spans.lazy().collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
-    return spans.lazy().select(list(dict.fromkeys([*names, *tree]))).collect()
+    made = [column for column in columns if isinstance(column, pl.Expr)]
+    return spans.lazy().select(*dict.fromkeys([*names, *tree]), *made).collect()
 
 
 def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
@@ -146,7 +147,7 @@ def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
         roots = np.flatnonzero(depth == 0)
         root = np.repeat(roots, np.diff(roots, append=depth.size))
         return frame, Forest(_parents_of_whole(depth), root, depth, (right - left + 1) // 2)
-    parent = _nearest_parents(left, right, depth)
+    parent = _nearest_parents(right, depth)
     root = _roots(parent)
     order = _by_number(root)
     place = np.empty_like(order)
@@ -193,7 +194,7 @@ def _parents_of_whole(depth: Ints) -> Ints:
     return parent
 
 
-def _nearest_parents(left: Ints, right: Ints, depth: Ints) -> Ints:
+def _nearest_parents(right: Ints, depth: Ints) -> Ints:
     """Find parents where spans are missing: the last span of the level above, if it encloses this one."""
     order = _by_number(depth)
     keys = depth[order] * depth.size + order

@@ -30,9 +30,7 @@ def required(spans: Spans, *names: str) -> list[str]:
         if name not in there:
             near = get_close_matches(name, there, n=1, cutoff=0.6)
             hint = f" Is it {near[0]!r}? " if near else " "
-            raise SchemaError(
-                f"The spans have no column {name!r}.{hint}Pass the frame through conform(), which makes a span frame of it."
-            )
+            raise SchemaError(f"The spans have no column {name!r}.{hint}Make a span frame of it with conform().")
     return list(dict.fromkeys(names))
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import Flags, Forest, Ints, durations, plant, starts
-from tracelab.analysis.grouping import Spans
 from tracelab.analysis.walking import Clipped, Sections, clip, walk
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
+
+if TYPE_CHECKING:
+    from tracelab.analysis.grouping import Spans
 
 Method: TypeAlias = Literal["tracelab", "jaeger"]
 

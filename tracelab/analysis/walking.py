@@ -10,13 +10,15 @@ steps.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 
 from tracelab.analysis.forest import NOBODY, Flags, Forest, Ints, group_starts
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _Short: TypeAlias = npt.NDArray[np.int32]
 
@@ -156,7 +158,7 @@ def _chosen(start: Ints, end: Ints, parent: Ints, *, strict: bool) -> Flags:
 
 
 def _follow(start: Ints, end: Ints, low: Ints, at: Ints, *, strict: bool) -> Ints:
-    """Follow long chains by doubling: first jumps of 1, 2, 4, ... are known for all, then the longest are taken first."""
+    """Follow long chains by doubling: jumps of 1, 2, 4, ... steps are found, then the longest are taken first."""
     counts = at - low + 1
     offsets = np.cumsum(counts) - counts
     members = np.repeat(low - offsets, counts) + np.arange(int(counts.sum()))
@@ -172,7 +174,8 @@ def _follow(start: Ints, end: Ints, low: Ints, at: Ints, *, strict: bool) -> Int
     for jump in reversed(jumps):
         reached = np.concatenate((reached, jump[reached]))
         reached = reached[reached != nowhere]
-    return members[reached]
+    found: Ints = members[reached]
+    return found
 
 
 def _last_before(end: Ints, low: Ints, high: Ints, limit: Ints, *, strict: bool) -> Ints:
@@ -232,7 +235,8 @@ def _forced(forest: Forest, spans: Clipped, owner: Ints, start: Ints, end: Ints)
     at, root = zero[forest.root[alive]], forest.root[owner]
     started = np.searchsorted(np.sort(at + begin), zero[root] + high, side="left")
     ended = np.searchsorted(np.sort(at + stop), zero[root] + low, side="right")
-    return started - ended == forest.depth[owner] + 1
+    forced: Flags = started - ended == forest.depth[owner] + 1
+    return forced
 
 
 def _one_timeline(

@@ -1,0 +1,183 @@
+"""What a span did itself: the time that no child covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import polars as pl
+
+from tracelab.analysis.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
+from tracelab.errors import TracelabError
+from tracelab.schema import DURATION, TIME
+from tracelab.units import parse_duration
+
+if TYPE_CHECKING:
+    from tracelab.analysis.grouping import Spans
+
+FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
+
+_ROW = "__row"
+
+
+@dataclass(frozen=True, slots=True)
+class _Uncovered:
+    """Stretches of time inside spans that no child covers; a span without children is not looked at.
+
+    Attributes
+    ----------
+    owner
+        Place of the span.
+    start, end
+        The stretch; it may be empty.
+    before, after
+        Places of the child that ended when the stretch began and of the one that starts when it ends; -1 if none.
+    """
+
+    owner: Ints
+    start: Ints
+    end: Ints
+    before: Ints
+    after: Ints
+
+
+def with_self_time(spans: FrameT) -> FrameT:
+    """Add the time that each span spent itself: what is left of it when its children are taken away.
+
+    Children are clipped to the span, and where they overlap the time counts once.
+
+    Parameters
+    ----------
+    spans
+        The spans. Children that are not in the frame cannot be taken away: add the time before you filter.
+
+    Returns
+    -------
+    The frame with `self_time` (Duration), rows as they were. A LazyFrame is computed when it is collected.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api      ==========
+    ...   auth   .===
+    ...   db     ...====
+    ... ''')
+    >>> with_self_time(spans)["self_time"].dt.total_milliseconds().to_list()
+    [4, 3, 4]
+    """
+    if isinstance(spans, pl.LazyFrame):
+        return spans.map_batches(
+            _with_self_time,
+            predicate_pushdown=False,
+            projection_pushdown=False,
+            slice_pushdown=False,
+            schema={**spans.collect_schema(), "self_time": DURATION},
+        )
+    return _with_self_time(spans)
+
+
+def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> pl.DataFrame:
+    """Find time inside spans that no child covers, where it is long: work that nobody instrumented, or waiting.
+
+    Parameters
+    ----------
+    spans
+        The spans. Only those with children have gaps; a span without any is one piece of work.
+    min_duration
+        How long a gap must be.
+    min_share
+        How large a part of its span a gap must be.
+
+    Returns
+    -------
+    One row per gap, longest first, then by ids and time: `trace_id`, `span_id`, `service_name`, `name` (String, of the
+    span), `start_time` (Datetime), `duration` (Duration, of the gap), `share` (Float64, of the span), `after`, `before`
+    (String, the names of the child that had ended last and of the one that starts next; null at the beginning and end).
+
+    Raises
+    ------
+    TracelabError
+        `min_duration` is no duration, or `min_share` no share.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api      ==========
+    ...   auth   ===
+    ...   db     .......===
+    ... ''')
+    >>> gaps(spans).select("name", "duration", "share", "after", "before").row(0)
+    ('api', datetime.timedelta(microseconds=4000), 0.4, 'auth', 'db')
+    """
+    if not 0 <= min_share <= 1:
+        raise TracelabError(f"`min_share` must lie between 0 and 1, got {min_share!r}. 0.1 is a tenth of the span.")
+    shortest = parse_duration(min_duration)
+    frame, forest = plant(spans)
+    found = _uncovered(frame, forest)
+    length = found.end - found.start
+    share = length / np.maximum(durations(frame)[found.owner], 1)
+    long = np.flatnonzero((length > 0) & (length >= shortest) & (share >= min_share))
+    owner = frame[found.owner[long]]
+    return pl.DataFrame(
+        [
+            *owner.select("trace_id", "span_id", "service_name", "name"),
+            pl.Series("start_time", found.start[long]).cast(TIME),
+            pl.Series("duration", length[long]).cast(DURATION),
+            pl.Series("share", share[long]),
+            _names(frame, found.before[long], "after"),
+            _names(frame, found.after[long], "before"),
+        ]
+    ).sort("duration", "trace_id", "span_id", "start_time", descending=[True, False, False, False])
+
+
+def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
+    frame, forest = plant(spans.with_row_index(_ROW), _ROW)
+    found = _uncovered(frame, forest)
+    own = durations(frame)
+    begins = group_starts(found.owner)
+    own[found.owner[begins]] = np.add.reduceat(found.end - found.start, begins) if begins.size else 0
+    by_row = np.empty_like(own)
+    by_row[frame[_ROW].to_numpy()] = own
+    return spans.with_columns(pl.Series("self_time", by_row).cast(DURATION))
+
+
+def _uncovered(frame: pl.DataFrame, forest: Forest) -> _Uncovered:
+    """List for every child the stretch that it ends, and for every parent the one after its last child."""
+    children = forest.siblings()
+    parent = forest.parent[children]
+    begins = group_starts(parent)
+    start, end = starts(frame), starts(frame) + durations(frame)
+    low, high = start[parent], end[parent]
+    since, until = np.clip(start[children], low, high), np.clip(end[children], low, high)
+    reached = running_max(until, parent)
+    covered = np.concatenate((low[:1], reached[:-1]))
+    covered[begins] = low[begins]
+    ended_last = _last_to_end(children, until, reached, parent)
+    before = np.concatenate(([-1], ended_last[:-1]))[: children.size]
+    before[begins] = -1
+    last = np.concatenate((begins[1:], [children.size]))[: begins.size] - 1
+    owner = np.concatenate((parent, parent[last]))
+    order = np.argsort(np.concatenate((np.arange(children.size), last)), kind="stable")
+    return _Uncovered(
+        owner[order],
+        np.concatenate((covered, reached[last]))[order],
+        np.concatenate((np.maximum(since, covered), high[last]))[order],
+        np.concatenate((before, ended_last[last]))[order],
+        np.concatenate((children, np.full(last.size, -1)))[order],
+    )
+
+
+def _last_to_end(children: Ints, until: Ints, reached: Ints, parent: Ints) -> Ints:
+    """Name for every child the one that has reached furthest up to it."""
+    fresh = np.concatenate(([True], (reached[1:] > reached[:-1]) | (parent[1:] != parent[:-1])))[: children.size]
+    fresh &= until == reached
+    leader = np.maximum.accumulate(np.where(fresh, np.arange(children.size), 0))
+    return children[leader]
+
+
+def _names(frame: pl.DataFrame, places: Ints, column: str) -> pl.Series:
+    """Give the names of the spans at these places; null for -1."""
+    return frame["name"].gather(pl.Series(places).replace(-1, None).cast(pl.UInt32)).alias(column)

@@ -1,0 +1,103 @@
+"""How often things fail."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import polars as pl
+
+from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
+from tracelab.analysis.intervals import wilson
+from tracelab.schema import attr, attribute_names
+
+_HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
+_ALL: Final = "__all"
+
+
+def error_rates(
+    spans: Spans,
+    *,
+    by: By = "service_name",
+    every: str | None = None,
+    entry_only: bool = True,
+    confidence: float = 0.95,
+) -> pl.DataFrame:
+    """Measure how often spans fail.
+
+    A span has failed if its status is error (the loaders read Jaeger's `error=true` and its kin as that). Where the
+    status is unset, an HTTP status of 500 or more counts as a failure too, as the OpenTelemetry conventions would have
+    had it recorded. A status of ok is the last word. Exception events alone are no failure: an exception may have been
+    handled.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    by
+        What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
+    every
+        The length of windows of time, such as `1m`; a span belongs to the window that it starts in.
+    entry_only
+        Only spans at which a request enters a service (see `is_entry`).
+    confidence
+        The confidence of the intervals.
+
+    Returns
+    -------
+    One row per group and window, sorted by these: the columns of `by` under their names, `window` (Datetime, its start;
+    only with `every`), `spans`, `errors` (UInt32), `error_rate`, `lower`, `upper` (Float64; Wilson's interval, 1927),
+    `exemplar_trace_id` (String, the smallest id of a trace with such an error; null if there is none).
+
+    Raises
+    ------
+    TracelabError
+        The confidence does not lie between 0 and 1, or `every` is no length of time.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api ====!
+    ...
+    ... api ====
+    ... ''')
+    >>> error_rates(spans).select("service_name", "spans", "errors", "error_rate").row(0)
+    ('api', 2, 1, 0.5)
+    """
+    required(spans, "trace_id", "start_time", "status_code", "entry")
+    groups = [*keys(spans, by), *window(every)]
+    names = names_of(groups)
+    lower, upper = wilson(pl.col("errors"), pl.col("spans"), confidence=confidence)
+    rows = spans.lazy().filter(pl.col("entry")) if entry_only else spans.lazy()
+    return (
+        rows.select(*groups, pl.col("trace_id").alias("__trace_id"), has_failed(spans).alias("__failed"))
+        .group_by(names or [pl.lit(0).alias(_ALL)])
+        .agg(
+            spans=pl.len(),
+            errors=pl.col("__failed").sum(),
+            exemplar_trace_id=pl.col("__trace_id").filter(pl.col("__failed")).min(),
+        )
+        .select(
+            *names,
+            pl.col("spans", "errors").cast(pl.UInt32),
+            error_rate=pl.col("errors") / pl.col("spans"),
+            lower=lower,
+            upper=upper,
+            exemplar_trace_id="exemplar_trace_id",
+        )
+        .sort(names or ["spans"], nulls_last=True)
+        .collect()
+    )
+
+
+def has_failed(spans: Spans) -> pl.Expr:
+    """Give the expression that is true where a span has failed: its status is error, or unset with an HTTP 5xx."""
+    schema = spans.lazy().collect_schema()
+    failed = pl.col("status_code") == "error"
+    keys_there = [key for key in _HTTP_STATUS if any(name in schema for name in attribute_names(key))]
+    for key in keys_there:
+        column = f"span.{key}"
+        plain = column in schema and schema[column].is_numeric()
+        status = pl.col(column) if plain else attr(key, dtype=pl.Int64)
+        failed |= (pl.col("status_code") == "unset") & (status >= 500).fill_null(value=False)
+    return failed.alias("has_failed")
