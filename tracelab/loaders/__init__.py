@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tracelab.loaders.reading import load_report, read, read_jaeger, read_otlp
+from tracelab.loaders.writing import scan, write
 
-__all__ = ["load_report", "read", "read_jaeger", "read_otlp"]
+__all__ = ["load_report", "read", "read_jaeger", "read_otlp", "scan", "write"]

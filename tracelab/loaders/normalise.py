@@ -18,7 +18,7 @@ Place = Callable[[int], str]
 TRACE_ID_WIDTH: Final = 32
 SPAN_ID_WIDTH: Final = 16
 _BASE64_SHAPE: Final = {TRACE_ID_WIDTH: r"^[A-Za-z0-9+/_-]{22}==$", SPAN_ID_WIDTH: r"^[A-Za-z0-9+/_-]{11}=$"}
-_LARGEST_TIME: Final = 2**63 - 1
+_FIRST_DAY: Final = 86_400 * 1_000_000_000
 
 
 def normalise(raw: pl.DataFrame, findings: Findings, place: Place) -> pl.DataFrame:
@@ -135,6 +135,9 @@ def _parents(parents: pl.Series, findings: Findings, place: Place) -> pl.Series:
 
 def _times(start: pl.Series, end: pl.Series, findings: Findings, place: Place) -> tuple[pl.Series, pl.Series]:
     """Give starts and durations; no duration is negative and no start missing."""
+    if start.null_count():
+        # Proto3 does not tell zero from missing; in traces whose clock begins at zero, a start may well be zero.
+        start = _where(start, start.is_null() & (end < _FIRST_DAY).fill_null(value=False), pl.lit(0, dtype=pl.Int64))
     if start.null_count():
         _count(start.is_null(), problems.START_MISSING, findings, place)
         start = start.zip_with(start.is_not_null(), end).fill_null(0).alias("start_time")

@@ -17,6 +17,7 @@ from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings, SourceFindings, report_frame, summary
 from tracelab.loaders.json_cut import BLANK
 from tracelab.loaders.json_reader import read_json
+from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
 from tracelab.loaders.sources import Source, Stream, sources_of
@@ -127,7 +128,7 @@ def _load(
         raise LoadError(f"There is no format {format!r}. Known: {', '.join(FORMATS)}.")
     sources = sources_of(source)
     found = [SourceFindings(each.name, "unknown" if format == "auto" else format) for each in sources]
-    chunks: list[tuple[int, Chunk]] = []
+    chunks: list[tuple[int, Chunk | pl.DataFrame]] = []
     failures: list[LoadError] = []
     with _without_garbage_collection():
         for number, each in enumerate(sources):
@@ -144,7 +145,7 @@ def _load(
         if len(failures) == len(sources):
             raise LoadError(f"None of the {len(sources)} sources is a trace dump. The first: {failures[0]}")
         overall = found[0].findings if len(sources) == 1 else Findings()
-        spans = assemble(chunks, [each.findings for each in found], overall)
+        spans = _together(chunks, [each.findings for each in found], overall)
     if len(sources) > 1 and overall.found:
         found.append(SourceFindings("(all sources together)", "", overall))
     if strict:
@@ -153,15 +154,46 @@ def _load(
     return spans, found
 
 
-def _chunks(source: Source, format: str, found: SourceFindings) -> Iterator[Chunk]:
+def _together(
+    chunks: list[tuple[int, Chunk | pl.DataFrame]], findings: list[Findings], overall: Findings
+) -> pl.DataFrame:
+    """Put chunks together; frames that tracelab wrote stay as they are where nothing else is read with them."""
+    kept = [chunk for _, chunk in chunks if isinstance(chunk, pl.DataFrame)]
+    if kept and len(kept) == len(chunks):
+        if len(kept) == 1:
+            return kept[0]
+        if (whole := parts_of_one(kept)) is not None:
+            return whole
+    split = [(number, chunk_of(chunk) if isinstance(chunk, pl.DataFrame) else chunk) for number, chunk in chunks]
+    chunks.clear()
+    return assemble(split, findings, overall)
+
+
+def _chunks(source: Source, format: str, found: SourceFindings) -> Iterator[Chunk | pl.DataFrame]:
     def named(name: str) -> None:
         found.format = name
 
     stream = Stream(source, lambda _: None)
     try:
-        yield from _decoded(stream, None if format == "auto" else format, found.findings, named)
+        if stream.peek(4) == MAGIC:
+            yield from _parquet_chunks(source, stream, found)
+        else:
+            yield from _decoded(stream, None if format == "auto" else format, found.findings, named)
     finally:
         stream.close()
+
+
+def _parquet_chunks(source: Source, stream: Stream, found: SourceFindings) -> Iterator[Chunk | pl.DataFrame]:
+    path = None if stream.compressed else source.path
+    frame = open_parquet(path, b"" if path else stream.read_all(), source.name)
+    if is_own(frame):
+        found.format = PARQUET
+        spans = own_spans(frame, source.name)
+        found.findings.spans += spans.height
+        yield spans
+    else:
+        found.format = CLICKHOUSE
+        yield from clickhouse_chunks(frame, found.findings)
 
 
 def _decoded(stream: Stream, wanted: str | None, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:

@@ -134,6 +134,13 @@ class Stream:
         self.offset += len(content)
         return content
 
+    def read_all(self) -> bytes:
+        """Read everything that is left."""
+        parts = []
+        while block := self.read(8 * _BLOCK):
+            parts.append(block)
+        return b"".join(parts)
+
     def unread(self, content: bytes) -> None:
         """Give bytes back that were just read."""
         self._held = content + self._held

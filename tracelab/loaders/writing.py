@@ -1,0 +1,149 @@
+"""Keeping span frames: parquet for oneself, OTLP JSON lines for other tools, and lazy frames over what was kept."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, Final, cast
+
+import polars as pl
+import zstandard
+
+from tracelab.conforming import REQUIRED, conform
+from tracelab.errors import LoadError, SourceError
+from tracelab.loaders.otlp_writer import lines
+
+_ROWS_IN_PART: Final = 500_000
+_HOUR: Final = "%Y-%m-%dT%H"
+_SUFFIXES: Final = ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, or no suffix for a folder"
+
+
+def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
+    """Write spans to a file or a folder, by the suffix of its name.
+
+    Parameters
+    ----------
+    spans
+        A span frame.
+    path
+        `.parquet` is one file; a name without suffix is a folder of parquet files, by the hour in which a trace
+        starts and a hash of its id; `.jsonl` (also `.jsonl.gz` and `.jsonl.zst`) is OTLP JSON lines. Parquet keeps
+        everything. OTLP JSON has no place for the types of event attributes, for columns of your own, and for the
+        tree, which is computed anew when it is read.
+
+    Returns
+    -------
+    The path that was written.
+
+    Raises
+    ------
+    SourceError
+        The suffix is unknown, the folder already holds files, or it cannot be written there.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from tracelab.loaders import read
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw("api =====")
+    >>> with TemporaryDirectory() as folder:
+    ...     read(write(spans, f"{folder}/spans.jsonl")).equals(spans)
+    True
+    """
+    target = Path(path).expanduser()
+    name = target.name
+    try:
+        if name.endswith(".parquet"):
+            conform(spans).lazy().sink_parquet(target, compression="zstd")
+        elif name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
+            _write_lines(conform(spans), target)
+        elif not target.suffix or target.is_dir():
+            _write_folder(conform(spans), target)
+        else:
+            raise SourceError(f"{target}: the suffix {target.suffix!r} says nothing. Use one of: {_SUFFIXES}.")
+    except OSError as error:
+        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    return target
+
+
+def scan(path: str | Path) -> pl.LazyFrame:
+    """Look at parquet that `write` made without reading it: what is computed from it streams.
+
+    Parameters
+    ----------
+    path
+        A `.parquet` file, a folder of these, or a glob pattern.
+
+    Returns
+    -------
+    A lazy span frame. Rows of a folder come in the order of its files; sort by `tree_left` where order matters.
+
+    Raises
+    ------
+    SourceError
+        There is no such file.
+    LoadError
+        It holds no span frame.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from tracelab.synthetic import draw
+    >>> with TemporaryDirectory() as folder:
+    ...     scan(write(draw("api ====="), f"{folder}/kept")).select("service_name").collect().item()
+    'api'
+    """
+    target = Path(path).expanduser()
+    pattern = target / "**" / "*.parquet" if target.is_dir() else target
+    try:
+        frame = pl.scan_parquet(pattern, hive_partitioning=False)
+        names = frame.collect_schema().names()
+    except (FileNotFoundError, pl.exceptions.ComputeError) as error:
+        if target.is_file():
+            raise LoadError(f"{target} is no parquet file ({error!s:.100}). Read other dumps with tracelab.read.") from error
+        raise SourceError(f"There is no parquet in {target}. Write some with tracelab.write(spans, path).") from error
+    missing = [name for name in REQUIRED if name not in names]
+    if missing:
+        raise LoadError(f"{target}: a span frame needs the columns {', '.join(missing)}. Was it written by tracelab.write?")
+    return conform(frame)
+
+
+def _write_lines(spans: pl.DataFrame | pl.LazyFrame, target: Path) -> None:
+    frame = spans.collect() if isinstance(spans, pl.LazyFrame) else spans
+    with _opened(target) as file:
+        for line in lines(frame):
+            file.write(line)
+
+
+def _opened(target: Path) -> BinaryIO:
+    if target.suffix == ".gz":
+        return cast("BinaryIO", gzip.open(target, "wb", compresslevel=6))
+    if target.suffix == ".zst":
+        return cast("BinaryIO", zstandard.open(target, "wb"))
+    return target.open("wb")
+
+
+def _write_folder(spans: pl.DataFrame | pl.LazyFrame, target: Path) -> None:
+    frame = spans.collect() if isinstance(spans, pl.LazyFrame) else spans
+    if target.is_dir() and any(target.iterdir()):
+        raise SourceError(f"The folder {target} already holds files. Choose another, or empty it first.")
+    target.mkdir(parents=True, exist_ok=True)
+    for name, part in _parts(frame):
+        (target / name).parent.mkdir(exist_ok=True)
+        part.write_parquet(target / name, compression="zstd")
+
+
+def _parts(spans: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Cut a frame by hour and hash; a trace is never cut, and rows keep their order."""
+    keys = spans.select(
+        hour=pl.col("start_time").min().over("trace_id").dt.strftime(_HOUR), hash=pl.col("trace_id").hash()
+    ).with_row_index("row")
+    if not spans.height:
+        yield "hour=none/part-00.parquet", spans
+    for (hour,), rows in keys.group_by(["hour"], maintain_order=True):
+        count = -(-rows.height // _ROWS_IN_PART)
+        for number in range(count):
+            chosen: Any = rows.filter(pl.col("hash") % count == number)["row"]
+            if chosen.len():
+                yield f"hour={hour}/part-{number:02}.parquet", spans[chosen]
