@@ -15,6 +15,9 @@ from tracelab.traceql.events import first_item, item_scope
 from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
 from tracelab.traceql.values import Value, column_value, first_of, mixed_value, where
 
+UNSCOPED: Final = ("span", "resource", "event", "link", "instrumentation")
+"""Where an attribute without a scope is looked for, in this order."""
+
 _NO_PARENT: Final = "0" * 16
 _SERVICE_NAME: Final = ("resource", "service.name")
 _NEEDS: Final = {
@@ -56,6 +59,13 @@ class Columns:
         self.spans = spans
         self.helpers: dict[str, pl.Expr] = {}
 
+    @classmethod
+    def of(cls, spans: pl.DataFrame | pl.LazyFrame) -> Columns:
+        """Read a frame; an eager one is also looked into, so that nothing is searched for that is not there."""
+        if isinstance(spans, pl.DataFrame):
+            return cls(spans.schema, spans)
+        return cls(spans.collect_schema())
+
     def value(self, node: n.Attribute | n.Intrinsic) -> Value:
         """Give the value of an attribute or intrinsic on every span."""
         if isinstance(node, n.Intrinsic):
@@ -90,11 +100,11 @@ class Columns:
             return False
         return self.spans is None or self.spans[column].null_count() < self.spans.height
 
-    def unscoped(self, name: str) -> Value:
-        """Give an attribute of whatever scope has it first: span, resource, event, link, instrumentation."""
+    def unscoped(self, name: str, scopes: tuple[str, ...] = UNSCOPED) -> Value:
+        """Give an attribute of whatever scope has it first."""
         values: list[Value] = []
         searched: list[str] = []
-        for scope in ("span", "resource", "event", "link", "instrumentation"):
+        for scope in scopes:
             own = None if scope in ITEM_COLUMNS else self.own_column(scope, name)
             if own is None:
                 searched.append(scope)

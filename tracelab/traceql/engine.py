@@ -10,6 +10,7 @@ import polars as pl
 
 from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
+from tracelab.traceql.columns import Columns
 from tracelab.traceql.names import warn_of_unknown
 from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
@@ -62,10 +63,10 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     """
     pipeline = spanset_pipeline(traceql, "query")
     lazy = spans.lazy()
-    schema = lazy.collect_schema()
-    plan = Plan(schema, spans if isinstance(spans, pl.DataFrame) else None)
-    warn_of_unknown(plan.columns, pipeline.stages)
-    matching = matched(lazy, plan, pipeline.stages)
+    columns = Columns.of(spans)
+    warn_of_unknown(columns, pipeline.stages)
+    tests = conditions(Plan(columns), pipeline.stages)
+    matching = columns.with_helpers(lazy).filter(*tests).drop(columns.helpers)
     if isinstance(spans, pl.LazyFrame):
         return matching
     with plain_errors():
@@ -85,12 +86,10 @@ def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
     return parsed.body
 
 
-def matched(spans: pl.LazyFrame, plan: Plan, stages: tuple[n.Stage, ...]) -> pl.LazyFrame:
-    """Filter a frame by the stages of a pipeline."""
-    filters = [stage for stage in stages if isinstance(stage, n.Filter)]
+def conditions(plan: Plan, stages: tuple[n.Stage, ...]) -> list[pl.Expr]:
+    """Give the expressions that hold for the spans which the stages of a pipeline leave."""
     if all(isinstance(stage, n.Filter | n.Select | n.Coalesce) for stage in stages):
-        conditions = [plan.compiler.condition(filter_) for filter_ in filters]
-        return plan.columns.with_helpers(spans).filter(*conditions).drop(plan.columns.helpers)
+        return [plan.compiler.condition(stage) for stage in stages if isinstance(stage, n.Filter)]
     plan.add_all(stages)
     plan.columns.require("a query with several stages", *SPAN_COLUMNS)
 
@@ -99,8 +98,7 @@ def matched(spans: pl.LazyFrame, plan: Plan, stages: tuple[n.Stage, ...]) -> pl.
         return pl.Series(run.stages(stages, run.all()).members)
 
     inputs = pl.struct(*SPAN_COLUMNS, *plan.selected())
-    marks = inputs.map_batches(members, return_dtype=pl.Boolean)
-    return plan.columns.with_helpers(spans).filter(marks).drop(plan.columns.helpers)
+    return [inputs.map_batches(members, return_dtype=pl.Boolean)]
 
 
 @contextmanager

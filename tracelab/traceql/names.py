@@ -39,6 +39,19 @@ def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
                 _warn_of_type(columns, operation)
 
 
+def compared_types(parts: Iterable[Part]) -> dict[n.Attribute, str]:
+    """List the attributes that stages name, and the type of the literal that each is compared with, if there is one."""
+    kinds: dict[n.Attribute, str] = {}
+    for expression in (expression for part in parts for expression in _expressions(part)):
+        for operation in _comparisons(expression):
+            match operation:
+                case n.Operation(n.Attribute() as field, (n.Step(_, n.Static(_, kind)),)):
+                    kinds.setdefault(field, kind)
+        for attribute in _attributes(expression):
+            kinds.setdefault(attribute, n.STRING)
+    return kinds
+
+
 def _warn_of_name(columns: Columns, name: n.Attribute) -> None:
     spans = columns.spans
     if spans is None or spans.is_empty():
@@ -72,7 +85,7 @@ def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
         if not kinds or kinds & {literal.type, TEXT} or (literal.type in n.NUMERIC and kinds & set(n.NUMERIC)):
             continue
         kind = min(kinds)
-        _warn(f"`{field}` is {_TYPES[kind]} on every span, never what `{literal}` is; compare it with {_REMEDIES[kind]}.")
+        _warn(f"`{field}` is {_TYPES[kind]} on every span, never like {literal}; compare it with {_REMEDIES[kind]}.")
 
 
 def _warn(message: str) -> None:

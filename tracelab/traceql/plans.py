@@ -24,8 +24,8 @@ class Plan:
     `masks` and `values` tell under which names the filters and the field expressions of the query are computed.
     """
 
-    def __init__(self, schema: pl.Schema, spans: pl.DataFrame | None = None) -> None:
-        self.columns = Columns(schema, spans)
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns
         self.compiler = Compiler(self.columns)
         self.expressions: dict[str, pl.Expr] = {}
         self.masks: dict[n.Filter, str] = {}

@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.schema import ATTRIBUTES, DURATION, TIME
 from tracelab.traceql import nodes as n
 from tracelab.traceql.aggregates import Attribute
+from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import plain_errors, spanset_pipeline
 from tracelab.traceql.kinship import root_row
 from tracelab.traceql.names import warn_of_unknown
@@ -79,14 +80,13 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     [('GET /pay', 2, {'by(resource.service.name)': 'bank', 'count()': '2'}, ['charge', 'log'])]
     """
     pipeline = spanset_pipeline(traceql, "search")
-    lazy = spans.lazy()
-    plan = Plan(lazy.collect_schema(), spans if isinstance(spans, pl.DataFrame) else None)
+    plan = Plan(Columns.of(spans))
     warn_of_unknown(plan.columns, pipeline.stages)
     plan.columns.require("a search", *SPAN_COLUMNS, *_TRACE_COLUMNS)
     plan.add_all(pipeline.stages)
     fields = {field: plan.add_value(field) for field in _selected(pipeline.stages)}
     root = plan.name(root_row())
-    inputs = plan.columns.with_helpers(lazy).select(*SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected())
+    inputs = plan.columns.with_helpers(spans.lazy()).select(*SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected())
     with plain_errors():
         frame = inputs.collect()
         run = Run(frame, plan)

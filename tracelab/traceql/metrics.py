@@ -1,0 +1,169 @@
+"""Metrics: spans counted and measured over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from tracelab.errors import QueryError
+from tracelab.traceql import nodes as n
+from tracelab.traceql.columns import Columns
+from tracelab.traceql.comparing import compared_attributes
+from tracelab.traceql.engine import conditions, plain_errors
+from tracelab.traceql.names import warn_of_unknown
+from tracelab.traceql.parser import parse
+from tracelab.traceql.plans import Part, Plan
+from tracelab.traceql.series import Series, counted, value_columns
+from tracelab.traceql.series_math import after, combined
+from tracelab.traceql.validation import validate
+from tracelab.traceql.values import Value
+from tracelab.traceql.windows import Window, window
+
+
+def query_metrics(
+    spans: pl.DataFrame | pl.LazyFrame,
+    traceql: str,
+    *,
+    step: str | timedelta | int | None = None,
+    start: datetime | str | int | None = None,
+    end: datetime | str | int | None = None,
+    instant: bool = False,
+) -> pl.DataFrame:
+    """Count or measure the spans that a TraceQL query matches, over time.
+
+    Parameters
+    ----------
+    spans
+        A span frame.
+    traceql
+        A metrics query, such as `{ status = error } | rate() by (resource.service.name)`.
+    step
+        The width of an interval (`30s`); by default a round one that gives some 240 points.
+    start, end
+        The range of time: datetimes, ISO text or nanoseconds since 1970; by default from the first span to the last.
+        It is widened to whole steps and begins one step early, as Tempo does it.
+    instant
+        Give one point for the whole range, from `start` to `end` and both included.
+
+    Returns
+    -------
+    One row per point: `time` (Datetime, the right edge of the interval `(time - step, time]` that spans start in), one
+    column per label under its canonical text (`resource.service.name`, `p` for a quantile, `__bucket` for a bucket of
+    a histogram, `__meta_type` of compare()), null where a series lacks it, and `value` (Float64; durations in seconds).
+    Sorted by the labels, then `time`. Counts, quantiles and histograms are 0 where nothing happened; other metrics
+    have no row there.
+
+    Raises
+    ------
+    QuerySyntaxError
+        The text is no query.
+    QueryTypeError
+        The query compares or combines what never goes together.
+    QueryError
+        It is a query for `query` or `search`, or the range is none.
+    SchemaError
+        The frame lacks a column that the query reads.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... web::GET /pay  ========
+    ...   bank::charge ..====!
+    ...   bank::log    .......=
+    ... ''')
+    >>> points = query_metrics(spans, "{ } | count_over_time() by (resource.service.name)", instant=True)
+    >>> points.drop("time").rows()
+    [('bank', 2.0), ('web', 1.0)]
+    """
+    parsed = parse(traceql)
+    validate(parsed)
+    if isinstance(parsed.body, n.Pipeline):
+        raise QueryError(
+            "this query gives spans, not metrics; ask query(spans, ...) for them, search(spans, ...) for their traces, "
+            "or add a metric such as `| rate()`",
+            source=traceql,
+            position=len(traceql.rstrip()),
+        )
+    lazy = spans.lazy()
+    columns = Columns.of(spans)
+    columns.require("a metrics query", "start_time")
+    warn_of_unknown(columns, _parts(parsed.body))
+    with plain_errors():
+        asked = window(lazy, step=step, start=start, end=end, instant=instant)
+        series = _Metrics(spans, asked).series(parsed.body)
+    points = series.frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value")
+    return points.sort(*series.labels, "time", nulls_last=True)
+
+
+class _Metrics:
+    """The metrics of one query over one frame; a metric that occurs twice is worked out once."""
+
+    def __init__(self, spans: pl.DataFrame | pl.LazyFrame, asked: Window) -> None:
+        self.spans = spans
+        self.window = asked
+        self.known: dict[tuple[tuple[n.Stage, ...], n.Metric | n.Compare], Series] = {}
+
+    def series(self, body: n.MetricsPipeline | n.MetricsOperation) -> Series:
+        if isinstance(body, n.MetricsPipeline):
+            key = body.stages, body.metric
+            if key not in self.known:
+                self.known[key] = self.measured(*key)
+            return after(self.known[key], body.second)
+        return after(combined(body.operator, self.operand(body.left), self.operand(body.right)), body.second)
+
+    def operand(self, side: n.MetricsOperand) -> Series | float:
+        if isinstance(side, n.MetricsPipeline | n.MetricsOperation):
+            return self.series(side)
+        assert isinstance(side, n.Static)
+        assert isinstance(side.value, int | float)
+        return float(side.value)
+
+    def measured(self, stages: tuple[n.Stage, ...], metric: n.Metric | n.Compare) -> Series:
+        """Filter the spans, then work the metric out."""
+        columns = Columns.of(self.spans)
+        plan = Plan(columns)
+        tests = conditions(Plan(columns), stages)
+        if isinstance(metric, n.Compare):
+            return compared_attributes(self.spans.lazy(), plan, tests, metric, self.window)
+        values = {} if metric.argument is None else value_columns(metric, _metric_value(plan, metric.argument))
+        keys: dict[str, dict[str, str]] = {}
+        for field in metric.by:
+            kinds = _metric_value(plan, field).kinds
+            keys[str(field)] = {kind: plan.name(part) for kind, part in kinds.items()}
+        wanted = [
+            self.window.interval().alias("interval"),
+            *plan.selected(),
+            *(value.alias(name) for name, value in values.items()),
+        ]
+        spans = columns.with_helpers(self.spans.lazy())
+        if columns.helpers:  # these look at other spans, so they come before the filter
+            names = [expression.meta.output_name() for expression in wanted]
+            matching = spans.with_columns(wanted).filter(*tests).select(names)
+        else:
+            matching = spans.filter(*tests).select(wanted)
+        return counted(metric, matching.drop_nulls("interval").collect(), keys, self.window)
+
+
+def _metric_value(plan: Plan, field: n.Attribute | n.Intrinsic) -> Value:
+    """Give the value of a field; without a scope metrics look at the span and its resource only."""
+    if isinstance(field, n.Attribute) and not field.scope and not field.of:
+        return plan.columns.unscoped(field.name, ("span", "resource"))
+    return plan.compiler.value(field)
+
+
+def _parts(body: n.MetricsOperand) -> Iterator[Part]:
+    """List what a metrics query reads of the spans."""
+    match body:
+        case n.MetricsPipeline():
+            yield from body.stages
+            if isinstance(body.metric, n.Compare):
+                yield body.metric.selection
+            else:
+                fields = (body.metric.argument, *body.metric.by)
+                yield n.Select(tuple(field for field in fields if field is not None))
+        case n.MetricsOperation():
+            yield from _parts(body.left)
+            yield from _parts(body.right)
