@@ -10,7 +10,7 @@ from tracelab.analysis.grouping import By, Spans, keys, names_of, required, wind
 from tracelab.analysis.intervals import wilson
 from tracelab.schema import attr, attribute_names
 
-_HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
+HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 _ALL: Final = "__all"
 
 
@@ -94,7 +94,7 @@ def has_failed(spans: Spans) -> pl.Expr:
     """Give the expression that is true where a span has failed: its status is error, or unset with an HTTP 5xx."""
     schema = spans.lazy().collect_schema()
     failed = pl.col("status_code") == "error"
-    keys_there = [key for key in _HTTP_STATUS if any(name in schema for name in attribute_names(key))]
+    keys_there = [key for key in HTTP_STATUS if any(name in schema for name in attribute_names(key))]
     for key in keys_there:
         column = f"span.{key}"
         plain = column in schema and schema[column].is_numeric()

@@ -1,0 +1,111 @@
+"""How durations are spread, and how that changes over time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.analysis.grouping import keys, names_of, required, window
+from tracelab.errors import TracelabError
+from tracelab.schema import DURATION
+
+if TYPE_CHECKING:
+    from tracelab.analysis.forest import Ints
+    from tracelab.analysis.grouping import By, Spans
+
+_LENGTH, _TRACE, _BIN, _FAILED = "__duration", "__trace_id", "__bin", "__failed"
+_NARROWEST: Final = 1
+
+
+def latency_histogram(
+    spans: Spans, *, by: By = None, every: str | None = "1m", bins: int = 40, entry_only: bool = True
+) -> pl.DataFrame:
+    """Count spans by how long they took, over time.
+
+    Bins grow by a constant factor, from the shortest to the longest duration in the frame, and are the same for all
+    groups and windows.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    by
+        What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
+    every
+        The length of windows of time; a span belongs to the window that it starts in. None: no windows.
+    bins
+        How many bins at most; whole nanoseconds may leave fewer.
+    entry_only
+        Only spans at which a request enters a service (see `is_entry`).
+
+    Returns
+    -------
+    One row per group, window and bin that has spans, sorted by these: the columns of `by` under their names, `window`
+    (Datetime, its start; only with `every`), `lower`, `upper` (Duration; a bin holds what is at least `lower` and less
+    than `upper`, the last one its `upper` too), `count` (UInt32), `exemplar_trace_id` (String, the smallest trace id).
+
+    Raises
+    ------
+    TracelabError
+        There is to be no bin, or `every` is no length of time.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api =
+    ...
+    ... api ====
+    ...
+    ... api ==
+    ... ''')
+    >>> latency_histogram(spans, bins=2, every=None).select(pl.col("lower", "upper").dt.total_milliseconds(), "count").rows()
+    [(1, 2, 1), (2, 4, 2)]
+    """
+    if bins < 1:
+        raise TracelabError(f"`bins` must be 1 or more, got {bins!r}.")
+    required(spans, "trace_id", "start_time", "duration", "entry")
+    groups = [*keys(spans, by), *window(every)]
+    names = names_of(groups)
+    rows = spans.lazy().filter(pl.col("entry")) if entry_only else spans.lazy()
+    selected = rows.select(
+        *groups, pl.col("duration").to_physical().alias(_LENGTH), pl.col("trace_id").alias(_TRACE)
+    ).collect()
+    edges = _edges(selected[_LENGTH], bins)
+    inner = edges[1:-1]
+    bin_of = np.searchsorted(inner, selected[_LENGTH].to_numpy(), side="right")
+    lower, upper = (
+        pl.Series(name, values).cast(DURATION) for name, values in (("lower", edges[:-1]), ("upper", edges[1:]))
+    )
+    return (
+        selected.lazy()
+        .with_columns(pl.Series(_BIN, bin_of).cast(pl.UInt32))
+        .group_by(*names, _BIN)
+        .agg(count=pl.len().cast(pl.UInt32), exemplar_trace_id=pl.col(_TRACE).min())
+        .sort([*names, _BIN], nulls_last=True)
+        .select(
+            *names,
+            pl.lit(lower).gather(pl.col(_BIN)).alias("lower"),
+            pl.lit(upper).gather(pl.col(_BIN)).alias("upper"),
+            "count",
+            "exemplar_trace_id",
+        )
+        .collect()
+    )
+
+
+def _edges(lengths: pl.Series, bins: int) -> Ints:
+    """Give the edges of the bins in nanoseconds; the first bin begins at 0 where some span takes no time."""
+    positive = lengths.filter(lengths > 0)
+    if positive.is_empty():
+        return np.array([0, _NARROWEST])
+    low, high = int(positive.min()), int(positive.max())
+    edges = np.unique(np.rint(np.geomspace(low, high, bins + 1)).astype(np.int64))
+    edges[0], edges[-1] = low, high
+    if edges.size < 2:
+        edges = np.array([low, low + _NARROWEST])
+    if positive.len() < lengths.len():
+        edges[0] = 0
+    return edges

@@ -1,0 +1,204 @@
+"""Where failures start, and how far they get."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.analysis.failures import HTTP_STATUS, has_failed
+from tracelab.analysis.forest import plant
+from tracelab.analysis.wording import folded
+from tracelab.schema import attr, attribute_names
+
+if TYPE_CHECKING:
+    from tracelab.analysis.forest import Flags, Forest, Ints
+    from tracelab.analysis.grouping import Spans
+
+_FAILED: Final = "__failed"
+_TYPES: Final = ("exception.type", "error.type")
+_MESSAGES: Final = ("exception.message", "error.message", "otel.status_description")
+_GRPC: Final = ("rpc.grpc.status_code",)
+_ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *HTTP_STATUS, *_GRPC)
+_GROUP: Final = ("service_name", "name", "exception_type", "message")
+
+
+def error_origins(spans: Spans) -> pl.DataFrame:
+    """Find where failures start: the deepest failing span of each failing branch.
+
+    A failing span that has no failing child is an origin. From there the failure climbs as long as parents fail too; it
+    has reached the root, or the first ancestor that did not fail has swallowed it (a retry, a fallback, a message that
+    nobody waits for). What counts as failing is told at `error_rates`.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+
+    Returns
+    -------
+    One row per kind of failure, most errors first, then by the next four columns: `service_name`, `name`,
+    `exception_type`, `message` (String, of the origin; the last exception event of the span says what happened, else its
+    attributes and status; null where nothing does; in messages numbers are folded to `<n>`, ids to `<id>`), `errors`,
+    `traces` (UInt32, origins and the traces that they are in), `reached_root` (UInt32, how many of the errors got to the
+    root of the trace, or of the fragment whose parent is missing), `swallowed_by` (String, `service::name` of who
+    swallowed most of the others; null if nobody did), `climbed` (Float64, levels that they climbed on average),
+    `first_seen`, `last_seen` (Datetime), `exemplar_trace_id`, `exemplar_span_id` (String, the first one).
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... web      ==========!
+    ...   pay    .========!
+    ...     bank ..=====!  exception.type=Timeout exception.message="no answer in 250 ms"
+    ...   mail   .=!
+    ... ''')
+    >>> error_origins(spans).select("name", "exception_type", "message", "reached_root", "climbed").rows()
+    [('bank', 'Timeout', 'no answer in <n> ms', 1, 2.0), ('mail', None, None, 1, 1.0)]
+    """
+    schema = spans.lazy().collect_schema()
+    columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
+    extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
+    frame, forest = plant(spans, has_failed(spans).alias(_FAILED), *columns, *extra)
+    failing = frame[_FAILED].fill_null(value=False).to_numpy()
+    spared = failing.copy()
+    spared[forest.parent[np.flatnonzero(failing & forest.has_parent)]] = False
+    origins = np.flatnonzero(spared)
+    top = _highest(forest, failing)[origins]
+    above = forest.parent[top]
+    told = _told(frame[origins], pl.Series(origins))
+    swallowers = frame[np.maximum(above, 0)].select(pl.format("{}::{}", "service_name", "name").alias("swallower"))
+    return _by_kind(
+        told.with_columns(
+            swallowers.to_series(),
+            pl.Series("reached_root", above < 0),
+            pl.Series("climbed", forest.depth[origins] - forest.depth[top]),
+        )
+    )
+
+
+def _highest(forest: Forest, failing: Flags) -> Ints:
+    """Follow every failing span up as long as the parent fails too, twice as far in every round; others stay."""
+    places = np.flatnonzero(failing)
+    above = forest.parent[places]
+    going = (above >= 0) & failing[above]
+    number = np.zeros(failing.size, dtype=np.int64)
+    number[places] = np.arange(places.size)
+    jump = np.where(going, number[above], np.arange(places.size))
+    while True:
+        further = jump[jump]
+        if np.array_equal(further, jump):
+            break
+        jump = further
+    highest = np.arange(failing.size)
+    highest[places] = places[jump]
+    return highest
+
+
+def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
+    """Say for each origin what happened there: `exception_type` and `message`."""
+    there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
+    said = {key: attr(key) for key in there}
+    http, grpc = _first_of(HTTP_STATUS, said), _first_of(_GRPC, said)
+    status = [pl.col("status_message")] if "status_message" in spans else []
+    events = _last_exceptions(spans.with_columns(number.alias("number")))
+    kind = pl.coalesce(
+        "event_type", _first_of(_TYPES, said), pl.format("HTTP {}", _failing_http(http)), pl.format("gRPC {}", grpc)
+    )
+    message = pl.coalesce("event_message", _first_of(_MESSAGES, said), *status)
+    told = (
+        spans.with_columns(number.alias("number"))
+        .join(events, on="number", how="left", maintain_order="left")
+        .with_columns(exception_type=kind, message=message)
+    )
+    return told.select(
+        "trace_id",
+        "span_id",
+        "service_name",
+        "name",
+        "start_time",
+        pl.when(pl.col("exception_type") != "").then("exception_type").alias("exception_type"),
+        folded(told["message"]),
+    )
+
+
+def _last_exceptions(origins: pl.DataFrame) -> pl.DataFrame:
+    """Read type and message of the last exception event of each span; it is the one that got out."""
+    if "events" not in origins:
+        return origins.select(
+            "number", event_type=pl.lit(None, pl.String), event_message=pl.lit(None, pl.String)
+        ).clear()
+    said = pl.col("events").struct.field("attributes").map
+    return (
+        origins.lazy()
+        .select("number", "events")
+        .explode("events", empty_as_null=False)
+        .select(
+            "number",
+            event_name=pl.col("events").struct.field("name"),
+            event_type=said.get("exception.type"),
+            event_message=said.get("exception.message"),
+        )
+        .filter((pl.col("event_name") == "exception") | pl.col("event_type").is_not_null())
+        .group_by("number", maintain_order=True)
+        .agg(pl.col("event_type", "event_message").last())
+        .collect()
+    )
+
+
+def _by_kind(origins: pl.DataFrame) -> pl.DataFrame:
+    swallowed = (
+        origins.lazy()
+        .filter(~pl.col("reached_root"))
+        .group_by(*_GROUP, "swallower")
+        .len()
+        .sort("len", "swallower", descending=[True, False])
+        .group_by(_GROUP, maintain_order=True)
+        .agg(swallowed_by=pl.col("swallower").first())
+    )
+    return (
+        origins.lazy()
+        .sort("start_time", "trace_id", "span_id")
+        .group_by(_GROUP, maintain_order=True)
+        .agg(
+            errors=pl.len().cast(pl.UInt32),
+            traces=pl.col("trace_id").n_unique().cast(pl.UInt32),
+            reached_root=pl.col("reached_root").sum().cast(pl.UInt32),
+            climbed=pl.col("climbed").mean(),
+            first_seen=pl.col("start_time").first(),
+            last_seen=pl.col("start_time").last(),
+            exemplar_trace_id=pl.col("trace_id").first(),
+            exemplar_span_id=pl.col("span_id").first(),
+        )
+        .join(swallowed, on=_GROUP, how="left", nulls_equal=True)
+        .select(
+            *_GROUP,
+            "errors",
+            "traces",
+            "reached_root",
+            "swallowed_by",
+            "climbed",
+            "first_seen",
+            "last_seen",
+            "exemplar_trace_id",
+            "exemplar_span_id",
+        )
+        .sort("errors", *_GROUP, descending=[True, *(False for _ in _GROUP)], nulls_last=True)
+        .collect()
+    )
+
+
+def _has_column(spans: pl.DataFrame, key: str) -> bool:
+    return any(name in spans.columns for name in attribute_names(key))
+
+
+def _first_of(keys: tuple[str, ...], said: dict[str, pl.Expr]) -> pl.Expr:
+    """Take the first of these attributes that has a value; an empty text is none."""
+    values = [pl.when(said[key] != "").then(said[key]) for key in keys if key in said]
+    return pl.coalesce([*values, pl.lit(None, dtype=pl.String)])
+
+
+def _failing_http(status: pl.Expr) -> pl.Expr:
+    return pl.when(status.cast(pl.Int64, strict=False) >= 400).then(status)
