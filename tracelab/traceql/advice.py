@@ -19,7 +19,17 @@ _WORDS: Final = {
     "false": "false",
 }
 _SIGNS: Final = {"==": "=", "===": "=", "<>": "!=", "!==": "!="}
-_RESOURCE_KEYS: Final = ("service.", "host.", "k8s.", "deployment.", "process.", "telemetry.", "cloud.", "container.", "os.")
+_RESOURCE_KEYS: Final = (
+    "service.",
+    "host.",
+    "k8s.",
+    "deployment.",
+    "process.",
+    "telemetry.",
+    "cloud.",
+    "container.",
+    "os.",
+)
 _FUNCTIONS: Final = re.compile(r"\s*\(")
 _PIECE: Final = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|'(?P<quoted>[^']*)'|(?P<sign>[=!]==?|<>|&&?|\|\|)|\d[\w.]*|(?P<word>[^\W\d][\w.:/-]*)|(?P<dotted>\.[\w.:/-]+)""",
@@ -54,7 +64,9 @@ def _corrected_piece(match: re.Match[str], source: str) -> str:
     if match.group("quoted") is not None:
         quoted = match.group("quoted")
         # Nobody's status is the text "error": the word without quotes is meant.
-        keyword = quoted.lower() in (*STATUSES, *KINDS) and re.search(r"(status|kind)\s*[!=]?==?\s*$", source[: match.start()])
+        keyword = quoted.lower() in (*STATUSES, *KINDS) and re.search(
+            r"(status|kind)\s*[!=]?==?\s*$", source[: match.start()]
+        )
         return quoted.lower() if keyword else f'"{quoted}"' if '"' not in quoted else string_text(quoted)
     if match.group("sign"):
         return _SIGNS.get(text, "&&" if text == "&" else text)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from tracelab.traceql import nodes as n
 from tracelab.traceql.operators import calculated, compared
-from tracelab.traceql.structure import Ints
 from tracelab.traceql.values import NANOSECONDS, TEXT, Value, as_number, literal_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracelab.traceql.structure import Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +40,15 @@ class Attribute:
 def aggregated(aggregate: n.Aggregate, groups: pl.Series, columns: Mapping[str, pl.Series]) -> tuple[str, pl.DataFrame]:
     """Aggregate over groups of spans.
 
-    Gives the kind of the result, and a frame of `group` and `value`; null where no span of a group has a number. Ints and
-    durations stay such where all values are; any mix is a float.
+    Gives the kind of the result, and a frame of `group` and `value`; null where no span of a group has a number. Ints
+    and durations stay such where all values are; any mix is a float.
     """
     if aggregate.argument is None:
         counts = groups.alias("group").to_frame().group_by("group").agg(value=pl.len().cast(pl.Int64))
         return n.INT, counts
-    numbers = {kind: column for kind, column in columns.items() if kind in n.NUMERIC and column.null_count() < column.len()}
+    numbers = {
+        kind: column for kind, column in columns.items() if kind in n.NUMERIC and column.null_count() < column.len()
+    }
     if TEXT in columns:
         texts = columns[TEXT].cast(pl.Float64, strict=False)
         numbers = {**numbers, "number": texts} if texts.null_count() < texts.len() else numbers

@@ -50,8 +50,8 @@ _NEEDS: Final = {
 class Columns:
     """The columns of one frame, read by TraceQL's names.
 
-    What costs something to find, or needs other spans, becomes a helper column: `with_helpers` adds those that were asked
-    for, so that each is computed once.
+    What costs something to find, or needs other spans, becomes a helper column: `with_helpers` adds those that were
+    asked for, so that each is computed once.
     """
 
     def __init__(self, schema: pl.Schema, spans: pl.DataFrame | None = None) -> None:

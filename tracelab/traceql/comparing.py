@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
-from tracelab.traceql.plans import Plan
 from tracelab.traceql.series import Series, filled
 from tracelab.traceql.values import as_text, column_value
-from tracelab.traceql.windows import Window
+
+if TYPE_CHECKING:
+    from tracelab.traceql.plans import Plan
+    from tracelab.traceql.windows import Window
 
 META_TYPE: Final = "__meta_type"
 META_ERROR: Final = "__meta_error"
@@ -27,8 +29,8 @@ def compared_attributes(
 ) -> Series:
     """Count, in the selection and in the baseline, the spans with each value of each attribute.
 
-    Values are text; of every attribute the `metric.top` most frequent ones are shown. The totals of an attribute have the
-    value `nil`.
+    Values are text; of every attribute the `metric.top` most frequent ones are shown. The totals of an attribute have
+    the value `nil`.
     """
     selection = plan.compiler.condition(metric.selection)
     if metric.start:
@@ -51,7 +53,9 @@ def compared_attributes(
         counts = values.drop_nulls(name).group_by("interval", META_TYPE, name).agg(value=pl.len().cast(pl.Float64))
         parts += _shown(counts, name, metric.top, window)
     if not parts:
-        return Series(pl.DataFrame(schema={"interval": pl.Int64(), META_TYPE: pl.String(), "value": pl.Float64()}), (META_TYPE,))
+        return Series(
+            pl.DataFrame(schema={"interval": pl.Int64(), META_TYPE: pl.String(), "value": pl.Float64()}), (META_TYPE,)
+        )
     together = pl.concat(parts, how="diagonal")
     first = [name for name in (META_TYPE, META_ERROR) if name in together.columns]
     labels = (*first, *sorted(set(together.columns) - {*first, "interval", "value"}))
@@ -87,7 +91,9 @@ def _entries(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
             attributes = pl.col(column).struct.field("attributes").map.entries()
             parts.append((f"{scope}.", items.select("interval", META_TYPE, entry=attributes)))
             if scope == "event":
-                names = items.select("interval", META_TYPE, key=pl.lit("name"), text=pl.col(column).struct.field("name"))
+                names = items.select(
+                    "interval", META_TYPE, key=pl.lit("name"), text=pl.col(column).struct.field("name")
+                )
                 parts.append(("event:", names))
     return [(prefix, _exploded(part) if "entry" in part.columns else part) for prefix, part in parts]
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
 from tracelab.traceql import nodes as n
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
 from tracelab.traceql.folding import COMPARISONS
 from tracelab.traceql.operators import calculated, compared, either, is_any_of, negated, signed
 from tracelab.traceql.validation import references
 from tracelab.traceql.values import Value, decided, literal_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.traceql.columns import Columns
 
 _COMPARING: Final = (*COMPARISONS, "=~", "!~")
 _LOGIC: Final = ("&&", "||")
@@ -89,8 +92,7 @@ class Compiler:
             operands = [*left, *(step.operand for step in run)]
             value = either(operator, [*([] if value is None else [value]), *self.run(operator, operands, value)])
             left = []
-        assert value is not None
-        return value
+        return cast("Value", value)
 
     def run(self, operator: str, operands: list[n.FieldExpression], before: Value | None) -> Iterator[Value]:
         """Give the values of operands joined by one operator; `.a = 1 || .a = 2` is one value.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from tracelab.errors import QuerySyntaxError
 from tracelab.traceql.tokens import Token, tokenize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 MAX_LENGTH: Final = 131_072
 """Characters in a query; Tempo has the same limit."""

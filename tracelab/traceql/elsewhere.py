@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -12,6 +11,9 @@ from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.values import TEXT, Value, mixed_value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 FOUND: Final = pl.Struct({"text": pl.String(), "kind": pl.String()})
 """What a look-up gives: the value as text, and which kind of value it is."""
@@ -64,7 +66,9 @@ def _placed(hits: pl.DataFrame, height: int) -> pl.Series:
     """Bring what was found on some rows back to all rows."""
     places = np.full(height, hits.height)
     places[hits["row"].to_numpy()] = np.arange(hits.height)
-    padded = pl.concat([hits.select("text", "kind"), pl.DataFrame({"text": [None], "kind": [None]}, schema=FOUND.to_schema())])
+    padded = pl.concat(
+        [hits.select("text", "kind"), pl.DataFrame({"text": [None], "kind": [None]}, schema=FOUND.to_schema())]
+    )
     return padded.to_struct("found").gather(pl.Series(places))
 
 

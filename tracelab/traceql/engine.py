@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
@@ -16,6 +15,9 @@ from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
 from tracelab.traceql.spansets import Run
 from tracelab.traceql.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -14,6 +14,9 @@ from tracelab.traceql.names import compared_types
 from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import Plan
 from tracelab.traceql.validation import validate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _DTYPES = {n.INT: pl.Int64(), n.FLOAT: pl.Float64(), n.BOOL: pl.Boolean()}
 
@@ -54,7 +57,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     >>> explain("duration > 2s || status = error && kind = server")
     { ((duration > 2s) || (status = error)) && (kind = server) }
     <BLANKLINE>
-    FILTER ([(col("duration") > 2s) | (col("status_code") == "error")]) & (col("kind") == "server")
+    FILTER ((col("duration") > 2s) | (col("status_code") == "error")) & (col("kind") == "server")
     ...
     """
     parsed = parse(traceql)
@@ -68,7 +71,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 
-def _pipelines(body: n.MetricsOperand) -> Iterator[n.Pipeline | n.MetricsPipeline]:
+def _pipelines(body: n.Pipeline | n.MetricsOperand) -> Iterator[n.Pipeline | n.MetricsPipeline]:
     """List the pipelines of a query; arithmetic between metrics has several."""
     match body:
         case n.Pipeline() | n.MetricsPipeline():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, cast
 
 from tracelab.traceql import nodes as n
 from tracelab.traceql.cursor import Cursor
@@ -85,7 +85,7 @@ class FieldParser(Cursor):
         return left, steps
 
     def operand_of_field(self) -> n.FieldExpression:
-        """`operand := ( fieldExpr ) | - operand | ! operand | static | attr | nil`."""
+        """`operand := ( fieldExpr ) | - operand | ! operand | literal | attr | nil`."""
         token = self.token
         if token.kind == "operator":
             if self.accept("("):
@@ -120,24 +120,22 @@ class FieldParser(Cursor):
         return n.Unary(token.text, operand, token.start)
 
     def static(self) -> n.Static:
-        """`static := STRING | INT | FLOAT | DURATION | true | false | ok | error | ... | server | client | ...`."""
+        """`literal := STRING | INT | FLOAT | DURATION | true | false | status | kind`."""
         token = self.token
         if token.kind in _VALUES:
             self.advance()
-            assert isinstance(token.value, str | int | float)
-            return n.Static(token.value, _VALUES[token.kind], token.start)
+            return n.Static(cast("str | int | float", token.value), _VALUES[token.kind], token.start)
         if token.kind == "word" and token.text in _WORDS:
             self.advance()
             return n.Static(*_WORDS[token.text], token.start)
-        self.fail_here("expected a value")
+        return self.fail_here("expected a value")
 
     def attribute(self, function: str) -> n.Attribute | n.Intrinsic:
         """`attr := .name | span.name | resource.name | ... | duration | name | span:id | ...`."""
         token = self.token
         if token.kind in ("attribute", "intrinsic"):
             self.advance()
-            assert isinstance(token.value, n.Attribute | n.Intrinsic)
-            return token.value
+            return cast("n.Attribute | n.Intrinsic", token.value)
         if token.kind == "word" and token.text in BARE_INTRINSICS:
             self.advance()
             return n.Intrinsic(token.text, token.start)
@@ -146,7 +144,9 @@ class FieldParser(Cursor):
             return n.Attribute("", token.text, "", token.start)
         if token.kind in ("word", "name"):
             self.fail(unknown_name(token.text))
-        self.fail_here(f"expected an attribute in {function}(...)" if function else "expected a value or an attribute")
+        return self.fail_here(
+            f"expected an attribute in {function}(...)" if function else "expected a value or an attribute"
+        )
 
     def refuse_nil(self, expression: n.FieldExpression) -> None:
         if is_nil(expression):

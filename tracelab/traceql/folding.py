@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tracelab.traceql.nodes import BOOL, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, STRING, Static
 
-COMPARISONS: Final[dict[str, Callable[[object, object], bool]]] = {
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -51,9 +53,7 @@ def folded(sign: str, left: Static, right: Static) -> Static | None:
 
 
 def _folded_numbers(sign: str, left: Static, right: Static) -> Static | None:
-    a, b = left.value, right.value
-    assert isinstance(a, int | float)
-    assert isinstance(b, int | float)
+    a, b = cast("float", left.value), cast("float", right.value)
     if sign in COMPARISONS:
         return Static(COMPARISONS[sign](a, b), BOOL, left.at)
     if left.type == INT and right.type == INT:

@@ -46,8 +46,9 @@ def gap(spans: pl.DataFrame | pl.LazyFrame, a: str, b: str) -> pl.DataFrame:
     """
     end = (pl.col("start_time") + pl.col("duration")).alias("end_time")
     columns = ["trace_id", "span_id", "name", "start_time"]
-    before = query(spans, a).lazy().select(*columns[:3], end).sort("end_time", "span_id")
-    after = query(spans, b).lazy().select(columns).sort("start_time", "span_id")
+    lazy = spans.lazy()
+    before = query(lazy, a).select(*columns[:3], end).sort("end_time", "span_id")
+    after = query(lazy, b).select(columns).sort("start_time", "span_id")
     before = before.rename({"span_id": "a_span_id", "name": "a_name"})
     nearest = _nearest(after, before, itself=True).collect()
     # A span that took no time and matches both would be found before itself; it is measured from an earlier end.

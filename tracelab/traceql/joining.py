@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
 from tracelab.traceql import nodes as n
 from tracelab.traceql.folding import folded
-from tracelab.traceql.tokens import Token
+
+if TYPE_CHECKING:
+    from tracelab.traceql.tokens import Token
 
 STRUCTURAL: Final = (">", "<", ">>", "<<", "~", "!>", "!<", "!>>", "!<<", "!~", "&>", "&<", "&>>", "&<<", "&~")
 COMPARING: Final = ("=", "!=", "<", "<=", ">", ">=")
@@ -53,8 +55,7 @@ def compared(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     if left.kind == "metric":
         if right.kind != "number":
             fail("a metric can only be compared with a number", right.at)
-        metric = left.node
-        assert isinstance(metric, n.MetricsPipeline | n.MetricsOperation)
+        metric = cast("n.MetricsPipeline | n.MetricsOperation", left.node)
         threshold = n.Threshold(sign.text, scalar, sign.start)
         return Operand("metric", replace(metric, second=(*metric.second, threshold)), left.at)
     if left.kind == right.kind == "number":
@@ -70,10 +71,13 @@ def _spansets(left: Operand, steps: list[tuple[Token, Operand]], fail: Fail) -> 
     first = _as_spanset(left)
     level = LEVELS[steps[0][0].text]
     if isinstance(first, n.SpansetOperation) and LEVELS[first.steps[0].operator] == level:
-        first, chain = first.first, list(first.steps)
+        chain = list(first.steps)
+        first = first.first
     for sign, right in steps:
         if sign.text not in STRUCTURAL and sign.text not in ("&&", "||"):
-            fail(f"`{sign.text}` cannot join spans; there are && || > < >> << ~ and their forms with ! and &", sign.start)
+            fail(
+                f"`{sign.text}` cannot join spans; there are && || > < >> << ~ and their forms with ! and &", sign.start
+            )
         if right.kind not in ("spanset", "pipeline"):
             _misfit(left, sign, right, fail)
         chain.append(n.Step(sign.text, _as_spanset(right), sign.start))
@@ -82,7 +86,10 @@ def _spansets(left: Operand, steps: list[tuple[Token, Operand]], fail: Fail) -> 
     if kind == "pipeline":
         for operand in operands:
             if operand.kind == "spanset" and not operand.wrapped:
-                fail("next to a pipeline in parentheses every operand needs parentheses: ({ }) && ({ } | ...)", operand.at)
+                fail(
+                    "next to a pipeline in parentheses every operand needs parentheses: ({ }) && ({ } | ...)",
+                    operand.at,
+                )
     return Operand(kind, n.SpansetOperation(first, tuple(chain), left.at), left.at, wrapped=False)
 
 
@@ -136,16 +143,12 @@ def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
 
 
 def _as_spanset(operand: Operand) -> n.Spanset:
-    assert isinstance(operand.node, n.Filter | n.SpansetOperation | n.Pipeline)
-    return operand.node
+    return cast("n.Spanset", operand.node)
 
 
 def _as_scalar(operand: Operand) -> n.Scalar:
-    assert isinstance(operand.node, n.Static | n.Aggregate | n.ScalarOperation | n.ScalarPipeline)
-    return operand.node
+    return cast("n.Scalar", operand.node)
 
 
 def _as_metric(operand: Operand) -> n.MetricsOperand:
-    assert not isinstance(operand.node, n.Filter | n.SpansetOperation | n.Pipeline | n.ScalarFilter)
-    assert not isinstance(operand.node, n.GroupBy | n.Select | n.Coalesce)
-    return operand.node
+    return cast("n.MetricsOperand", operand.node)

@@ -1,13 +1,16 @@
-"""Expressions that look at other spans of the trace: its root, the parent, the children, the numbers of the nested set."""
+"""Expressions that look at other spans of the trace: its root, the parent, the children, the nested set."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from tracelab.traceql.structure import TREE_INPUTS, Forest, Ints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ROW: Final = pl.UInt32()
 _NESTED_SET: Final = pl.Struct({"left": pl.Int64(), "right": pl.Int64(), "parent": pl.Int64()})
@@ -47,9 +50,10 @@ def trace_duration() -> pl.Expr:
     return ((start + pl.col("duration")).max() - start.min()).over("trace_id")
 
 
-def _forest_expression(function: object, dtype: pl.DataType) -> pl.Expr:
-    assert callable(function)
-    return pl.struct(TREE_INPUTS).map_batches(lambda columns: function(Forest(columns.struct.unnest())), return_dtype=dtype)
+def _forest_expression(function: Callable[[Forest], pl.Series], dtype: pl.DataType) -> pl.Expr:
+    return pl.struct(TREE_INPUTS).map_batches(
+        lambda columns: function(Forest(columns.struct.unnest())), return_dtype=dtype
+    )
 
 
 def _parent_row(forest: Forest) -> pl.Series:
@@ -89,7 +93,7 @@ def _has_root(forest: Forest) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def _nested_set(forest: Forest) -> pl.Series:
-    """Number the spans of every trace anew, passing over the fragments that hang on no root."""
+    """Count the spans of every trace anew, passing over the fragments that hang on no root."""
     left, right, trace = forest.left, forest.right, forest.trace
     rootless = np.zeros(left.size, dtype=bool) if forest.rootless is None else forest.rootless
     order = np.argsort(left)

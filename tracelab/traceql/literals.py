@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from math import isnan
 from typing import Final
 
 NANOSECONDS: Final = {
@@ -24,7 +25,9 @@ NAME_ENDERS: Final = "{}()=~!<>&|^,"
 """What ends an attribute's name, next to white space; everything else belongs to it."""
 
 # Whole numbers, each unit at most once and from the largest to the smallest, as Prometheus has it.
-_ORDERED: Final = re.compile(r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII)
+_ORDERED: Final = re.compile(
+    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?", re.ASCII
+)
 _ORDERED_UNITS: Final = ("y", "w", "d", "h", "m", "s", "ms")
 # Decimal numbers and units in any order, as Go has it.
 _PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
@@ -94,13 +97,12 @@ def float_text(value: float) -> str:
     >>> [float_text(x) for x in (1.0, 0.25, 1e6, 1.5e-7, float("inf"))]
     ['1.0', '0.25', '1e+06', '1.5e-07', '+Inf']
     """
-    if value != value:
+    if isnan(value):
         return "NaN"
     if value in (float("inf"), float("-inf")):
         return "+Inf" if value > 0 else "-Inf"
-    sign, numbers, shift = Decimal(repr(value)).normalize().as_tuple()
-    assert isinstance(shift, int)
-    exponent = len(numbers) + shift - 1
+    sign, numbers, _ = Decimal(repr(value)).normalize().as_tuple()
+    exponent = Decimal(repr(value)).normalize().adjusted()
     digits = "".join(map(str, numbers))
     minus = "-" if sign else ""
     if -4 <= exponent < 6:  # where Go's shortest form changes to an exponent
@@ -149,7 +151,9 @@ def unescaped(body: str) -> tuple[str, int | None]:
             continue
         length = _NUMBERED_ESCAPES.get(code)
         digits = body[at + 2 : at + 2 + length] if length else body[at + 1 : at + 4]
-        if not re.fullmatch(r"[0-9a-fA-F]+" if length else r"[0-3][0-7]{2}", digits) or (length and len(digits) != length):
+        if not re.fullmatch(r"[0-9a-fA-F]+" if length else r"[0-3][0-7]{2}", digits) or (
+            length and len(digits) != length
+        ):
             return out.decode("utf-8", "replace"), at
         number = int(digits, 16 if length else 8)
         if code in ("u", "U"):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
@@ -18,8 +17,13 @@ from tracelab.traceql.plans import Part, Plan
 from tracelab.traceql.series import Series, counted, value_columns
 from tracelab.traceql.series_math import after, combined
 from tracelab.traceql.validation import validate
-from tracelab.traceql.values import Value
 from tracelab.traceql.windows import Window, window
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime, timedelta
+
+    from tracelab.traceql.values import Value
 
 
 def query_metrics(
@@ -117,9 +121,7 @@ class _Metrics:
     def operand(self, side: n.MetricsOperand) -> Series | float:
         if isinstance(side, n.MetricsPipeline | n.MetricsOperation):
             return self.series(side)
-        assert isinstance(side, n.Static)
-        assert isinstance(side.value, int | float)
-        return float(side.value)
+        return float(cast("float", cast("n.Static", side).value))
 
     def measured(self, stages: tuple[n.Stage, ...], metric: n.Metric | n.Compare) -> Series:
         """Filter the spans, then work the metric out."""

@@ -1,24 +1,33 @@
-"""Names that no span has, and types that no span has: a warning with what was perhaps meant, not just an empty answer."""
+"""Names and types that no span has: a warning with what was perhaps meant, not just an empty answer."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.folding import COMPARISONS
-from tracelab.traceql.plans import Part
 from tracelab.traceql.values import ARRAY, TEXT
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from tracelab.traceql.columns import Columns
+    from tracelab.traceql.plans import Part
+
 _NEAR: Final = 3
-_TYPES: Final = {n.INT: "an int", n.FLOAT: "a float", n.STRING: "text", n.BOOL: "true or false", n.DURATION: "a duration"}
+_TYPES: Final = {
+    n.INT: "an int",
+    n.FLOAT: "a float",
+    n.STRING: "text",
+    n.BOOL: "true or false",
+    n.DURATION: "a duration",
+}
 _REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in quotes", n.BOOL: "true or false"}
 
 
@@ -113,7 +122,9 @@ def _keys(spans: pl.DataFrame, column: str) -> dict[str, int]:
     else:
         items = rows.filter(pl.col(column).list.len() > 0).explode(column)
         keys = items.select("row", key=pl.col(column).struct.field("attributes").map.keys())
-    counted = keys.filter(pl.col("key").list.len() > 0).explode("key").group_by("key").agg(spans=pl.col("row").n_unique())
+    counted = (
+        keys.filter(pl.col("key").list.len() > 0).explode("key").group_by("key").agg(spans=pl.col("row").n_unique())
+    )
     return {key: count for key, count in counted.iter_rows() if not key.endswith(TYPE_SUFFIX)}
 
 

@@ -59,7 +59,7 @@ def signed(value: Value) -> Value:
 
 
 def either(operator: str, values: list[Value]) -> Value:
-    """`a && b` or `a || b`: what is not true counts as false, on either side."""
+    """Join truths by `&&` or `||`: what is not true counts as false, on either side."""
     truths = [value.truth for value in values]
     if len(truths) > 8:  # a chain of thousands is one call, not thousands of levels
         return decided(pl.all_horizontal(truths) if operator == "&&" else pl.any_horizontal(truths))

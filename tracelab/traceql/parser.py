@@ -1,13 +1,13 @@
 """Tokens to nodes: one method per rule of the grammar, whose docstring is the rule.
 
-What stands between parentheses can be a spanset, a pipeline, a number or a metric, and only what follows tells which. So
-operands are parsed first and their kinds are checked where an operator joins them; no text is read twice.
+What stands between parentheses can be a spanset, a pipeline, a number or a metric, and only what follows tells which.
+So operands are parsed first and their kinds are checked where an operator joins them; no text is read twice.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, cast
 
 from tracelab.errors import QuerySyntaxError
 from tracelab.traceql import nodes as n
@@ -45,7 +45,9 @@ class Parser(FieldParser):
         at = self.token.start
         expression = self.field_expression()
         if self.token.text in STRUCTURAL:
-            self.fail(f"`{self.token.text}` joins sets of spans; put each condition into braces: {{ a }} {self.token.text} {{ b }}")
+            self.fail(
+                f"`{self.token.text}` joins sets of spans; put each condition into braces: {{ a }} {self.token.text} {{ b }}"
+            )
         first = Operand("spanset", n.Filter(expression, at), at)
         return self.ended(self.body(self.stages_after(first, inside=False)))
 
@@ -81,7 +83,7 @@ class Parser(FieldParser):
                 return n.Pipeline((node,), operand.at)
             case n.Static():
                 self.fail("expected spans in braces, such as { duration > 1s }", operand.at)
-        self.fail(f"`{node}` is a number; compare it with one, for instance `{node} > 1`", operand.at)
+        return self.fail(f"`{node}` is a number; compare it with one, for instance `{node} > 1`", operand.at)
 
     def stages(self, *, inside: bool) -> Operand:
         """`pipeline := first { "|" next }`."""
@@ -93,7 +95,7 @@ class Parser(FieldParser):
         while self.accept("|"):
             last = items[-1]
             if last.kind == "metric":
-                last.node = self.ranked(last.node)
+                last.node = self.ranked(cast("n.MetricsPipeline", last.node))
             elif self.token.kind == "word" and self.token.text in METRICS:
                 items = [self.metric_pipeline(items)]
             else:
@@ -115,7 +117,9 @@ class Parser(FieldParser):
                 case n.SpansetOperation() if item.kind == "spanset":
                     stages.append(item.node)
                 case n.Aggregate() | n.ScalarOperation() | n.ScalarPipeline():
-                    self.fail(f"`{item.node}` is a number; compare it with one, for instance `{item.node} > 1`", item.at)
+                    self.fail(
+                        f"`{item.node}` is a number; compare it with one, for instance `{item.node} > 1`", item.at
+                    )
                 case n.Static():
                     self.fail("a number alone is no stage of a pipeline", item.at)
                 case _:
@@ -123,7 +127,7 @@ class Parser(FieldParser):
         return tuple(stages)
 
     def expression(self, minimum: int, *, first: bool = False) -> Operand:
-        """`expr := operand { operator operand }`, by precedence: `&& ||`, then comparing and structural, `+ -`, `* / %`, `^`."""
+        """`expr := operand { operator operand }`, by precedence: `&& ||`, comparing or structural, `+ -`, `* / %`, `^`."""
         left = self.operand(first=first)
         while (level := self.level()) >= minimum:
             steps: list[tuple[Token, Operand]] = []
@@ -166,7 +170,7 @@ class Parser(FieldParser):
                 self.call_without_arguments("coalesce")
                 return Operand("stage", n.Coalesce(at), at)
             self.refuse_word(token)
-        self.fail_here("expected spans in braces, such as { duration > 1s }")
+        return self.fail_here("expected spans in braces, such as { duration > 1s }")
 
     def refuse_word(self, token: Token) -> None:
         if token.text == "coalesce":
@@ -186,7 +190,7 @@ class Parser(FieldParser):
         return n.Filter(expression, opening.start)
 
     def number(self) -> n.Static:
-        """`number := INT | FLOAT | DURATION | - number`."""
+        """`amount := INT | FLOAT | DURATION | - amount`."""
         token = self.advance()
         if token.kind == "operator":
             with self.nested(token):
@@ -195,8 +199,7 @@ class Parser(FieldParser):
             if negative is None:
                 self.fail("only a number can be negative here", token.start)
             return negative
-        assert isinstance(token.value, int | float)
-        return n.Static(token.value, token.kind, token.start)
+        return n.Static(cast("int | float", token.value), token.kind, token.start)
 
     def aggregate(self) -> n.Aggregate:
         """`agg := count() | (max|min|avg|sum)(fieldExpr)`."""
@@ -247,7 +250,7 @@ class Parser(FieldParser):
         return operand
 
     def metric(self) -> n.Metric | n.Compare:
-        """`metric := rate() | count_over_time() | fn_over_time(attr) | quantile_over_time(attr, q{,q}) [by (attr{,attr})]`."""
+        """`metric := (rate() | count_over_time() | fn_over_time(attr {, q})) [by ( attr {, attr} )] | compare`."""
         token = self.advance()
         if token.text == "compare":
             return self.compare(token)
@@ -271,8 +274,7 @@ class Parser(FieldParser):
         if token.kind not in ("int", "float"):
             self.fail("expected a quantile, a number from 0 to 1")
         self.advance()
-        assert isinstance(token.value, int | float)
-        return float(token.value)
+        return float(cast("float", token.value))
 
     def compare(self, token: Token) -> n.Compare:
         """`compare ( filter [, INT [, INT, INT]] )`."""
@@ -288,20 +290,19 @@ class Parser(FieldParser):
         self.expect(")", "`)` after compare(")
         if self.token.kind == "word" and self.token.text == "by":
             self.fail("compare() looks at every attribute by itself; it takes no by()")
-        return n.Compare(selection, *numbers, at=token.start)
+        top, start, end = (*numbers, *(10, 0, 0)[len(numbers) :])
+        return n.Compare(selection, top, start, end, token.start)
 
     def whole(self, expected: str) -> int:
         token = self.token
         if token.kind != "int":
             self.fail_here(f"expected {expected}")
         self.advance()
-        assert isinstance(token.value, int)
-        return token.value
+        return cast("int", token.value)
 
-    def ranked(self, node: Node) -> Node:
+    def ranked(self, node: n.MetricsPipeline | n.MetricsOperation) -> Node:
         """`stage2 := topk(INT) | bottomk(INT)`."""
         token = self.token
-        assert isinstance(node, n.MetricsPipeline | n.MetricsOperation)
         if token.kind != "word" or token.text not in ("topk", "bottomk"):
             self.fail_here("after a metric only topk(n), bottomk(n) or a comparison can follow")
         self.advance()

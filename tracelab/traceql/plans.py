@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
-
-import polars as pl
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracelab.traceql import nodes as n
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.conditions import Compiler
 from tracelab.traceql.structure import TREE_INPUTS
-from tracelab.traceql.values import Value
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tracelab.traceql.columns import Columns
+    from tracelab.traceql.values import Value
 
 Part: TypeAlias = n.Stage | n.Spanset | n.Scalar
 

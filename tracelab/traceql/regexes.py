@@ -1,7 +1,7 @@
-"""Go's regular expressions (RE2 syntax) in the words of Rust's, which polars speaks.
+r"""Go's regular expressions (RE2 syntax) in the words of Rust's, which polars speaks.
 
-Both are linear in time. They differ in details that people meet: in RE2 `\\d`, `\\w` and `\\s` are ASCII, a brace that counts
-nothing is a plain character (`/users/{id}`), and inside a class `[`, `&&`, `--` and `~~` mean just themselves.
+Both are linear in time. They differ in details that people meet: in RE2 `\d`, `\w` and `\s` are ASCII, a brace that
+counts nothing is a plain character (`/users/{id}`), and inside a class `[`, `&&`, `--` and `~~` mean just themselves.
 """
 
 from __future__ import annotations

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from tracelab.schema import ATTRIBUTES, DURATION, TIME
 from tracelab.traceql import nodes as n
-from tracelab.traceql.aggregates import Attribute
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import plain_errors, spanset_pipeline
 from tracelab.traceql.kinship import root_row
 from tracelab.traceql.names import warn_of_unknown
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
 from tracelab.traceql.spansets import Run, Spansets
-from tracelab.traceql.structure import Ints
 from tracelab.traceql.values import Value, as_text
+
+if TYPE_CHECKING:
+    from tracelab.traceql.aggregates import Attribute
+    from tracelab.traceql.structure import Ints
 
 SEARCH_SCHEMA: Final = pl.Schema(
     {
@@ -86,7 +88,9 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     plan.add_all(pipeline.stages)
     fields = {field: plan.add_value(field) for field in _selected(pipeline.stages)}
     root = plan.name(root_row())
-    inputs = plan.columns.with_helpers(spans.lazy()).select(*SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected())
+    inputs = plan.columns.with_helpers(spans.lazy()).select(
+        *SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected()
+    )
     with plain_errors():
         frame = inputs.collect()
         run = Run(frame, plan)
@@ -113,8 +117,8 @@ def _answer(
         .group_by("group", maintain_order=True)
         .agg(
             pl.col("trace", "row", "tree_left").first(),
-            matched=pl.len().cast(pl.UInt32),
-            span_ids=pl.col("span_id"),
+            pl.len().cast(pl.UInt32).alias("matched"),
+            pl.col("span_id").alias("span_ids"),
             *[pl.col(name) for name in names],
         )
         .collect()

@@ -1,20 +1,22 @@
 """One metric over time: spans to series.
 
-A series is the points of one set of labels. Between the stages series are a frame of `interval`, the labels and `value`,
-with no row where there is no point.
+A series is the points of one set of labels. Between the stages series are a frame of `interval`, the labels and
+`value`, with no row where there is no point.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
 from tracelab.traceql import nodes as n
 from tracelab.traceql.values import TEXT, Value, as_number, as_text, as_whole
-from tracelab.traceql.windows import Window
+
+if TYPE_CHECKING:
+    from tracelab.traceql.windows import Window
 
 COUNTING: Final = ("rate", "count_over_time")
 BUCKETED: Final = ("quantile_over_time", "histogram_over_time")
@@ -70,7 +72,9 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
     columns = [name for kinds in keys.values() for name in kinds.values()]
     labels = tuple(keys)
     if metric.function in BUCKETED:
-        buckets = spans.drop_nulls("exponent").group_by("interval", *columns, "exponent", "in_seconds").agg(count=pl.len())
+        buckets = (
+            spans.drop_nulls("exponent").group_by("interval", *columns, "exponent", "in_seconds").agg(count=pl.len())
+        )
         labelled = _labelled(buckets, keys, ("interval", "exponent", "in_seconds", "count"))
         if metric.function == "histogram_over_time":
             return _histogram(labelled, labels, window)
@@ -87,8 +91,14 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
 def filled(series: Series, window: Window) -> Series:
     """Put a zero where a series has no point."""
     intervals = pl.DataFrame({"interval": np.arange(window.count)})
-    grid = series.frame.select(series.labels).unique() if series.labels else series.frame.select(pl.len()).filter(pl.col("len") > 0)
-    grid = grid.select(series.labels).join(intervals, how="cross") if series.labels else intervals.filter(grid.height > 0)
+    grid = (
+        series.frame.select(series.labels).unique()
+        if series.labels
+        else series.frame.select(pl.len()).filter(pl.col("len") > 0)
+    )
+    grid = (
+        grid.select(series.labels).join(intervals, how="cross") if series.labels else intervals.filter(grid.height > 0)
+    )
     keys = ["interval", *series.labels]
     full = grid.join(series.frame, on=keys, how="left", nulls_equal=True)
     return Series(full.with_columns(pl.col("value").fill_null(0.0)).select(*keys, "value"), series.labels)
@@ -179,4 +189,6 @@ def _quantile(q: float) -> pl.Expr:
     high = bucket.get(hit).log(2)
     low = pl.when(hit > 0).then(bucket.shift(1).get(hit).log(2)).otherwise(high - 1)
     share = (need - (through.get(hit) - count.get(hit))) / count.get(hit)
-    return pl.when(through.get(hit) == need).then(bucket.get(hit)).otherwise(pl.lit(2.0).pow(low + (high - low) * share))
+    return (
+        pl.when(through.get(hit) == need).then(bucket.get(hit)).otherwise(pl.lit(2.0).pow(low + (high - low) * share))
+    )

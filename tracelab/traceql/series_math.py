@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
 
@@ -40,10 +40,9 @@ def ranked(series: Series, rank: n.Rank) -> Series:
 
 def passed(series: Series, threshold: n.Threshold) -> Series:
     """Keep the points for which a comparison holds; durations are meant in seconds."""
-    literal = threshold.value
-    assert isinstance(literal, n.Static)
-    assert isinstance(literal.value, int | float)
-    limit = literal.value * _SECONDS if literal.type == n.DURATION else float(literal.value)
+    literal = cast("n.Static", threshold.value)
+    number = float(cast("float", literal.value))
+    limit = number * _SECONDS if literal.type == n.DURATION else number
     value = pl.col("value")
     tests = {
         "=": value == limit,
@@ -65,10 +64,9 @@ def combined(operator: str, left: Series | float, right: Series | float) -> Seri
     if isinstance(left, Series) and isinstance(right, Series):
         return _matched(operator, left, right)
     if isinstance(left, Series):
-        assert not isinstance(right, Series)
         return _points(operator, left.frame, pl.col("value"), pl.lit(right), left.labels)
-    assert isinstance(right, Series)
-    return _points(operator, right.frame, pl.lit(left), pl.col("value"), right.labels)
+    known = cast("Series", right)
+    return _points(operator, known.frame, pl.lit(left), pl.col("value"), known.labels)
 
 
 def _matched(operator: str, left: Series, right: Series) -> Series:

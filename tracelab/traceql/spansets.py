@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 import numpy as np
 import polars as pl
@@ -16,8 +16,10 @@ import polars as pl
 from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.aggregates import Attribute, aggregated, scalar_test
-from tracelab.traceql.plans import Plan
 from tracelab.traceql.structure import Flags, Forest, Ints, codes, related
+
+if TYPE_CHECKING:
+    from tracelab.traceql.plans import Plan
 
 _LOGIC: Final = ("&&", "||")
 _MANY: Final = "one trace gives several groups here; bring them together with `| coalesce()` before this operator"
@@ -157,13 +159,12 @@ class Run:
         """Work an aggregate out for each spanset: its kind, and a frame of `group` and `value`."""
         labels = self.labels(spansets)
         members = spansets.members
-        aggregate = scalar
+        aggregate = cast("n.Aggregate", scalar)
         if isinstance(scalar, n.ScalarPipeline):
             result = self.stages(scalar.stages, spansets)
             if self.is_split(result, spansets):
                 raise QueryError(_MANY)
             members, aggregate = result.members, scalar.aggregate
-        assert isinstance(aggregate, n.Aggregate)
         rows = np.flatnonzero(members)
         kinds = {} if aggregate.argument is None else self.plan.values[aggregate.argument]
         columns = {kind: self.column(name) for kind, name in kinds.items()}
@@ -217,7 +218,7 @@ def _aggregates(scalar: n.Scalar | n.ScalarFilter) -> list[n.Scalar]:
 
 
 def _numbered(column: pl.Series) -> Ints:
-    """Number the different values of a column; null is -1."""
+    """Give every different value of a column a number; null is -1."""
     dtype = column.dtype
     if dtype.is_nested():
         column = column.cast(pl.List(pl.String)).list.join(", ")

@@ -69,7 +69,7 @@ class Forest:
             return None
         marks = np.zeros(self.left.size, dtype=bool)
         everybody = np.arange(self.left.size)
-        marks[has_ancestor(self, everybody, orphans, self.left, self.right)] = True
+        marks[has_ancestor(everybody, orphans, self.left, self.right)] = True
         marks[orphans] = True
         return marks
 
@@ -83,7 +83,7 @@ class Forest:
 
 
 def codes(values: pl.Series) -> Ints:
-    """Number the different values of a text column from 0; null is -1."""
+    """Give every different value of a text column a number, from 0; null is -1."""
     categorical = values.cast(pl.Categorical(pl.Categories.random()))
     return categorical.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
 
@@ -105,15 +105,16 @@ def related(forest: Forest, operator: str, left: Flags, right: Flags, groups: In
     sign = operator.lstrip("!&")
     rooted = (left, right) if forest.rootless is None else (left & ~forest.rootless, right & ~forest.rootless)
     hits = np.zeros(left.size, dtype=bool)
-    hits[_hits(forest, sign, *map(np.flatnonzero, rooted), groups)] = True
+    rows = np.flatnonzero(rooted[0]), np.flatnonzero(rooted[1])
+    hits[_hits(forest, sign, rows[0], rows[1], groups)] = True
     if operator.startswith("!"):
         return right & ~hits
     if operator.startswith("&"):
-        hits[_hits(forest, _OPPOSITE[sign], *map(np.flatnonzero, reversed(rooted)), groups)] = True
+        hits[_hits(forest, _OPPOSITE[sign], rows[1], rows[0], groups)] = True
     return hits
 
 
-def has_ancestor(forest: Forest, rows: Ints, ancestors: Ints, left: Ints, right: Ints) -> Ints:
+def has_ancestor(rows: Ints, ancestors: Ints, left: Ints, right: Ints) -> Ints:
     """Pick the rows that lie within (and not at) one of the ancestors."""
     if not ancestors.size:
         return ancestors
@@ -165,7 +166,7 @@ def _hits(forest: Forest, sign: str, left: Ints, right: Ints, groups: Ints | Non
     if sign in (">>", "<<"):
         start, end = _shifted(forest, groups)
         if sign == ">>":
-            return has_ancestor(forest, right, left, start, end)
+            return has_ancestor(right, left, start, end)
         return has_descendant(right, left, start, end)
     if sign == ">":
         found = parents_among(forest, right, left)
@@ -200,7 +201,7 @@ def _siblings(forest: Forest, left: Ints, right: Ints, groups: Ints | None) -> I
 
 
 def _families(forest: Forest, rows: Ints) -> Ints:
-    """Number each row's parent: all roots of a trace are siblings."""
+    """Give each row its parent's number: all roots of a trace are siblings."""
     count = forest.left.size
     parents = parents_among(forest, rows, np.arange(count))
     families = np.where(forest.depth[rows] == 0, count + forest.trace[rows], parents)

@@ -1,14 +1,14 @@
 """Text to tokens.
 
-A token is what the grammar speaks of: a number, a string, an operator, a word, or a whole attribute with its scope. What
-cannot be read becomes a token of kind `error`, so that the parser may complain first about something that stands before.
+A token is what the grammar speaks of: a number, a string, an operator, a word, or a whole attribute with its scope.
+What cannot be read becomes a token of kind `error`, so that the parser may complain first about what stands before.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from tracelab.traceql.literals import NAME_ENDERS, duration_from_text, unescaped
 from tracelab.traceql.nodes import INTRINSIC_TYPES, MAX_INT, Attribute, Intrinsic
@@ -69,7 +69,8 @@ OPERATORS: Final = (
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _NUMBER: Final = re.compile(
-    r"0[xXoObB][\da-fA-F_]*|(?P<float>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|\d[\d_]*", re.ASCII
+    r"0[xXoObB][\da-fA-F_]*|(?P<float>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|\d[\d_]*",
+    re.ASCII,
 )
 _DURATION_RUN: Final = re.compile(r"[\d.nsuµμmhdwy]+", re.ASCII)
 _NAME: Final = re.compile(rf'[^\s"{re.escape(NAME_ENDERS)}]+')
@@ -104,7 +105,8 @@ def tokenize(source: str) -> list[Token]:
     Examples
     --------
     >>> [(token.kind, token.text) for token in tokenize("{ span.a-1 = 2ms }")]
-    [('operator', '{'), ('attribute', 'span.a-1'), ('operator', '='), ('duration', '2ms'), ('operator', '}'), ('end', '')]
+    [('operator', '{'), ('attribute', 'span.a-1'), ('operator', '='), ('duration', '2ms'), ('operator', '}'),
+     ('end', '')]
     """
     tokens: list[Token] = []
     at = 0
@@ -150,8 +152,7 @@ def _operator(source: str, at: int, text: str) -> Token:
 
 def _number(source: str, at: int) -> Token:
     """Read an int, a float or a duration; a run of unit letters that is no duration is left for the next token."""
-    match = _NUMBER.match(source, at)
-    assert match is not None
+    match = cast("re.Match[str]", _NUMBER.match(source, at))
     text = match.group()
     run = _DURATION_RUN.match(source, at)
     if run and run.end() > match.end():

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from tracelab.errors import QueryTypeError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.folding import COMPARISONS
 from tracelab.traceql.parser import parse
 from tracelab.traceql.regexes import RegexError, anchored
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "%", "^")
 _EQUALITY: Final = ("=", "!=")
@@ -52,7 +54,7 @@ def validate(query: n.Query | str) -> None:
     >>> validate("{ status = error }")
     >>> validate("{ status > 1 }")
     Traceback (most recent call last):
-    tracelab.errors.QueryTypeError: `>` cannot compare a status and an int; `status` takes ok, error or unset without quotes
+    tracelab.errors.QueryTypeError: `>` cannot compare a status and an int; `status` takes ok, error or unset ...
       { status > 1 }
                ^
     """
@@ -171,7 +173,9 @@ class _Check:
                     durations = [o for o in operands if isinstance(o, n.Static) and o.type == n.DURATION]
                     if durations:
                         self.fail("durations cannot be calculated with here; write the result", durations[0].at)
-                    self.fail("this cannot be calculated: a division by zero, or a number too large", scalar.steps[0].at)
+                    self.fail(
+                        "this cannot be calculated: a division by zero, or a number too large", scalar.steps[0].at
+                    )
 
     def aggregate(self, aggregate: n.Aggregate) -> None:
         if aggregate.argument is None:
@@ -225,7 +229,10 @@ class _Check:
             case n.Operation():
                 self.operation(expression)
             case n.Intrinsic("parent"):
-                self.fail("`parent` is a span, not a value; ask `parent != nil` or for an attribute, `parent.x`", expression.at)
+                self.fail(
+                    "`parent` is a span, not a value; ask `parent != nil` or for an attribute, `parent.x`",
+                    expression.at,
+                )
 
     def unary(self, unary: n.Unary) -> None:
         self.field(unary.operand)
@@ -271,7 +278,9 @@ class _Check:
             self.fail(f"`{step.operator}` cannot {verb} {_a(a)} and {_a(b)}{hint}", step.at)
         for kind in (a, b):
             if kind != n.DYNAMIC and step.operator not in _ALLOWED[kind]:
-                self.fail(f"`{step.operator}` does not work on {_a(kind)}; there are {' '.join(_ALLOWED[kind])}", step.at)
+                self.fail(
+                    f"`{step.operator}` does not work on {_a(kind)}; there are {' '.join(_ALLOWED[kind])}", step.at
+                )
 
     def regex(self, step: n.Step[n.FieldExpression]) -> None:
         pattern = step.operand

@@ -42,7 +42,7 @@ class Window:
         return (self.end - self.start if self.instant else self.step) / _SECOND
 
     def interval(self) -> pl.Expr:
-        """Number the interval that a span starts in; null outside of the range."""
+        """Give the number of the interval that a span starts in; null outside of the range."""
         start = pl.col("start_time").to_physical()
         if self.instant:
             return pl.when(start.is_between(self.start, self.end)).then(pl.lit(0, dtype=pl.Int64))
