@@ -61,7 +61,8 @@ def latency_histogram(
     ...
     ... api ==
     ... ''')
-    >>> latency_histogram(spans, bins=2, every=None).select(pl.col("lower", "upper").dt.total_milliseconds(), "count").rows()
+    >>> bins = latency_histogram(spans, bins=2, every=None)
+    >>> bins.select(pl.col("lower", "upper").dt.total_milliseconds(), "count").rows()
     [(1, 2, 1), (2, 4, 2)]
     """
     if bins < 1:
@@ -76,9 +77,7 @@ def latency_histogram(
     edges = _edges(selected[_LENGTH], bins)
     inner = edges[1:-1]
     bin_of = np.searchsorted(inner, selected[_LENGTH].to_numpy(), side="right")
-    lower, upper = (
-        pl.Series(name, values).cast(DURATION) for name, values in (("lower", edges[:-1]), ("upper", edges[1:]))
-    )
+    lower, upper = pl.Series(edges[:-1]).cast(DURATION), pl.Series(edges[1:]).cast(DURATION)
     return (
         selected.lazy()
         .with_columns(pl.Series(_BIN, bin_of).cast(pl.UInt32))
@@ -98,14 +97,15 @@ def latency_histogram(
 
 def _edges(lengths: pl.Series, bins: int) -> Ints:
     """Give the edges of the bins in nanoseconds; the first bin begins at 0 where some span takes no time."""
-    positive = lengths.filter(lengths > 0)
-    if positive.is_empty():
+    values = lengths.to_numpy()
+    positive = values[values > 0]
+    if not positive.size:
         return np.array([0, _NARROWEST])
     low, high = int(positive.min()), int(positive.max())
     edges = np.unique(np.rint(np.geomspace(low, high, bins + 1)).astype(np.int64))
     edges[0], edges[-1] = low, high
     if edges.size < 2:
         edges = np.array([low, low + _NARROWEST])
-    if positive.len() < lengths.len():
+    if positive.size < values.size:
         edges[0] = 0
     return edges
