@@ -23,8 +23,8 @@ def outliers(
 ) -> pl.DataFrame:
     r"""Find spans that took far longer than their like.
 
-    Durations spread over factors, not sums, so distances are measured on a log scale: how many robust standard deviations
-    the logarithm of a span's duration lies above the median of its group.
+    Durations spread over factors, not sums, so distances are measured on a log scale: how many robust standard
+    deviations the logarithm of a span's duration lies above the median of its group.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def outliers(
     Examples
     --------
     >>> from tracelab.synthetic import draw
-    >>> spans = draw("\\n\\n".join(["api ===", "api ====", "api ====="] * 8 + ["api " + 90 * "="]))
+    >>> spans = draw("\n\n".join(["api ===", "api ====", "api ====="] * 8 + ["api " + 90 * "="]))
     >>> outliers(spans).select("name", "duration", "times").rows()
     [('api', datetime.timedelta(microseconds=90000), 22.5)]
     """
@@ -67,7 +67,7 @@ def outliers(
     said = keys(spans, by)
     tags = [f"__by_{number}" for number in range(len(said))]
     shown = {tag: name for tag, name in zip(tags, names_of(said), strict=True) if name not in _FIXED}
-    group = tags or [pl.lit(0)]
+    group: list[str] | list[pl.Expr] = tags or [pl.lit(0)]
     far = pl.col("log") - pl.col("log").median().over(group)
     spread, mean_spread = far.abs().median().over(group), far.abs().mean().over(group)
     return (
