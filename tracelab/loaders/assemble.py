@@ -1,42 +1,61 @@
-"""Chunks to one span frame: columns put together one by one, duplicates dropped, tree computed, rows in tree order."""
+"""Chunks to one span frame, in little memory.
+
+Ids and times are put together first, duplicates and the tree are found with them, and only then, when the place of
+every row is known, the attributes are put there, column by column, each letting go of the pieces that it is made of.
+"""
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tracelab.loaders import problems
-from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, more_attributes
+from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
 from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.text import as_text
-from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TREE_COLUMNS, TYPE_SUFFIX, in_order
+from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import with_tree
 
-UNKNOWN_SERVICE = "unknown_service"
+UNKNOWN_SERVICE: Final = "unknown_service"
+Places = npt.NDArray[np.uint32]
 
 
 def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall: Findings) -> pl.DataFrame:
     """Make the span frame of all chunks; each comes with the number of its source, in ascending order.
 
-    What is found in one source is added to its findings, what is found in all of them together to `overall`.
-
-    The chunks are used up: their columns are let go as soon as they are part of the frame.
+    What is found in one source is added to its findings, what is found in all of them together to `overall`. The
+    chunks are used up.
     """
     chunks = [(source, chunk) for source, chunk in chunks if chunk.spans.height]
     if not chunks:
         return empty_spans()
-    heights = np.array([chunk.spans.height for _, chunk in chunks])
+    heights = [chunk.spans.height for _, chunk in chunks]
     source_ends = np.cumsum(np.bincount([source for source, _ in chunks], weights=heights, minlength=len(findings)))
-    _rename_keys([chunk for _, chunk in chunks], overall)
-    columns = _fixed_columns([chunk for _, chunk in chunks])
-    columns += _attributes([chunk for _, chunk in chunks], int(heights.sum()), overall)
-    frame = pl.DataFrame(columns)
-    del columns
-    frame = _without_duplicates(frame, source_ends.astype(np.int64), findings)
-    spans = with_tree(frame)
-    del frame
-    return _in_tree_order(spans)
+    held = [chunk for _, chunk in chunks]
+    del chunks
+    _rename_keys(held, overall)
+    core = {column.name: column for column in _fixed_columns(held)}
+    resources, scopes = core.pop("resource").to_numpy(), core.pop("scope").to_numpy()
+    loaded = sum(heights)
+    levels = _levels(held, np.arange(loaded, dtype=np.uint32), resources, scopes, loaded)
+    kept = _without_duplicates(core, levels, source_ends.astype(np.int64), findings)
+    order, tree = _tree(core, kept)
+    places = np.full(loaded, order.size, dtype=np.uint32)
+    places[order] = np.arange(order.size, dtype=np.uint32)
+    columns = {column.name: column for column in tree}
+    for name in list(core):
+        columns[name] = core.pop(name).gather(pl.Series(order)).rechunk()
+    levels = _levels(held, places, resources[order], scopes[order], order.size)
+    del held
+    chosen = chosen_keys(levels, order.size)
+    for level in levels:
+        columns |= {column.name: column for column in attribute_columns(level, chosen[level.scope], overall)}
+    columns["more_attributes"] = more_attributes(levels, chosen, order.size, overall)
+    return pl.DataFrame([columns.pop(name) for name in in_order(list(columns))])
 
 
 def empty_spans() -> pl.DataFrame:
@@ -45,7 +64,18 @@ def empty_spans() -> pl.DataFrame:
 
 
 def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
+    """Put the columns together that every span has, and the numbers of its resource and scope."""
+    resource_starts = np.cumsum([0, *(chunk.resource_count for chunk in chunks)])
+    scope_starts = np.cumsum([0, *(chunk.scopes.height for chunk in chunks)])
     columns = []
+    for name in ("name", "version"):
+        scoped = [chunk.scopes[name].gather(chunk.spans["scope"]) for chunk in chunks]
+        columns.append(pl.concat(scoped, rechunk=True).alias(f"scope_{name}"))
+    services = [_services(chunk).gather(chunk.spans["resource"]) for chunk in chunks]
+    columns.append(pl.concat(services, rechunk=True).alias("service_name"))
+    for name, starts in (("resource", resource_starts), ("scope", scope_starts)):
+        numbers = [chunk.spans[name].to_numpy() + np.uint32(start) for chunk, start in zip(chunks, starts, strict=False)]
+        columns.append(pl.Series(name, np.concatenate(numbers)))
     for name in CHUNK_SCHEMA:
         if name in ("resource", "scope"):
             continue
@@ -55,44 +85,26 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
         for chunk in chunks:
             chunk.spans = chunk.spans.drop(name)
         columns.append(column)
-    for name in ("name", "version"):
-        scoped = [chunk.scopes[name].gather(chunk.spans["scope"]) for chunk in chunks]
-        columns.append(pl.concat(scoped, rechunk=True).alias(f"scope_{name}"))
-    services = [_services(chunk).gather(chunk.spans["resource"]) for chunk in chunks]
-    columns.append(pl.concat(services, rechunk=True).alias("service_name"))
     return columns
 
 
 def _services(chunk: Chunk) -> pl.Series:
     """Give the service of each resource, and take `service.name` out of its attributes."""
     entries = chunk.resources
-    names = np.full(chunk.resource_count, -1, dtype=np.int64)
+    names = np.full(chunk.resource_count, 0, dtype=np.int64)
     texts = [pl.Series([UNKNOWN_SERVICE])]
     total = 1
     if "service.name" in entries.keys:
         code = entries.keys.index("service.name")
         for kind, part in entries.parts.items():
             rows, values = part.of(code)
-            names[rows] = np.arange(total, total + rows.size)
-            texts.append(as_text(values, kind))
-            total += rows.size
+            if rows.size:
+                names[rows] = np.arange(total, total + rows.size)
+                texts.append(as_text(values, kind))
+                total += rows.size
         entries.keys[code] = None
-    services = pl.concat(texts)
-    services = services.to_frame("s").select(pl.when(pl.col("s") == "").then(pl.lit(UNKNOWN_SERVICE)).otherwise("s")).to_series()
-    return services.gather(pl.Series(np.maximum(names, 0)))
-
-
-def _attributes(chunks: list[Chunk], spans: int, findings: Findings) -> list[pl.Series]:
-    levels = [
-        _level("span", chunks, spans),
-        _owned_level("resource", chunks, [chunk.resource_count for chunk in chunks]),
-        _owned_level("instrumentation", chunks, [chunk.scopes.height for chunk in chunks]),
-    ]
-    for chunk in chunks:
-        chunk.spans = chunk.spans.clear()
-    chosen = chosen_keys(levels, spans)
-    columns = [column for level in levels for column in attribute_columns(level, chosen[level.scope], findings)]
-    return [*columns, more_attributes(levels, chosen, spans, findings)]
+    found = pl.concat(texts).to_frame("s").select(pl.when(pl.col("s") != "").then("s").otherwise(pl.lit(UNKNOWN_SERVICE)))
+    return found.to_series().gather(pl.Series(names))
 
 
 def _rename_keys(chunks: list[Chunk], findings: Findings) -> None:
@@ -108,55 +120,67 @@ def _rename_keys(chunks: list[Chunk], findings: Findings) -> None:
                     findings.add(problems.RENAMED_KEYS, example=key)
 
 
-def _level(scope: str, chunks: list[Chunk], spans: int) -> Level:
-    starts = np.cumsum([0, *(chunk.spans.height for chunk in chunks)])
-    return Level(scope, spans, [(int(start), chunk.attributes) for start, chunk in zip(starts, chunks, strict=False)])
+def _levels(chunks: list[Chunk], places: Places, resources: Places, scopes: Places, spans: int) -> list[Level]:
+    """Bring the attributes of all chunks together; `places` says where each loaded span went."""
+    heights = [chunk.height for chunk in chunks]
+    counts = {
+        "resource": [chunk.resource_count for chunk in chunks],
+        "instrumentation": [chunk.scopes.height for chunk in chunks],
+    }
+    held = {
+        "resource": [chunk.resources for chunk in chunks],
+        "instrumentation": [chunk.scope_attributes for chunk in chunks],
+    }
+    levels = [
+        Level("span", list(zip(_starts(heights), (chunk.attributes for chunk in chunks), strict=True)), places, None, spans)
+    ]
+    for scope, owners in (("resource", resources), ("instrumentation", scopes)):
+        pieces = list(zip(_starts(counts[scope]), held[scope], strict=True))
+        numbers = np.arange(sum(counts[scope]), dtype=np.uint32)
+        levels.append(Level(scope, pieces, numbers, owners, spans))
+    return levels
 
 
-def _owned_level(scope: str, chunks: list[Chunk], counts: list[int]) -> Level:
-    starts = np.cumsum([0, *counts])
-    column = "resource" if scope == "resource" else "scope"
-    owners = np.concatenate(
-        [chunk.spans[column].to_numpy() + np.uint32(start) for start, chunk in zip(starts, chunks, strict=False)]
+def _starts(counts: list[int]) -> list[int]:
+    ends: list[int] = np.cumsum(counts).tolist()
+    return [end - count for end, count in zip(ends, counts, strict=True)]
+
+
+def _without_duplicates(
+    core: dict[str, pl.Series], levels: list[Level], source_ends: npt.NDArray[np.int64], findings: list[Findings]
+) -> npt.NDArray[np.int64]:
+    """Give the rows to keep: of spans that were delivered twice one; spans that only share their ids are counted."""
+    trace_id, span_id = core["trace_id"], core["span_id"]
+    count = trace_id.len()
+    if (trace_id.hash(seed=1) ^ span_id.hash(seed=2)).n_unique() == count:
+        return np.arange(count)
+    shared = pl.select(pl.struct(trace_id, span_id).is_duplicated()).to_series()
+    rows = np.flatnonzero(shared.to_numpy())
+    suspects = pl.DataFrame([column.filter(shared) for column in core.values()])
+    suspects = suspects.with_columns(
+        row=pl.Series(rows), content=suspects.hash_rows(seed=5), attributes=pl.Series(fingerprints(levels, rows, count))
     )
-    entries = [chunk.resources if scope == "resource" else chunk.scope_attributes for chunk in chunks]
-    pieces = [(int(start), held) for start, held in zip(starts, entries, strict=False)]
-    return Level(scope, int(starts[-1]), pieces, owners.astype(np.uint32))
-
-
-def _without_duplicates(frame: pl.DataFrame, source_ends: np.ndarray, findings: list[Findings]) -> pl.DataFrame:
-    """Drop spans that were delivered twice, and count those that only share their ids."""
-    both = frame["trace_id"].hash(seed=1) ^ frame["span_id"].hash(seed=2)
-    if both.n_unique() == frame.height:
-        return frame
-    shared = frame.select(pl.struct("trace_id", "span_id").is_duplicated()).to_series()
-    suspects = frame.with_row_index("row").filter(shared)
-    first = suspects.drop("row").select(pl.struct(pl.all()).is_first_distinct()).to_series()
-    dropped = suspects.filter(~first)
-    kept = suspects.filter(first)
+    first = suspects.select(pl.struct("trace_id", "span_id", "content", "attributes").is_first_distinct()).to_series()
+    dropped, kept = suspects.filter(~first), suspects.filter(first)
     clashing = kept.filter(~pl.struct("trace_id", "span_id").is_first_distinct())
-    for problem, rows in ((problems.DUPLICATE_SPANS, dropped), (problems.SHARED_IDS, clashing)):
-        sources = np.searchsorted(source_ends, rows["row"].to_numpy(), side="right")
+    for problem, found in ((problems.DUPLICATE_SPANS, dropped), (problems.SHARED_IDS, clashing)):
+        sources = np.searchsorted(source_ends, found["row"].to_numpy(), side="right")
         for source in np.unique(sources).tolist():
-            of_source = rows.filter(pl.Series(sources == source))
+            of_source = found.filter(pl.Series(sources == source))
             lost = of_source.height if problem is problems.DUPLICATE_SPANS else 0
             findings[source].add(problem, of_source.height, example=of_source["span_id"][0], lost_spans=lost)
-    if not dropped.height:
-        return frame
-    keep = np.ones(frame.height, dtype=bool)
+    keep = np.ones(count, dtype=bool)
     keep[dropped["row"].to_numpy()] = False
-    return frame.filter(pl.Series(keep))
+    return np.flatnonzero(keep)
 
 
-def _in_tree_order(spans: pl.DataFrame) -> pl.DataFrame:
-    """Sort by tree, one column at a time, so that only one is in memory twice."""
-    left = spans["tree_left"].to_numpy()
-    if bool((left[1:] > left[:-1]).all()):
-        return spans
-    order = pl.Series(np.argsort(left, kind="stable"))
-    names = in_order(spans.columns)
-    columns = []
-    for name in names:
-        columns.append(spans[name].gather(order))
-        spans = spans.drop(name)
-    return pl.DataFrame(columns)
+def _tree(core: dict[str, pl.Series], kept: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], list[pl.Series]]:
+    """Give the loaded spans in the order of the tree, and the columns of the tree in that order."""
+    needed = ("trace_id", "span_id", "parent_span_id", "name", "kind", "service_name", "start_time", "duration")
+    frame = pl.DataFrame([core[name] for name in needed])
+    if kept.size < frame.height:
+        frame = frame[pl.Series(kept)]
+    tree = with_tree(frame).select("depth", "tree_left", "tree_right", "entry")
+    del frame
+    order = np.argsort(tree["tree_left"].to_numpy(), kind="stable")
+    return kept[order], tree[pl.Series(order)].get_columns()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,9 @@ _LISTS: Final[dict[int, pl.DataType]] = {
 }
 _EXACT_INT: Final = 2**53
 
+Parts = dict[int, tuple[Rows, pl.Series]]
+"""For each kind of value who has it and what it is."""
+
 
 @dataclass(slots=True)
 class Level:
@@ -56,22 +59,28 @@ class Level:
     ----------
     scope
         The prefix of their columns.
-    count
-        How many owners (spans, resources, scopes) there are.
     pieces
         Entries chunk by chunk, with the number of owners in earlier chunks.
+    places
+        For each owner its place: of a span its row in the frame (or one past the last, if it is a duplicate), of a
+        resource or scope its number.
     owners
-        For each span the number of its resource or scope; None where spans are their own owners.
+        For each row of the frame the number of its resource or scope; None for spans, which own their attributes.
+    spans
+        The height of the frame.
     """
 
     scope: str
-    count: int
     pieces: list[tuple[int, Entries]]
-    owners: npt.NDArray[np.uint32] | None = None
+    places: npt.NDArray[np.uint32]
+    owners: npt.NDArray[np.uint32] | None
+    spans: int
 
-    def weights(self) -> npt.NDArray[np.int64] | None:
-        """Give the number of spans of each owner."""
-        return None if self.owners is None else np.bincount(self.owners, minlength=self.count)
+    def weights(self) -> npt.NDArray[np.int64]:
+        """Give the number of rows of each owner."""
+        if self.owners is None:
+            return (self.places < self.spans).astype(np.int64)
+        return np.bincount(self.owners, minlength=self.places.size)
 
     def frequencies(self) -> dict[str, int]:
         """Give for each key the number of spans that have it."""
@@ -80,11 +89,9 @@ class Level:
         for offset, entries in self.pieces:
             counts = np.zeros(len(entries.keys), dtype=np.int64)
             for part in entries.parts.values():
-                if weights is None:
-                    counts += np.diff(part.starts)
-                else:
-                    summed = np.concatenate(([0], np.cumsum(weights[part.rows.astype(np.int64) + offset])))
-                    counts += summed[part.starts[1:]] - summed[part.starts[:-1]]
+                summed = np.zeros(part.rows.size + 1, dtype=np.int64)
+                np.cumsum(weights[part.rows + np.uint32(offset)], out=summed[1:])
+                counts += summed[part.starts[1:]] - summed[part.starts[:-1]]
             for key, count in zip(entries.keys, counts.tolist(), strict=True):
                 if key is not None:
                     found[key] = found.get(key, 0) + count
@@ -108,11 +115,11 @@ def chosen_keys(levels: list[Level], spans: int) -> dict[str, list[str]]:
 
 
 def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list[pl.Series]:
-    """Make the columns of these keys, and a companion where one holds a mix of types."""
+    """Make the columns of these keys, and a companion where one holds a mix of types. The entries are used up."""
     lookups = [(offset, entries, {key: code for code, key in enumerate(entries.keys)}) for offset, entries in level.pieces]
     columns = []
     for key in keys:
-        parts: dict[int, tuple[list[Rows], list[pl.Series]]] = {}
+        found: dict[int, tuple[list[Rows], list[pl.Series]]] = {}
         for offset, entries, codes in lookups:
             code = codes.get(key)
             if code is None:
@@ -120,14 +127,16 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
             for kind, part in entries.parts.items():
                 rows, values = part.of(code)
                 if rows.size:
-                    held = parts.setdefault(kind, ([], []))
+                    held = found.setdefault(kind, ([], []))
                     held[0].append(rows + np.uint32(offset))
                     held[1].append(values)
-        merged = {
-            kind: (np.concatenate(rows), pl.concat(values) if len(values) > 1 else values[0])
-            for kind, (rows, values) in parts.items()
+                    part.let_go(code)
+        parts: Parts = {
+            kind: (level.places[np.concatenate(rows)], pl.concat(values) if len(values) > 1 else values[0])
+            for kind, (rows, values) in found.items()
         }
-        columns.extend(_key_columns(f"{level.scope}.{key}", merged, level, findings))
+        del found
+        columns.extend(_key_columns(f"{level.scope}.{key}", parts, level, findings))
     return columns
 
 
@@ -136,22 +145,42 @@ def more_attributes(levels: list[Level], chosen: dict[str, list[str]], spans: in
     rest = [piece for level in levels for piece in _rest(level, set(chosen[level.scope]))]
     if not rest:
         return pl.Series("more_attributes", [None], dtype=ATTRIBUTES).new_from_index(0, spans)
-    frame = pl.concat(rest).with_row_index("place").sort("row", "key", "place")
+    frame = pl.concat(rest).filter(pl.col("row") < spans).sort("row", "key", maintain_order=True)
     last = (frame["row"] != frame["row"].shift(-1)) | (frame["key"] != frame["key"].shift(-1))
+    count = frame.height
     frame = frame.filter(last.fill_null(value=True))
-    findings.add(problems.DUPLICATE_KEYS, last.len() - frame.height)
-    types = frame.filter(pl.col("type").is_not_null())
-    typed = types.select("row", pl.col("key") + TYPE_SUFFIX, pl.col("type").alias("value"))
-    entries = pl.concat([frame.select("row", "key", "value"), typed]).sort("row", "key")
-    ends = np.cumsum(np.bincount(entries["row"].to_numpy(), minlength=spans))
-    maps: pl.Series = pl.from_arrow(text_map(entries["key"], entries["value"], ends))  # type: ignore[assignment]
+    findings.add(problems.DUPLICATE_KEYS, count - frame.height, place="more_attributes")
+    typed = frame.filter(pl.col("type").is_not_null())
+    if typed.height:
+        types = typed.select("row", pl.col("key") + TYPE_SUFFIX, pl.col("type").alias("value"))
+        frame = pl.concat([frame.select("row", "key", "value"), types]).sort("row", "key")
+    ends = np.cumsum(np.bincount(frame["row"].to_numpy(), minlength=spans))
+    maps: pl.Series = pl.from_arrow(text_map(frame["key"], frame["value"], ends))  # type: ignore[assignment]
     column = maps.cast(ATTRIBUTES).alias("more_attributes")
     return column.to_frame().select(pl.when(pl.col("more_attributes").map.len() > 0).then("more_attributes")).to_series()
 
 
-def _key_columns(
-    name: str, parts: dict[int, tuple[Rows, pl.Series]], level: Level, findings: Findings
-) -> list[pl.Series]:
+def fingerprints(levels: list[Level], suspects: npt.NDArray[np.int64], spans: int) -> npt.NDArray[np.uint64]:
+    """Give for each suspected row a number that depends on all of its attributes, in whatever order they stand."""
+    numbers = np.zeros(spans + 1, dtype=np.uint64)
+    for level in levels:
+        own = np.zeros(level.places.size, dtype=np.uint64)
+        wanted = np.zeros(level.places.size, dtype=bool)
+        wanted[suspects if level.owners is None else level.owners[suspects]] = True
+        for offset, entries in level.pieces:
+            keys = pl.Series([f"{level.scope}.{key}" for key in entries.keys], dtype=pl.String).hash(seed=3).to_numpy()
+            for kind, part in entries.parts.items():
+                owners = part.rows + np.uint32(offset)
+                if not wanted[owners].any():
+                    continue
+                hashes = np.concatenate([part.of(code)[1].hash(seed=kind).to_numpy() for code in range(len(entries.keys))])
+                mixed = (hashes ^ np.repeat(keys, np.diff(part.starts))) * np.uint64(0x9E3779B97F4A7C15)
+                np.add.at(own, owners, mixed ^ (mixed >> np.uint64(29)))
+        numbers[:spans] += own if level.owners is None else own[level.owners]
+    return numbers[suspects]
+
+
+def _key_columns(name: str, parts: Parts, level: Level, findings: Findings) -> list[pl.Series]:
     kinds = set(parts)
     if kinds == {INT, DOUBLE} and _exact(parts[INT][1]):
         parts = {kind: (rows, values.cast(pl.Float64)) for kind, (rows, values) in parts.items()}
@@ -162,38 +191,37 @@ def _key_columns(
     if inner is not None:
         parts = {kind: (rows, _read_lists(values, inner)) for kind, (rows, values) in parts.items()}
         return [_scattered(name, parts, level, findings)]
-    findings.add(problems.MIXED_TYPES, place=name, example=", ".join(sorted({VALUE_TYPES[_word(kind)] for kind in kinds})))
+    if len(kinds) > 1:
+        words = ", ".join(sorted({VALUE_TYPES[_word(kind)] for kind in kinds}))
+        findings.add(problems.MIXED_TYPES, place=name, example=words)
     texts = {kind: (rows, as_text(values, kind)) for kind, (rows, values) in parts.items()}
-    words = {
+    types = {
         kind: (rows, pl.Series([VALUE_TYPES[_word(kind)]], dtype=pl.String).new_from_index(0, rows.size))
         for kind, (rows, _) in parts.items()
     }
-    return [
-        _scattered(name, texts, level, findings),
-        _scattered(name + TYPE_SUFFIX, words, level, Findings()),
-    ]
+    return [_scattered(name, texts, level, findings), _scattered(name + TYPE_SUFFIX, types, level, Findings())]
 
 
-def _scattered(name: str, parts: dict[int, tuple[Rows, pl.Series]], level: Level, findings: Findings) -> pl.Series:
+def _scattered(name: str, parts: Parts, level: Level, findings: Findings) -> pl.Series:
     """Put values into a column of one cell per span, null where there is none."""
     rows = np.concatenate([rows for rows, _ in parts.values()])
     values = [values for _, values in parts.values()]
     column = pl.concat(values) if len(values) > 1 else values[0]
-    dense = rows.size == level.count and len(values) == 1 and bool((rows == np.arange(rows.size)).all())
-    if not dense:
-        nothing = column.len()
-        places = np.full(level.count, nothing, dtype=np.uint32)
-        places[rows] = np.arange(rows.size, dtype=np.uint32)
-        findings.add(problems.DUPLICATE_KEYS, rows.size - int((places != nothing).sum()), place=name)
-        column = pl.concat([column, pl.Series([None], dtype=column.dtype)]).gather(pl.Series(places))
+    cells = level.spans if level.owners is None else level.places.size
+    nothing = column.len()
+    places = np.full(cells + 1, nothing, dtype=np.uint32)
+    places[rows] = np.arange(rows.size, dtype=np.uint32)
+    kept = rows.size - int((rows == cells).sum())
+    places = places[:cells]
+    findings.add(problems.DUPLICATE_KEYS, kept - int((places != nothing).sum()), place=name)
     if level.owners is not None:
-        column = column.gather(pl.Series(level.owners))
-    return column.rechunk().alias(name)
+        places = places[level.owners]
+    return pl.concat([column, pl.Series([None], dtype=column.dtype)]).gather(pl.Series(places)).rechunk().alias(name)
 
 
 def _word(kind: int) -> int:
     """Give the number of the word that a companion has for a kind."""
-    return min(kind, ARRAY) if kind > KVLIST else kind
+    return ARRAY if kind > KVLIST else kind
 
 
 def _exact(integers: pl.Series) -> bool:
@@ -202,7 +230,7 @@ def _exact(integers: pl.Series) -> bool:
     return all(int(float(value)) == value for value in large.to_list())
 
 
-def _list_dtype(kinds: set[int], parts: dict[int, tuple[Rows, pl.Series]]) -> pl.DataType | None:
+def _list_dtype(kinds: set[int], parts: Parts) -> pl.DataType | None:
     """Give the dtype of the items if all values are arrays that one list column holds without loss."""
     filled = kinds - {EMPTY_ARRAY}
     if not filled:
@@ -210,13 +238,13 @@ def _list_dtype(kinds: set[int], parts: dict[int, tuple[Rows, pl.Series]]) -> pl
     if len(filled) == 1:
         return _LISTS.get(min(filled))
     if filled == {INTS, DOUBLES}:
-        items = parts[INTS][1].map_elements(json.loads, return_dtype=pl.List(pl.Int64)).explode()
-        return pl.Float64() if _exact(items) else None
+        integers = pl.Series([item for text in parts[INTS][1].to_list() for item in json.loads(text)], dtype=pl.Int64)
+        return pl.Float64() if _exact(integers) else None
     return None
 
 
 def _read_lists(texts: pl.Series, inner: pl.DataType) -> pl.Series:
-    items = [json.loads(text) for text in texts.to_list()]
+    items: list[Any] = [json.loads(text) for text in texts.to_list()]
     if inner == pl.Float64:
         items = [[float(item) for item in row] for row in items]
     return pl.Series(texts.name, items, dtype=pl.List(inner))
@@ -226,27 +254,17 @@ def _rest(level: Level, chosen: set[str]) -> list[pl.DataFrame]:
     """Give row (of the span), full key, text and type word of the entries whose keys are not chosen."""
     found = []
     for offset, entries in level.pieces:
-        left_out = np.array([key is not None and key not in chosen for key in entries.keys], dtype=bool)
-        if not left_out.any():
-            continue
-        names = pl.Series([f"{level.scope}.{key}" for key in entries.keys], dtype=pl.String)
-        for kind, part in entries.parts.items():
-            codes = np.repeat(np.arange(len(entries.keys)), np.diff(part.starts))
-            where = np.flatnonzero(left_out[codes])
-            if not where.size:
+        for code, key in enumerate(entries.keys) if len(entries.keys) - len(chosen) < 64 else ():
+            if key is None or key in chosen:
                 continue
-            found.append(
-                pl.DataFrame(
-                    {
-                        "row": part.rows[where] + np.uint32(offset),
-                        "key": names.gather(pl.Series(codes[where])),
-                        "value": as_text(part.values.gather(pl.Series(where)), kind),
-                        "type": pl.Series(
-                            [None if kind == STRING else VALUE_TYPES[_word(kind)]], dtype=pl.String
-                        ).new_from_index(0, where.size),
-                    }
-                )
-            )
+            for kind, part in entries.parts.items():
+                rows, values = part.of(code)
+                if rows.size:
+                    names = pl.Series([f"{level.scope}.{key}"], dtype=pl.String).new_from_index(0, rows.size)
+                    found.append(_texts(level.places[rows + np.uint32(offset)], names, values, kind))
+                    part.let_go(code)
+        if len(entries.keys) - len(chosen) >= 64:
+            found += _many_rest(level, entries, offset, chosen)
     if level.owners is None or not found:
         return found
     spans = pl.DataFrame({"owner": level.owners}).with_row_index("row")
@@ -254,3 +272,34 @@ def _rest(level: Level, chosen: set[str]) -> list[pl.DataFrame]:
     return [spans.join(entries_frame, on="owner", maintain_order="left_right").select("row", "key", "value", "type")]
 
 
+def _many_rest(level: Level, entries: Entries, offset: int, chosen: set[str]) -> list[pl.DataFrame]:
+    """Give the same where there are very many keys, all at once."""
+    left_out = np.array([key is not None and key not in chosen for key in entries.keys], dtype=bool)
+    names = pl.Series([f"{level.scope}.{key}" for key in entries.keys], dtype=pl.String)
+    found = []
+    for kind, part in entries.parts.items():
+        held = [values for values in part.values if values is not None]
+        if len(part.values) > 1:
+            counts = np.array([0 if values is None else values.len() for values in part.values])
+        else:
+            counts = np.diff(part.starts)
+        starts = np.repeat(part.starts[:-1], counts) + _within(counts)
+        codes = np.repeat(np.arange(len(entries.keys)), counts)
+        where = np.flatnonzero(left_out[codes])
+        if where.size:
+            values = pl.concat(held) if len(held) > 1 else held[0]
+            rows = level.places[part.rows[starts[where]] + np.uint32(offset)]
+            found.append(_texts(rows, names.gather(pl.Series(codes[where])), values.gather(pl.Series(where)), kind))
+    return found
+
+
+def _within(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Count from zero within each group."""
+    ends = np.cumsum(counts)
+    return np.arange(ends[-1] if ends.size else 0) - np.repeat(ends - counts, counts)
+
+
+def _texts(rows: Rows, keys: pl.Series, values: pl.Series, kind: int) -> pl.DataFrame:
+    word = None if kind == STRING else VALUE_TYPES[_word(kind)]
+    types = pl.Series([word], dtype=pl.String).new_from_index(0, rows.size)
+    return pl.DataFrame({"row": rows, "key": keys, "value": as_text(values, kind), "type": types})

@@ -70,18 +70,33 @@ CHUNK_SCHEMA: Final = pl.Schema(
 """Columns of a chunk's spans; `resource` and `scope` are places in the chunk's own lists of these."""
 
 
+_FEW_KEYS: Final = 256
+
+
 @dataclass(slots=True)
 class Part:
-    """The entries of one kind of value, sorted by key: who has them, which key, the values."""
+    """The entries of one kind of value, sorted by key: who has them, which key, the values.
+
+    Where there are few keys the values of each are a series of their own, so that memory can be let go key by key.
+    """
 
     rows: Rows
     starts: npt.NDArray[np.int64]
-    values: pl.Series
+    values: list[pl.Series | None]
 
     def of(self, code: int) -> tuple[Rows, pl.Series]:
         """Give owners and values of one key."""
         start, end = int(self.starts[code]), int(self.starts[code + 1])
-        return self.rows[start:end], self.values.slice(start, end - start)
+        held = self.values[code] if len(self.values) > 1 else None
+        if held is not None:
+            return self.rows[start:end], held
+        whole = self.values[0]
+        return self.rows[start:end], pl.Series() if whole is None else whole.slice(start, end - start)
+
+    def let_go(self, code: int) -> None:
+        """Forget the values of one key."""
+        if len(self.values) > 1:
+            self.values[code] = None
 
 
 @dataclass(slots=True)
@@ -105,6 +120,10 @@ class Chunk:
     resource_count: int
     scopes: pl.DataFrame
     scope_attributes: Entries
+    height: int = 0
+
+    def __post_init__(self) -> None:
+        self.height = self.spans.height
 
 
 def part(rows: Rows, codes: Codes, values: pl.Series, *, keys: int) -> Part:
@@ -113,4 +132,11 @@ def part(rows: Rows, codes: Codes, values: pl.Series, *, keys: int) -> Part:
     order = np.argsort(narrow, kind="stable")
     starts = np.zeros(keys + 1, dtype=np.int64)
     np.cumsum(np.bincount(codes, minlength=keys), out=starts[1:])
-    return Part(rows[order], starts, values.gather(pl.Series(order)))
+    if not 1 < keys <= _FEW_KEYS:
+        return Part(rows[order], starts, [values.gather(pl.Series(order))])
+    bounds = starts.tolist()
+    pieces: list[pl.Series | None] = [
+        values.gather(pl.Series(order[start:end])) if end > start else None
+        for start, end in zip(bounds, bounds[1:], strict=False)
+    ]
+    return Part(rows[order], starts, pieces)

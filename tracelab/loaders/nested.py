@@ -19,7 +19,10 @@ def text_map(keys: pl.Series, values: pl.Series, ends: Any) -> pa.Array:
     """Make a column of text maps of flat keys and values; `ends` says where each row's entries end."""
     offsets = np.zeros(len(ends) + 1, dtype=np.int32)
     offsets[1:] = ends
-    return pa.MapArray.from_arrays(integers(offsets), keys.to_arrow(), values.to_arrow())
+    newest = pl.CompatLevel.newest()
+    return pa.MapArray.from_arrays(
+        integers(offsets), keys.to_arrow(compat_level=newest), values.to_arrow(compat_level=newest)
+    )
 
 
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:

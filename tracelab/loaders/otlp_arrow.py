@@ -175,13 +175,14 @@ class _Reader:
                 continue
             filled += count
             where = np.flatnonzero(_valid(held))
-            column = _series(held)
+            if kind == STRING:
+                column = _shared_texts(held).gather(pl.Series(where))
+            else:
+                column = _series(held).gather(pl.Series(where))
             if kind == INT and column.dtype == pl.String:
-                column = column.gather(pl.Series(where)).cast(pl.Int64, strict=False)
+                column = column.cast(pl.Int64, strict=False)
                 if column.null_count():
                     raise DoesNotFit("an integer that is none")
-            else:
-                column = column if where.size == len(held) else column.gather(pl.Series(where))
             found[kind] = part(rows[where], codes[where], column, keys=len(names))
         if self.shape.nested_values:
             filled += self._nested(values, rows, codes, found, len(names))
@@ -283,8 +284,20 @@ def _series(array: pa.Array) -> pl.Series:
     return pl.from_arrow(array)  # type: ignore[return-value]
 
 
+def _shared_texts(array: pa.Array) -> pl.Series:
+    """Read texts so that equal ones share their bytes: most of what spans say has been said before."""
+    encoded = array.dictionary_encode()
+    codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(array)).astype(np.uint32)
+    distinct = _series(encoded.dictionary)
+    if array.null_count:
+        codes[~_valid(array)] = distinct.len()
+        distinct = pl.concat([distinct, pl.Series([None], dtype=pl.String)])
+    return distinct.gather(pl.Series(codes))
+
+
 def _text(spans: Any, field: str, name: str) -> pl.Series:
-    return _series(spans.field(field)).alias(name)
+    array = spans.field(field)
+    return (_series(array) if name in ("span_id", "parent_span_id") else _shared_texts(array)).alias(name)
 
 
 def _filled(scope: Any, name: str) -> pl.Series:
