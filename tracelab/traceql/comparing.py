@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, is_attribute, is_type_companion
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.series import Series, filled
@@ -25,7 +26,7 @@ _SCOPE_INTRINSICS: Final = ("instrumentation:name", "instrumentation:version")
 
 
 def compared_attributes(
-    spans: pl.LazyFrame, plan: Plan, conditions: list[pl.Expr], metric: n.Compare, window: Window
+    spans: pl.LazyFrame, plan: Plan, conditions: list[pl.Expr], metric: m.Compare, window: Window
 ) -> Series:
     """Count, in the selection and in the baseline, the spans with each value of each attribute.
 

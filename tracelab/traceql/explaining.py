@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from tracelab.schema import SPAN_SCHEMA
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import conditions
@@ -71,17 +72,17 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 
-def _pipelines(body: n.Pipeline | n.MetricsOperand) -> Iterator[n.Pipeline | n.MetricsPipeline]:
+def _pipelines(body: n.Pipeline | m.MetricsOperand) -> Iterator[n.Pipeline | m.MetricsPipeline]:
     """List the pipelines of a query; arithmetic between metrics has several."""
     match body:
-        case n.Pipeline() | n.MetricsPipeline():
+        case n.Pipeline() | m.MetricsPipeline():
             yield body
-        case n.MetricsOperation():
+        case m.MetricsOperation():
             yield from _pipelines(body.left)
             yield from _pipelines(body.right)
 
 
-def _imagined(pipeline: n.Pipeline | n.MetricsPipeline) -> pl.DataFrame:
+def _imagined(pipeline: n.Pipeline | m.MetricsPipeline) -> pl.DataFrame:
     """Make an empty frame that has a column for every attribute that a pipeline names."""
     schema = dict(SPAN_SCHEMA)
     for attribute, kind in compared_types(pipeline.stages).items():

@@ -36,6 +36,28 @@ _SIGN_LEVELS: Final = {"-": 4, "!": 5}
 class FieldParser(Cursor):
     """The rules for expressions over one span."""
 
+    def filter(self) -> n.Filter:
+        """`filter := { } | { fieldExpr }`."""
+        opening = self.advance()
+        if self.accept("}"):
+            return n.Filter(n.Static(True, n.BOOL, opening.start), opening.start)
+        expression = self.field_expression()
+        self.expect("}", "an operator or `}`")
+        return n.Filter(expression, opening.start)
+
+    def attributes(self, function: str) -> tuple[n.Attribute | n.Intrinsic, ...]:
+        """`( attr {, attr} )`."""
+        self.expect("(", f"`(` after {function}")
+        fields = [self.attribute(function)]
+        while self.accept(","):
+            fields.append(self.attribute(function))
+        self.expect(")", f"`,` or `)` in {function}(...), which takes plain attributes only")
+        return tuple(fields)
+
+    def call_without_arguments(self, function: str) -> None:
+        self.expect("(", f"`(` after {function}")
+        self.expect(")", f"`)`: {function}() takes nothing")
+
     def field_expression(self) -> n.FieldExpression:
         """`fieldExpr := operation`, which may not be a lonely `nil`."""
         expression = self.operation(1)

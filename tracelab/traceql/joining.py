@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.folding import folded
 
@@ -23,7 +24,7 @@ LEVELS: Final = {
 }
 
 Node: TypeAlias = (
-    n.Spanset | n.Scalar | n.ScalarFilter | n.GroupBy | n.Select | n.Coalesce | n.MetricsPipeline | n.MetricsOperation
+    n.Spanset | n.Scalar | n.ScalarFilter | n.GroupBy | n.Select | n.Coalesce | m.MetricsPipeline | m.MetricsOperation
 )
 Fail: TypeAlias = Callable[[str, int], NoReturn]
 
@@ -55,8 +56,8 @@ def compared(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     if left.kind == "metric":
         if right.kind != "number":
             fail("a metric can only be compared with a number", right.at)
-        metric = cast("n.MetricsPipeline | n.MetricsOperation", left.node)
-        threshold = n.Threshold(sign.text, scalar, sign.start)
+        metric = cast("m.MetricsPipeline | m.MetricsOperation", left.node)
+        threshold = m.Threshold(sign.text, scalar, sign.start)
         return Operand("metric", replace(metric, second=(*metric.second, threshold)), left.at)
     if left.kind == right.kind == "number":
         fail("two numbers say nothing about spans; compare an aggregate, such as count() > 2", left.at)
@@ -125,9 +126,9 @@ def _metrics(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     for side in (left, right):
         if side.kind == "scalar":
             fail("a metric and an aggregate of spansets do not go together", side.at)
-        if side.kind == "metric" and not side.wrapped and isinstance(side.node, n.MetricsPipeline):
+        if side.kind == "metric" and not side.wrapped and isinstance(side.node, m.MetricsPipeline):
             fail("a metric that takes part in arithmetic needs parentheses: ({ } | rate()) / 2", side.at)
-    return Operand("metric", n.MetricsOperation(sign.text, _as_metric(left), _as_metric(right), (), left.at), left.at)
+    return Operand("metric", m.MetricsOperation(sign.text, _as_metric(left), _as_metric(right), (), left.at), left.at)
 
 
 def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
@@ -150,5 +151,5 @@ def _as_scalar(operand: Operand) -> n.Scalar:
     return cast("n.Scalar", operand.node)
 
 
-def _as_metric(operand: Operand) -> n.MetricsOperand:
-    return cast("n.MetricsOperand", operand.node)
+def _as_metric(operand: Operand) -> m.MetricsOperand:
+    return cast("m.MetricsOperand", operand.node)

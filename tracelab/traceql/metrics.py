@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import polars as pl
 
 from tracelab.errors import QueryError
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.comparing import compared_attributes
@@ -108,27 +109,27 @@ class _Metrics:
     def __init__(self, spans: pl.DataFrame | pl.LazyFrame, asked: Window) -> None:
         self.spans = spans
         self.window = asked
-        self.known: dict[tuple[tuple[n.Stage, ...], n.Metric | n.Compare], Series] = {}
+        self.known: dict[tuple[tuple[n.Stage, ...], m.Metric | m.Compare], Series] = {}
 
-    def series(self, body: n.MetricsPipeline | n.MetricsOperation) -> Series:
-        if isinstance(body, n.MetricsPipeline):
+    def series(self, body: m.MetricsPipeline | m.MetricsOperation) -> Series:
+        if isinstance(body, m.MetricsPipeline):
             key = body.stages, body.metric
             if key not in self.known:
                 self.known[key] = self.measured(*key)
             return after(self.known[key], body.second)
         return after(combined(body.operator, self.operand(body.left), self.operand(body.right)), body.second)
 
-    def operand(self, side: n.MetricsOperand) -> Series | float:
-        if isinstance(side, n.MetricsPipeline | n.MetricsOperation):
+    def operand(self, side: m.MetricsOperand) -> Series | float:
+        if isinstance(side, m.MetricsPipeline | m.MetricsOperation):
             return self.series(side)
         return float(cast("float", cast("n.Static", side).value))
 
-    def measured(self, stages: tuple[n.Stage, ...], metric: n.Metric | n.Compare) -> Series:
+    def measured(self, stages: tuple[n.Stage, ...], metric: m.Metric | m.Compare) -> Series:
         """Filter the spans, then work the metric out."""
         columns = Columns.of(self.spans)
         plan = Plan(columns)
         tests = conditions(Plan(columns), stages)
-        if isinstance(metric, n.Compare):
+        if isinstance(metric, m.Compare):
             return compared_attributes(self.spans.lazy(), plan, tests, metric, self.window)
         values = {} if metric.argument is None else value_columns(metric, _metric_value(plan, metric.argument))
         keys: dict[str, dict[str, str]] = {}
@@ -156,16 +157,16 @@ def _metric_value(plan: Plan, field: n.Attribute | n.Intrinsic) -> Value:
     return plan.compiler.value(field)
 
 
-def _parts(body: n.MetricsOperand) -> Iterator[Part]:
+def _parts(body: m.MetricsOperand) -> Iterator[Part]:
     """List what a metrics query reads of the spans."""
     match body:
-        case n.MetricsPipeline():
+        case m.MetricsPipeline():
             yield from body.stages
-            if isinstance(body.metric, n.Compare):
+            if isinstance(body.metric, m.Compare):
                 yield body.metric.selection
             else:
                 fields = (body.metric.argument, *body.metric.by)
                 yield n.Select(tuple(field for field in fields if field is not None))
-        case n.MetricsOperation():
+        case m.MetricsOperation():
             yield from _parts(body.left)
             yield from _parts(body.right)

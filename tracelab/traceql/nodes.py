@@ -3,11 +3,12 @@
 The nodes know nothing of polars and, but for the places kept for error messages, nothing of the text they came from.
 `str(query)` is the canonical text, which parses to an equal query.
 
-    Query
-      Pipeline                the spans that match
-        Filter, SpansetOperation, ScalarFilter, GroupBy, Select, Coalesce
-      MetricsPipeline         a pipeline with a metric at its end
-      MetricsOperation        arithmetic between metrics
+    Pipeline                            the spans that match
+      Filter, SpansetOperation, ScalarFilter, GroupBy, Select, Coalesce
+        Operation, Unary, Presence      what is asked of one span
+          Attribute, Intrinsic, Static
+
+A whole query and its metrics are in `metric_nodes`.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ INTRINSIC_TYPES: Final = {
 """Intrinsics under their canonical names, and the type that each implies."""
 
 
-def _place() -> int:
+def place() -> int:
     """Declare where a node begins in the text; two nodes are equal wherever they stand."""
     return field(default=0, compare=False, repr=False)
 
@@ -74,7 +75,7 @@ class Static:
 
     value: str | int | float | bool | None
     type: str
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         match self.value:
@@ -101,7 +102,7 @@ class Attribute:
     scope: str
     name: str
     of: str = ""
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         scopes = [part for part in (self.of, self.scope) if part]
@@ -114,7 +115,7 @@ class Intrinsic:
     """A property that every span has, under its canonical name: `duration`, `span:id`, `rootName`."""
 
     name: str
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return self.name
@@ -126,10 +127,10 @@ class Unary:
 
     operator: str
     operand: FieldExpression
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
-        return self.operator + _operand_text(self.operand)
+        return self.operator + operand_text(self.operand)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,10 @@ class Presence:
 
     operand: FieldExpression
     exists: bool
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
-        return f"{_operand_text(self.operand)} {'!=' if self.exists else '='} nil"
+        return f"{operand_text(self.operand)} {'!=' if self.exists else '='} nil"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +151,7 @@ class Step(Generic[NodeT]):
 
     operator: str
     operand: NodeT
-    at: int = _place()
+    at: int = place()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +163,7 @@ class Operation:
 
     first: FieldExpression
     steps: tuple[Step[FieldExpression], ...]
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return _chain_text(self.first, self.steps)
@@ -176,7 +177,7 @@ class Filter:
     """`{ expression }`."""
 
     expression: FieldExpression
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return f"{{ {self.expression} }}"
@@ -188,7 +189,7 @@ class SpansetOperation:
 
     first: Spanset
     steps: tuple[Step[Spanset], ...]
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return _chain_text(self.first, self.steps)
@@ -200,7 +201,7 @@ class Aggregate:
 
     function: str
     argument: FieldExpression | None = None
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return f"{self.function}({'' if self.argument is None else self.argument})"
@@ -212,7 +213,7 @@ class ScalarOperation:
 
     first: Scalar
     steps: tuple[Step[Scalar], ...]
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return _chain_text(self.first, self.steps)
@@ -224,10 +225,10 @@ class ScalarPipeline:
 
     stages: tuple[Stage, ...]
     aggregate: Aggregate
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
-        return _stages_text((*self.stages, self.aggregate))
+        return stages_text((*self.stages, self.aggregate))
 
 
 Scalar: TypeAlias = Static | Aggregate | ScalarOperation | ScalarPipeline
@@ -240,10 +241,10 @@ class ScalarFilter:
     operator: str
     left: Scalar
     right: Scalar
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
-        return f"{_operand_text(self.left)} {self.operator} {_operand_text(self.right)}"
+        return f"{operand_text(self.left)} {self.operator} {operand_text(self.right)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +252,7 @@ class GroupBy:
     """`by(expression)` as a stage of a pipeline."""
 
     expression: FieldExpression
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return f"by({self.expression})"
@@ -262,7 +263,7 @@ class Select:
     """`select(a, b)`."""
 
     fields: tuple[Attribute | Intrinsic, ...]
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return f"select({', '.join(map(str, self.fields))})"
@@ -272,7 +273,7 @@ class Select:
 class Coalesce:
     """`coalesce()`."""
 
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
         return "coalesce()"
@@ -283,132 +284,17 @@ class Pipeline:
     """Stages, each of which takes the spansets of the one before."""
 
     stages: tuple[Stage, ...]
-    at: int = _place()
+    at: int = place()
 
     def __str__(self) -> str:
-        return _stages_text(self.stages)
+        return stages_text(self.stages)
 
 
 Spanset: TypeAlias = Filter | SpansetOperation | Pipeline
 Stage: TypeAlias = Filter | SpansetOperation | ScalarFilter | GroupBy | Select | Coalesce
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """`quantile_over_time(duration, 0.9) by (name)`."""
-
-    function: str
-    argument: Attribute | Intrinsic | None = None
-    quantiles: tuple[float, ...] = ()
-    by: tuple[Attribute | Intrinsic, ...] = ()
-    at: int = _place()
-
-    def __str__(self) -> str:
-        arguments = [] if self.argument is None else [str(self.argument)]
-        arguments += [_number_text(quantile) for quantile in self.quantiles]
-        by = f" by ({', '.join(map(str, self.by))})" if self.by else ""
-        return f"{self.function}({', '.join(arguments)}){by}"
-
-
-@dataclass(frozen=True, slots=True)
-class Compare:
-    """`compare({ selection }, top, start, end)`: how the spans of a selection differ from the others."""
-
-    selection: Filter
-    top: int = 10
-    start: int = 0
-    end: int = 0
-    at: int = _place()
-
-    def __str__(self) -> str:
-        times = f", {self.start}, {self.end}" if self.start or self.end else ""
-        return f"compare({self.selection}, {self.top}{times})"
-
-
-@dataclass(frozen=True, slots=True)
-class Rank:
-    """`topk(n)` or `bottomk(n)`."""
-
-    function: str
-    limit: int
-    at: int = _place()
-
-    def __str__(self) -> str:
-        return f"{self.function}({self.limit})"
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """`> 5` after a metric: keep the points for which it holds."""
-
-    operator: str
-    value: Scalar
-    at: int = _place()
-
-    def __str__(self) -> str:
-        return f"{self.operator} {_operand_text(self.value)}"
-
-
-SecondStage: TypeAlias = Rank | Threshold
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsPipeline:
-    """A pipeline that ends in a metric."""
-
-    stages: tuple[Stage, ...]
-    metric: Metric | Compare
-    second: tuple[SecondStage, ...] = ()
-    at: int = _place()
-
-    def __str__(self) -> str:
-        return f"{_stages_text(self.stages)} | {self.metric}{_second_text(self.second)}"
-
-
-@dataclass(frozen=True, slots=True)
-class MetricsOperation:
-    """Arithmetic between metrics, or between a metric and a number."""
-
-    operator: str
-    left: MetricsOperand
-    right: MetricsOperand
-    second: tuple[SecondStage, ...] = ()
-    at: int = _place()
-
-    def __str__(self) -> str:
-        return f"{_operand_text(self.left)} {self.operator} {_operand_text(self.right)}{_second_text(self.second)}"
-
-
-MetricsOperand: TypeAlias = MetricsPipeline | MetricsOperation | Scalar
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """One `name=value` of `with(...)`."""
-
-    name: str
-    value: Static
-    at: int = _place()
-
-    def __str__(self) -> str:
-        return f"{self.name}={self.value}"
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A whole query; `source` is the text that it was parsed from."""
-
-    body: Pipeline | MetricsPipeline | MetricsOperation
-    hints: tuple[Hint, ...] = ()
-    source: str = field(default="", compare=False, repr=False)
-
-    def __str__(self) -> str:
-        """Write the query in its canonical form."""
-        hints = f" with({', '.join(map(str, self.hints))})" if self.hints else ""
-        return f"{self.body}{hints}"
-
-
-def _operand_text(node: object) -> str:
+def operand_text(node: object) -> str:
     """Write an operand: in parentheses unless it is a literal, an attribute or an intrinsic."""
     return str(node) if isinstance(node, Static | Attribute | Intrinsic) else f"({node})"
 
@@ -416,20 +302,12 @@ def _operand_text(node: object) -> str:
 def _chain_text(first: NodeT, steps: tuple[Step[NodeT], ...]) -> str:
     """Write a chain with its grouping spelt out: `(a + b) - c`."""
     opening = "(" * (len(steps) - 1)
-    left = _operand_text(first)
+    left = operand_text(first)
     if isinstance(first, Static) and str(first).startswith("-"):
         left = f"({left})"  # or the minus would reach further than the literal
-    links = [f" {step.operator} {_operand_text(step.operand)}" for step in steps]
+    links = [f" {step.operator} {operand_text(step.operand)}" for step in steps]
     return opening + left + ")".join(links)
 
 
-def _stages_text(stages: tuple[object, ...]) -> str:
+def stages_text(stages: tuple[object, ...]) -> str:
     return "|".join(map(str, stages))
-
-
-def _second_text(stages: tuple[SecondStage, ...]) -> str:
-    return "".join(f" | {stage}" if isinstance(stage, Rank) else f" {stage}" for stage in stages)
-
-
-def _number_text(value: float) -> str:
-    return str(int(value)) if value == int(value) else repr(value)

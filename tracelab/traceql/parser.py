@@ -10,50 +10,41 @@ from dataclasses import replace
 from typing import Final, cast
 
 from tracelab.errors import QuerySyntaxError
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.advice import corrected
 from tracelab.traceql.cursor import MAX_LENGTH
-from tracelab.traceql.fields import FieldParser
 from tracelab.traceql.folding import folded_sign
 from tracelab.traceql.joining import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
+from tracelab.traceql.metric_rules import METRICS, MetricParser
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
 AGGREGATES: Final = ("count", "min", "max", "avg", "sum")
-SIMPLE_METRICS: Final = ("rate", "count_over_time")
-FIELD_METRICS: Final = (
-    "min_over_time",
-    "max_over_time",
-    "avg_over_time",
-    "sum_over_time",
-    "histogram_over_time",
-    "quantile_over_time",
-)
-METRICS: Final = (*SIMPLE_METRICS, *FIELD_METRICS, "compare")
 
 
-class Parser(FieldParser):
+class Parser(MetricParser):
     """A recursive descent over the tokens of one query."""
 
-    def query(self) -> n.Query:
+    def query(self) -> m.Query:
         """`query := body { with ( hint {, hint} ) }`."""
         body = self.body(self.stages(inside=False))
         return self.ended(body)
 
-    def bare_query(self) -> n.Query:
+    def bare_query(self) -> m.Query:
         """`bareQuery := fieldExpr { "|" stage } { with ( hint {, hint} ) }`: a filter without its braces."""
         self.bare = True
         at = self.token.start
         expression = self.field_expression()
         if self.token.text in STRUCTURAL:
             self.fail(
-                f"`{self.token.text}` joins sets of spans; put each condition into braces: {{ a }} {self.token.text} {{ b }}"
+                f"`{self.token.text}` joins sets of spans; put conditions into braces: {{ a }} {self.token.text} {{ b }}"
             )
         first = Operand("spanset", n.Filter(expression, at), at)
         return self.ended(self.body(self.stages_after(first, inside=False)))
 
-    def ended(self, body: n.Pipeline | n.MetricsPipeline | n.MetricsOperation) -> n.Query:
+    def ended(self, body: n.Pipeline | m.MetricsPipeline | m.MetricsOperation) -> m.Query:
         """`hints := { with ( name = static {, name = static} ) }`, then the end of the text."""
-        hints: list[n.Hint] = []
+        hints: list[m.Hint] = []
         while self.accept_word("with"):
             self.expect("(", "`(` after with")
             hints = [self.hint()]
@@ -62,22 +53,22 @@ class Parser(FieldParser):
             self.expect(")", "`)` after the hints")
         if self.token.kind != "end":
             self.fail(f"expected `|`, an operator or the end of the query, found `{self.token.text}`")
-        return n.Query(body, tuple(hints), self.source)
+        return m.Query(body, tuple(hints), self.source)
 
-    def hint(self) -> n.Hint:
+    def hint(self) -> m.Hint:
         """`hint := name = static`."""
         token = self.token
         if token.kind != "word":
             self.fail("expected the name of a hint")
         self.advance()
         self.expect("=", "`=` after the hint's name")
-        return n.Hint(token.text, self.static(), token.start)
+        return m.Hint(token.text, self.static(), token.start)
 
-    def body(self, operand: Operand) -> n.Pipeline | n.MetricsPipeline | n.MetricsOperation:
+    def body(self, operand: Operand) -> n.Pipeline | m.MetricsPipeline | m.MetricsOperation:
         """`body := pipeline | pipeExpr | scalarPipeFilter | metric stage2* | metricsExpr stage2*`."""
         node = operand.node
         match node:
-            case n.MetricsPipeline() | n.MetricsOperation() | n.Pipeline():
+            case m.MetricsPipeline() | m.MetricsOperation() | n.Pipeline():
                 return node
             case n.Filter() | n.SpansetOperation() | n.ScalarFilter() | n.GroupBy() | n.Select() | n.Coalesce():
                 return n.Pipeline((node,), operand.at)
@@ -95,7 +86,7 @@ class Parser(FieldParser):
         while self.accept("|"):
             last = items[-1]
             if last.kind == "metric":
-                last.node = self.ranked(cast("n.MetricsPipeline", last.node))
+                last.node = self.ranked(cast("m.MetricsPipeline", last.node))
             elif self.token.kind == "word" and self.token.text in METRICS:
                 items = [self.metric_pipeline(items)]
             else:
@@ -127,7 +118,7 @@ class Parser(FieldParser):
         return tuple(stages)
 
     def expression(self, minimum: int, *, first: bool = False) -> Operand:
-        """`expr := operand { operator operand }`, by precedence: `&& ||`, comparing or structural, `+ -`, `* / %`, `^`."""
+        """`expr := operand { operator operand }`, by precedence: `&& ||`, relations, `+ -`, `* / %`, `^`."""
         left = self.operand(first=first)
         while (level := self.level()) >= minimum:
             steps: list[tuple[Token, Operand]] = []
@@ -180,15 +171,6 @@ class Parser(FieldParser):
         if token.text in ("topk", "bottomk"):
             self.fail(f"{token.text}(...) follows a metric: {{ }} | rate() by (name) | {token.text}(5)")
 
-    def filter(self) -> n.Filter:
-        """`filter := { } | { fieldExpr }`."""
-        opening = self.advance()
-        if self.accept("}"):
-            return n.Filter(n.Static(True, n.BOOL, opening.start), opening.start)
-        expression = self.field_expression()
-        self.expect("}", "an operator or `}`")
-        return n.Filter(expression, opening.start)
-
     def number(self) -> n.Static:
         """`amount := INT | FLOAT | DURATION | - amount`."""
         token = self.advance()
@@ -227,87 +209,23 @@ class Parser(FieldParser):
         token = self.advance()
         return n.Select(self.attributes("select"), token.start)
 
-    def attributes(self, function: str) -> tuple[n.Attribute | n.Intrinsic, ...]:
-        """`( attr {, attr} )`."""
-        self.expect("(", f"`(` after {function}")
-        fields = [self.attribute(function)]
-        while self.accept(","):
-            fields.append(self.attribute(function))
-        self.expect(")", f"`,` or `)` in {function}(...), which takes plain attributes only")
-        return tuple(fields)
-
-    def call_without_arguments(self, function: str) -> None:
-        self.expect("(", f"`(` after {function}")
-        self.expect(")", f"`)`: {function}() takes nothing")
-
     def metric_pipeline(self, items: list[Operand]) -> Operand:
         """`pipeline "|" metric { CMP number }`."""
         stages = self.checked_stages(items)
         metric = self.metric()
-        operand = Operand("metric", n.MetricsPipeline(stages, metric, (), items[0].at), items[0].at)
+        operand = Operand("metric", m.MetricsPipeline(stages, metric, (), items[0].at), items[0].at)
         while self.token.kind == "operator" and self.token.text in COMPARING:
             operand = compared(operand, self.advance(), self.expression(3), self.fail)
         return operand
 
-    def metric(self) -> n.Metric | n.Compare:
-        """`metric := (rate() | count_over_time() | fn_over_time(attr {, q})) [by ( attr {, attr} )] | compare`."""
-        token = self.advance()
-        if token.text == "compare":
-            return self.compare(token)
-        argument, quantiles = None, []
-        if token.text in SIMPLE_METRICS:
-            self.call_without_arguments(token.text)
-        else:
-            self.expect("(", f"`(` after {token.text}")
-            argument = self.attribute(token.text)
-            while token.text == "quantile_over_time" and self.accept(","):
-                quantiles.append(self.quantile())
-            if token.text == "quantile_over_time" and not quantiles:
-                self.fail("quantile_over_time needs quantiles, such as quantile_over_time(duration, 0.9, 0.99)")
-            self.expect(")", f"`)` after {token.text}({argument}")
-        by = self.attributes("by") if self.accept_word("by") else ()
-        return n.Metric(token.text, argument, tuple(quantiles), by, token.start)
-
-    def quantile(self) -> float:
-        """`q := INT | FLOAT`."""
-        token = self.token
-        if token.kind not in ("int", "float"):
-            self.fail("expected a quantile, a number from 0 to 1")
-        self.advance()
-        return float(cast("float", token.value))
-
-    def compare(self, token: Token) -> n.Compare:
-        """`compare ( filter [, INT [, INT, INT]] )`."""
-        self.expect("(", "`(` after compare")
-        if self.token.text != "{":
-            self.fail_here("expected the selection in braces, such as compare({ status = error })")
-        selection = self.filter()
-        numbers: list[int] = []
-        while self.accept(","):
-            numbers.append(self.whole("a whole number"))
-        if len(numbers) not in (0, 1, 3):
-            self.fail("compare takes a filter, how many values to show, and a start and an end in nanoseconds")
-        self.expect(")", "`)` after compare(")
-        if self.token.kind == "word" and self.token.text == "by":
-            self.fail("compare() looks at every attribute by itself; it takes no by()")
-        top, start, end = (*numbers, *(10, 0, 0)[len(numbers) :])
-        return n.Compare(selection, top, start, end, token.start)
-
-    def whole(self, expected: str) -> int:
-        token = self.token
-        if token.kind != "int":
-            self.fail_here(f"expected {expected}")
-        self.advance()
-        return cast("int", token.value)
-
-    def ranked(self, node: n.MetricsPipeline | n.MetricsOperation) -> Node:
+    def ranked(self, node: m.MetricsPipeline | m.MetricsOperation) -> Node:
         """`stage2 := topk(INT) | bottomk(INT)`."""
         token = self.token
         if token.kind != "word" or token.text not in ("topk", "bottomk"):
             self.fail_here("after a metric only topk(n), bottomk(n) or a comparison can follow")
         self.advance()
         self.expect("(", f"`(` after {token.text}")
-        rank = n.Rank(token.text, self.whole(f"how many series to keep, as in {token.text}(5)"), token.start)
+        rank = m.Rank(token.text, self.whole(f"how many series to keep, as in {token.text}(5)"), token.start)
         self.expect(")", f"`)` after {token.text}(")
         ranked = replace(node, second=(*node.second, rank))
         operand = Operand("metric", ranked, node.at)
@@ -316,7 +234,7 @@ class Parser(FieldParser):
         return operand.node
 
 
-def parse(traceql: str) -> n.Query:
+def parse(traceql: str) -> m.Query:
     """Read a TraceQL query.
 
     A filter may stand without its braces (`duration > 2s | count() > 3`); there a dotted name without a scope
@@ -352,7 +270,7 @@ def parse(traceql: str) -> n.Query:
         raise QuerySyntaxError(f"{complaint}. Write: {meant}", source=traceql, position=error.position) from None
 
 
-def _parsed(source: str) -> n.Query:
+def _parsed(source: str) -> m.Query:
     """Read a query, or a filter without braces."""
     try:
         return Parser(source).query()

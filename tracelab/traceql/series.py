@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.values import TEXT, Value, as_number, as_text, as_whole
 
@@ -33,7 +34,7 @@ class Series:
     labels: tuple[str, ...] = ()
 
 
-def value_columns(metric: n.Metric, value: Value) -> dict[str, pl.Expr]:
+def value_columns(metric: m.Metric, value: Value) -> dict[str, pl.Expr]:
     """Give what a metric needs of its argument on each span: a number, or the bucket that it falls into."""
     if metric.function not in BUCKETED:
         parts = [
@@ -55,7 +56,7 @@ def value_columns(metric: n.Metric, value: Value) -> dict[str, pl.Expr]:
     return columns
 
 
-def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str]], window: Window) -> Series:
+def counted(metric: m.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str]], window: Window) -> Series:
     """Aggregate spans into the points of one metric.
 
     Parameters
@@ -163,7 +164,7 @@ def _histogram(buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -
     return filled(Series(summed, keys), window)
 
 
-def _quantiles(metric: n.Metric, buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -> Series:
+def _quantiles(metric: m.Metric, buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -> Series:
     """Give one series per quantile, read from the buckets of each interval."""
     keys = ["interval", *labels]
     ordered = (
