@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tracelab.errors import LoadError
-from tracelab.loaders import json_formats, otlp_arrow, problems, zipkin
+from tracelab.loaders import json_formats, otlp_arrow, otlp_fast, problems, zipkin
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.json_input import NotJson, decode
 from tracelab.loaders.otlp_shape import Shape
+from tracelab.loaders.pairs import DoesNotFit
 from tracelab.loaders.parallel import in_order
 from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
 from tracelab.loaders.sources import Readable, Recoded
@@ -23,6 +24,7 @@ from tracelab.loaders.sources import Readable, Recoded
 _SNIFFED: Final = 1 << 20
 _LONGEST_FIRST_LINE: Final = 64 << 20
 _SMALL: Final = 256 << 10
+_MISSES: Final = 3
 _PARTS: Final = 8
 _BOMS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -44,6 +46,8 @@ class State:
     shape: Shape = Shape()
     seen: bool = False
     refused: str = ""
+    by_the_book: bool = True
+    misses: int = 0
 
 
 @dataclass(slots=True)
@@ -129,7 +133,7 @@ def _decode(piece: Piece, state: State, gathered: Gathered) -> Decoded:
     if state.format in json_formats.FAST:
         try:
             found = json_formats.FAST[state.format](piece)
-        except otlp_arrow.DoesNotFit:
+        except DoesNotFit:
             return _decode_tolerantly(piece, state)
         state.seen = True
         return found
@@ -153,12 +157,21 @@ def _first_format(piece: Piece) -> str | None:
 
 
 def _decode_otlp(piece: Piece, state: State) -> Decoded:
+    if state.by_the_book:
+        try:
+            chunk, findings = otlp_fast.chunk_of(piece, bare=state.shape.bare)
+        except DoesNotFit:
+            state.misses += 1
+            state.by_the_book = state.misses < _MISSES
+        else:
+            state.seen = True
+            return [chunk], findings
     for shape in (state.shape, None):
         tried = shape or state.shape.of(piece.content)
         try:
             table = otlp_arrow.parse(piece.content, tried)
             chunk, findings = otlp_arrow.chunk_of(table, tried, piece.origin)
-        except otlp_arrow.DoesNotFit:
+        except DoesNotFit:
             continue
         state.shape = tried
         state.seen = True

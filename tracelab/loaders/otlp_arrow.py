@@ -17,6 +17,7 @@ from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import integers, lists, text_map
 from tracelab.loaders.normalise import link_ids, normalise
 from tracelab.loaders.otlp_shape import Shape, schema_of
+from tracelab.loaders.pairs import DoesNotFit
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.text import as_text, scalar_text
 from tracelab.loaders.values import any_value
@@ -26,10 +27,6 @@ Ints = npt.NDArray[np.int64]
 Origin = Callable[[int], str]
 
 _SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}
-
-
-class DoesNotFit(Exception):  # noqa: N818 - it sends a piece to the tolerant reader, nothing is wrong yet
-    """A piece that the fast reader cannot take."""
 
 
 def parse(content: bytes, shape: Shape) -> pa.Table:
@@ -74,7 +71,7 @@ def chunk_of(table: pa.Table, shape: Shape, origin: Origin) -> tuple[Chunk, Find
         where = origin(int(line_of_group[group]))
         return f"{where}.{inner}" if shape.bare else f"{where}, {shape.resource_spans}[{_nth(line_of_group, group)}].{inner}"
 
-    reader = _Reader(findings, origin(0), shape)
+    reader = Reader(findings, origin(0), shape)
     scope = scopes.field(shape.scope)
     raw = pl.DataFrame(
         [
@@ -83,8 +80,8 @@ def chunk_of(table: pa.Table, shape: Shape, origin: Origin) -> tuple[Chunk, Find
             reader.times(spans.field("startTimeUnixNano")).alias("start_time"),
             reader.times(spans.field("endTimeUnixNano")).alias("end_time"),
             reader.enum(spans.field("status").field("code"), STATUS_NUMBERS, place).alias("status_code"),
-            _series(spans.field("status").field("message")).alias("status_message"),
-            _series(spans.field("flags")).cast(pl.UInt32).alias("flags"),
+            series_of(spans.field("status").field("message")).alias("status_message"),
+            series_of(spans.field("flags")).cast(pl.UInt32).alias("flags"),
             reader.events(spans.field("events"), len(spans)),
             reader.links(spans.field("links"), len(spans)),
             pl.Series("resource", group_of_scope[scope_of_span], dtype=pl.UInt32),
@@ -93,7 +90,7 @@ def chunk_of(table: pa.Table, shape: Shape, origin: Origin) -> tuple[Chunk, Find
     )
     for name in ("droppedAttributesCount", "droppedEventsCount", "droppedLinksCount"):
         if spans.field(name).null_count < len(spans):
-            findings.add(problems.DROPPED_BY_PRODUCER, int(_series(spans.field(name)).sum()), example=name)
+            findings.add(problems.DROPPED_BY_PRODUCER, int(series_of(spans.field(name)).sum()), example=name)
     if shape.library:
         findings.add(problems.DEPRECATED, len(scopes), place=origin(0), example=shape.scope_spans)
     chunk = Chunk(
@@ -116,7 +113,7 @@ _TEXTS: Final = (
 )
 
 
-class _Reader:
+class Reader:
     """Takes columns out of arrays of one piece, and counts what it meets."""
 
     def __init__(self, findings: Findings, where: str, shape: Shape) -> None:
@@ -126,7 +123,7 @@ class _Reader:
 
     def enum(self, array: pa.Array, names: dict[str, int], place: Callable[[int], str]) -> pl.Series:
         """Read numbers, or names where the file has these."""
-        series = _series(array)
+        series = series_of(array)
         if series.dtype != pl.String:
             return series.clip(upper_bound=255).cast(pl.UInt8)
         if series.len() > series.null_count():
@@ -137,7 +134,7 @@ class _Reader:
 
     def times(self, array: pa.Array) -> pl.Series:
         """Read nanoseconds; zero is no time."""
-        series = _series(array)
+        series = series_of(array)
         if series.dtype == pl.String:
             numbers = series.cast(pl.Int64, strict=False)
             if numbers.null_count() > series.null_count():
@@ -174,11 +171,11 @@ class _Reader:
             if not count:
                 continue
             filled += count
-            where = np.flatnonzero(_valid(held))
+            where = np.flatnonzero(valid(held))
             if kind == STRING:
                 column = _shared_texts(held).gather(pl.Series(where))
             else:
-                column = _series(held).gather(pl.Series(where))
+                column = series_of(held).gather(pl.Series(where))
             if kind == INT and column.dtype == pl.String:
                 column = column.cast(pl.Int64, strict=False)
                 if column.null_count():
@@ -193,8 +190,8 @@ class _Reader:
 
     def _nested(self, values: Any, rows: Any, codes: Any, found: dict[int, Any], keys: int) -> int:
         """Read the values that are no scalars, one by one; gives how many there are."""
-        valid = _valid(values.field("bytesValue")) | _valid(values.field("arrayValue")) | _valid(values.field("kvlistValue"))
-        where = np.flatnonzero(valid)
+        held = [valid(values.field(name)) for name in ("bytesValue", "arrayValue", "kvlistValue")]
+        where = np.flatnonzero(held[0] | held[1] | held[2])
         read: dict[int, tuple[list[int], list[str]]] = {}
         for place, content in zip(where.tolist(), values.take(integers(where)).to_pylist(), strict=True):
             kind, text = any_value(content, self.findings, self.where) or (STRING, "")
@@ -211,16 +208,16 @@ class _Reader:
         """Make text maps of lists of KeyValue."""
         pairs, owners = _exploded(array)
         values = pairs.field("value")
-        texts = _series(values.field("stringValue"))
+        texts = series_of(values.field("stringValue"))
         for field, kind in (("boolValue", BOOL), ("intValue", INT), ("doubleValue", DOUBLE)):
             held = values.field(field)
             if held.null_count < len(held):
-                texts = texts.zip_with(pl.Series(~_valid(held)), as_text(_series(held), kind))
+                texts = texts.zip_with(pl.Series(~valid(held)), as_text(series_of(held), kind))
         if texts.null_count() and self.shape.nested_values:
             where = np.flatnonzero(texts.is_null().to_numpy())
             read = [any_value(content, self.findings, self.where) for content in values.take(integers(where)).to_pylist()]
             texts = texts.scatter(where, [None if value is None else scalar_text(value[1]) for value in read])
-        keys = _series(pairs.field("key"))
+        keys = series_of(pairs.field("key"))
         keep = texts.is_not_null()
         frame = pl.DataFrame({"owner": owners, "key": keys, "text": texts})
         if keys.null_count() or frame.select(pl.struct("owner", "key").is_duplicated().any()).item():
@@ -237,7 +234,7 @@ class _Reader:
             raise DoesNotFit("an event that is null")
         fields = [
             self.times(events.field("timeUnixNano")).fill_null(0).to_arrow().cast(pa.timestamp("ns", "UTC")),
-            _series(events.field("name")).fill_null("").to_arrow(),
+            series_of(events.field("name")).fill_null("").to_arrow(),
             self.maps(events.field("attributes")),
         ]
         return _listed(fields, ["time", "name", "attributes"], owners, count, EVENTS).alias("events")
@@ -247,7 +244,7 @@ class _Reader:
         if links.null_count:
             raise DoesNotFit("a link that is null")
         names = {"traceId": "trace_id", "spanId": "span_id", "traceState": "trace_state"}
-        ids = link_ids(pl.DataFrame([_series(links.field(field)).alias(name) for field, name in names.items()]), self.findings)
+        ids = link_ids(pl.DataFrame([series_of(links.field(field)).alias(name) for field, name in names.items()]), self.findings)
         fields = [*(ids[name].to_arrow() for name in names.values()), self.maps(links.field("attributes"))]
         return _listed(fields, [*names.values(), "attributes"], owners, count, LINKS).alias("links")
 
@@ -266,7 +263,7 @@ def _exploded(array: pa.Array) -> tuple[Any, Ints]:
     return array.values.slice(first, last - first), np.repeat(np.arange(len(array)), np.diff(offsets))
 
 
-def _valid(array: pa.Array) -> npt.NDArray[np.bool_]:
+def valid(array: pa.Array) -> npt.NDArray[np.bool_]:
     """Say where an array has values."""
     bitmap = array.buffers()[0]
     if bitmap is None:
@@ -280,7 +277,7 @@ def _nth(owners: Ints, item: int) -> int:
     return item - int(np.searchsorted(owners, owners[item]))
 
 
-def _series(array: pa.Array) -> pl.Series:
+def series_of(array: pa.Array) -> pl.Series:
     return pl.from_arrow(array)  # type: ignore[return-value]
 
 
@@ -288,19 +285,19 @@ def _shared_texts(array: pa.Array) -> pl.Series:
     """Read texts so that equal ones share their bytes: most of what spans say has been said before."""
     encoded = array.dictionary_encode()
     codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(array)).astype(np.uint32)
-    distinct = _series(encoded.dictionary)
+    distinct = series_of(encoded.dictionary)
     if array.null_count:
-        codes[~_valid(array)] = distinct.len()
+        codes[~valid(array)] = distinct.len()
         distinct = pl.concat([distinct, pl.Series([None], dtype=pl.String)])
     return distinct.gather(pl.Series(codes))
 
 
 def _text(spans: Any, field: str, name: str) -> pl.Series:
     array = spans.field(field)
-    return (_series(array) if name in ("span_id", "parent_span_id") else _shared_texts(array)).alias(name)
+    return (series_of(array) if name in ("span_id", "parent_span_id") else _shared_texts(array)).alias(name)
 
 
 def _filled(scope: Any, name: str) -> pl.Series:
     """Read the name or version of scopes; empty ones are null."""
-    series = _series(scope.field(name))
+    series = series_of(scope.field(name))
     return series.to_frame(name).select(pl.when(pl.col(name) != "").then(name)).to_series()

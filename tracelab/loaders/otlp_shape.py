@@ -66,12 +66,8 @@ def schema_of(shape: Shape) -> Any:
     """Give the Arrow schema of a line: a request, or a bare ResourceSpans."""
     text, count = pa.string(), pa.uint32()
     time = pa.uint64() if shape.times_are_numbers else text
-    attributes = pa.list_(pa.struct([("key", text), ("value", _value(shape))]))
+    attributes = _attributes(shape)
     dropped = ("droppedAttributesCount", count)
-    event = pa.struct([("timeUnixNano", time), ("name", text), ("attributes", attributes), dropped])
-    link = pa.struct(
-        [("traceId", text), ("spanId", text), ("traceState", text), ("attributes", attributes), ("flags", count), dropped]
-    )
     status = pa.struct([("code", text if shape.codes_named else count), ("message", text)])
     span = pa.struct(
         [
@@ -86,9 +82,9 @@ def schema_of(shape: Shape) -> Any:
             ("endTimeUnixNano", time),
             ("attributes", attributes),
             dropped,
-            ("events", pa.list_(event)),
+            ("events", pa.list_(event_type(shape))),
             ("droppedEventsCount", count),
-            ("links", pa.list_(link)),
+            ("links", pa.list_(link_type(shape))),
             ("droppedLinksCount", count),
             ("status", status),
         ]
@@ -100,7 +96,25 @@ def schema_of(shape: Shape) -> Any:
     return pa.schema(fields if shape.bare else [(shape.resource_spans, pa.list_(pa.struct(fields)))])
 
 
-def _value(shape: Shape) -> Any:
+def event_type(shape: Shape) -> Any:
+    """Give the type of an event."""
+    time = pa.uint64() if shape.times_are_numbers else pa.string()
+    dropped = ("droppedAttributesCount", pa.uint32())
+    return pa.struct([("timeUnixNano", time), ("name", pa.string()), ("attributes", _attributes(shape)), dropped])
+
+
+def link_type(shape: Shape) -> Any:
+    """Give the type of a link."""
+    text, count = pa.string(), pa.uint32()
+    texts = [("traceId", text), ("spanId", text), ("traceState", text)]
+    return pa.struct([*texts, ("attributes", _attributes(shape)), ("flags", count), ("droppedAttributesCount", count)])
+
+
+def _attributes(shape: Shape) -> Any:
+    return pa.list_(pa.struct([("key", pa.string()), ("value", value_type(shape))]))
+
+
+def value_type(shape: Shape) -> Any:
     """Give the type of AnyValue: scalars only, or one level of nesting where the file has any."""
     text = pa.string()
     scalars = [
