@@ -60,8 +60,9 @@ def aggregated(aggregate: n.Aggregate, groups: pl.Series, columns: Mapping[str, 
         kind = n.FLOAT
         parts = [as_number(name if name != "number" else n.FLOAT, pl.col(name)) for name in numbers]
         value = pl.coalesce([*parts, pl.lit(None, dtype=pl.Float64)])
-    result_kind, result = _aggregate(aggregate.function, kind, value)
-    return result_kind, frame.group_by("group").agg(value=result)
+    grouped = frame.select("group", value=value).drop_nulls("value").group_by("group")
+    kind, result = _aggregate(aggregate.function, kind)
+    return kind, grouped.agg(value=result)
 
 
 def scalar_test(stage: n.ScalarFilter, values: Mapping[n.Scalar, tuple[str, str]]) -> pl.Expr:
@@ -69,18 +70,17 @@ def scalar_test(stage: n.ScalarFilter, values: Mapping[n.Scalar, tuple[str, str]
     return compared(stage.operator, _scalar(stage.left, values), _scalar(stage.right, values)).truth
 
 
-def _aggregate(function: str, kind: str, value: pl.Expr) -> tuple[str, pl.Expr]:
-    there = value.is_not_null().any()
+def _aggregate(function: str, kind: str) -> tuple[str, pl.Expr]:
+    value = pl.col("value")
     match function:
         case "min":
             return kind, value.min()
         case "max":
             return kind, value.max()
         case "sum":
-            return kind, pl.when(there).then(value.sum())
+            return kind, value.sum()
     if kind == n.DURATION:  # Tempo divides nanoseconds as ints
-        whole = value.to_physical()
-        return kind, pl.when(there).then((whole.sum() // whole.count().cast(pl.Int64)).cast(NANOSECONDS))
+        return kind, (value.to_physical().sum() // pl.len().cast(pl.Int64)).cast(NANOSECONDS)
     return n.FLOAT, value.mean()
 
 
