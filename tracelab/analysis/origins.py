@@ -42,8 +42,8 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     `exception_type`, `message` (String, of the origin; the last exception event of the span says what happened, else
     its attributes and status; null where nothing does; in messages numbers are folded to `<n>`, ids to `<id>`),
     `errors`, `traces` (UInt32, origins and the traces that they are in), `reached_root` (UInt32, how many of the errors
-    got to the root of the trace, or of the fragment whose parent is missing), `swallowed_by` (String, `service::name` of who
-    swallowed most of the others; null if nobody did), `climbed` (Float64, levels that they climbed on average),
+    got to the root of the trace, or of the fragment whose parent is missing), `swallowed_by` (String, `service::name`
+    of who swallowed most of the others; null if nobody did), `climbed` (Float64, levels that they climbed on average),
     `first_seen`, `last_seen` (Datetime), `exemplar_trace_id`, `exemplar_span_id` (String, the first one).
 
     Examples

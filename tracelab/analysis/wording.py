@@ -10,7 +10,7 @@ _LONGEST: Final = 300
 _FOLDS: Final = (
     (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
     (r"(?i)\b0x[0-9a-f]+\b", "<id>"),
-    (r"\b\d+(?:\.\d+)*\b", "<n>"),
+    (r"\b\d{8,}\b", "<n>"),  # before they could pass for hex
     (r"(?i)\b[0-9a-f]{8,}\b", "<id>"),
     (r"\d+(?:\.\d+)*", "<n>"),
 )

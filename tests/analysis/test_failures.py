@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from tracelab.analysis import error_rates
+from tracelab.errors import TracelabError
+from tracelab.synthetic import draw
+
+
+def test_error_rates_have_wilsons_interval() -> None:
+    spans = draw("\n\n".join(["api =!"] * 2 + ["api ="] * 8))
+    answer = error_rates(spans).row(0, named=True)
+    assert (answer["spans"], answer["errors"], answer["error_rate"]) == (10, 2, 0.2)
+    # Worked by hand: z = 1.96, middle (0.2 + 0.19207) / 1.38415, reach 1.96 / 1.38415 * sqrt(0.016 + 0.0096036).
+    assert answer["lower"] == pytest.approx(0.05668, abs=1e-4)
+    assert answer["upper"] == pytest.approx(0.50984, abs=1e-4)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_error_rates_of_none_and_all_reach_the_ends(confidence: float) -> None:
+    none = error_rates(draw("api =\n\napi ="), confidence=confidence).row(0, named=True)
+    every = error_rates(draw("api =!\n\napi =!"), confidence=confidence).row(0, named=True)
+    assert none["lower"] == 0
+    assert 0 < none["upper"] < 1
+    assert every["upper"] == 1
+    assert 0 < every["lower"] < 1
+
+
+def test_error_rates_count_http_5xx_only_where_the_status_is_unset() -> None:
+    spans = draw("""
+        a = http.response.status_code=503
+
+        b = http.status_code=500 status=ok
+
+        c = http.response.status_code=404
+
+        d =! http.response.status_code=404
+    """)
+    assert error_rates(spans).select("service_name", "errors").rows() == [("a", 1), ("b", 0), ("c", 0), ("d", 1)]
+
+
+def test_error_rates_read_a_status_that_is_text() -> None:
+    spans = draw("a = http.status_code=503\n\na = http.status_code=none")
+    assert error_rates(spans)["errors"].item() == 1
+
+
+def test_error_rates_name_a_failing_trace() -> None:
+    spans = draw("a =\n\na =!\n\na =!\n\nb =")
+    assert error_rates(spans)["exemplar_trace_id"].to_list() == [f"{2:032x}", None]
+
+
+def test_error_rates_go_by_windows() -> None:
+    spans = draw("a =\n\na =!\n\na =")
+    answer = error_rates(spans, by="name", every="2s")
+    assert answer.select("spans", "errors").rows() == [(2, 1), (1, 0)]
+    assert answer.columns[:2] == ["name", "window"]
+
+
+def test_error_rates_say_what_is_wrong() -> None:
+    with pytest.raises(TracelabError, match="`confidence` must lie between 0 and 1, got 0"):
+        error_rates(draw("a ="), confidence=0)

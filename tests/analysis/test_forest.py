@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.strategies import span_frames
+from tracelab.analysis.forest import plant, running_max
+from tracelab.synthetic import draw
+from tracelab.tree import parent_index
+
+if TYPE_CHECKING:
+    import random
+
+
+@given(span_frames(cycles=False), st.randoms(use_true_random=False), st.floats(0.3, 1))
+def test_plant_finds_the_parents_that_are_there(spans: pl.DataFrame, chance: random.Random, share: float) -> None:
+    rows = chance.sample(range(spans.height), max(1, int(spans.height * share)))
+    frame, forest = plant(spans[rows])
+    assert forest.parent.tolist() == parent_index(frame.with_columns(kind=pl.lit("internal"))).tolist()
+    for place, parent in enumerate(forest.parent.tolist()):
+        assert forest.depth[place] == (0 if parent < 0 else forest.depth[parent] + 1)
+        assert forest.root[place] == (place if parent < 0 else forest.root[parent])
+        below = range(place, place + int(forest.size[place]))
+        inside = [at for at in range(frame.height) if _is_below(forest.parent.tolist(), at, place)]
+        assert inside == list(below)
+
+
+def _is_below(parent: list[int], at: int, above: int) -> bool:
+    while at != above and at >= 0:
+        at = parent[at]
+    return at == above
+
+
+def test_below_marks_all_that_hangs_on_a_mark() -> None:
+    frame, forest = plant(
+        draw("""
+        a      ====
+          b    .==
+            c  .=
+          d    ...=
+        e      =
+    """)
+    )
+    assert forest.below((frame["name"] == "b").to_numpy()).tolist() == [False, True, True, False, False]
+    assert not forest.below(np.zeros(5, dtype=bool)).any()
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-9, 9)), max_size=40))
+def test_running_max_starts_anew_with_every_group(pairs: list[tuple[int, int]]) -> None:
+    pairs.sort(key=lambda pair: pair[0])
+    group, values = (np.array([pair[part] for pair in pairs], dtype=np.int64) for part in (0, 1))
+    expected = [max(value for other, value in pairs[: at + 1] if other == pairs[at][0]) for at in range(len(pairs))]
+    assert running_max(values, group).tolist() == expected

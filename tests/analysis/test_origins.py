@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from tracelab.analysis import error_origins
+from tracelab.schema import EVENTS
+from tracelab.synthetic import draw
+
+
+def raising(spans: pl.DataFrame, name: str, *exceptions: dict[str, str]) -> pl.DataFrame:
+    """Give the spans of this name exception events."""
+    attributes = [
+        [{"key": f"exception.{key}", "value": value} for key, value in exception.items()] for exception in exceptions
+    ]
+    events: list[dict[str, Any]] = [{"time": 0, "name": "exception", "attributes": pairs} for pairs in attributes]
+    raw = pl.List(pl.Struct({"time": pl.Int64(), "name": pl.String(), "attributes": PAIRS}))
+    column = pl.Series([events if other == name else [] for other in spans["name"]], dtype=raw)
+    return spans.with_columns(events=column.cast(EVENTS))
+
+
+PAIRS = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
+
+
+def test_error_origins_are_failing_spans_without_a_failing_child() -> None:
+    spans = draw("""
+        web      ==========!
+          pay    .========!
+            bank ..=====!
+            log  ..=
+          mail   .=!
+            smtp .=
+    """)
+    answer = error_origins(spans)
+    assert answer.select("name", "errors", "reached_root", "swallowed_by", "climbed").rows() == [
+        ("bank", 1, 1, None, 2.0),
+        ("mail", 1, 1, None, 1.0),
+    ]
+
+
+def test_error_origins_say_who_swallowed_the_failure() -> None:
+    spans = draw("""
+        web             ==========
+          shop::buy     .========
+            shop::try   .===!
+              bank      ..=!
+            shop::again .....===
+    """)
+    assert error_origins(spans).select("name", "reached_root", "swallowed_by", "climbed").rows() == [
+        ("bank", 0, "shop::buy", 1.0)
+    ]
+
+
+def test_error_origins_name_who_swallows_most() -> None:
+    once = """
+        {}    ====
+          bank =!
+    """
+    spans = draw(once.format("b") + "\n\n" + once.format("a") + "\n\n" + once.format("b"))
+    assert error_origins(spans).select("errors", "traces", "swallowed_by").row(0) == (3, 3, "b::b")
+
+
+def test_error_origins_reach_the_root_of_a_fragment_whose_parent_is_missing() -> None:
+    spans = draw("""
+        lost
+          pay    .========!
+            bank ..=====!
+    """)
+    assert error_origins(spans).select("name", "reached_root").row(0) == ("bank", 1)
+
+
+def test_error_origins_read_the_last_exception_event() -> None:
+    spans = raising(
+        draw("a ====!"),
+        "a",
+        {"type": "KeyError", "message": "no 12"},
+        {"type": "LookupError", "message": "gave up after 3 tries\nTraceback ..."},
+    )
+    assert error_origins(spans).select("exception_type", "message").row(0) == ("LookupError", "gave up after <n> tries")
+
+
+def test_error_origins_fold_what_differs_each_time() -> None:
+    spans = draw("""
+        a =! exception.message="user 17 not found"
+
+        a =! exception.message="user 4711 not found"
+
+        a =! exception.message="order 9f8b2c4d7e6a51f0 in 250ms"
+
+        a =! exception.message="order 01a2b3c4d5e6f708 in 13.5ms"
+
+        a =! exception.message="id 123e4567-e89b-12d3-a456-426614174000 at 0x7f3a"
+    """)
+    assert error_origins(spans).select("message", "errors").rows() == [
+        ("order <id> in <n>ms", 2),
+        ("user <n> not found", 2),
+        ("id <id> at <id>", 1),
+    ]
+
+
+def test_error_origins_fall_back_on_attributes_and_status() -> None:
+    spans = draw("""
+        a =! error.type=timeout
+
+        b = http.response.status_code=503
+
+        c =! rpc.grpc.status_code=14
+
+        d =!
+    """).with_columns(status_message=pl.lit("out of luck"))
+    assert error_origins(spans).sort("name").select("exception_type", "message").rows() == [
+        ("timeout", "out of luck"),
+        ("HTTP 503", "out of luck"),
+        ("gRPC 14", "out of luck"),
+        (None, "out of luck"),
+    ]
+
+
+def test_error_origins_name_the_first_of_their_kind() -> None:
+    spans = draw("a =!\n\na =!")
+    row = error_origins(spans.reverse()).row(0, named=True)
+    assert (row["exemplar_trace_id"], row["exemplar_span_id"]) == (f"{1:032x}", f"{1:016x}")
+    assert row["first_seen"] < row["last_seen"]
+
+
+def test_error_origins_climb_deep_chains() -> None:
+    depth = 300
+    picture = "\n".join(" " * level + f"s{level} {'=' * 5}!" for level in range(depth))
+    assert error_origins(draw(picture)).select("name", "climbed", "reached_root").row(0) == ("s299", 299.0, 1)
