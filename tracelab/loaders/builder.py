@@ -163,8 +163,8 @@ class Builder:
         raw = pl.DataFrame(
             [
                 *(pl.Series(name, self.columns[name], dtype=dtype) for name, dtype in _RAW_DTYPES.items()),
-                self._events(),
-                self._links(),
+                self.event_lists(len(self)),
+                self.link_lists(len(self)),
             ]
         )
         scopes = pl.DataFrame(self.scopes, schema={"name": pl.String, "version": pl.String}, orient="row")
@@ -177,7 +177,8 @@ class Builder:
             scope_attributes=self.scope_attributes.finish(),
         )
 
-    def _events(self) -> pl.Series:
+    def event_lists(self, count: int) -> pl.Series:
+        """Make the column of events for this many spans."""
         events = self.events
         return list_of_structs(
             {
@@ -186,11 +187,12 @@ class Builder:
                 "attributes": events.maps(),
             },
             owners=events.owners,
-            count=len(self),
+            count=count,
             dtype=EVENTS,
         ).alias("events")
 
-    def _links(self) -> pl.Series:
+    def link_lists(self, count: int) -> pl.Series:
+        """Make the column of links for this many spans."""
         links = self.links
         ids = link_ids(pl.DataFrame(links.columns, schema=dict.fromkeys(links.columns, pl.String)), self.findings)
         return list_of_structs(
@@ -199,6 +201,6 @@ class Builder:
                 "attributes": links.maps(),
             },
             owners=links.owners,
-            count=len(self),
+            count=count,
             dtype=LINKS,
         ).alias("links")

@@ -121,7 +121,7 @@ def _read_span(
     for link in links:
         builder.links.add(row, **link)
     for number, log in enumerate(span.get("logs") or () if isinstance(span.get("logs"), list) else ()):
-        _read_log(log, builder, row, f"{place}.logs[{number}]")
+        read_log(log, builder, row, f"{place}.logs[{number}]")
 
 
 def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[str, Any]:
@@ -140,7 +140,8 @@ def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[s
         del tags["error"]
         status = _ERROR
     elif said is None and not any(names):
-        status = _status_of_http(tags, kind, builder, place)
+        code = whole_number(tags["http.status_code"][1]) if "http.status_code" in tags else None
+        status = status_of_http(code, kind, builder, place)
     return {
         "kind": kind,
         "scope_name": names[0] or names[1],
@@ -151,8 +152,8 @@ def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[s
     }
 
 
-def _status_of_http(tags: dict[str, Value], kind: int, builder: Builder, place: str) -> int:
-    code = whole_number(tags.get("http.status_code", (INT, 0))[1])
+def status_of_http(code: int | None, kind: int, builder: Builder, place: str) -> int:
+    """Guess a status from the status code of HTTP."""
     if code is None or code < (500 if kind == _SERVER else 400):
         return 0
     builder.findings.add(problems.STATUS_GUESSED, place=place, example=code)
@@ -170,13 +171,20 @@ def _references(
             builder.findings.add(problems.BAD_FIELD, place=place, example=reference)
             continue
         ids = (_text(reference.get("traceID"), builder, place), _text(reference.get("spanID"), builder, place))
-        if not (ids[1] or "").strip("0"):
-            builder.findings.add(problems.PARENT_ZERO, place=place)
-            continue
         references.append((str(reference.get("refType", "")).upper(), *ids))
     if not references and span.get("parentSpanID"):
         builder.findings.add(problems.DEPRECATED, place=place, example="parentSpanID")
         return _text(span["parentSpanID"], builder, place), []
+    return parent_and_links(references, trace_id, builder, place)
+
+
+def parent_and_links(
+    references: list[tuple[str, str | None, str | None]], trace_id: str | None, builder: Builder, place: str
+) -> tuple[str | None, list[dict[str, Any]]]:
+    """Choose the parent among references; all others but all-zero ones are links."""
+    zero = [not (span_id or "").strip("0") for _, _, span_id in references]
+    builder.findings.add(problems.PARENT_ZERO, sum(zero), place=place)
+    references = [reference for reference, none in zip(references, zero, strict=True) if not none]
     own = [place for place, (_, other, _) in enumerate(references) if _same_id(other, trace_id)]
     parents = [place for kind in ("CHILD_OF", "FOLLOWS_FROM") for place in own if references[place][0] == kind]
     parent = parents[0] if parents else None
@@ -193,7 +201,7 @@ def _references(
     return None if parent is None else references[parent][2], links
 
 
-def _read_log(log: Any, builder: Builder, row: int, place: str) -> None:
+def read_log(log: Any, builder: Builder, row: int, place: str) -> None:
     if not isinstance(log, dict):
         builder.findings.add(problems.BAD_FIELD, place=place, example=log)
         return
@@ -214,7 +222,7 @@ def _tags(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]
         if not isinstance(key, str):
             findings.add(problems.BAD_ATTRIBUTE, place=place, example=tag)
             continue
-        value = _tag_value(tag.get("type"), tag.get("value"), builder, place)
+        value = tag_value(tag.get("type"), tag.get("value"), builder, place)
         if value is None:
             findings.add(problems.EMPTY_VALUES, place=place, example=key)
         else:
@@ -222,7 +230,7 @@ def _tags(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]
     return pairs
 
 
-def _tag_value(kind: Any, content: Any, builder: Builder, place: str) -> Value | None:
+def tag_value(kind: Any, content: Any, builder: Builder, place: str) -> Value | None:
     """Read a value as the type that the tag says, or else as what it looks like."""
     value: Value | None = None
     if content is None:

@@ -31,11 +31,8 @@ _MARKERS: Final = frozenset(
     )
 )
 _TOKEN: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])', re.DOTALL)
-_QUOTE, _OPEN, _CLOSE = 1, 2, 3
-_CLASSES: Final = np.zeros(256, dtype=np.uint8)
-_CLASSES[list(b'"')] = _QUOTE
-_CLASSES[list(b"{[")] = _OPEN
-_CLASSES[list(b"}]")] = _CLOSE
+_QUOTE, _OPEN, _CLOSE = b'"{}'
+Ints = npt.NDArray[np.int64]
 
 
 @dataclass(slots=True)
@@ -107,13 +104,13 @@ def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
 
 
 def depth_of_objects(head: bytes) -> int:
-    """Find how deep in a document the objects stand that hold spans, by the first key that only they have."""
+    """Find how many objects deep the objects stand that hold spans, by the first key that only they have."""
     depth = 0
     for token in _TOKEN.finditer(head):
         if token["open"]:
-            depth += 1
+            depth += token["open"] == b"{"
         elif token["close"]:
-            depth -= 1
+            depth -= token["close"] == b"}"
         elif token["colon"] and token["text"] in _MARKERS:
             return depth
     return 1
@@ -141,9 +138,9 @@ class _Cutter:
         # A backslash must not be parted from what it escapes.
         self.carry = block[len(block) - kept :] if kept % 2 else b""
         block = block[: len(block) - len(self.carry)]
-        where, classes, depths = self._structure(block)
-        opening = where[(classes == _OPEN) & (depths == self.wanted)]
-        closing = where[(classes == _CLOSE) & (depths == self.wanted - 1)] + 1
+        where, opens, depths = self._structure(block)
+        opening = where[opens & (depths == self.wanted)]
+        closing = where[~opens & (depths == self.wanted - 1)] + 1
         position = 0
         first = 0
         if self.inside:
@@ -180,23 +177,25 @@ class _Cutter:
         self.held.append(content)
         self.pending += len(content)
 
-    def _structure(
-        self, block: bytes
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-        """Give places, classes and depths of the brackets that stand outside of strings."""
-        if b"\\" in block:
-            block = block.replace(b"\\\\", b"  ").replace(b'\\"', b"  ")
-        every = _CLASSES[np.frombuffer(block, dtype=np.uint8)]
-        where = np.flatnonzero(every)
-        classes = every[where]
-        quotes = classes == _QUOTE
-        inside = (np.cumsum(quotes) + self.in_string) % 2 == 1
-        self.in_string = bool(inside[-1]) if inside.size else self.in_string
-        brackets = ~quotes & ~inside
-        where, classes = where[brackets], classes[brackets]
-        depths = self.depth + np.cumsum(np.where(classes == _OPEN, 1, -1))
+    def _structure(self, block: bytes) -> tuple[Ints, npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+        """Give places of the braces that stand outside of strings, which of them open, and the depth after each.
+
+        Only braces count: objects are wanted, however many lists they stand in.
+        """
+        for escape in (b"\\\\", b'\\"'):
+            if escape in block:
+                block = block.replace(escape, b"  ")
+        content = np.frombuffer(block, dtype=np.uint8)
+        where = np.flatnonzero((content == _QUOTE) | (content == _OPEN) | (content == _CLOSE))
+        marks = content[where]
+        # Only whether the number of quotes is odd matters, so eight bits are enough to count them.
+        odd = (np.cumsum(marks == _QUOTE, dtype=np.uint8) + np.uint8(self.in_string)) & 1
+        self.in_string = bool(odd[-1]) if odd.size else self.in_string
+        braces = np.flatnonzero((marks != _QUOTE) & (odd == 0))
+        opens = marks[braces] == _OPEN
+        depths = self.depth + np.cumsum(np.where(opens, np.int32(1), np.int32(-1)), dtype=np.int32)
         self.depth = int(depths[-1]) if depths.size else self.depth
-        return where, classes, depths
+        return where[braces], opens, depths
 
 
 def closed(content: bytes) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tracelab.loaders import clickhouse, jaeger, otlp_tolerant, sdk_json, zipkin, zipkin_v1
+from tracelab.loaders import clickhouse, jaeger, jaeger_fast, otlp_tolerant, sdk_json, zipkin, zipkin_v1
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
@@ -46,4 +46,4 @@ READERS: Final[dict[str, Callable[[Any, Builder, str], None]]] = {
     CLICKHOUSE: clickhouse.read_rows,
 }
 
-FAST: Final[dict[str, Callable[[Piece], tuple[list[Chunk], Findings]]]] = {}
+FAST: Final[dict[str, Callable[[Piece], tuple[list[Chunk], Findings]]]] = {JAEGER_JSON: jaeger_fast.chunk_of}

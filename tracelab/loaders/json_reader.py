@@ -15,6 +15,7 @@ from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.json_input import NotJson, decode
+from tracelab.loaders.json_whole import LARGEST, pieces_of
 from tracelab.loaders.otlp_shape import Shape
 from tracelab.loaders.pairs import DoesNotFit
 from tracelab.loaders.parallel import in_order
@@ -65,7 +66,8 @@ def read_json(
     rest = Rest()
     stream = _as_utf8(stream, findings)
     by_lines = _is_lines(stream, state)
-    pieces = lines(stream, findings) if by_lines else objects(stream, rest)
+    whole = None if by_lines else _whole(stream)
+    pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
     gathered = Gathered()
     for chunks, found in in_order(lambda piece: _decode(piece, state, gathered), pieces):
@@ -73,7 +75,7 @@ def read_json(
         if state.format:
             named(state.format)
         yield from chunks
-    if not by_lines:
+    if not by_lines and whole is None:
         yield from _read_rest(rest, state, findings)
     if gathered.pieces:
         yield _zipkin_chunk(gathered, state, findings)
@@ -116,9 +118,15 @@ def _is_lines(stream: Readable, state: State) -> bool:
     following = following.lstrip(BLANK)
     if following and following[:1] not in (b"{", b"["):
         return False
-    if format_of(document) == OTLP_JSON:
+    if format_of(document) == OTLP_JSON or (isinstance(document, dict) and "data" in document):
         return False
     return bool(following) or isinstance(document, list)
+
+
+def _whole(stream: Readable) -> Iterator[Piece] | None:
+    """Cut a document that is not too large as a whole, if it is built like one that is known."""
+    content = stream.peek(LARGEST + 1)
+    return pieces_of(content) if len(content) <= LARGEST else None
 
 
 def _decode(piece: Piece, state: State, gathered: Gathered) -> Decoded:
@@ -268,7 +276,8 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
         state.refused = state.refused or "it holds logs, metrics or profiles, but no spans"
     elif found is None:
         reason = refusal(document)
-        builder.findings.add(problems.NO_SPANS_IN_JSON, place=place, example=reason)
+        problem = problems.NO_SPANS_IN_JSON if place.startswith("line ") else problems.OTHER_OBJECTS
+        builder.findings.add(problem, place=place, example=reason)
         state.refused = state.refused or reason
     else:
         state.format = state.format or found

@@ -19,7 +19,7 @@ from tracelab.loaders.json_cut import Piece
 from tracelab.loaders.normalise import normalise
 from tracelab.loaders.otlp_arrow import Reader, series_of, valid
 from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
-from tracelab.loaders.pairs import NOTHING, DoesNotFit, cut, encoded, lines_of
+from tracelab.loaders.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
 from tracelab.schema import EVENTS, LINKS
 
 Raw = msgspec.Raw
@@ -205,8 +205,7 @@ def _nested(raws: list[Raw], dtype: Any, read: Any, wanted: pl.DataType) -> pl.S
     if not rows:
         return empty.new_from_index(0, len(raws))
     texts = lines_of([raws[row] for row in rows])
-    joined: str = ('{"held":' + texts + "}").str.join("\n").item()
-    table = _parsed(joined.encode("utf-8"), pa.schema([("held", pa.list_(dtype))]), len(rows))
+    table = _parsed(joined_lines('{"held":', texts, "}"), pa.schema([("held", pa.list_(dtype))]), len(rows))
     found = read(table.column(0).combine_chunks(), len(rows)).rename("")
     places = np.full(len(raws), len(rows), dtype=np.uint32)
     places[rows] = np.arange(len(rows), dtype=np.uint32)

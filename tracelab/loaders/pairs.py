@@ -36,8 +36,7 @@ class Pairs:
         """Give the distinct texts as JSON objects, one a line."""
         if not self.texts.len():
             return b""
-        joined: str = ('{"key":' + self.texts + "}").str.join("\n").item()
-        return joined.encode("utf-8")
+        return joined_lines('{"key":', self.texts, "}")
 
 
 def cut(lists: Sequence[msgspec.Raw]) -> Pairs:
@@ -53,13 +52,17 @@ def cut(lists: Sequence[msgspec.Raw]) -> Pairs:
     """
     texts = lines_of(lists)
     filled = (texts.str.len_bytes() > 2).arg_true()
-    texts = texts.gather(filled)
+    if filled.len() < texts.len():
+        texts = texts.gather(filled)
     if not texts.len():
         return Pairs(np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32), pl.Series([], dtype=pl.String))
     style = next((style for style in reversed(_STYLES) if texts[0].startswith(style[0])), None)
-    if style is None or not (texts.str.starts_with(style[0]) & texts.str.ends_with("}]")).all():
+    if style is None:
         raise DoesNotFit("lists of pairs in another style")
-    pieces = texts.str.slice(len(style[0])).str.strip_suffix("}]").str.split(style[1])
+    # Whatever does not begin and end like this is no JSON when it is put together again.
+    pieces = texts.to_frame("t").select(
+        pl.col("t").str.strip_prefix(style[0]).str.strip_suffix("}]").str.split(style[1])
+    ).to_series()
     owners = np.repeat(filled.to_numpy(), pieces.list.len().to_numpy()).astype(np.uint32)
     codes, distinct = encoded(pieces.explode(empty_as_null=False))
     return Pairs(owners, codes, distinct)
@@ -71,18 +74,26 @@ def lines_of(texts: Sequence[msgspec.Raw]) -> pl.Series:
     Raises
     ------
     DoesNotFit
-        There are line breaks in it, or bytes that are no UTF-8.
+        There are bytes in it that are no UTF-8.
     """
-    if not texts:
-        return pl.Series([], dtype=pl.String)
-    blob = b"\n".join(texts)  # type: ignore[arg-type]
-    if blob.count(b"\n") != len(texts) - 1:
-        raise DoesNotFit("line breaks inside of a document")
     try:
-        whole = blob.decode("utf-8")
-    except UnicodeDecodeError as error:
+        return pl.Series([bytes(text) for text in texts], dtype=pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError as error:
         raise DoesNotFit("bytes that are no UTF-8") from error
-    return pl.Series([whole]).str.split("\n").explode(empty_as_null=False)
+
+
+def joined_lines(before: str, texts: pl.Series, after: str) -> bytes:
+    """Write texts as lines, with something before and after each.
+
+    Raises
+    ------
+    DoesNotFit
+        There are line breaks in the texts.
+    """
+    joined: str = (before + texts + after).str.join("\n").item()
+    if joined.count("\n") != texts.len() - 1:
+        raise DoesNotFit("line breaks inside of an object")
+    return joined.encode("utf-8")
 
 
 def encoded(texts: pl.Series) -> tuple[npt.NDArray[np.int32], pl.Series]:

@@ -26,6 +26,9 @@ DEPRECATED: Final = Problem(
 OTHER_SIGNALS: Final = Problem(
     "logs, metrics or profiles", "skipped", "They stand between the traces and hold no spans.", notable=False
 )
+OTHER_OBJECTS: Final = Problem(
+    "objects beside the spans", "skipped", "They stand where spans stand but are none.", notable=False
+)
 EMPTY_VALUES: Final = Problem(
     "attributes without a value", "dropped", "An empty value says the same as no attribute.", notable=False
 )
