@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracelab.loaders.reading import load_report, read, read_jaeger, read_otlp
+from tracelab.loaders.reading import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
 from tracelab.loaders.writing import scan, write
 
-__all__ = ["load_report", "read", "read_jaeger", "read_otlp", "scan", "write"]
+__all__ = ["load_report", "read", "read_jaeger", "read_otlp", "read_tempo", "read_zipkin", "scan", "write"]

@@ -42,7 +42,6 @@ Decoded = tuple[list[Chunk], Findings]
 class State:
     """What is known about a file so far."""
 
-    wanted: str | None
     format: str | None = None
     shape: Shape = Shape()
     seen: bool = False
@@ -58,11 +57,9 @@ class Gathered:
     pieces: list[Piece] = field(default_factory=list)
 
 
-def read_json(
-    stream: Readable, wanted: str | None, findings: Findings, named: Callable[[str], None]
-) -> Iterator[Chunk]:
+def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
     """Read a JSON dump, chunk by chunk; `named` is told the format."""
-    state = State(wanted)
+    state = State()
     rest = Rest()
     stream = _as_utf8(stream, findings)
     by_lines = _is_lines(stream, state)

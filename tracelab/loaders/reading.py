@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from typing import Any, Final
 
 import polars as pl
+from tqdm.auto import tqdm
 
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import problems
@@ -23,22 +26,38 @@ from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, 
 from tracelab.loaders.sources import Source, Stream, sources_of
 
 _SNIFFED: Final = 1 << 16
-FORMATS: Final = ("auto", OTLP_JSON, OTLP_PROTO, JAEGER_JSON, ZIPKIN, GO_JSON, PYTHON_JSON, CLICKHOUSE, PARQUET)
+_LARGE: Final = 64 << 20
+_OTLP: Final = (OTLP_JSON, OTLP_PROTO)
+FORMATS: Final[dict[str, tuple[str, ...]]] = {
+    "auto": (),
+    "otlp": _OTLP,
+    "tempo": _OTLP,
+    **{name: (name,) for name in (*_OTLP, JAEGER_JSON, ZIPKIN, GO_JSON, PYTHON_JSON, CLICKHOUSE, PARQUET)},
+}
+"""What `format` may say, and the formats that are meant by it; `auto` means all."""
+
+
+Loaded = Chunk | pl.DataFrame
+"""What a source gives: decoded chunks, or a frame that tracelab wrote."""
 
 
 def read(source: Any, *, format: str = "auto", strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
     """Read trace dumps into one span frame.
 
-    Formats are told apart by their content. Whatever had to be repaired, skipped or guessed is counted; one
+    Formats are told apart by their content, and one trace gives one frame whatever format it comes in, but for what
+    a format cannot carry: Jaeger and Zipkin have microseconds, and no attributes of links and scopes; Zipkin has text
+    only as attributes. Parts of one trace in several places come together; a span that was delivered twice counts
+    once. Whatever had to be repaired, skipped or guessed is counted; one
     `LoadWarning` sums it up, and `load_report` lists it.
 
     Parameters
     ----------
     source
-        A path, a glob pattern, a folder (with its subfolders), bytes, a binary file object, or a list of these.
-        gzip, zstd and bzip2 are seen by their first bytes.
+        A path, a glob pattern, a folder (with its subfolders, without hidden files), bytes, a binary file object, or
+        a list of these. gzip, zstd and bzip2 are seen by their first bytes.
     format
-        `auto`, or the one format that is expected.
+        `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger-json`,
+        `zipkin`, `go-stdouttrace`, `python-sdk-json`, `clickhouse`, `parquet`.
     strict
         Raise at the first problem that would be warned of.
     progress
@@ -64,14 +83,11 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     >>> read(dump).select("name", "kind", "duration").row(0)
     ('GET /', 'server', datetime.timedelta(microseconds=250000))
     """
-    spans, findings = _load(source, format, strict=strict, progress=progress)
-    if text := summary(findings):
-        warnings.warn(text, LoadWarning, stacklevel=2)
-    return spans
+    return _read(source, format, strict=strict, progress=progress)
 
 
 def read_otlp(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
-    """Read OTLP JSON; see `read`.
+    """Read OTLP, JSON or protobuf, as the OpenTelemetry Collector writes it; see `read`.
 
     Returns
     -------
@@ -82,7 +98,7 @@ def read_otlp(source: Any, *, strict: bool = False, progress: bool | None = None
     >>> read_otlp(b'{"resourceSpans": []}').height
     0
     """
-    return read(source, format=OTLP_JSON, strict=strict, progress=progress)
+    return _read(source, "otlp", strict=strict, progress=progress)
 
 
 def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
@@ -99,7 +115,40 @@ def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = No
     ... ]}]}''').select("service_name", "name").row(0)
     ('shop', 'buy')
     """
-    return read(source, format=JAEGER_JSON, strict=strict, progress=progress)
+    return _read(source, JAEGER_JSON, strict=strict, progress=progress)
+
+
+def read_zipkin(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
+    """Read Zipkin JSON of version 2 or 1; see `read`.
+
+    A server that shares the client's span id gets an id of its own below the client, partial rows of one span are put
+    together, and spans without a kind are `internal`.
+
+    Returns
+    -------
+    A span frame, as `read` gives it.
+
+    Examples
+    --------
+    >>> read_zipkin(b'[{"traceId": "1", "id": "2", "name": "get", "timestamp": 5, "duration": 7}]')["name"].item()
+    'get'
+    """
+    return _read(source, ZIPKIN, strict=strict, progress=progress)
+
+
+def read_tempo(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
+    """Read traces as Tempo's API gives them (`/api/traces/<id>` and `/api/v2/traces/<id>`); see `read`.
+
+    Returns
+    -------
+    A span frame, as `read` gives it.
+
+    Examples
+    --------
+    >>> read_tempo(b'{"batches": []}').height
+    0
+    """
+    return _read(source, "tempo", strict=strict, progress=progress)
 
 
 def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:
@@ -121,27 +170,37 @@ def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:
     return report_frame(_load(source, format, strict=False, progress=False)[1])
 
 
+def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> pl.DataFrame:
+    spans, findings = _load(source, format, strict=strict, progress=progress)
+    if text := summary(findings):
+        warnings.warn(text, LoadWarning, stacklevel=3)
+    return spans
+
+
 def _load(
     source: Any, format: str, *, strict: bool, progress: bool | None
 ) -> tuple[pl.DataFrame, list[SourceFindings]]:
     if format not in FORMATS:
-        raise LoadError(f"There is no format {format!r}. Known: {', '.join(FORMATS)}.")
+        near = get_close_matches(format, FORMATS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise LoadError(f"There is no format {format!r}.{hint} Known: {', '.join(FORMATS)}.")
     sources = sources_of(source)
-    found = [SourceFindings(each.name, "unknown" if format == "auto" else format) for each in sources]
-    chunks: list[tuple[int, Chunk | pl.DataFrame]] = []
+    found = [SourceFindings(each.name, "unknown") for each in sources]
+    chunks: list[tuple[int, Loaded]] = []
     failures: list[LoadError] = []
     with _without_garbage_collection():
-        for number, each in enumerate(sources):
-            try:
-                for chunk in _chunks(each, format, found[number]):
-                    chunks.append((number, chunk))
-                    if strict:
-                        found[number].findings.raise_first(each.name)
-            except LoadError as error:
-                if strict or len(sources) == 1:
-                    raise
-                failures.append(error)
-                found[number].findings.add(problems.BAD_SOURCE, example=str(error).removeprefix(f"{each.name}: "))
+        with _bar(sources, progress) as bar:
+            for number, each in enumerate(sources):
+                try:
+                    for chunk in _chunks(each, format, found[number], bar.update):
+                        chunks.append((number, chunk))
+                        if strict:
+                            found[number].findings.raise_first(each.name)
+                except LoadError as error:
+                    if strict or len(sources) == 1:
+                        raise
+                    failures.append(error)
+                    found[number].findings.add(problems.BAD_SOURCE, example=str(error).removeprefix(f"{each.name}: "))
         if len(failures) == len(sources):
             raise LoadError(f"None of the {len(sources)} sources is a trace dump. The first: {failures[0]}")
         overall = found[0].findings if len(sources) == 1 else Findings()
@@ -155,7 +214,7 @@ def _load(
 
 
 def _together(
-    chunks: list[tuple[int, Chunk | pl.DataFrame]], findings: list[Findings], overall: Findings
+    chunks: list[tuple[int, Loaded]], findings: list[Findings], overall: Findings
 ) -> pl.DataFrame:
     """Put chunks together; frames that tracelab wrote stay as they are where nothing else is read with them."""
     kept = [chunk for _, chunk in chunks if isinstance(chunk, pl.DataFrame)]
@@ -169,45 +228,63 @@ def _together(
     return assemble(split, findings, overall)
 
 
-def _chunks(source: Source, format: str, found: SourceFindings) -> Iterator[Chunk | pl.DataFrame]:
+def _chunks(
+    source: Source, format: str, found: SourceFindings, advance: Callable[[int], object]
+) -> Iterator[Loaded]:
+    accepted = FORMATS[format]
+
     def named(name: str) -> None:
         found.format = name
+        if accepted and name not in accepted:
+            raise LoadError(f"{source.name}: it is {name}, not {format}. Read it with format={name!r}, or with 'auto'.")
 
-    stream = Stream(source, lambda _: None)
+    stream = Stream(source, advance)
     try:
         if stream.peek(4) == MAGIC:
-            yield from _parquet_chunks(source, stream, found)
+            yield from _parquet_chunks(source, stream, found, named)
         else:
-            yield from _decoded(stream, None if format == "auto" else format, found.findings, named)
+            yield from _decoded(stream, found.findings, named)
     finally:
         stream.close()
 
 
-def _parquet_chunks(source: Source, stream: Stream, found: SourceFindings) -> Iterator[Chunk | pl.DataFrame]:
+def _parquet_chunks(
+    source: Source, stream: Stream, found: SourceFindings, named: Callable[[str], None]
+) -> Iterator[Loaded]:
     path = None if stream.compressed else source.path
     frame = open_parquet(path, b"" if path else stream.read_all(), source.name)
     if is_own(frame):
-        found.format = PARQUET
+        named(PARQUET)
         spans = own_spans(frame, source.name)
         found.findings.spans += spans.height
         yield spans
     else:
-        found.format = CLICKHOUSE
+        named(CLICKHOUSE)
         yield from clickhouse_chunks(frame, found.findings)
 
 
-def _decoded(stream: Stream, wanted: str | None, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
+def _decoded(stream: Stream, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
     """Decode a stream as what its first bytes say."""
     head = stream.peek(_SNIFFED)
     text = head.lstrip(BLANK)[:1]
     framing = None if text in (b"{", b"[") else framing_of(head)
     if framing is None:
-        yield from read_json(stream, wanted, findings, named)
+        yield from read_json(stream, findings, named)
     elif framing == FIXED and is_framed_json(head):
-        yield from read_json(JsonMessages(stream, findings), wanted, findings, named)
+        yield from read_json(JsonMessages(stream, findings), findings, named)
     else:
         named(OTLP_PROTO)
         yield from read_proto(stream, framing, findings)
+
+
+def _bar(sources: list[Source], progress: bool | None) -> Any:
+    """Make the progress bar, which counts the bytes that were read (of compressed files: compressed)."""
+    sizes = [source.size for source in sources]
+    total = sum(size or 0 for size in sizes)
+    watched = "ipykernel" in sys.modules or sys.stderr.isatty()
+    shown = total >= _LARGE and watched if progress is None else progress
+    known = total if None not in sizes else None
+    return tqdm(total=known, unit="B", unit_scale=True, unit_divisor=1024, desc="Reading spans", disable=not shown)
 
 
 @contextmanager

@@ -117,6 +117,29 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
         "it looks like spans in Jaeger's storage model (protobuf JSON); export the traces through Jaeger's API",
     ),
     (
+        {"trace_id", "id", "annotations"},
+        "it looks like Zipkin v1 spans in their thrift form, with ids as numbers; export them as Zipkin JSON",
+    ),
+    (
+        {"trace_id", "id", "timestamp"},
+        "it looks like Zipkin v1 spans in their thrift form, with ids as numbers; export them as Zipkin JSON",
+    ),
+    ({"traceId", "childSpans"}, "it looks like a trace of Haystack, which tracelab does not know"),
+    ({"metadata", "trace_id_tag_name"}, "it looks like a schema of SkyWalking's BanyanDB, which has no spans"),
+    (
+        {"record_attributes", "resource_attributes"},
+        "it looks like an event of TruLens, which keeps a span's name and ids apart; export the spans as OTLP",
+    ),
+    (
+        {"traceId", "startTime", "serviceName"},
+        "it looks like spans of Data Prepper or Haystack in a database; export the spans as OTLP instead",
+    ),
+    (
+        {"trace_id", "span_id"},
+        "it looks like spans in a layout that tracelab does not know; write them as OTLP JSON, or build a polars frame "
+        "and call tracelab.conform",
+    ),
+    (
         {"traceGroup", "spanId"},
         "it looks like Data Prepper's documents in OpenSearch; export the spans as OTLP instead",
     ),
