@@ -59,7 +59,8 @@ def traces(frame: pl.DataFrame) -> dict[str, list[Span]]:
     for trace in result.values():
         by_id = {span.row["span_id"]: span for span in trace}
         for span in trace:
-            span.parent = by_id.get(span.row["parent_span_id"])
+            # A cycle is cut at the root of its fragment, which is the tree's business and not tested here.
+            span.parent = by_id.get(span.row["parent_span_id"]) if span.row["depth"] else None
             if span.parent:
                 span.parent.children.append(span)
         for span in trace:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
+from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
 from tracelab.traceql.folding import COMPARISONS
@@ -15,12 +16,18 @@ from tracelab.traceql.validation import references
 from tracelab.traceql.values import Value, decided, literal_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from tracelab.traceql.columns import Columns
 
 _COMPARING: Final = (*COMPARISONS, "=~", "!~")
 _LOGIC: Final = ("&&", "||")
+MAX_CHAIN: Final = 300
+"""Operators in a row that are applied one after the other."""
+
+MAX_ALTERNATIVES: Final = 1000
+"""Conditions that `&&` or `||` alone joins; comparisons of one field with literals count as one."""
+
 _Link = tuple[n.Attribute | n.Intrinsic, str, n.Static]
 
 
@@ -75,6 +82,7 @@ class Compiler:
         of = _item_scope_of_test(operation)
         if of is not None:
             return decided(any_item([self.item_test(operation, of, 0)]))
+        refuse_long(operation.steps)
         left = self.value(operation.first)
         for step in operation.steps:
             right = self.value(step.operand)
@@ -88,7 +96,9 @@ class Compiler:
         """Apply `&&` and `||`, whole runs of the same one at once."""
         left = [operation.first]
         value: Value | None = None
-        for operator, run in groupby(operation.steps, key=lambda step: step.operator):
+        runs = [(operator, list(run)) for operator, run in groupby(operation.steps, key=lambda step: step.operator)]
+        refuse_long(runs)
+        for operator, run in runs:
             operands = [*left, *(step.operand for step in run)]
             value = either(operator, [*([] if value is None else [value]), *self.run(operator, operands, value)])
             left = []
@@ -104,7 +114,9 @@ class Compiler:
         reached = pl.lit(True) if outer is None else outer
         if before is not None:
             reached = _still_open(operator, before, reached)
-        for group in _alike(operator, operands):
+        groups = list(_alike(operator, operands))
+        refuse_long(groups, MAX_ALTERNATIVES)
+        for group in groups:
             self.guard = reached if _divides(group[0]) else outer
             if len(group) == 1:
                 value = self.value(group[0])
@@ -142,6 +154,12 @@ class Compiler:
             Value(kinds, settled=value.settled, identifier=value.identifier),
             {names[kind]: expression for kind, expression in value.kinds.items()},
         )
+
+
+def refuse_long(chain: Sequence[object], most: int = MAX_CHAIN) -> None:
+    """Refuse a chain that polars would take minutes for; nobody writes one by hand."""
+    if len(chain) > most:
+        raise QueryError(f"this query chains {len(chain):,} operations, {most:,} are the most; split it up")
 
 
 def _conjuncts(expression: n.FieldExpression) -> list[n.FieldExpression]:

@@ -180,8 +180,9 @@ def is_nil(expression: n.FieldExpression) -> bool:
 
 
 def presence(operand: n.FieldExpression, *, exists: bool) -> n.FieldExpression:
-    """Ask whether something is there; of a literal that is known at once."""
-    if isinstance(operand, n.Static):
+    """Ask whether something is there; of a literal, and of the answer to a question, that is known at once."""
+    answered = isinstance(operand, n.Operation) and _LEVELS[operand.steps[0].operator] <= _LEVELS["="]
+    if isinstance(operand, n.Static | n.Presence) or answered:
         return n.Static(exists, n.BOOL, operand.at)
     return n.Presence(operand, exists, operand.at)
 

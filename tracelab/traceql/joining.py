@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
 
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
+from tracelab.traceql.cursor import MAX_NESTING
 from tracelab.traceql.folding import folded
 
 if TYPE_CHECKING:
@@ -123,6 +124,11 @@ def _metrics(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     """`metricsExpr (+|-|*|/) metricsExpr`, where either side may be a number."""
     if sign.text in "%^":
         fail(f"`{sign.text}` cannot join metrics; there are + - * /", sign.start)
+    depth, inner = 0, left.node
+    while isinstance(inner, m.MetricsOperation):
+        depth, inner = depth + 1, inner.left
+    if depth >= MAX_NESTING:
+        fail(f"this query calculates with more than {MAX_NESTING} metrics", sign.start)
     for side in (left, right):
         if side.kind == "scalar":
             fail("a metric and an aggregate of spansets do not go together", side.at)

@@ -61,9 +61,11 @@ def signed(value: Value) -> Value:
 def either(operator: str, values: list[Value]) -> Value:
     """Join truths by `&&` or `||`: what is not true counts as false, on either side."""
     truths = [value.truth for value in values]
-    if len(truths) > 8:  # a chain of thousands is one call, not thousands of levels
-        return decided(pl.all_horizontal(truths) if operator == "&&" else pl.any_horizontal(truths))
-    return decided(reduce(pl.Expr.__and__ if operator == "&&" else pl.Expr.__or__, truths))
+    join = pl.Expr.__and__ if operator == "&&" else pl.Expr.__or__
+    while len(truths) > 1:  # pairs of pairs: polars is slow with expressions as deep as a chain is long
+        pairs = zip(truths[::2], truths[1::2], strict=False)
+        truths = [join(a, b) for a, b in pairs] + (truths[-1:] if len(truths) % 2 else [])
+    return decided(truths[0])
 
 
 def calculated(operator: str, left: Value, right: Value, *, where: pl.Expr | None = None) -> Value:

@@ -36,9 +36,8 @@ class Parser(MetricParser):
         at = self.token.start
         expression = self.field_expression()
         if self.token.text in STRUCTURAL:
-            self.fail(
-                f"`{self.token.text}` joins sets of spans; put conditions into braces: {{ a }} {self.token.text} {{ b }}"
-            )
+            sign = self.token.text
+            self.fail(f"`{sign}` joins sets of spans; put each condition into braces: {{ a }} {sign} {{ b }}")
         first = Operand("spanset", n.Filter(expression, at), at)
         return self.ended(self.body(self.stages_after(first, inside=False)))
 
