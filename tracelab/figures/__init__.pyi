@@ -1,0 +1,8 @@
+# What can be drawn; each room is imported when it is first used.
+from .flame import plot_flamegraph as plot_flamegraph
+from .gantt import plot_gantt as plot_gantt
+from .graph import plot_service_graph as plot_service_graph
+from .latency import plot_latency_histogram as plot_latency_histogram
+from .latency import plot_latency_percentiles as plot_latency_percentiles
+from .paths import plot_critical_path_profile as plot_critical_path_profile
+from .rates import plot_error_rates as plot_error_rates

@@ -1,0 +1,71 @@
+"""Where end-to-end time goes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+import polars as pl
+
+from tracelab.analysis.path_profile import critical_path_profile
+from tracelab.colors import service_colors
+from tracelab.figures.style import GRID, styled
+from tracelab.markup import plain
+from tracelab.units import format_duration
+
+if TYPE_CHECKING:
+    from tracelab.analysis.grouping import By, Spans
+
+
+def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"), first: int = 20) -> go.Figure:
+    """Draw which spans the end-to-end time of all traces went to.
+
+    Parameters
+    ----------
+    spans
+        A span frame.
+    by
+        As in `critical_path_profile`.
+    first
+        How many groups to draw, the largest first.
+
+    Returns
+    -------
+    A plotly Figure: one bar per group, its share of all end-to-end time in per cent; the part that is hatched is
+    ambiguous, because the spans do not tell in which order the work was done.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> plot_critical_path_profile(draw("api =====")).data[0].x
+    (100.0,)
+    """
+    profile = critical_path_profile(spans, by=by)
+    top = profile.head(first)
+    keys = top.columns[: top.columns.index("time")]
+    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all")]
+    top = top.with_columns(group=pl.concat_str(names, separator=" · "))
+    colors = service_colors(top["service_name"] if "service_name" in keys else top["group"])
+    bar_colors = [colors[name] for name in (top["service_name"] if "service_name" in keys else top["group"])]
+    hover = [
+        [format_duration(time.total_seconds() * 1e9), f"{traces:,}", f"{ambiguous:.0%}"]
+        for time, traces, ambiguous in top.select("time", "traces", "ambiguous_share").iter_rows()
+    ]
+    figure = go.Figure()
+    unsure = top["share"] * top["ambiguous_share"].fill_null(0)
+    for part, label, shape in ((top["share"] - unsure, "order is certain", ""), (unsure, "order is ambiguous", "/")):
+        figure.add_bar(
+            x=(part * 100).to_list(),
+            y=[plain(group, longest=60) for group in top["group"]],
+            orientation="h",
+            name=label,
+            marker={"color": bar_colors, "pattern": {"shape": shape, "fgcolor": "white", "fgopacity": 0.7}},
+            customdata=hover,
+            hovertemplate="<b>%{y}</b><br>%{x:.1f} % of end-to-end time<br>%{customdata[0]} in %{customdata[1]} traces"
+            "<br>ambiguous: %{customdata[2]}<extra></extra>",
+        )
+    figure.update_xaxes(title="share of end-to-end time (%)", gridcolor=GRID)
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    more = f", the first {first} of {profile.height:,}" if profile.height > first else ""
+    title = f"Where end-to-end time goes: on the critical path{more}"
+    return styled(figure, title=title, barmode="stack", height=150 + 24 * max(top.height, 3))
