@@ -6,7 +6,7 @@ every row is known, the attributes are put there, column by column, each letting
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +15,12 @@ import polars as pl
 from tracelab.loaders import problems
 from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
 from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
-from tracelab.loaders.findings import Findings
 from tracelab.loaders.text import as_text
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import with_tree
+
+if TYPE_CHECKING:
+    from tracelab.loaders.findings import Findings
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 Places = npt.NDArray[np.uint32]
@@ -74,7 +76,9 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
     services = [_services(chunk).gather(chunk.spans["resource"]) for chunk in chunks]
     columns.append(pl.concat(services, rechunk=True).alias("service_name"))
     for name, starts in (("resource", resource_starts), ("scope", scope_starts)):
-        numbers = [chunk.spans[name].to_numpy() + np.uint32(start) for chunk, start in zip(chunks, starts, strict=False)]
+        numbers = [
+            chunk.spans[name].to_numpy() + np.uint32(start) for chunk, start in zip(chunks, starts, strict=False)
+        ]
         columns.append(pl.Series(name, np.concatenate(numbers)))
     for name in CHUNK_SCHEMA:
         if name in ("resource", "scope"):
@@ -103,7 +107,9 @@ def _services(chunk: Chunk) -> pl.Series:
                 texts.append(as_text(values, kind))
                 total += rows.size
         entries.keys[code] = None
-    found = pl.concat(texts).to_frame("s").select(pl.when(pl.col("s") != "").then("s").otherwise(pl.lit(UNKNOWN_SERVICE)))
+    found = (
+        pl.concat(texts).to_frame("s").select(pl.when(pl.col("s") != "").then("s").otherwise(pl.lit(UNKNOWN_SERVICE)))
+    )
     return found.to_series().gather(pl.Series(names))
 
 
@@ -132,7 +138,13 @@ def _levels(chunks: list[Chunk], places: Places, resources: Places, scopes: Plac
         "instrumentation": [chunk.scope_attributes for chunk in chunks],
     }
     levels = [
-        Level("span", list(zip(_starts(heights), (chunk.attributes for chunk in chunks), strict=True)), places, None, spans)
+        Level(
+            "span",
+            list(zip(_starts(heights), (chunk.attributes for chunk in chunks), strict=True)),
+            places,
+            None,
+            spans,
+        )
     ]
     for scope, owners in (("resource", resources), ("instrumentation", scopes)):
         pieces = list(zip(_starts(counts[scope]), held[scope], strict=True))

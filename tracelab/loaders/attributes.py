@@ -116,7 +116,9 @@ def chosen_keys(levels: list[Level], spans: int) -> dict[str, list[str]]:
 
 def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list[pl.Series]:
     """Make the columns of these keys, and a companion where one holds a mix of types. The entries are used up."""
-    lookups = [(offset, entries, {key: code for code, key in enumerate(entries.keys)}) for offset, entries in level.pieces]
+    lookups = [
+        (offset, entries, {key: code for code, key in enumerate(entries.keys)}) for offset, entries in level.pieces
+    ]
     columns = []
     for key in keys:
         found: dict[int, tuple[list[Rows], list[pl.Series]]] = {}
@@ -157,7 +159,9 @@ def more_attributes(levels: list[Level], chosen: dict[str, list[str]], spans: in
     ends = np.cumsum(np.bincount(frame["row"].to_numpy(), minlength=spans))
     maps: pl.Series = pl.from_arrow(text_map(frame["key"], frame["value"], ends))  # type: ignore[assignment]
     column = maps.cast(ATTRIBUTES).alias("more_attributes")
-    return column.to_frame().select(pl.when(pl.col("more_attributes").map.len() > 0).then("more_attributes")).to_series()
+    return (
+        column.to_frame().select(pl.when(pl.col("more_attributes").map.len() > 0).then("more_attributes")).to_series()
+    )
 
 
 def fingerprints(levels: list[Level], suspects: npt.NDArray[np.int64], spans: int) -> npt.NDArray[np.uint64]:
@@ -173,7 +177,9 @@ def fingerprints(levels: list[Level], suspects: npt.NDArray[np.int64], spans: in
                 owners = part.rows + np.uint32(offset)
                 if not wanted[owners].any():
                     continue
-                hashes = np.concatenate([part.of(code)[1].hash(seed=kind).to_numpy() for code in range(len(entries.keys))])
+                hashes = np.concatenate(
+                    [part.of(code)[1].hash(seed=kind).to_numpy() for code in range(len(entries.keys))]
+                )
                 mixed = (hashes ^ np.repeat(keys, np.diff(part.starts))) * np.uint64(0x9E3779B97F4A7C15)
                 np.add.at(own, owners, mixed ^ (mixed >> np.uint64(29)))
         numbers[:spans] += own if level.owners is None else own[level.owners]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
 
 from tracelab.loaders.chunk import VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import list_of_structs, text_map
 from tracelab.loaders.normalise import link_ids, normalise
 from tracelab.schema import EVENTS, LINKS, TIME
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Value = tuple[int, Any]
 """A kind of value, and the value as its long table holds it."""

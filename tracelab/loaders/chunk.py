@@ -6,6 +6,7 @@ all chunks are there, because only then is it known which keys are frequent and 
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -136,7 +137,6 @@ def part(rows: Rows, codes: Codes, values: pl.Series, *, keys: int) -> Part:
         return Part(rows[order], starts, [values.gather(pl.Series(order))])
     bounds = starts.tolist()
     pieces: list[pl.Series | None] = [
-        values.gather(pl.Series(order[start:end])) if end > start else None
-        for start, end in zip(bounds, bounds[1:], strict=False)
+        values.gather(pl.Series(order[start:end])) if end > start else None for start, end in itertools.pairwise(bounds)
     ]
     return Part(rows[order], starts, pieces)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, Value
 from tracelab.loaders.chunk import STRING
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.times import nanoseconds
 from tracelab.loaders.values import plain_value, whole_number
+
+if TYPE_CHECKING:
+    from tracelab.loaders.builder import Builder, Value
 
 _MARKS: Final = {"TraceId", "SpanId", "SpanName"}
 
@@ -75,12 +77,16 @@ def _nested(row: dict[str, Any], name: str, fields: tuple[str, ...]) -> list[dic
     if isinstance(held, list):
         return [{field: item.get(field) for field in fields} for item in held if isinstance(item, dict)]
     columns = held if isinstance(held, dict) else {field: row.get(f"{name}.{field}") for field in fields}
-    lists = {field: columns.get(field) if isinstance(columns.get(field), list) else [] for field in fields}
+    lists: dict[str, list[Any]] = {field: _listed(columns.get(field)) for field in fields}
     count = max((len(values or ()) for values in lists.values()), default=0)
     return [
         {field: values[number] if values and number < len(values) else None for field, values in lists.items()}
         for number in range(count)
     ]
+
+
+def _listed(content: Any) -> list[Any]:
+    return content if isinstance(content, list) else []
 
 
 def _map(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, Value
 from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import float_number, plain_value, whole_number
 from tracelab.schema import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.loaders.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
 NO_SERVICE: Final = "OTLPResourceNoServiceName"
@@ -205,7 +208,10 @@ def read_log(log: Any, builder: Builder, row: int, place: str) -> None:
     if not isinstance(log, dict):
         builder.findings.add(problems.BAD_FIELD, place=place, example=log)
         return
-    fields = {key: scalar_text(value) if kind <= BYTES else value for key, (kind, value) in _tags(log.get("fields"), builder, place)}
+    fields = {
+        key: scalar_text(value) if kind <= BYTES else value
+        for key, (kind, value) in _tags(log.get("fields"), builder, place)
+    }
     name = fields.pop("event", UNNAMED_LOG)
     time = scaled(log.get("timestamp"), MICROSECOND, builder.findings, place)
     builder.events.add(row, fields, time=time or 0, name=name)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -14,7 +13,6 @@ import polars as pl
 from tracelab.loaders import problems
 from tracelab.loaders.builder import Builder, EntryLists, Value
 from tracelab.loaders.chunk import BOOL, STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
-from tracelab.loaders.findings import Findings
 from tracelab.loaders.jaeger import (
     MICROSECOND,
     NO_SERVICE,
@@ -24,12 +22,17 @@ from tracelab.loaders.jaeger import (
     status_of_http,
     tag_value,
 )
-from tracelab.loaders.json_cut import Piece
 from tracelab.loaders.normalise import normalise
 from tracelab.loaders.pairs import NOTHING, DoesNotFit, Pairs, cut
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.values import whole_number
 from tracelab.schema import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.json_cut import Piece
 
 Raw = msgspec.Raw
 _LARGEST: Final = 2**63 - 1
@@ -116,7 +119,9 @@ class _Tags:
     def texts(self, codes: npt.NDArray[np.int64]) -> pl.Series:
         """Give the values of pairs as text, null where there is none."""
         distinct, places = np.unique(codes, return_inverse=True)
-        words = [None if code < 0 else scalar_text((self.values[code] or (STRING, ""))[1]) for code in distinct.tolist()]
+        words = [
+            None if code < 0 else scalar_text((self.values[code] or (STRING, ""))[1]) for code in distinct.tolist()
+        ]
         return pl.Series(words, dtype=pl.String).gather(pl.Series(places))
 
 
@@ -150,7 +155,9 @@ def chunk_of(piece: Piece) -> tuple[list[Chunk], Findings]:
     meaning, consumed = _meaning(tags, len(spans), builder, place)
     scope_names = meaning.select("scope_name", "scope_version")
     scopes = scope_names.unique(maintain_order=True).with_row_index("scope")
-    scope = scope_names.join(scopes, on=["scope_name", "scope_version"], nulls_equal=True, maintain_order="left")["scope"]
+    scope = scope_names.join(scopes, on=["scope_name", "scope_version"], nulls_equal=True, maintain_order="left")[
+        "scope"
+    ]
     raw = meaning.drop("scope_name", "scope_version").with_columns(
         *_columns(spans, traces, builder, place), resource=pl.Series(resources, dtype=pl.UInt32), scope=scope
     )
@@ -170,7 +177,12 @@ def _columns(spans: list[_Span], traces: list[_Trace], builder: Builder, place: 
     parents: list[str | None] = []
     for row, (span, trace_id) in enumerate(zip(spans, trace_ids, strict=True)):
         references = span.references
-        if references and len(references) == 1 and references[0].ref_type == "CHILD_OF" and references[0].trace_id == trace_id:
+        if (
+            references
+            and len(references) == 1
+            and references[0].ref_type == "CHILD_OF"
+            and references[0].trace_id == trace_id
+        ):
             parents.append(references[0].span_id)
         elif references:
             plain = [(each.ref_type.upper(), each.trace_id, each.span_id) for each in references]
@@ -265,9 +277,7 @@ def _decoded_tags(raws: Sequence[Raw], builder: Builder) -> _Tags:
     return _Tags(pairs, names, np.array(keys, dtype=np.int32), kinds, values)
 
 
-def _meaning(
-    tags: _Tags, count: int, builder: Builder, place: Any
-) -> tuple[pl.DataFrame, npt.NDArray[np.bool_]]:
+def _meaning(tags: _Tags, count: int, builder: Builder, place: Any) -> tuple[pl.DataFrame, npt.NDArray[np.bool_]]:
     """Give what the tags say of fields that spans have, and which pairs these were."""
     consumed = np.zeros(tags.pairs.codes.size, dtype=bool)
     entry_keys = tags.keys[tags.pairs.codes]
@@ -298,7 +308,9 @@ def _meaning(
 
 def _kinds(tags: _Tags, count: int, consumed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
     last = tags.last("span.kind", count)
-    words = {code: str((tags.values[code] or (STRING, ""))[1]).lower() for code in np.unique(last).tolist() if code >= 0}
+    words = {
+        code: str((tags.values[code] or (STRING, ""))[1]).lower() for code in np.unique(last).tolist() if code >= 0
+    }
     numbers = np.zeros(len(tags.values) + 1, dtype=np.uint8)
     for code, word in words.items():
         if word in KINDS:
@@ -323,16 +335,16 @@ def _statuses(
     return status
 
 
-def _entries(
-    tags: _Tags, kept: npt.NDArray[np.bool_], spans: list[_Span], builder: Builder, place: Any
-) -> Entries:
+def _entries(tags: _Tags, kept: npt.NDArray[np.bool_], spans: list[_Span], builder: Builder, place: Any) -> Entries:
     names = dict(tags.names)
     parts = {}
     kinds = tags.kinds[tags.pairs.codes]
     builder.findings.add(problems.EMPTY_VALUES, int(((kinds < 0) & kept).sum()))
     warned = [row for row, span in enumerate(spans) if span.warnings]
     code = names.setdefault(WARNINGS_KEY, len(names)) if warned else 0
-    for kind in sorted({kind for kind in np.unique(tags.kinds).tolist() if kind >= 0} - ({STRINGS} if warned else set())):
+    for kind in sorted(
+        {kind for kind in np.unique(tags.kinds).tolist() if kind >= 0} - ({STRINGS} if warned else set())
+    ):
         parts[kind] = _part(tags, kind, np.flatnonzero(kept & (kinds == kind)), len(names))
     if warned:
         for row in warned:
@@ -356,5 +368,3 @@ def _part(tags: _Tags, kind: int, where: npt.NDArray[np.int64], keys: int) -> An
 
 def _either(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.where(first >= 0, first, second)
-
-

@@ -8,20 +8,24 @@ skeleton, is small enough to be decoded as usual.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from tracelab.errors import LoadError
 from tracelab.loaders import problems
-from tracelab.loaders.findings import Findings
-from tracelab.loaders.sources import Readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.sources import Readable
 
 PIECE: Final = 8 << 20
 LONGEST: Final = 256 << 20
+_LONG_BLANK: Final = 4096
 BLANK: Final = b" \t\r\n\x00"
 _MARKERS: Final = frozenset(
     (
@@ -55,6 +59,14 @@ class Rest:
     skeleton: bytearray = field(default_factory=bytearray)
     unclosed: bytes = b""
     offset: int = 0
+
+    def add(self, between: bytes) -> None:
+        """Add what stands between two objects; blanks count for little, however many there are."""
+        if len(between) > _LONG_BLANK:
+            between = b" ".join(between.split())
+        self.skeleton += between
+        if len(self.skeleton) > LONGEST:
+            raise LoadError(f"There is no span in {LONGEST >> 20} MB of it: this is no trace dump.")
 
 
 def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
@@ -151,20 +163,20 @@ class _Cutter:
             end = int(closing[0])
             content = b"".join((*self.held, block[:end]))
             self.held, self.pending, self.inside = [], 0, False
-            self.rest.skeleton += b"0"
+            self.rest.add(b"0")
             yield content, self.start
             position, first = end, 1
         for start, end in zip(opening.tolist(), closing[first:].tolist(), strict=False):
-            self.rest.skeleton += block[position:start] + b"0"
+            self.rest.add(block[position:start] + b"0")
             yield block[start:end], self.offset + start
             position = end
         if opening.size > closing.size - first:
             start = int(opening[-1])
-            self.rest.skeleton += block[position:start]
+            self.rest.add(block[position:start])
             self.start, self.inside = self.offset + start, True
             self._hold(block[start:])
         else:
-            self.rest.skeleton += block[position:]
+            self.rest.add(block[position:])
         self.offset += len(block)
 
     def finish(self) -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import clickhouse, jaeger, jaeger_fast, otlp_tolerant, sdk_json, zipkin, zipkin_v1
-from tracelab.loaders.builder import Builder
-from tracelab.loaders.chunk import Chunk
-from tracelab.loaders.findings import Findings
-from tracelab.loaders.json_cut import Piece
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, PYTHON_JSON, ZIPKIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tracelab.loaders.builder import Builder
+    from tracelab.loaders.chunk import Chunk
+    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.json_cut import Piece
 
 
 def _read_otlp(document: Any, builder: Builder, place: str) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterator
+import re
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import LoadError
 from tracelab.loaders import json_formats, otlp_arrow, otlp_fast, problems, zipkin
@@ -22,6 +22,9 @@ from tracelab.loaders.parallel import in_order
 from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
 from tracelab.loaders.sources import Readable, Recoded
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 _SNIFFED: Final = 1 << 20
 _LONGEST_FIRST_LINE: Final = 64 << 20
 _SMALL: Final = 256 << 10
@@ -33,6 +36,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BETWEEN: Final = re.compile(r"[ \t\r\n,\x00\x1e]*")
 _OTHER_SIGNALS: Final = (b'{"resourceLogs"', b'{"resourceMetrics"', b'{"resourceProfiles"')
 
 Decoded = tuple[list[Chunk], Findings]
@@ -43,7 +47,7 @@ class State:
     """What is known about a file so far."""
 
     format: str | None = None
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     seen: bool = False
     refused: str = ""
     by_the_book: bool = True
@@ -324,9 +328,8 @@ def _skeleton(rest: Rest, findings: Findings, state: State) -> Iterator[Any]:
 
 def _next(text: str, position: int) -> int:
     """Skip what may stand between documents."""
-    while position < len(text) and text[position] in " \t\r\n,\x00\x1e":
-        position += 1
-    return position
+    found = _BETWEEN.match(text, position)
+    return found.end() if found else position
 
 
 def _better(reason: str, before: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from tracelab.loaders.json_cut import BLANK, PIECE, Piece
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 LARGEST: Final = 96 << 20
 _NEWLINES: Final = bytes.maketrans(b"\n\r", b"  ")
@@ -49,7 +51,11 @@ def pieces_of(content: bytes) -> Iterator[Piece] | None:
         document = _DOCUMENT.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    for key, items in (("data", document.data), ("resourceSpans", document.resource_spans), ("batches", document.batches)):
+    for key, items in (
+        ("data", document.data),
+        ("resourceSpans", document.resource_spans),
+        ("batches", document.batches),
+    ):
         if items:
             return _pieces(key, items)
     return None
@@ -69,7 +75,7 @@ def _pieces(key: str, items: Sequence[msgspec.Raw]) -> Iterator[Piece]:
 
 
 def _piece(key: str, items: list[msgspec.Raw], first: int) -> Piece:
-    content = b"\n".join(items)  # type: ignore[arg-type]
+    content = b"\n".join(items)
     if content.count(b"\n") >= len(items) or b"\r" in content:
         content = b"\n".join(bytes(item).translate(_NEWLINES) for item in items)
     return _Items(content, first, key=key)

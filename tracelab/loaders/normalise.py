@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import CHUNK_SCHEMA
-from tracelab.loaders.findings import Findings, Problem
 from tracelab.schema import KIND, STATUS_CODE
+
+if TYPE_CHECKING:
+    from tracelab.loaders.findings import Findings, Problem
 
 Place = Callable[[int], str]
 """Tells where the span in a row stands in the input."""

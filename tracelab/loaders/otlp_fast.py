@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -15,12 +14,16 @@ import pyarrow.json as arrow_json
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
-from tracelab.loaders.json_cut import Piece
 from tracelab.loaders.normalise import normalise
 from tracelab.loaders.otlp_arrow import Reader, series_of, valid
 from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
 from tracelab.loaders.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
 from tracelab.schema import EVENTS, LINKS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracelab.loaders.json_cut import Piece
 
 Raw = msgspec.Raw
 _SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}
@@ -137,7 +140,9 @@ def _decoded(content: bytes, *, bare: bool) -> list[list[_ResourceSpans]]:
 
 
 def _columns(spans: list[_Span], findings: Findings, where: str) -> pl.DataFrame:
-    dropped = sum(span.dropped_attributes_count + span.dropped_events_count + span.dropped_links_count for span in spans)
+    dropped = sum(
+        span.dropped_attributes_count + span.dropped_events_count + span.dropped_links_count for span in spans
+    )
     findings.add(problems.DROPPED_BY_PRODUCER, dropped, place=where)
     columns = {
         "trace_id": _texts([span.trace_id for span in spans]),
@@ -206,7 +211,7 @@ def _nested(raws: list[Raw], dtype: Any, read: Any, wanted: pl.DataType) -> pl.S
         return empty.new_from_index(0, len(raws))
     texts = lines_of([raws[row] for row in rows])
     table = _parsed(joined_lines('{"held":', texts, "}"), pa.schema([("held", pa.list_(dtype))]), len(rows))
-    found = read(table.column(0).combine_chunks(), len(rows)).rename("")
+    found: pl.Series = read(table.column(0).combine_chunks(), len(rows)).rename("")
     places = np.full(len(raws), len(rows), dtype=np.uint32)
     places[rows] = np.arange(len(rows), dtype=np.uint32)
     return pl.concat([found, empty]).gather(pl.Series(places))
@@ -272,5 +277,3 @@ def _parsed(content: bytes, schema: Any, rows: int) -> Any:
 def _nth(owners: npt.NDArray[np.int64], item: int) -> int:
     """Give the place of an item among those of its owner."""
     return item - int(np.searchsorted(owners, owners[item]))
-
-

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from tracelab.loaders import problems
@@ -36,6 +35,9 @@ from tracelab.loaders.wire import (
     texts,
 )
 from tracelab.schema import EVENTS, LINKS, TIME
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _LARGEST_TIME: Final = 2**63 - 1
 _DROPPED: Final = {10: "dropped_attributes_count", 12: "dropped_events_count", 14: "dropped_links_count"}
@@ -113,7 +115,12 @@ class _Reader:
         status_rows, status_at = spans.last(15, LENGTH)
         status = Message(self.data, status_at.start, status_at.end)
         for number, name in _DROPPED.items():
-            self.findings.add(problems.DROPPED_BY_PRODUCER, int(spans.field(number, VARINT).start.sum()), place=self.where, example=name)
+            self.findings.add(
+                problems.DROPPED_BY_PRODUCER,
+                int(spans.field(number, VARINT).start.sum()),
+                place=self.where,
+                example=name,
+            )
         return pl.DataFrame(
             {
                 "trace_id": hexes(spans, self.data, 1, 16),
@@ -136,7 +143,10 @@ class _Reader:
         rows, held_at = scopes.last(1, LENGTH)
         held = Message(self.data, held_at.start, held_at.end)
         frame = pl.DataFrame(
-            {name: _spread(self.text(held, number), rows, scopes.count) for name, number in (("name", 1), ("version", 2))}
+            {
+                name: _spread(self.text(held, number), rows, scopes.count)
+                for name, number in (("name", 1), ("version", 2))
+            }
         )
         return frame.select(pl.when(pl.col(name) != "").then(name) for name in ("name", "version"))
 
@@ -277,9 +287,18 @@ def _encoded(keys: pl.Series) -> tuple[list[str], Any]:
 def _small(series: pl.Series) -> pl.Series:
     """Read enum numbers; what no enum has becomes 255."""
     name = series.name
-    return series.to_frame("n").select(
-        pl.when(pl.col("n").is_between(0, 254)).then("n").when(pl.col("n").is_not_null()).then(255).cast(pl.UInt8).alias(name)
-    ).to_series()
+    return (
+        series.to_frame("n")
+        .select(
+            pl.when(pl.col("n").is_between(0, 254))
+            .then("n")
+            .when(pl.col("n").is_not_null())
+            .then(255)
+            .cast(pl.UInt8)
+            .alias(name)
+        )
+        .to_series()
+    )
 
 
 def _spread(series: pl.Series, rows: Ints, count: int) -> pl.Series:

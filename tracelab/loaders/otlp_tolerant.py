@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, Value
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.times import nanoseconds
 from tracelab.loaders.values import any_value, plain_value, whole_number
 from tracelab.schema import KINDS, STATUS_CODES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.loaders.builder import Builder, Value
 
 RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans", "batches")
 SCOPE_SPANS: Final = (
@@ -29,7 +32,9 @@ OTHER_SIGNALS: Final = (
 )
 WRAPPERS: Final = ("data", "result", "trace", "this", "traces", "resourceSpan")
 _DEPTH: Final = 6
-KIND_NUMBERS: Final = {f"{prefix}{name.upper()}": number for number, name in enumerate(KINDS) for prefix in ("", "SPAN_KIND_")}
+KIND_NUMBERS: Final = {
+    f"{prefix}{name.upper()}": number for number, name in enumerate(KINDS) for prefix in ("", "SPAN_KIND_")
+}
 STATUS_NUMBERS: Final = {
     f"{prefix}{name.upper()}": number for number, name in enumerate(STATUS_CODES) for prefix in ("", "STATUS_CODE_")
 }
@@ -105,6 +110,8 @@ def _read_span(span: dict[str, Any], builder: Builder, resource: int, scope: int
     if any(name in span for name in _SNAKE.values()):
         findings.add(problems.SNAKE_CASE, place=place)
     flags = whole_number(span.get("flags"))
+    if span.get("flags") is not None and (flags is None or not 0 <= flags < 2**32):
+        findings.add(problems.BAD_FIELD, place=place, example=span["flags"])
     row = builder.span(
         place=place,
         trace_id=_text(_get(span, "traceId"), builder, place),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from tracelab.schema import KINDS, SCOPES, STATUS_CODES, TYPE_SUFFIX, is_attribute, is_type_companion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SPANS_IN_LINE: Final = 4096
 _FIELDS: Final = {"string": "stringValue", "bytes": "bytesValue"}
@@ -34,13 +36,18 @@ def _request(spans: pl.DataFrame) -> str:
     scopes = frame.group_by("resource", "scope", maintain_order=True).agg(pl.col("span").str.join(","))
     groups = (
         scopes.select(
-            "resource", text=pl.lit('{"scope":') + pl.col("scope") + pl.lit(',"spans":[') + pl.col("span") + pl.lit("]}")
+            "resource",
+            text=pl.lit('{"scope":') + pl.col("scope") + pl.lit(',"spans":[') + pl.col("span") + pl.lit("]}"),
         )
         .group_by("resource", maintain_order=True)
         .agg(pl.col("text").str.join(","))
     )
     requests = groups.select(
-        pl.lit('{"resource":{"attributes":[') + pl.col("resource") + pl.lit(']},"scopeSpans":[') + pl.col("text") + pl.lit("]}")
+        pl.lit('{"resource":{"attributes":[')
+        + pl.col("resource")
+        + pl.lit(']},"scopeSpans":[')
+        + pl.col("text")
+        + pl.lit("]}")
     ).to_series()
     return '{"resourceSpans":[' + ",".join(requests.to_list()) + "]}"
 
@@ -116,7 +123,7 @@ def _values(values: pl.Series, types: pl.Series | None) -> pl.Series:
     if values.dtype == pl.Float64:
         return pl.select(pl.lit('"doubleValue":') + pl.lit(_double_text(values.cast(pl.String)))).to_series()
     if isinstance(values.dtype, pl.List):
-        inner = {pl.Float64: "double", pl.Int64: "int"}.get(values.dtype.inner.base_type())  # type: ignore[attr-defined]
+        inner = "double" if values.dtype == pl.List(pl.Float64) else None
         found = [None if items is None else _inside(_list(items, inner)) for items in values.to_list()]
         return pl.Series(found, dtype=pl.String)
     return pl.select(pl.lit('"stringValue":') + _quoted(values)).to_series()
@@ -145,7 +152,9 @@ def _more_attributes(spans: pl.DataFrame, scope: str) -> pl.Series | None:
     rest = spans.select("more_attributes").with_row_index("row").drop_nulls()
     if not rest.height:
         return None
-    pairs = rest.select("row", pl.col("more_attributes").map.entries()).explode("more_attributes").unnest("more_attributes")
+    pairs = (
+        rest.select("row", pl.col("more_attributes").map.entries()).explode("more_attributes").unnest("more_attributes")
+    )
     pairs = pairs.filter(pl.col("key").str.starts_with(f"{scope}."))
     is_type = pl.col("key").str.ends_with(TYPE_SUFFIX)
     types = pairs.filter(is_type).select("row", pl.col("key").str.strip_suffix(TYPE_SUFFIX), type="value")
@@ -164,11 +173,17 @@ def _nested(column: pl.Series, name: str) -> pl.Series:
     items = rows.filter(pl.col("item").list.len() > 0).explode("item").unnest("item").with_row_index("place")
     if not items.height:
         return pl.Series([None], dtype=pl.String).new_from_index(0, column.len())
-    pairs = items.select("place", pl.col("attributes").map.entries().alias("pair")).filter(pl.col("pair").list.len() > 0)
+    pairs = items.select("place", pl.col("attributes").map.entries().alias("pair")).filter(
+        pl.col("pair").list.len() > 0
+    )
     pairs = pairs.explode("pair").unnest("pair")
     texts = pairs.select(
         row="place",
-        text=pl.lit('{"key":') + _quoted(pairs["key"]) + pl.lit(',"value":{"stringValue":') + _quoted(pairs["value"]) + pl.lit("}}"),
+        text=pl.lit('{"key":')
+        + _quoted(pairs["key"])
+        + pl.lit(',"value":{"stringValue":')
+        + _quoted(pairs["value"])
+        + pl.lit("}}"),
     )
     attributes = pl.lit('"attributes":[') + pl.lit(_joined(texts, items.height)) + pl.lit("]")
     fields: list[Any] = [attributes]
@@ -190,7 +205,9 @@ def _joined(texts: pl.DataFrame, count: int) -> pl.Series:
     """Join the texts of each row with commas; null where a row has none."""
     grouped = texts.group_by("row").agg(pl.col("text").str.join(","))
     rows = pl.DataFrame({"row": pl.int_range(count, dtype=pl.UInt32, eager=True)})
-    return rows.join(grouped.with_columns(pl.col("row").cast(pl.UInt32)), on="row", how="left", maintain_order="left")["text"]
+    return rows.join(grouped.with_columns(pl.col("row").cast(pl.UInt32)), on="row", how="left", maintain_order="left")[
+        "text"
+    ]
 
 
 def _quoted(values: pl.Series) -> pl.Expr:

@@ -6,14 +6,16 @@ comparing text is much cheaper than decoding it, so each distinct pair is decode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class DoesNotFit(Exception):  # noqa: N818 - it sends a piece to another reader, nothing is wrong yet
@@ -60,9 +62,11 @@ def cut(lists: Sequence[msgspec.Raw]) -> Pairs:
     if style is None:
         raise DoesNotFit("lists of pairs in another style")
     # Whatever does not begin and end like this is no JSON when it is put together again.
-    pieces = texts.to_frame("t").select(
-        pl.col("t").str.strip_prefix(style[0]).str.strip_suffix("}]").str.split(style[1])
-    ).to_series()
+    pieces = (
+        texts.to_frame("t")
+        .select(pl.col("t").str.strip_prefix(style[0]).str.strip_suffix("}]").str.split(style[1]))
+        .to_series()
+    )
     owners = np.repeat(filled.to_numpy(), pieces.list.len().to_numpy()).astype(np.uint32)
     codes, distinct = encoded(pieces.explode(empty_as_null=False))
     return Pairs(owners, codes, distinct)

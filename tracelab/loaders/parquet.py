@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -31,6 +29,10 @@ from tracelab.loaders.chunk import (
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.values import plain_value
 from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 MAGIC: Final = b"PAR1"
 _ROWS: Final = 50_000
@@ -132,9 +134,15 @@ def _entries(spans: pl.DataFrame, scope: str) -> _Lists:
         _add_typed(found, key, rows, values, types)
     rest = spans.select("more_attributes").with_row_index("row").drop_nulls()
     if rest.height:
-        pairs = rest.select("row", pl.col("more_attributes").map.entries()).explode("more_attributes").unnest("more_attributes")
+        pairs = (
+            rest.select("row", pl.col("more_attributes").map.entries())
+            .explode("more_attributes")
+            .unnest("more_attributes")
+        )
         pairs = pairs.filter(pl.col("key").str.starts_with(f"{scope}."))
-        typed = pairs.filter(pl.col("key").str.ends_with(TYPE_SUFFIX)).with_columns(pl.col("key").str.strip_suffix(TYPE_SUFFIX))
+        typed = pairs.filter(pl.col("key").str.ends_with(TYPE_SUFFIX)).with_columns(
+            pl.col("key").str.strip_suffix(TYPE_SUFFIX)
+        )
         plain = pairs.filter(~pl.col("key").str.ends_with(TYPE_SUFFIX)).join(
             typed.rename({"value": "type"}), on=["row", "key"], how="left", maintain_order="left"
         )
@@ -166,7 +174,9 @@ def _add_word(found: _Lists, key: str, word: str, rows: pl.Series, values: pl.Se
     elif kind in (STRING, BYTES, KVLIST):
         _add(found, key, kind, rows, values)
     else:
-        arrays = values.to_list() if isinstance(values.dtype, pl.List) else [json.loads(text) for text in values.to_list()]
+        arrays = (
+            values.to_list() if isinstance(values.dtype, pl.List) else [json.loads(text) for text in values.to_list()]
+        )
         for row, items in zip(rows.to_list(), arrays, strict=True):
             read = plain_value(items, Findings(), "") or (ARRAY, "[]")
             _add(found, key, read[0], pl.Series([row]), pl.Series([read[1]], dtype=pl.String))

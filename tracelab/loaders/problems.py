@@ -49,11 +49,17 @@ WARNINGS_KEPT: Final = Problem(
 )
 
 TRACE_WARNINGS: Final = Problem(
-    "warnings about whole traces", "dropped", "A span frame has no place for them; the example is the first.", notable=False
+    "warnings about whole traces",
+    "dropped",
+    "A span frame has no place for them; the example is the first.",
+    notable=False,
 )
 
 TRACE_ID_HALVES: Final = Problem(
-    "trace ids of half the length", "repaired", "Other spans of the trace have the whole id, which was used.", notable=False
+    "trace ids of half the length",
+    "repaired",
+    "Other spans of the trace have the whole id, which was used.",
+    notable=False,
 )
 PARTIAL_ROWS: Final = Problem(
     "partial rows of one span", "repaired", "They were put together into one span.", notable=False
@@ -79,7 +85,8 @@ PROCESS_MISSING: Final = Problem(
 STATUS_GUESSED: Final = Problem(
     "statuses guessed from http.status_code",
     "guessed",
-    "The span has no status of its own; it was made an error as the OpenTelemetry Collector does: from 400 on, for servers from 500 on.",
+    "The span has no status of its own; as in the OpenTelemetry Collector it is an error from 400 on, for servers from "
+    "500 on.",
 )
 IDS_NOT_HEX: Final = Problem("ids that are not hex", "kept", "Ids are kept as they are.")
 IDS_LONG: Final = Problem("ids that are too long", "kept", "Ids are kept as they are.")
@@ -94,7 +101,9 @@ END_MISSING: Final = Problem("spans without an end", "guessed", "Their duration 
 NAME_MISSING: Final = Problem("spans without a name", "kept", "Their name is empty.")
 BAD_TIME: Final = Problem("times that are no times", "dropped", "They were treated as missing.")
 INEXACT_TIME: Final = Problem(
-    "times as floating-point numbers", "guessed", "They were rounded to whole numbers and may be off by some hundred ns."
+    "times as floating-point numbers",
+    "guessed",
+    "They were rounded to whole numbers and may be off by some hundred ns.",
 )
 BAD_ENUM: Final = Problem("unknown kinds or statuses", "dropped", "They were read as unspecified or unset.")
 BAD_VALUE: Final = Problem(
@@ -102,7 +111,9 @@ BAD_VALUE: Final = Problem(
 )
 BAD_ATTRIBUTE: Final = Problem("attributes that are none", "dropped", "They have no key, or are no key with a value.")
 BAD_FIELD: Final = Problem("fields of the wrong type", "dropped", "They were treated as missing.")
-BAD_SPAN: Final = Problem("spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields.")
+BAD_SPAN: Final = Problem(
+    "spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields."
+)
 RENAMED_KEYS: Final = Problem(
     "attribute keys that no column can have",
     "repaired",
@@ -122,7 +133,9 @@ BAD_JSON: Final = Problem("JSON that cannot be read", "skipped", "Nothing of it 
 NO_SPANS_IN_JSON: Final = Problem("JSON that holds no spans", "skipped", "It looks like something else.")
 BAD_MESSAGE: Final = Problem("messages that cannot be read", "skipped", "Nothing of them is in the frame.")
 TOO_DEEP: Final = Problem("JSON that is nested too deep", "skipped", "Nothing of it is in the frame.")
-TOO_LONG: Final = Problem("documents that are too long", "skipped", "One line or object is larger than is read at once.")
+TOO_LONG: Final = Problem(
+    "documents that are too long", "skipped", "One line or object is larger than is read at once."
+)
 TRUNCATED: Final = Problem(
     "the input ends in the middle", "skipped", "What stands before the break was read. Copy or export the dump again."
 )

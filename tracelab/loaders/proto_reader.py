@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import zstandard
 
 from tracelab.errors import LoadError
 from tracelab.loaders import otlp_proto, problems
-from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.parallel import in_order
 from tracelab.loaders.sources import ZSTD, Readable
 from tracelab.loaders.wire import BadWire, read_varint
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.loaders.chunk import Chunk
 
 BARE: Final = "bare"
 FIXED: Final = "fixed"
@@ -41,7 +44,11 @@ def framing_of(head: bytes) -> str | None:
     if head[:1] == b"\x0a" and _holds_resource_spans(head, 0):
         return BARE
     length = int.from_bytes(head[:4], "big")
-    if len(head) > 4 and 0 < length <= _LONGEST and (head[4] == _RESOURCE_SPANS or head[4:8] == ZSTD or head[4:5] == b"{"):
+    if (
+        len(head) > 4
+        and 0 < length <= _LONGEST
+        and (head[4] == _RESOURCE_SPANS or head[4:8] == ZSTD or head[4:5] == b"{")
+    ):
         return FIXED
     try:
         length, position = read_varint(head[:_LONGEST_VARINT], 0)
@@ -117,7 +124,9 @@ def _decode(piece: Piece) -> tuple[list[Chunk], Findings]:
         return [chunk], findings
     if len(piece.starts) == 1:
         findings = Findings()
-        findings.add(problems.BAD_MESSAGE, place=f"message at byte {piece.offsets[0]}", example=piece.content[:16].hex())
+        findings.add(
+            problems.BAD_MESSAGE, place=f"message at byte {piece.offsets[0]}", example=piece.content[:16].hex()
+        )
         return [], findings
     chunks, findings = [], Findings()
     ends = [*piece.starts[1:], len(piece.content)]
@@ -162,7 +171,9 @@ def _messages(stream: Readable, framing: str, findings: Findings) -> Iterator[tu
             )
         content = stream.read(skipped + length)
         if len(content) < skipped + length:
-            findings.add(problems.TRUNCATED, place=f"byte {offset}", example=f"{len(content)} of {skipped + length} bytes")
+            findings.add(
+                problems.TRUNCATED, place=f"byte {offset}", example=f"{len(content)} of {skipped + length} bytes"
+            )
             return
         message = content[kept:]
         if message.startswith(ZSTD):

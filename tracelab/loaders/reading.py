@@ -5,10 +5,9 @@ from __future__ import annotations
 import gc
 import sys
 import warnings
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 from tqdm.auto import tqdm
@@ -24,6 +23,9 @@ from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own,
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
 from tracelab.loaders.sources import Source, Stream, sources_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 _SNIFFED: Final = 1 << 16
 _LARGE: Final = 64 << 20
@@ -41,7 +43,7 @@ Loaded = Chunk | pl.DataFrame
 """What a source gives: decoded chunks, or a frame that tracelab wrote."""
 
 
-def read(source: Any, *, format: str = "auto", strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
+def read(source: Any, *, format: str = "auto", strict: bool = False, progress: bool | None = None) -> pl.DataFrame:  # noqa: A002 - the word that fits
     """Read trace dumps into one span frame.
 
     Formats are told apart by their content, and one trace gives one frame whatever format it comes in, but for what
@@ -151,7 +153,7 @@ def read_tempo(source: Any, *, strict: bool = False, progress: bool | None = Non
     return _read(source, "tempo", strict=strict, progress=progress)
 
 
-def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:
+def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:  # noqa: A002 - the word that fits
     """List what reading a source repaired, skipped or guessed.
 
     Returns
@@ -170,7 +172,7 @@ def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:
     return report_frame(_load(source, format, strict=False, progress=False)[1])
 
 
-def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> pl.DataFrame:
+def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> pl.DataFrame:  # noqa: A002 - the word that fits
     spans, findings = _load(source, format, strict=strict, progress=progress)
     if text := summary(findings):
         warnings.warn(text, LoadWarning, stacklevel=3)
@@ -178,7 +180,11 @@ def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> p
 
 
 def _load(
-    source: Any, format: str, *, strict: bool, progress: bool | None
+    source: Any,
+    format: str,
+    *,
+    strict: bool,
+    progress: bool | None,
 ) -> tuple[pl.DataFrame, list[SourceFindings]]:
     if format not in FORMATS:
         near = get_close_matches(format, FORMATS, n=1)
@@ -201,6 +207,8 @@ def _load(
                         raise
                     failures.append(error)
                     found[number].findings.add(problems.BAD_SOURCE, example=str(error).removeprefix(f"{each.name}: "))
+        if len(sources) == 1 and not any(_height(chunk) for _, chunk in chunks) and (text := summary(found)):
+            raise LoadError(f"{sources[0].name}: no span can be read: {text}")
         if len(failures) == len(sources):
             raise LoadError(f"None of the {len(sources)} sources is a trace dump. The first: {failures[0]}")
         overall = found[0].findings if len(sources) == 1 else Findings()
@@ -208,14 +216,16 @@ def _load(
     if len(sources) > 1 and overall.found:
         found.append(SourceFindings("(all sources together)", "", overall))
     if strict:
-        for each in found:
-            each.findings.raise_first(each.source)
+        for one in found:
+            one.findings.raise_first(one.source)
     return spans, found
 
 
-def _together(
-    chunks: list[tuple[int, Loaded]], findings: list[Findings], overall: Findings
-) -> pl.DataFrame:
+def _height(chunk: Loaded) -> int:
+    return chunk.height
+
+
+def _together(chunks: list[tuple[int, Loaded]], findings: list[Findings], overall: Findings) -> pl.DataFrame:
     """Put chunks together; frames that tracelab wrote stay as they are where nothing else is read with them."""
     kept = [chunk for _, chunk in chunks if isinstance(chunk, pl.DataFrame)]
     if kept and len(kept) == len(chunks):
@@ -228,9 +238,7 @@ def _together(
     return assemble(split, findings, overall)
 
 
-def _chunks(
-    source: Source, format: str, found: SourceFindings, advance: Callable[[int], object]
-) -> Iterator[Loaded]:
+def _chunks(source: Source, format: str, found: SourceFindings, advance: Callable[[int], object]) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
     accepted = FORMATS[format]
 
     def named(name: str) -> None:
@@ -289,7 +297,7 @@ def _bar(sources: list[Source], progress: bool | None) -> Any:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Decoding makes millions of objects and no cycles: looking for cycles costs more than decoding."""
+    """Do not look for cycles: decoding makes millions of objects and none, and the search costs more than decoding."""
     enabled = gc.isenabled()
     gc.disable()
     try:

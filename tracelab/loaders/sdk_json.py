@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, Value
 from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.times import nanoseconds
 from tracelab.loaders.values import plain_value, whole_number
+
+if TYPE_CHECKING:
+    from tracelab.loaders.builder import Builder, Value
 
 _SCALARS: Final = {"STRING": STRING, "BOOL": BOOL, "INT64": INT, "FLOAT64": DOUBLE}
 _DEPTH: Final = 4
@@ -95,7 +97,9 @@ def read_python(document: Any, builder: Builder, place: str) -> None:
             end_time=nanoseconds(span.get("end_time"), builder.findings, place),
             resource=builder.resource(_attributes(resource.get("attributes"), builder, place)),
             scope=builder.scope(
-                _text(scope.get("name")), _text(scope.get("version")), _attributes(scope.get("attributes"), builder, place)
+                _text(scope.get("name")),
+                _text(scope.get("version")),
+                _attributes(scope.get("attributes"), builder, place),
             ),
             status_code=_named(said.get("status_code", said.get("code")), STATUS_NUMBERS),
             status_message=_text(said.get("description", said.get("message"))),
@@ -105,7 +109,9 @@ def read_python(document: Any, builder: Builder, place: str) -> None:
         for event in _listed(span.get("events")) + _listed(span.get("span_events")):
             attributes = text_attributes(_attributes(event.get("attributes"), builder, place))
             time = nanoseconds(event.get("timestamp"), builder.findings, place)
-            builder.events.add(row, attributes, time=time or 0, name=_text(event.get("name", event.get("event_name"))) or "")
+            builder.events.add(
+                row, attributes, time=time or 0, name=_text(event.get("name", event.get("event_name"))) or ""
+            )
         for link in _listed(span.get("links")):
             held = _fields(link.get("context")) or link
             builder.links.add(

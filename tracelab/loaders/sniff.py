@@ -101,12 +101,14 @@ def refusal(document: Any) -> str:
 _LOOKS: Final[list[tuple[set[str], str]]] = [
     (
         {"traces", "metrics"},
-        "it looks like the answer of Tempo's search, which has summaries of traces but not their spans; "
-        "fetch the traces themselves (/api/v2/traces/<id>)",
+        (
+            "it looks like the answer of Tempo's search, which has summaries of traces but not their spans; "
+            "fetch the traces themselves (/api/v2/traces/<id>)"
+        ),
     ),
     (
         {"summaries"},
-        "it looks like Jaeger's trace summaries, which have no spans; fetch the traces themselves (/api/v3/traces/<id>)",
+        "it looks like Jaeger's trace summaries, which have no spans; fetch the traces (/api/v3/traces/<id>)",
     ),
     (
         {"traceID", "spanID", "operationName"},
@@ -136,8 +138,10 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
     ),
     (
         {"trace_id", "span_id"},
-        "it looks like spans in a layout that tracelab does not know; write them as OTLP JSON, or build a polars frame "
-        "and call tracelab.conform",
+        (
+            "it looks like spans in a layout that tracelab does not know; write them as OTLP JSON, or build a "
+            "polars frame and call tracelab.conform"
+        ),
     ),
     (
         {"traceGroup", "spanId"},

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 
 import zstandard
 
-from tracelab.errors import LoadError, SourceError
+from tracelab.errors import LoadError, SourceError, TracelabError
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -25,6 +25,7 @@ _BLOCK: Final = 1 << 20
 _ZSTD_WINDOW: Final = 1 << 27
 _BOMB_BYTES: Final = 1 << 30
 _BOMB_RATIO: Final = 250
+_DAMAGE: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _GLOB: Final = frozenset("*?[")
 
 
@@ -61,7 +62,7 @@ def sources_of(source: Any) -> list[Source]:
     if hasattr(source, "__fspath__"):
         return _files(Path(source))
     raise SourceError(
-        f"A {type(source).__name__} is no source. Pass a path, a glob, a folder, bytes, a file object or a list of these."
+        f"A {type(source).__name__} is no source. Pass a path, a glob, a folder, bytes, a file object or a list."
     )
 
 
@@ -78,15 +79,17 @@ class Readable(Protocol):
 class Stream:
     """Decompressed bytes that count how far they have come, and can be looked at before they are read."""
 
-    def __init__(self, source: Source, advance: Callable[[int], None]) -> None:
+    def __init__(self, source: Source, advance: Callable[[int], object]) -> None:
         self.name = source.name
         self._raw = _Counting(source.open(), advance)
         self._held = b""
         self.offset = 0
         try:
             self._file = self._decompressed()
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, _DAMAGE):
+                raise self._damaged(error) from error
             raise
 
     def _decompressed(self) -> BinaryIO:
@@ -150,16 +153,19 @@ class Stream:
         """Close the file, unless it was the caller's."""
         self._raw.close()
 
+    def _damaged(self, error: BaseException) -> TracelabError:
+        if isinstance(error, OSError) and error.errno is not None:
+            return SourceError(f"{self.name}: {error.strerror}. Check the file and its permissions.")
+        return LoadError(
+            f"{self.name}: the compressed data is damaged near byte {self._raw.count:,} ({error}). "
+            "Copy the file again, or decompress it with a tool that saves what can be saved."
+        )
+
     def _read(self, size: int) -> bytes:
         try:
             block = self._file.read(size)
-        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-            if isinstance(error, OSError) and error.errno is not None:
-                raise SourceError(f"{self.name}: {error.strerror}. Check the file and its permissions.") from error
-            raise LoadError(
-                f"{self.name}: the compressed data is damaged near byte {self._raw.count:,} ({error}). "
-                "Copy the file again, or decompress it with a tool that saves what can be saved."
-            ) from error
+        except _DAMAGE as error:
+            raise self._damaged(error) from error
         if self.compressed and self.offset > _BOMB_BYTES and self.offset > _BOMB_RATIO * max(self._raw.count, 1):
             raise LoadError(
                 f"{self.name}: {self._raw.count:,} bytes hold more than {self.offset:,} bytes: this looks like a "
@@ -201,7 +207,7 @@ class Recoded:
 class _Counting(io.RawIOBase):
     """A file that tells how much was read of it."""
 
-    def __init__(self, file: BinaryIO, advance: Callable[[int], None]) -> None:
+    def __init__(self, file: BinaryIO, advance: Callable[[int], object]) -> None:
         self._file = file
         self._advance = advance
         self.count = 0
@@ -210,7 +216,7 @@ class _Counting(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        block = self._file.read(len(buffer))
+        block: Any = self._file.read(len(buffer))
         if isinstance(block, str):
             raise SourceError("The file object gives text. Open it in binary mode: open(path, 'rb').")
         size = len(block or b"")
@@ -240,7 +246,9 @@ class _Kept(io.RawIOBase):
 
 def _open_file(file: Any) -> Source:
     name = getattr(file, "name", None)
-    return Source(str(name) if isinstance(name, str | Path) else "<file object>", None, lambda: cast("BinaryIO", _Kept(file)))
+    return Source(
+        str(name) if isinstance(name, str | Path) else "<file object>", None, lambda: cast("BinaryIO", _Kept(file))
+    )
 
 
 def _files(source: str | Path) -> list[Source]:

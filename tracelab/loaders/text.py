@@ -13,7 +13,7 @@ _SMALLEST_PLAIN = 1e-4
 
 
 def as_text(values: pl.Series, kind: int) -> pl.Series:
-    """Write values of one kind as text: true/false, integers, floats as Python writes them; the rest is text already."""
+    """Write values of one kind as text: true/false, integers, floats as Python has them; the rest is text."""
     if kind in (BOOL, INT):
         return values.cast(pl.String)
     return float_text(values) if kind == DOUBLE else values

@@ -6,7 +6,7 @@ import base64
 import binascii
 import math
 import re
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import (
@@ -23,8 +23,10 @@ from tracelab.loaders.chunk import (
     STRING,
     STRINGS,
 )
-from tracelab.loaders.findings import Findings
 from tracelab.loaders.text import json_text, scalar_text
+
+if TYPE_CHECKING:
+    from tracelab.loaders.findings import Findings
 
 Value = tuple[int, Any]
 

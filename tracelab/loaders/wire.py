@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-
 
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
@@ -76,7 +75,7 @@ def numbers(message: Message, data: Bytes, number: int, wire: int) -> pl.Series:
     """Give a number of each message; null where it has none. Fixed numbers come unsigned, varints signed."""
     rows, fields = message.last(number, wire)
     if wire == VARINT:
-        values = fields.start
+        values: npt.NDArray[Any] = fields.start
     else:
         width = 8 if wire == FIXED64 else 4
         values = _loaded(data, width)[fields.start]
@@ -131,7 +130,9 @@ def hexes(message: Message, data: Bytes, number: int, width: int) -> pl.Series:
     content = data[fields.start[usual][:, None] + np.arange(width)]
     offsets = np.arange(content.shape[0] + 1, dtype=np.int64) * (2 * width)
     array = pa.Array.from_buffers(
-        pa.large_string(), content.shape[0], [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(_HEX[content]))]
+        pa.large_string(),
+        content.shape[0],
+        [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(_HEX[content]))],
     )
     values: pl.Series = pl.from_arrow(array)  # type: ignore[assignment]
     if rows.size == message.count and usual.all():
@@ -202,7 +203,8 @@ def _scan_few(data: Bytes, owner: Ints, position: Ints, limit: Ints) -> tuple[In
     """Scan a few messages one after another: long lists in few messages would take as many rounds as they are long."""
     content = data.data
     found: list[tuple[int, int, int, int, int]] = []
-    for row, at, end in zip(owner.tolist(), position.tolist(), limit.tolist(), strict=True):
+    for row, begin, end in zip(owner.tolist(), position.tolist(), limit.tolist(), strict=True):
+        at = begin
         while at < end:
             tag, at = _one_varint(content, at)
             wire = tag & 7
@@ -260,5 +262,3 @@ def _varints(data: Bytes, position: Ints) -> tuple[Ints, Ints]:
         more = more[byte >= 0x80]
         shift += 7
     return value, after
-
-

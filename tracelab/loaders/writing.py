@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import polars as pl
 import zstandard
@@ -13,6 +12,9 @@ import zstandard
 from tracelab.conforming import REQUIRED, conform
 from tracelab.errors import LoadError, SourceError
 from tracelab.loaders.otlp_writer import lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ROWS_IN_PART: Final = 500_000
 _HOUR: Final = "%Y-%m-%dT%H"
@@ -101,11 +103,15 @@ def scan(path: str | Path) -> pl.LazyFrame:
         names = frame.collect_schema().names()
     except (FileNotFoundError, pl.exceptions.ComputeError) as error:
         if target.is_file():
-            raise LoadError(f"{target} is no parquet file ({error!s:.100}). Read other dumps with tracelab.read.") from error
+            raise LoadError(
+                f"{target} is no parquet file ({error!s:.100}). Read other dumps with tracelab.read."
+            ) from error
         raise SourceError(f"There is no parquet in {target}. Write some with tracelab.write(spans, path).") from error
     missing = [name for name in REQUIRED if name not in names]
     if missing:
-        raise LoadError(f"{target}: a span frame needs the columns {', '.join(missing)}. Was it written by tracelab.write?")
+        raise LoadError(
+            f"{target}: a span frame needs the columns {', '.join(missing)}. Was it written by tracelab.write?"
+        )
     return conform(frame)
 
 

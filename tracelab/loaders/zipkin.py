@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, Value
 from tracelab.loaders.chunk import BOOL, INT, STRING
 from tracelab.loaders.json_input import NotJson, decode
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import whole_number
 from tracelab.schema import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.loaders.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
 _INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))
@@ -174,9 +177,7 @@ def _tell_apart(rows: list[Row], builder: Builder) -> None:
             row.parent_id = servers.get((row.trace_id, row.parent_id), {}).get(row.service, row.parent_id)
 
 
-def _add_span(
-    row: Row, builder: Builder, resource: int, scopes: dict[tuple[str | None, str | None], int]
-) -> None:
+def _add_span(row: Row, builder: Builder, resource: int, scopes: dict[tuple[str | None, str | None], int]) -> None:
     tags = row.tags
     links = [_link(tags.pop(key)[1]) for key in sorted(key for key in tags if key.startswith(_LINK))]
     kind = row.kind

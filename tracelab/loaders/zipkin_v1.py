@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.values import whole_number
+
+if TYPE_CHECKING:
+    from tracelab.loaders.builder import Builder
 
 _SIDES: Final = {
     "CLIENT": ("cs", "cr"),
@@ -33,7 +35,9 @@ def as_v2(content: dict[str, Any], builder: Builder, place: str) -> list[dict[st
     annotations = [item for item in _listed(content.get("annotations")) if isinstance(item.get("value"), str)]
     binary = [item for item in _listed(content.get("binaryAnnotations")) if isinstance(item.get("key"), str)]
     times = {item["value"]: item for item in reversed(annotations) if item["value"] in _MARKS}
-    base = {key: content[key] for key in ("traceId", "id", "parentId", "name", "debug") if key in content}
+    base: dict[str, Any] = {
+        key: content[key] for key in ("traceId", "id", "parentId", "name", "debug") if key in content
+    }
     sides = [side for side, marks in _SIDES.items() if any(mark in times for mark in marks)]
     rows = [_side(base, side, times) for side in sides]
     if not rows:
