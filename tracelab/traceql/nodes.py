@@ -303,7 +303,7 @@ def _chain_text(first: NodeT, steps: tuple[Step[NodeT], ...]) -> str:
     """Write a chain with its grouping spelt out: `(a + b) - c`."""
     opening = "(" * (len(steps) - 1)
     left = operand_text(first)
-    if isinstance(first, Static) and str(first).startswith("-"):
+    if isinstance(first, Static) and str(first).startswith("-") and steps[0].operator in "*/%^":
         left = f"({left})"  # or the minus would reach further than the literal
     links = [f" {step.operator} {operand_text(step.operand)}" for step in steps]
     return opening + left + ")".join(links)

@@ -94,6 +94,9 @@ def is_any_of(value: Value, literals: list[n.Static], *, negative: bool) -> Valu
     """`value = a || value = b ...` (or `!=` with `&&`), for literals of one type, at once."""
     kind = literals[0].type
     options = [literal.value for literal in literals]
+    if value.identifier:
+        value = _without_zeros(value)
+        options = [str(option).lstrip("0") for option in options]
     tests = []
     for a, expression in value.kinds.items():
         if a == kind or (a in _WHOLE and kind in _WHOLE):
@@ -101,7 +104,7 @@ def is_any_of(value: Value, literals: list[n.Static], *, negative: bool) -> Valu
             tests.append(~found if negative else found)
         else:
             # Kinds that hardly ever occur: compare one by one.
-            one = Value({a: expression}, identifier=value.identifier)
+            one = Value({a: expression})
             sign = "!=" if negative else "="
             parts = [compared(sign, one, _of(literal)).truth for literal in literals]
             tests.append(pl.all_horizontal(parts) if negative else pl.any_horizontal(parts))

@@ -7,6 +7,7 @@ So operands are parsed first and their kinds are checked where an operator joins
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import takewhile
 from typing import Final, cast
 
 from tracelab.errors import QuerySyntaxError
@@ -284,6 +285,8 @@ def _parsed(source: str) -> m.Query:
         # Whoever got further has understood more of what was meant.
         further = (error.position or 0) > (complaint.position or 0)
         raise (error if further else complaint) from None
-    if any(token.kind in ("attribute", "intrinsic", "name") or token.text in BARE_INTRINSICS for token in bare.tokens):
+    # A filter that reads nothing of the spans, such as `true` or `5 > 3`, was hardly meant as one.
+    filter_ = takewhile(lambda token: token.text != "|", bare.tokens)
+    if any(token.kind in ("attribute", "intrinsic", "name") or token.text in BARE_INTRINSICS for token in filter_):
         return query
     raise complaint

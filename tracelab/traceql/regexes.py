@@ -14,6 +14,7 @@ import polars as pl
 
 _CLASSES: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\t\\n\\f\\r "}
 _REPEAT: Final = re.compile(r"\{\d+(,\d*)?\}", re.ASCII)
+_MAX_REPEAT: Final = 1000
 _POSIX: Final = re.compile(r"\[:\^?\w+:\]", re.ASCII)
 _REPEATED_TWICE: Final = re.compile(r"[*+?][*+]|\?\?\?|[*+]\?[*+?]")
 
@@ -65,8 +66,11 @@ def _translated(pattern: str) -> str:
         elif char == "[":
             piece, at = _class(pattern, at)
             out.append(piece)
-        elif char == "{" and not _REPEAT.match(pattern, at):
-            out.append("\\{")
+        elif char == "{":
+            repeat = _REPEAT.match(pattern, at)
+            if repeat and any(int(number) > _MAX_REPEAT for number in re.findall(r"\d+", repeat.group())):
+                raise RegexError(f"nothing can be repeated more than {_MAX_REPEAT} times")
+            out.append(char if repeat else "\\{")
             at += 1
         elif char == "}" and not _closes_repeat(pattern, at):
             out.append("\\}")

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tracelab.traceql.regexes import RegexError, anchored
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matching", "others"),
+    [
+        ("a|b", ["a", "b"], ["ab", "xa", ""]),
+        ("a.c", ["abc", "a\nc"], ["abcd"]),
+        (".*", ["", "x\ny"], []),
+        ("(?i)get", ["GET", "get"], ["got"]),
+        (r"\d+", ["123"], ["١٢٣", "12a"]),
+        (r"\w+", ["aZ_9"], ["ä"]),
+        (r"\D", ["x", "١"], ["1"]),
+        (r"[\d.]+", ["1.2"], ["1,2"]),
+        (r"[^\s]+", ["ab"], ["a b"]),
+        ("/users/{id}", ["/users/{id}"], ["/users/id"]),
+        ("a{2}", ["aa"], ["a{2}"]),
+        ("a{2,3}}", ["aa}"], ["aaa"]),
+        (r"[[a]+", ["[a"], ["]"]),
+        ("[a&&b]+", ["a&&b"], ["c"]),
+        ("[]a]+", ["]a"], ["b"]),
+        ("[[:alpha:]]+", ["ab"], ["1"]),
+        (r"\Qa.b\E+", ["a.b", "a.bb"], ["axb"]),
+        (r"\x41\101", ["AA"], ["A"]),
+        (r"a\bb|a\b", ["a"], ["ab"]),
+        ("(?P<x>a)", ["a"], ["b"]),
+        (r"\/x\-", ["/x-"], ["x"]),
+    ],
+)
+def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others: list[str]) -> None:
+    texts = pl.Series([*matching, *others])
+    assert texts.str.contains(anchored(pattern)).to_list() == [True] * len(matching) + [False] * len(others)
+
+
+@pytest.mark.parametrize(
+    "pattern", ["[", "(", "a)(b", "*a", "a**", r"\C", "(?=a)", r"\1", "a{1001}", "((a{500}){500}){500}"]
+)
+def test_anchored_refuses(pattern: str) -> None:
+    with pytest.raises(RegexError):
+        anchored(pattern)
