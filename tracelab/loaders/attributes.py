@@ -135,7 +135,7 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
                     part.let_go(code)
         parts: Parts = {
             kind: (level.places[np.concatenate(rows)], pl.concat(values) if len(values) > 1 else values[0])
-            for kind, (rows, values) in found.items()
+            for kind, (rows, values) in sorted(found.items())
         }
         del found
         columns.extend(_key_columns(f"{level.scope}.{key}", parts, level, findings))

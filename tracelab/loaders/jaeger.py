@@ -92,7 +92,6 @@ def _read_span(
     own_id = _text(span.get("traceID"), builder, place) or _text(trace_id, builder, place)
     pairs = _tags(span.get("tags"), builder, place)
     tags = dict(pairs)
-    findings.add(problems.DUPLICATE_KEYS, len(pairs) - len(tags), place=place)
     meaning = consume_tags(tags, builder, place)
     scope = (meaning["scope_name"], meaning["scope_version"])
     if scope not in scopes:
@@ -100,6 +99,7 @@ def _read_span(
     if isinstance(span.get("warnings"), list) and span["warnings"]:
         findings.add(problems.WARNINGS_KEPT, len(span["warnings"]), place=place, example=span["warnings"][0])
         tags[WARNINGS_KEY] = (STRINGS, json_text([scalar_text(item) for item in span["warnings"]]))
+        pairs.append((WARNINGS_KEY, tags[WARNINGS_KEY]))
     parent, links = _references(span, own_id, builder, place)
     start = scaled(span.get("startTime"), MICROSECOND, findings, place)
     duration = scaled(span.get("duration"), MICROSECOND, findings, place)
@@ -119,7 +119,7 @@ def _read_span(
         status_message=meaning["status_message"],
         trace_state=meaning["trace_state"],
         flags=flags if flags is not None and 0 <= flags < 2**32 else None,
-        attributes=list(tags.items()),
+        attributes=[(key, value) for key, value in pairs if key in tags],
     )
     for link in links:
         builder.links.add(row, **link)

@@ -87,7 +87,7 @@ def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]
 def _as_utf8(stream: Readable, findings: Findings) -> Readable:
     head = stream.peek(4)
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), None)
-    if encoding is None and len(head) == 4 and (head[1::2] == b"\0\0" or head[::2] == b"\0\0"):
+    if encoding is None and len(head) == 4 and (head[1::2] == b"\0\0") != (head[::2] == b"\0\0"):
         encoding = "utf-16-le" if head[1] == 0 else "utf-16-be"
     if encoding is None:
         if head.startswith(codecs.BOM_UTF8):

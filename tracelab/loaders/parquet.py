@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -86,12 +86,20 @@ def parts_of_one(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
 def clickhouse_chunks(frame: pl.LazyFrame, findings: Findings) -> Iterator[Chunk]:
     """Read rows of `otel_traces`, some at a time."""
     spans = frame.collect()
+    # Python's datetimes have no nanoseconds, so times become numbers before rows do.
     times = [name for name, dtype in spans.schema.items() if isinstance(dtype, pl.Datetime)]
-    spans = spans.with_columns(pl.col(times).dt.timestamp("ns"))
+    lists = [
+        name
+        for name, dtype in spans.schema.items()
+        if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Datetime)
+    ]
+    spans = spans.with_columns(
+        pl.col(times).dt.timestamp("ns"), pl.col(lists).list.eval(pl.element().dt.timestamp("ns"))
+    )
     for start in range(0, spans.height, _ROWS):
         builder = Builder()
         for number, row in enumerate(spans.slice(start, _ROWS).iter_rows(named=True), start=start):
-            clickhouse.read_rows(_with_numbers(row), builder, f"row {number}")
+            clickhouse.read_rows(row, builder, f"row {number}")
         chunk = builder.finish()
         findings.merge(builder.findings)
         yield chunk
@@ -200,11 +208,3 @@ def _finished(found: _Lists) -> Entries:
         for kind, lists in found.items()
     }
     return Entries(list(keys), parts)
-
-
-def _with_numbers(row: dict[str, Any]) -> dict[str, Any]:
-    """Let times that polars gave as datetimes inside of lists be read as text."""
-    return {
-        name: [str(item) if hasattr(item, "tzinfo") else item for item in value] if isinstance(value, list) else value
-        for name, value in row.items()
-    }

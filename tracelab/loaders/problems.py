@@ -119,7 +119,9 @@ RENAMED_KEYS: Final = Problem(
     "repaired",
     "An underscore was added to keys that are empty or end in ':type', which names a companion column.",
 )
-DUPLICATE_KEYS: Final = Problem("keys that a span has twice", "dropped", "The last value counts.")
+DUPLICATE_KEYS: Final = Problem(
+    "keys that a span has twice", "dropped", "The last value counts; if they differ in type, the last of the last type."
+)
 DUPLICATE_SPANS: Final = Problem(
     "duplicated spans", "dropped", "The same span, with the same content, was already read; one is enough."
 )

@@ -181,7 +181,7 @@ def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> p
 
 def _load(
     source: Any,
-    format: str,
+    format: str,  # noqa: A002
     *,
     strict: bool,
     progress: bool | None,

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import re
+import warnings
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+import zstandard
+from polars.testing import assert_frame_equal
+
+from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
+from tracelab.conforming import conform
+from tracelab.errors import LoadError, LoadWarning, SourceError
+from tracelab.loaders import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ROW = re.compile(r"\| `(?P<path>[^`]+)` \|(?:[^|]*\|){3} (?P<traces>\d+) \| (?P<spans>\d+) \|")
+REFUSED = ("tempo-api/kiali__kiali/tracing__tracingtest__response.json",)
+
+
+def indexed(shared_data: Path) -> list[tuple[str, int]]:
+    return [(found["path"], int(found["spans"])) for found in ROW.finditer((shared_data / "INDEX.md").read_text())]
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+def test_read_loads_every_dump_of_others_with_the_counts_of_their_index(shared_data: Path) -> None:
+    wrong = []
+    for path, count in indexed(shared_data):
+        if not count or path in REFUSED:
+            continue
+        spans, report = read(shared_data / path), load_report(shared_data / path)
+        found = report.filter(pl.col("problem") == "spans")["count"].sum()
+        if (spans.height + report["lost_spans"].sum(), found) != (count, count):
+            wrong.append((path, spans.height, count))
+    assert wrong == []
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+def test_read_gives_conforming_frames_in_tree_order(shared_data: Path) -> None:
+    for folder in ("jaeger-json", "otlp-jsonl", "zipkin-v2"):
+        spans = read(shared_data / folder)
+        assert_frame_equal(conform(spans), spans)
+        assert spans["tree_left"].is_sorted()
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+def test_read_refuses_what_is_no_trace_dump_by_what_it_looks_like(shared_data: Path) -> None:
+    for path, count in indexed(shared_data):
+        if count and path not in REFUSED:
+            continue
+        reason = refusal(shared_data / path)
+        assert reason is None or "looks like" in reason or "JSON" in reason, path
+
+
+def refusal(path: Path) -> str | None:
+    try:
+        read(path)
+    except LoadError as error:
+        return str(error)
+    return None
+
+
+def test_one_trace_gives_one_frame_in_every_format() -> None:
+    document = shop_otlp()
+    spans = read(compact(document))
+    assert spans.select("name", "service_name", "kind", "status_code", "depth").rows() == [
+        ("GET /pay", "shop", "server", "unset", 0),
+        ("get price", "shop", "client", "error", 1),
+        ("price", "prices", "server", "ok", 2),
+    ]
+    for other in (protobuf(document), compact(shop_jaeger()), compact(shop_zipkin())):
+        assert_frame_equal(read(other), spans)
+
+
+def test_parts_of_one_trace_come_together_from_several_sources(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(compact(request(span("aa" * 8, parentSpanId="bb" * 8, name="child"))))
+    (tmp_path / "b.json.gz").write_bytes(gzip.compress(compact(request(span("bb" * 8, name="root")))))
+    assert read(tmp_path).select("name", "depth").rows() == [("root", 0), ("child", 1)]
+
+
+def test_every_kind_of_source_and_compression_gives_the_same_frame(tmp_path: Path) -> None:
+    content = compact(shop_otlp())
+    spans = read(content)
+    file = tmp_path / "dump.json"
+    file.write_bytes(content)
+    with file.open("rb") as opened:
+        assert_frame_equal(read(opened), spans)
+        assert not opened.closed
+    packed = [gzip.compress(content), zstandard.compress(content), bz2.compress(content)]
+    packed += [gzip.compress(content[:50]) + gzip.compress(content[50:]), zstandard.compress(gzip.compress(content))]
+    for source in (
+        str(file),
+        file,
+        [file],
+        tmp_path,
+        str(tmp_path / "*.json"),
+        io.BytesIO(content),
+        bytearray(content),
+        *packed,
+    ):
+        assert_frame_equal(read(source), spans)
+
+
+def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_bytes(compact(request(span())))
+    (tmp_path / "broken.json").write_bytes(b"\x1f\x8bgarbage")
+    with pytest.warns(LoadWarning, match=r"broken\.json"):
+        assert read(tmp_path).height == 1
+    report = load_report(tmp_path)
+    assert report.filter(pl.col("action") == "skipped")["source"].to_list() == [str(tmp_path / "broken.json")]
+
+
+def test_a_source_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
+    (tmp_path / "here.json").touch()
+    with pytest.raises(SourceError, match=r"there are: here\.json"):
+        read(tmp_path / "their.json")
+    with pytest.raises(SourceError, match="No file matches"):
+        read(tmp_path / "*.pb")
+    with pytest.raises(SourceError, match="is no source"):
+        read(5)
+    with pytest.raises(SourceError, match="binary"):
+        read(io.StringIO("text"))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"\x00" * 99, "it is empty"),
+        (b"plain text", "no JSON"),
+        (b"{}", "without spans"),
+        (b"[]", "no trace dump"),
+        (b'{"resourceLogs":[]}', "logs, metrics or profiles"),
+        (b'{"traces":[{"traceID":"1"}],"metrics":{}}', "search"),
+        (b"[" * 100_000, "no JSON"),
+        (b'{"a":' * 100_000, "in the middle"),
+        (b"\x1f\x8b\x08" + b"x" * 50, "damaged"),
+        (b"\x28\xb5\x2f\xfd" + b"x" * 50, "damaged"),
+        (b"PAR1" + b"x" * 50 + b"PAR1", "parquet"),
+    ],
+)
+def test_a_single_source_that_is_no_dump_is_a_load_error(content: bytes, reason: str) -> None:
+    with pytest.raises(LoadError, match=reason):
+        read(content)
+
+
+def test_the_warning_sums_up_and_the_report_lists() -> None:
+    dump = compact(request(span(endTimeUnixNano=str(1)), span("cc" * 8, endTimeUnixNano=None)))
+    with pytest.warns(LoadWarning, match="spans that end before they start") as caught:
+        spans = read(dump)
+    assert len(caught) == 1
+    assert spans["duration"].dt.total_nanoseconds().to_list() == [0, 0]
+    report = load_report(dump).filter(pl.col("problem") != "spans").select("problem", "action", "count", "first_place")
+    assert report.rows() == [
+        ("spans that end before they start", "repaired", 1, "line 1, resourceSpans[0].scopeSpans[0].spans[0]"),
+        ("spans without an end", "guessed", 1, "line 1, resourceSpans[0].scopeSpans[0].spans[1]"),
+    ]
+
+
+def test_harmless_spellings_are_reported_but_not_warned_of() -> None:
+    dump = compact(request(span("AB" * 8)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert read(dump)["span_id"].item() == "ab" * 8
+    assert "ids in upper case" in load_report(dump)["problem"].to_list()
+
+
+def test_strict_raises_at_the_first_problem_that_would_be_warned_of() -> None:
+    assert read(compact(request(span("AB" * 8))), strict=True).height == 1
+    with pytest.raises(LoadError, match=r"line 1.*end before they start.*strict=False"):
+        read(compact(request(span(endTimeUnixNano="5"))), strict=True)
+
+
+def test_duplicated_spans_are_dropped_and_counted() -> None:
+    dump = compact(request(span(attributes=[{"key": "a", "value": {"stringValue": "1"}}])))
+    other = compact(request(span(attributes=[{"key": "a", "value": {"stringValue": "2"}}])))
+    with pytest.warns(LoadWarning, match="duplicated"):
+        assert read(dump * 3)["span.a"].to_list() == ["1"]
+    report = load_report(dump * 3)
+    assert report.filter(pl.col("problem") == "duplicated spans").select("count", "lost_spans").row(0) == (2, 2)
+    with pytest.warns(LoadWarning, match="share their ids"):
+        assert sorted(read(dump + other)["span.a"].to_list()) == ["1", "2"]
+
+
+def test_a_format_that_was_asked_for_must_be_there() -> None:
+    assert read_otlp(protobuf(shop_otlp())).height == 3
+    assert read_jaeger(compact(shop_jaeger())).height == 3
+    assert read_zipkin(compact(shop_zipkin())).height == 3
+    assert read_tempo(compact({"trace": shop_otlp(), "metrics": {}})).height == 3
+    with pytest.raises(LoadError, match="it is otlp-json, not jaeger-json"):
+        read_jaeger(compact(shop_otlp()))
+    with pytest.raises(LoadError, match="Did you mean 'zipkin'"):
+        read(b"", format="zipkins")
+
+
+def test_a_partial_trace_of_tempo_is_told() -> None:
+    dump = compact({"trace": shop_otlp(), "metrics": {}, "status": "PARTIAL", "message": "too large"})
+    with pytest.warns(LoadWarning, match="partial"):
+        assert read(dump).height == 3
+
+
+def test_progress_counts_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    read(compact(shop_otlp()), progress=True)
+    assert "100%" in capsys.readouterr().err
+    read(compact(shop_otlp()), progress=False)
+    assert capsys.readouterr().err == ""
