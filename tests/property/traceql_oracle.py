@@ -37,7 +37,7 @@ class Spanset:
     values: dict[str, str] = field(default_factory=dict)
 
 
-class DivisionByZero(Exception):
+class DivisionByZeroError(Exception):
     """An int was divided by zero."""
 
 
@@ -126,11 +126,7 @@ def run(stages: tuple[n.Stage, ...], spansets: list[Spanset]) -> list[Spanset]:
 def spanset_of(node: n.Spanset, spanset: Spanset) -> list[Span]:
     match node:
         case n.Filter():
-            return [
-                span
-                for span in spanset.spans
-                if value_of(node.expression, span) == ("bool", True)
-            ]
+            return [span for span in spanset.spans if value_of(node.expression, span) == ("bool", True)]
         case n.Pipeline():
             return [span for found in run(node.stages, [spanset]) for span in found.spans]
     left = spanset_of(node.first, spanset)
@@ -349,7 +345,7 @@ def arithmetic(operator: str, left: Value, right: Value) -> Value:
     (a, x), (b, y) = left, right
     if a == b == "int":
         if operator in "/%" and y == 0:
-            raise DivisionByZero
+            raise DivisionByZeroError
         quotient = math.trunc(x / y) if y else 0
         results = {"+": x + y, "-": x - y, "*": x * y, "/": quotient, "%": x - quotient * y}
         return "int", int(math.pow(x, y)) if operator == "^" else results[operator]

@@ -141,4 +141,5 @@ def attributed_frames(draw: Callable[[st.SearchStrategy[Any]], Any], *, cycles: 
         "span.m:type": pl.Series([one and one[1] for one in mixed], dtype=pl.String),
         "more_attributes": pl.Series(entries, dtype=ATTRIBUTES),
     }
-    return conform(frame.with_columns(**columns))
+    framed: pl.DataFrame = conform(frame.with_columns(**columns))
+    return framed

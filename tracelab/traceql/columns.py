@@ -109,12 +109,11 @@ class Columns:
             if own is None:
                 searched.append(scope)
                 continue
-            if searched:
-                values.append(self.found(name, searched, values))
-                searched = []
-            values.append(where(_missing(values), own) if values else own)
-        if searched:
             values.append(self.found(name, searched, values))
+            searched = []
+            before = [value for value in values if value.kinds]
+            values.append(where(_missing(before), own) if before else own)
+        values.append(self.found(name, searched, values))
         return first_of(values)
 
     def found(self, name: str, scopes: list[str], before: list[Value]) -> Value:
@@ -122,8 +121,10 @@ class Columns:
         scopes = [scope for scope in scopes if self.may_hold(scope, name)]
         if not scopes:
             return Value()
+        before = [value for value in before if value.kinds]
+        missing = _missing(before) if before else pl.lit(True)
         key = f"{'|'.join(scopes)}.{name}"
-        return found_value(self.helper(key, elsewhere(name, scopes, missing=_missing(before))))
+        return found_value(self.helper(key, elsewhere(name, scopes, missing=missing)))
 
     def may_hold(self, scope: str, name: str) -> bool:
         """Tell whether an attribute without a column can be there at all; of a lazy frame one cannot know."""
@@ -186,7 +187,7 @@ class Columns:
 
 
 def _missing(values: list[Value]) -> pl.Expr:
-    return ~pl.any_horizontal(value.present for value in values) if values else pl.lit(True)
+    return ~pl.any_horizontal(value.present for value in values)
 
 
 def _intrinsic(name: str) -> Value:

@@ -136,7 +136,7 @@ class Run:
         if not rows.size:
             return spansets
         labels = self.labels(spansets)
-        groups = pl.DataFrame({"group": np.unique(labels[rows])})
+        groups = pl.DataFrame({"group": np.flatnonzero(_seen(labels, spansets.members))})
         values: dict[n.Scalar, tuple[str, str]] = {}
         for scalar in _aggregates(stage):
             if scalar not in values:
@@ -170,7 +170,7 @@ class Run:
         columns = {kind: self.column(name) for kind, name in kinds.items()}
         if rows.size < self.frame.height:
             columns = {kind: column.gather(rows) for kind, column in columns.items()}
-        return aggregated(aggregate, pl.Series(labels[rows]), columns)
+        return aggregated(aggregate, labels[rows], columns)
 
     def column(self, name: str) -> pl.Series:
         series = self.frame[name]
