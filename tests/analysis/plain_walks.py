@@ -19,6 +19,7 @@ class Span:
     end: int
     children: list[Span] = field(default_factory=list)
     clipped: tuple[int, int] = (0, 0)
+    kept: list[Span] = field(default_factory=list)
 
 
 Section = tuple[str, str, int, int]
@@ -80,13 +81,14 @@ def jaeger_walk(root: Span) -> list[Section]:
     if root.orphaned:
         return []
     root.clipped = (root.start, root.end)
+    _sanitize(root)
     sections: list[Section] = []
-    stack: list[tuple[Span, list[Span], int | None]] = [(root, _sanitized(root), None)]
+    stack: list[tuple[Span, int | None]] = [(root, None)]
     while stack:
-        span, children, returning = stack.pop()
+        span, returning = stack.pop()
         until = span.clipped[1] if returning is None else returning
         last: Span | None = None
-        for child in children:
+        for child in span.kept:
             fits = returning is None or child.clipped[1] < returning
             if fits and (last is None or child.clipped[1] > last.clipped[1]):
                 last = child
@@ -94,12 +96,21 @@ def jaeger_walk(root: Span) -> list[Section]:
         if begin != until:
             sections.append((root.span_id, span.span_id, begin, until))
         if last is not None:
-            stack.append((span, children, last.clipped[0]))
-            stack.append((last, _sanitized(last), None))
+            stack.append((span, last.clipped[0]))
+            stack.append((last, None))
     return sections
 
 
-def _sanitized(parent: Span) -> list[Span]:
+def _sanitize(root: Span) -> None:
+    """Cut all spans as Jaeger UI cuts them before it walks, from the root down."""
+    stack = [root]
+    while stack:
+        span = stack.pop()
+        span.kept = _kept_children(span)
+        stack.extend(span.kept)
+
+
+def _kept_children(parent: Span) -> list[Span]:
     """Keep the children that Jaeger UI keeps, cut as it cuts them."""
     low, high = parent.clipped
     kept = []

@@ -184,12 +184,13 @@ def _parents_of_whole(depth: Ints) -> Ints:
     the parent of the span before them in that list.
     """
     order = _by_number(depth)
-    above = order - 1
-    first = depth[above] == depth[order] - 1
-    first[: int(np.searchsorted(depth[order], 1))] = True
+    deeper = np.empty(depth.size, dtype=bool)
+    deeper[1:] = depth[1:] > depth[:-1]
+    first = deeper[order]
+    first[: np.count_nonzero(depth == 0)] = True
     known = np.maximum.accumulate(np.where(first, np.arange(order.size), 0))
     parent = np.empty_like(order)
-    parent[order] = above[known]
+    parent[order] = order[known] - 1
     parent[depth == 0] = NOBODY
     return parent
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
-_LENGTH, _TRACE, _ORDER, _ALL = "__duration", "__trace_id", "__order", "__all"
+_LENGTH, _TRACE, _ALL = "__duration", "__trace_id", "__all"
+_WORTH_A_THREAD: Final = 512
+_WORTH_SELECTING: Final = 4096
 
 
 def latency_percentiles(
@@ -133,31 +136,40 @@ def _percentiles(
     shares = np.array(_checked_quantiles(quantiles))
     names = names_of(groups)
     length = pl.col("duration").to_physical().alias(_LENGTH)
-    rows_in = rows.select(*groups, length, pl.col("trace_id").alias(_TRACE)).with_row_index(_ORDER).collect()
-    by: list[str] | list[pl.Expr] = names or [pl.lit(0).alias(_ALL)]
-    grouped = rows_in.lazy().group_by(by).agg(pl.col(_ORDER).sort_by(_LENGTH, maintain_order=True)).collect()
-    order = grouped[_ORDER].explode().to_numpy().astype(np.int64)
-    counts = grouped[_ORDER].list.len().to_numpy().astype(np.int64)
-    values = rows_in[_LENGTH].to_numpy()[order]
-    begins = (np.cumsum(counts) - counts)[:, None]
+    found = rows.select(*groups, length, pl.col("trace_id").alias(_TRACE), pl.lit(0).alias(_ALL)).collect()
+    grouped = found.lazy().group_by(names or _ALL).agg(_LENGTH).collect()
+    lengths = grouped[_LENGTH].explode().to_numpy()
+    counts = grouped[_LENGTH].list.len().to_numpy().astype(np.int64)
+    begins = np.cumsum(counts) - counts
     exact = (counts[:, None] - 1) * shares
     below = exact.astype(np.int64)
-    low, high = values[begins + below], values[begins + np.minimum(below + 1, counts[:, None] - 1)]
-    duration = low + np.rint((exact - below) * (high - low)).astype(np.int64)
-    nearest = begins + np.rint(exact).astype(np.int64)
-    lower, upper = _bounds(values, begins, counts, shares, checked_confidence(confidence))
+    above = np.minimum(below + 1, counts[:, None] - 1)
+    bounds = _bounds(counts, shares, checked_confidence(confidence))
+    values = _arranged(lengths, begins, counts, np.concatenate((below, above, *bounds), axis=1))
+    low, high, *limits = (values[begins[:, None] + places] for places in (below, above, *bounds))
+    nearest = values[begins[:, None] + np.rint(exact).astype(np.int64)]
+    known = pl.Series((bounds[0] >= 0).ravel())
+    repeated = grouped.select(names or _ALL)[np.repeat(np.arange(counts.size), shares.size)].with_columns(
+        pl.Series("quantile", np.tile(shares, counts.size), dtype=pl.Float64),
+        _durations("duration", low + np.rint((exact - below) * (high - low)).astype(np.int64)),
+        _durations("lower", limits[0]),
+        _durations("upper", limits[1]),
+        pl.Series("count", np.repeat(counts, shares.size)).cast(pl.UInt32),
+        pl.Series(_LENGTH, nearest.ravel()),
+    )
     return (
-        grouped[np.repeat(np.arange(counts.size), shares.size)]
+        _with_exemplars(repeated, found, names or [_ALL])
         .select(
             *names,
-            pl.Series("quantile", np.tile(shares, counts.size), dtype=pl.Float64),
-            pl.Series("duration", duration.ravel()).cast(DURATION),
-            pl.Series("lower", lower, dtype=pl.Int64).cast(DURATION),
-            pl.Series("upper", upper, dtype=pl.Int64).cast(DURATION),
-            pl.Series("count", np.repeat(counts, shares.size)).cast(pl.UInt32),
-            _exemplars(rows_in[_TRACE], order, values, begins.ravel(), nearest.ravel()),
+            "quantile",
+            "duration",
+            pl.when(known).then("lower").alias("lower"),
+            pl.when(known).then("upper").alias("upper"),
+            "count",
+            "exemplar_trace_id",
         )
         .sort([*names, "quantile"], nulls_last=True)
+        .collect()
     )
 
 
@@ -169,33 +181,45 @@ def _checked_quantiles(quantiles: Sequence[float]) -> list[float]:
     return [float(quantile) for quantile in wanted]
 
 
-def _bounds(
-    values: Ints, begins: Ints, counts: Ints, shares: Floats, confidence: float
-) -> tuple[list[int | None], list[int | None]]:
-    """Look up the order statistics that bound every quantile; groups of one size have the same places."""
-    lower: list[int | None] = []
-    upper: list[int | None] = []
-    for begin, count in zip(begins.ravel().tolist(), counts.tolist(), strict=True):
-        for share in shares.tolist():
-            places = order_statistics(count, share, confidence)
-            lower.append(None if places is None else int(values[begin + places[0]]))
-            upper.append(None if places is None else int(values[begin + places[1]]))
-    return lower, upper
+def _bounds(counts: Ints, shares: Floats, confidence: float) -> tuple[Ints, Ints]:
+    """Give the places of the order statistics that bound each quantile of each group, -1 where there are none."""
+    sizes, which = np.unique(counts, return_inverse=True)
+    places = [
+        order_statistics(size, share, confidence) or (-1, -1) for size in sizes.tolist() for share in shares.tolist()
+    ]
+    table = np.array(places, dtype=np.int64).reshape(sizes.size, shares.size, 2)[which]
+    return table[..., 0], table[..., 1]
 
 
-def _exemplars(traces: pl.Series, order: Ints, values: Ints, begins: Ints, nearest: Ints) -> pl.Series:
+def _arranged(lengths: Ints, begins: Ints, counts: Ints, places: Ints) -> Ints:
+    """Put into the places that matter what would be there if each group was sorted; small groups are sorted."""
+    values = lengths.copy()
+
+    def arrange(group: int) -> None:
+        begin, count = int(begins[group]), int(counts[group])
+        block = values[begin : begin + count]
+        if count < _WORTH_SELECTING:
+            block.sort()
+        else:
+            block.partition(np.unique(np.maximum(places[group], 0)))
+
+    for group in np.flatnonzero((counts > 1) & (counts < _WORTH_A_THREAD)).tolist():
+        arrange(group)
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(arrange, np.flatnonzero(counts >= _WORTH_A_THREAD).tolist()))
+    return values
+
+
+def _with_exemplars(quantiles: pl.DataFrame, spans: pl.DataFrame, names: list[str]) -> pl.LazyFrame:
     """Name for each quantile the trace of its nearest span; of spans that last equally long the smallest trace id."""
-    fresh = np.concatenate(([True], values[1:] != values[:-1]))[: values.size]
-    fresh[begins] = True
-    run = np.cumsum(fresh) - 1
-    wanted, which = np.unique(run[nearest], return_inverse=True)
-    looked_at = np.zeros(values.size, dtype=bool)
-    looked_at[np.flatnonzero(fresh)[wanted]] = True
-    within = np.flatnonzero(looked_at[np.flatnonzero(fresh)[run]]) if values.size else order
-    found = (
-        pl.DataFrame({"run": run[within], "trace": traces.gather(order[within])})
-        .group_by("run")
-        .agg(pl.col("trace").min())
-        .sort("run")
+    first = (
+        spans.lazy()
+        .filter(pl.col(_LENGTH).is_in(quantiles[_LENGTH].unique().implode()))
+        .group_by(*names, _LENGTH)
+        .agg(exemplar_trace_id=pl.col(_TRACE).min())
     )
-    return found["trace"].gather(which).alias("exemplar_trace_id")
+    return quantiles.lazy().join(first, on=[*names, _LENGTH], how="left", nulls_equal=True, maintain_order="left")
+
+
+def _durations(name: str, nanoseconds: Ints) -> pl.Series:
+    return pl.Series(name, nanoseconds.ravel()).cast(DURATION)
