@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE / "build"
+SEARCH_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+JAEGER = "github.com/jaegertracing/jaeger/cmd/jaeger"
+JAEGER_VERSION = "v1.76.0"  # the same release as Jaeger 2.13
 BUILDER = "go.opentelemetry.io/collector/cmd/builder@v0.161.0"
 
 
@@ -55,6 +58,55 @@ def collector() -> Path:
     return program
 
 
+def identity(service: str, *, version: str, host: str, **variables: str) -> dict[str, str]:
+    """Give the variables by which an OpenTelemetry SDK learns who it is and where the Collector listens."""
+    resource = {"service.version": version, "host.name": host, "deployment.environment.name": "sample"}
+    return {
+        "OTEL_SERVICE_NAME": service,
+        "OTEL_RESOURCE_ATTRIBUTES": ",".join(f"{key}={value}" for key, value in resource.items()),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:14318",
+        "OTEL_BSP_SCHEDULE_DELAY": "500",
+        "OTEL_SEMCONV_STABILITY_OPT_IN": "http",  # the stable names: http.request.method, not http.method
+    } | variables
+
+
+def jaeger() -> Path:
+    """Build Jaeger, without its web pages.
+
+    Its module has replace directives, so `go install` refuses it; as a tool of a module of ours it builds.
+    """
+    folder = BUILD / "jaeger"
+    program = folder / "jaeger"
+    if not program.exists():
+        say("building Jaeger (some minutes, once)")
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "go.mod").write_text("module tracelab.example/jaeger\n")
+        subprocess.run(["go", "get", "-tool", f"{JAEGER}@{JAEGER_VERSION}"], cwd=folder, check=True)
+        subprocess.run(["go", "build", "-o", program, JAEGER], cwd=folder, check=True)
+    return program
+
+
+def go_programs(folder: Path) -> Path:
+    """Build all commands of a Go module and return the folder they are in."""
+    target = BUILD / "bin"
+    target.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["go", "build", "-o", f"{target}/", "./..."], cwd=folder, check=True)
+    return target
+
+
+def debian_packages(commands: Mapping[str, str]) -> None:
+    """Install the packages (command: package) whose command is missing; only root can, others are told what to do."""
+    missing = [package for command, package in commands.items() if shutil.which(command, path=SEARCH_PATH) is None]
+    if not missing:
+        return
+    if os.geteuid() != 0:
+        sys.exit(f"please install first: apt-get install {' '.join(missing)}")
+    say(f"installing {', '.join(missing)}")
+    install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
+    for command in (["apt-get", "update", "--quiet"], install):
+        subprocess.run(command, env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, check=True)
+
+
 @contextlib.contextmanager
 def running(
     name: str, command: list[str | Path], *, port: int, cwd: Path = HERE, env: Mapping[str, str] | None = None
@@ -63,16 +115,19 @@ def running(
     log_path = BUILD / "logs" / f"{name}.log"
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("w") as log:
-        process = subprocess.Popen(command, cwd=cwd, env=os.environ | (env or {}), stdout=log, stderr=log)
+        variables = os.environ | (env or {})
+        # A session of its own, so that a process that does not stop can be ended with all its children.
+        process = subprocess.Popen(command, cwd=cwd, env=variables, stdout=log, stderr=log, start_new_session=True)
         try:
             wait_for_port(name, port, process, log_path)
             yield
         finally:
-            process.send_signal(signal.SIGTERM)
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
             try:
                 process.wait(timeout=20)
             except subprocess.TimeoutExpired:
-                process.kill()
+                os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
 
@@ -93,7 +148,7 @@ def pack(source: Path, target: Path) -> None:
         shutil.copyfileobj(plain, packed)
 
 
-def spans_in(path: Path) -> Iterator[tuple[dict[str, str], dict]]:
+def spans_in(path: Path) -> Iterator[tuple[dict, dict]]:
     """Give (resource attributes, span) for every span of an OTLP JSON lines file."""
     with path.open() as lines:
         for line in lines:

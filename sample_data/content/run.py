@@ -5,20 +5,28 @@ from __future__ import annotations
 import contextlib
 import subprocess
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from toolbox import BUILD, HERE, attributes, collector, node_modules, pack, python_venv, running, say, spans_in
+from toolbox import (
+    BUILD,
+    HERE,
+    attributes,
+    collector,
+    identity,
+    node_modules,
+    pack,
+    python_venv,
+    running,
+    say,
+    spans_in,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CONTENT = HERE / "content"
-COLLECTOR_URL = "http://127.0.0.1:14318"
 GATEWAY_PORT = "18080"
 WORKER_PORT = "18081"
-
-# Both SDKs write the stable HTTP conventions, and send what they have twice a second.
-TELEMETRY = {
-    "OTEL_EXPORTER_OTLP_ENDPOINT": COLLECTOR_URL,
-    "OTEL_SEMCONV_STABILITY_OPT_IN": "http",
-    "OTEL_BSP_SCHEDULE_DELAY": "500",
-}
 
 
 def main() -> None:
@@ -28,12 +36,14 @@ def main() -> None:
     output = BUILD / "content" / "content.otlp.jsonl"
     output.unlink(missing_ok=True)
 
-    ports = TELEMETRY | {"GATEWAY_PORT": GATEWAY_PORT, "WORKER_PORT": WORKER_PORT}
-    config = ["--config", HERE / "collector" / "content.yaml"]
+    ports = {"GATEWAY_PORT": GATEWAY_PORT, "WORKER_PORT": WORKER_PORT}
+    worker = ports | identity("analysis-worker", version="2.1.0", host="worker-1")
+    gateway = ports | identity("api-gateway", version="1.4.0", host="gateway-1")
+    config = ["--config", HERE / "collector" / "traces.yaml"]
     with contextlib.ExitStack() as stack:
         stack.enter_context(running("collector", [otelcol, *config], port=14318, env={"OUTPUT": str(output)}))
         stack.enter_context(
-            running("worker", [python, "app.py"], port=int(WORKER_PORT), cwd=CONTENT / "worker", env=ports)
+            running("worker", [python, "app.py"], port=int(WORKER_PORT), cwd=CONTENT / "worker", env=worker)
         )
         stack.enter_context(
             running(
@@ -41,7 +51,7 @@ def main() -> None:
                 ["node", "--require", "./tracing.js", "server.js"],
                 port=int(GATEWAY_PORT),
                 cwd=CONTENT / "gateway",
-                env=ports,
+                env=gateway,
             )
         )
         say("load begins, about a minute")
@@ -51,7 +61,7 @@ def main() -> None:
     report(output)
 
 
-def report(output) -> None:
+def report(output: Path) -> None:
     """Say what came out, counted from the file itself."""
     traces: set[str] = set()
     names: Counter[str] = Counter()

@@ -3,20 +3,13 @@
 
 const { getNodeAutoInstrumentations } = require("@opentelemetry/auto-instrumentations-node");
 const { OTLPTraceExporter } = require("@opentelemetry/exporter-trace-otlp-proto");
-const { defaultResource, resourceFromAttributes } = require("@opentelemetry/resources");
+const { envDetector } = require("@opentelemetry/resources");
 const { NodeSDK } = require("@opentelemetry/sdk-node");
 
 const sdk = new NodeSDK({
-  resource: defaultResource().merge(
-    resourceFromAttributes({
-      "service.name": "api-gateway",
-      "service.version": require("./package.json").version,
-      "deployment.environment.name": "sample",
-      "host.name": "gateway-1",
-    }),
-  ),
-  // The detectors would record the paths and the host name of the machine that happened to run this.
-  autoDetectResources: false,
+  // Only OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES: the other detectors would record the paths
+  // and the host name of the machine that happened to run this.
+  resourceDetectors: [envDetector],
   traceExporter: new OTLPTraceExporter(),
   instrumentations: [
     getNodeAutoInstrumentations({
@@ -26,7 +19,7 @@ const sdk = new NodeSDK({
       // Express 5 is built on the package "router": with both on, every layer would be a span twice.
       "@opentelemetry/instrumentation-router": { enabled: false },
       "@opentelemetry/instrumentation-http": {
-        // The port check of the run script and other visitors without a user are no requests of the system.
+        // Visitors without a user are no requests of the system.
         ignoreIncomingRequestHook: (request) => request.headers["x-user-id"] === undefined,
         requestHook: (span, request) => span.setAttribute("user.id", request.headers["x-user-id"]),
       },
