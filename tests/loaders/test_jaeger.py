@@ -107,7 +107,8 @@ def test_without_child_of_the_first_follows_from_is_the_parent() -> None:
 def test_tags_become_fields_and_leave_the_attributes() -> None:
     tags = [
         tag("span.kind", "client"), tag("error", True, "bool"), tag("otel.status_description", "no"),
-        tag("otel.library.name", "lib"), tag("otel.scope.version", "1"), tag("w3c.tracestate", "a=b"), tag("kept", 5, "int64"),
+        tag("otel.library.name", "lib"), tag("otel.scope.version", "1"), tag("w3c.tracestate", "a=b"),
+        tag("kept", 5, "int64"),
     ]  # fmt: skip
     spans = read(compact(trace(row(tags=tags))))
     shown = spans.select("kind", "status_code", "status_message", "scope_name", "scope_version", "trace_state").row(0)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
+from tracelab.loaders import problems
 from tracelab.loaders.chunk import VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import list_of_structs, text_map
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Value = tuple[int, Any]
 """A kind of value, and the value as its long table holds it."""
 
+_LARGEST_TIME: Final = 2**63 - 1
 _RAW_DTYPES: Final = {
     "trace_id": pl.String(),
     "span_id": pl.String(),
@@ -149,6 +151,9 @@ class Builder:
         columns["name"].append(name)
         columns["kind"].append(kind if 0 <= kind <= 255 else 255)
         columns["start_time"].append(start_time)
+        if end_time is not None and end_time > _LARGEST_TIME:
+            self.findings.add(problems.BAD_TIME, place=place, example=end_time)
+            end_time = None
         columns["end_time"].append(end_time)
         columns["status_code"].append(status_code if 0 <= status_code <= 255 else 255)
         columns["status_message"].append(status_message)

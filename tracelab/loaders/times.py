@@ -36,7 +36,7 @@ def nanoseconds(content: Any, findings: Findings, place: str, *, zero_is_missing
         if real is not None and finite(real) and 0 <= real < _LARGEST:
             findings.add(problems.INEXACT_TIME, place=place, example=content)
             number = int(real)
-    if number is None or number < 0:
+    if number is None or not 0 <= number <= _LARGEST:
         findings.add(problems.BAD_TIME, place=place, example=content)
         return None
     return None if number == 0 and zero_is_missing else number

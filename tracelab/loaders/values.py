@@ -99,7 +99,8 @@ def _long_form(value: Value | None) -> Value | None:
         return value
     kind, content = value
     if kind == ARRAY:
-        kinds = {item[0] if item else -1 for item in content}
+        # Inside of arrays and maps bytes are base64 text, for JSON has no other place for them.
+        kinds = {(STRING if item[0] == BYTES else item[0]) if item else -1 for item in content}
         kind = EMPTY_ARRAY if not kinds else _ARRAYS.get(kinds.pop(), ARRAY) if len(kinds) == 1 else ARRAY
     return kind, json_text(_bare((ARRAY if value[0] == ARRAY else KVLIST, content)))
 
