@@ -140,23 +140,28 @@ def parents_among(forest: Forest, rows: Ints, candidates: Ints) -> Ints:
 
     The parent is the last span before, in tree order, that lies one level higher, if it encloses the row.
     """
-    span = int(forest.right.max(initial=0)) + 1
-    keys = forest.depth[candidates] * span + forest.left[candidates]
-    order = _argsort(keys, forest.depth[candidates], ascending=forest.in_order)
-    keys, candidates = keys[order], candidates[order]
-    place = np.searchsorted(keys, (forest.depth[rows] - 1) * span + forest.left[rows], "left") - 1
-    found = candidates[np.maximum(place, 0)] if candidates.size else np.zeros(rows.size, dtype=np.int64)
     if not candidates.size:
-        return found - 1
-    fits = (place >= 0) & (forest.depth[found] == forest.depth[rows] - 1) & (forest.right[found] > forest.right[rows])
-    return np.where(fits, found, -1)
+        return np.full(rows.size, -1)
+    span = int(forest.right.max(initial=0)) + 1
+    candidates = candidates[_by_depth(forest, candidates)]
+    keys = forest.depth[candidates] * span + forest.left[candidates]
+    # Looked up in the order of the keys, the search stays within the processor's cache.
+    order = _by_depth(forest, rows)
+    asked = rows[order]
+    place = np.searchsorted(keys, (forest.depth[asked] - 1) * span + forest.left[asked], "left") - 1
+    found = candidates[np.maximum(place, 0)]
+    fits = (place >= 0) & (forest.depth[found] == forest.depth[asked] - 1) & (forest.right[found] > forest.right[asked])
+    parents = np.empty_like(rows)
+    parents[order] = np.where(fits, found, -1)
+    return parents
 
 
-def _argsort(keys: Ints, depth: Ints, *, ascending: bool) -> Ints:
-    """Sort by depth, then left; where left ascends already, a radix sort of the depths is enough."""
-    if ascending and depth.max(initial=0) < 2**16:
+def _by_depth(forest: Forest, rows: Ints) -> Ints:
+    """Sort rows by depth, then place in the tree; of a frame in tree order a radix sort of the depths is enough."""
+    depth = forest.depth[rows]
+    if forest.in_order and depth.max(initial=0) < 2**16:
         return np.argsort(depth.astype(np.uint16), kind="stable").astype(np.int64)
-    return np.argsort(keys)
+    return np.lexsort((forest.left[rows], depth))
 
 
 def _hits(forest: Forest, sign: str, left: Ints, right: Ints, groups: Ints | None) -> Ints:
@@ -189,15 +194,20 @@ def _shifted(forest: Forest, groups: Ints | None) -> tuple[Ints, Ints]:
 
 def _siblings(forest: Forest, left: Ints, right: Ints, groups: Ints | None) -> Ints:
     """Pick the rows of the right side that share their parent with another row of the left side."""
-    rows = np.concatenate([left, right])
-    families = _families(forest, rows)
+    is_left = np.zeros(forest.left.size, dtype=bool)
+    is_left[left] = True
+    either = is_left.copy()
+    either[right] = True
+    rows = np.flatnonzero(either)
+    numbers = _families(forest, rows)
     if groups is not None:
-        families = families + (groups[rows] - groups.min()) * (int(families.max()) + 1)
-    _, family = np.unique(families, return_inverse=True)
-    counts = np.bincount(family[: left.size], minlength=int(family.max()) + 1)
-    is_left = np.zeros(forest.left.size, dtype=np.int64)
-    is_left[left] = 1
-    return right[counts[family[left.size :]] - is_left[right] > 0]
+        numbers = numbers + (groups[rows] - groups.min()) * (int(numbers.max()) + 1)
+    if numbers.max() > 4 * forest.left.size + 1024:
+        numbers = np.unique(numbers, return_inverse=True)[1]
+    families = np.zeros(forest.left.size, dtype=np.int64)
+    families[rows] = numbers
+    counts = np.bincount(families[left], minlength=int(numbers.max()) + 1)
+    return right[counts[families[right]] > is_left[right]]
 
 
 def _families(forest: Forest, rows: Ints) -> Ints:
