@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import warnings
@@ -17,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 import tracelab as tl
+from tracelab.traceql.nodes import Pipeline
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def summary(path: Dump) -> None:
     """Say what is in a dump: traces, services, time range, and what had to be repaired."""
     spans = _read(path)
     traces = tl.trace_summary(spans)
-    start, end = spans["start_time"].min(), spans.select(pl.col("start_time") + pl.col("duration")).max().item()
+    start, end = spans.select(pl.col("start_time").min(), end=(pl.col("start_time") + pl.col("duration")).max()).row(0)
     out.print(
         f"[bold]{spans.height:,}[/] spans in [bold]{traces.height:,}[/] traces of "
         f"[bold]{spans['service_name'].n_unique():,}[/] services, {start} to {end}",
@@ -71,19 +73,19 @@ def query(
     path: Dump,
     text: Annotated[str, typer.Argument(metavar="QUERY", help="TraceQL, such as '{ status = error }'.")],
     *,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     limit: Annotated[int, typer.Option(help="How many rows a table shows.")] = ROWS,
 ) -> None:
     """Ask TraceQL: matching traces for a search, series for a metrics query."""
     spans = _read(path)
     with _errors_in_words():
-        asked = tl.query_metrics if tl.traceql.is_metrics(text) else tl.search
-        answer = asked(spans, text)
-    if json:
+        searches = isinstance(tl.traceql.parse(text).body, Pipeline)
+        answer = tl.search(spans, text) if searches else tl.query_metrics(spans, text)
+    if as_json:
         sys.stdout.write(_flat(answer).write_ndjson())
-    elif csv:
-        sys.stdout.write(_flat(answer).write_csv())
+    elif as_csv:
+        sys.stdout.write(_flat(answer, nested=False).write_csv())
     else:
         _show(text, answer, rows=limit)
 
@@ -176,9 +178,16 @@ def _cell(value: object, dtype: pl.DataType) -> str:
     return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
 
 
-def _flat(frame: pl.DataFrame) -> pl.DataFrame:
-    """Make durations seconds and nested values text, which is what JSON and CSV readers expect."""
-    return frame.with_columns(
+def _flat(frame: pl.DataFrame, *, nested: bool = True) -> pl.DataFrame:
+    """Make durations seconds and times text, which is what JSON and CSV readers expect; for CSV nested values too."""
+    flat = frame.with_columns(
         pl.col(pl.Duration).dt.total_nanoseconds() / 1e9,
         pl.col(pl.Datetime).dt.to_string("iso:strict"),
+    )
+    if nested:
+        return flat
+    return flat.with_columns(
+        pl.Series(name, [json.dumps(value) for value in flat[name].to_list()], dtype=pl.String)
+        for name, dtype in flat.schema.items()
+        if dtype.is_nested()
     )

@@ -26,4 +26,5 @@ def plain(text: object, *, longest: int = _LONGEST) -> str:
     shown = "".join(
         character if unicodedata.category(character)[0] != "C" or character == "\n" else " " for character in value
     )
-    return html.escape(shown)
+    # Quotes stay: plotly shows &quot; as it is, and nothing here is written into an HTML attribute.
+    return html.escape(shown, quote=False)

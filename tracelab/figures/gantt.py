@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT: Final = 20
 _NAME: Final = 42
-_INDENT: Final = "\u00a0\u00a0"
+_DEEPEST: Final = 10
 _HOVER: Final = "<b>%{customdata[1]}</b><br>%{customdata[2]}<br>%{customdata[3]}<extra></extra>"
 
 
@@ -175,23 +175,24 @@ def error_trace(bars: pl.DataFrame) -> go.Scatter:
 
 
 def row_axis(rows: pl.DataFrame, folded: frozenset[str] = frozenset()) -> dict[str, object]:
-    """Label the rows with the names of their spans, indented by depth."""
-    labels = []
+    """Label the rows with the names of their spans, indented by depth.
+
+    Plotly aligns tick labels on the right; letters of one width, padded to one length, align them on the left.
+    """
+    texts = []
     for name, depth, below, span_id, fragment in rows.select(
         "name", "depth", "below", "span_id", "fragment"
     ).iter_rows():
-        indent = _INDENT * min(depth, 12)
-        fold = f"▸ (+{below:,}) " if span_id in folded and below else ""
-        labels.append(
-            f"{indent}{'⚠ ' if fragment else ''}{fold}{plain(name, longest=max(12, _NAME - 2 * min(depth, 12)))}"
-        )
+        mark = f"▸(+{below:,}) " if span_id in folded and below else "⚠ " if fragment else ""
+        text = "  " * min(depth, _DEEPEST) + mark + name
+        texts.append(text if len(text) <= _NAME else text[: _NAME - 1] + "…")
+    width = max(map(len, texts), default=0)
     return {
-        "tickvals": rows["row"].to_list(),
-        "ticktext": labels,
         "tickmode": "array",
+        "tickvals": rows["row"].to_list(),
+        "ticktext": [plain(text.ljust(width)).replace(" ", "\u00a0") for text in texts],
+        "tickfont": {"size": 11, "family": "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"},
         "automargin": True,
-        "ticklabelposition": "outside left",
-        "tickfont": {"size": 11},
     }
 
 

@@ -50,9 +50,9 @@ def plot_service_graph(spans: Spans) -> go.Figure:
     kinds = dict.fromkeys(alone, "service") | dict(edges.select("callee", pl.col("callee_type").cast(pl.String)).rows())
     colors = service_colors(places)
     figure = go.Figure()
-    busiest = max(edges["calls"].max() or 1, 1)  # type: ignore[type-var]
+    busiest = max(edges["calls"].max() or 1, 1)
     for edge in edges.to_dicts():
-        _arrow(figure, edge, places, width=1 + 4 * edge["calls"] / busiest)  # type: ignore[operator]
+        _arrow(figure, edge, places, width=1 + 4 * edge["calls"] / busiest)
     figure.add_scatter(
         x=[place[0] for place in places.values()],
         y=[place[1] for place in places.values()],

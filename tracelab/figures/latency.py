@@ -60,7 +60,7 @@ def plot_latency_percentiles(
     figure = go.Figure()
     draw = _over_time if every else _at_once
     draw(figure, lengths)
-    axis = {"title": f"latency ({unit})", "type": "log", "gridcolor": GRID}
+    axis = {"title": f"latency ({unit})", "type": "log", "minorloglabels": "complete", "gridcolor": GRID}
     figure.update_layout(**({"yaxis": axis, "xaxis": {"title": "time (UTC)"}} if every else {"xaxis": axis}))
     groups = named["group"].n_unique()
     return styled(

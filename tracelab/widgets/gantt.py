@@ -40,6 +40,7 @@ _CHOICES: Final = 200
 _BINS: Final = 240
 _OVERVIEW: Final = 46
 _EDGES: Final = 110
+_WIDE: Final = ipw.Layout(width="100%")
 _SELECTED: Final = "rgba(255, 193, 7, 0.28)"
 
 
@@ -108,8 +109,9 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         self._open(first)
         self._figure = self._new_figure()
         self._controls(slowest, first)
-        super().__init__([self._bar, ipw.HBox([self._figure, self._slider]), self._details])
+        super().__init__([self._bar, ipw.HBox([self._figure_box(), self._slider], layout=_WIDE), self._details])
         self.trace_id = first
+        self.layout.width = "100%"
         self.observe(self._trace_chosen, "trace_id")
         self.observe(self._span_chosen, "selected_span_id")
         self.observe(self._scrolled, "first_row")
@@ -155,7 +157,11 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         height = ROW_HEIGHT * min(self._in_view, max(self._rows.height, 6))
         share = _OVERVIEW / (height + _OVERVIEW)
         figure = make_subplots(
-            rows=2, cols=1, shared_xaxes=False, row_heights=[share, 1 - share], vertical_spacing=0.06
+            rows=2,
+            cols=1,
+            shared_xaxes=False,
+            row_heights=[share, 1 - share],
+            vertical_spacing=28 / (height + _OVERVIEW),
         )
         edges, counts = active_spans(self._rows, bins=_BINS)
         unit, scale = time_unit(self._total)
@@ -185,12 +191,17 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         styled(
             figure, title="", barmode="overlay", height=height + _OVERVIEW + _EDGES, hovermode="closest", dragmode="pan"
         )
-        figure.update_layout(margin={"l": 10, "t": 46}, legend={"y": -64 / height}, uirevision="keep")
+        figure.update_layout(margin={"l": 10, "t": 46}, legend={"y": -64 / height}, uirevision="keep", autosize=True)
         widget = go.FigureWidget(figure)
+        widget._config = {**widget._config, "responsive": True, "displaylogo": False}  # noqa: SLF001  (no public way)
         for bars in widget.data[1 : 1 + len(self._services)]:
             bars.on_click(self._clicked)
         widget.layout.on_change(self._panned, "yaxis2.range")
         return widget
+
+    def _figure_box(self) -> ipw.Box:
+        """Let the figure take the width of the notebook."""
+        return ipw.Box([self._figure], layout=ipw.Layout(flex="1 1 auto", width="auto", display="block", min_width="0"))
 
     def _controls(self, slowest: pl.DataFrame, first: str) -> None:
         nanoseconds = slowest["duration"].dt.total_nanoseconds()
@@ -240,7 +251,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         last = max(self._shown.height - self._in_view, 0)
         with self._slider.hold_trait_notifications():
             self._slider.max, self._slider.value = max(last, 1), max(last, 1) - self.first_row
-            self._slider.disabled = last == 0
+            self._slider.layout.visibility = "visible" if last else "hidden"
         end = min(self.first_row + self._in_view, self._shown.height)
         self._count.value = f"rows {min(self.first_row + 1, end):,} to {end:,} of {self._shown.height:,}"
 
@@ -308,5 +319,5 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         self.selected_span_id = None
         self._shown = shown_rows(self._rows, text=self.filter_text)
         self._figure = self._new_figure()
-        self.children[1].children = (self._figure, self._slider)
+        self.children[1].children = (self._figure_box(), self._slider)
         self._rewind()

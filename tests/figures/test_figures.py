@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import plotly.graph_objects as go
+import polars as pl
+import pytest
+
+import tracelab as tl
+from tracelab.colors import ERROR, service_colors
+from tracelab.synthetic import draw, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOSTILE = "<script>alert(1)</script><b>bold</b>"
+
+TRACE = draw("""
+web::GET /pay     ==========      kind=server
+  web::POST       .========       kind=client
+    bank::charge  ..======!       kind=server
+  lost
+    web::orphan   .==
+""")
+
+
+def texts(figure: go.Figure) -> str:
+    return str(figure.to_dict())
+
+
+def by_name(figure: go.Figure) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
+
+
+def test_plot_gantt_has_one_bar_trace_per_service() -> None:
+    figure = tl.plot_gantt(TRACE, TRACE["trace_id"][0])
+    bars = by_name(figure)
+    assert list(bars) == ["bank", "web", "critical path", "error"]
+    assert (bars["bank"].base, bars["bank"].x, bars["bank"].y) == ((2.0,), (6.0,), (2,))
+    assert bars["web"].marker.color == service_colors(["bank", "web"])["web"]
+    assert figure.layout.xaxis.title.text == "time since the trace began (ms)"
+
+
+def test_plot_gantt_marks_errors_and_the_path() -> None:
+    bars = by_name(tl.plot_gantt(TRACE, TRACE["trace_id"][0]))
+    assert (bars["error"].x, bars["error"].y, bars["error"].marker.color) == ((8.0,), (2,), ERROR)
+    assert sum(bars["critical path"].x) == pytest.approx(10 + 2)
+
+
+def test_plot_gantt_says_how_much_it_leaves_out() -> None:
+    spans = generate(300, spans_per_trace=1000)
+    figure = tl.plot_gantt(spans, spans["trace_id"][0], first=50)
+    assert "the first 50 of 300 spans" in figure.layout.title.text
+    assert sum(len(bar.y) for bar in figure.data if bar.type == "bar" and bar.width == 0.72) == 50
+
+
+def test_plot_gantt_keeps_a_span_without_duration_visible() -> None:
+    spans = draw("""
+    a ====
+      b .|
+    """)
+    assert by_name(tl.plot_gantt(spans, spans["trace_id"][0]))["b"].x[0] > 0
+
+
+def test_plot_gantt_of_an_unknown_trace_offers_near_ids() -> None:
+    with pytest.raises(tl.TracelabError, match=r"There is no trace .*Did you mean"):
+        tl.plot_gantt(TRACE, TRACE["trace_id"][0][:-1] + "2")
+
+
+FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
+    "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
+    "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
+    "latency_percentiles": tl.plot_latency_percentiles,
+    "latency_percentiles over time": lambda spans: tl.plot_latency_percentiles(spans, every="1m"),
+    "latency_histogram": tl.plot_latency_histogram,
+    "error_rates": tl.plot_error_rates,
+    "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
+    "service_graph": tl.plot_service_graph,
+    "critical_path_profile": tl.plot_critical_path_profile,
+}
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_figures_show_hostile_names_as_text(figure: str) -> None:
+    spans = TRACE.with_columns(pl.lit(HOSTILE).alias("name"), service_name=pl.col("service_name") + HOSTILE)
+    drawn = texts(FIGURES[figure](spans))
+    assert "<script" not in drawn
+    assert "<b>bold" not in drawn
+
+
+@pytest.mark.parametrize("figure", FIGURES)
+def test_figures_have_a_title_and_name_their_units(figure: str) -> None:
+    drawn = FIGURES[figure](TRACE)
+    assert drawn.layout.title.text
+    axes = [axis.title.text for axis in drawn.select_xaxes() if axis.visible is not False]
+    assert all(axes), axes
+
+
+@pytest.mark.parametrize("figure", [name for name in FIGURES if name not in {"gantt", "flamegraph"}])
+def test_figures_of_no_spans_are_empty_and_no_error(figure: str) -> None:
+    assert isinstance(FIGURES[figure](TRACE.clear()), go.Figure)
+
+
+def test_plot_latency_percentiles_shows_intervals_where_there_are_some() -> None:
+    spans = pl.concat(
+        [draw(f"api::op {'=' * (n % 9 + 1)}").with_columns(span_id=pl.lit(f"{n:016x}")) for n in range(60)]
+    )
+    figure = tl.plot_latency_percentiles(spans, quantiles=(0.5, 0.99))
+    median, tail = figure.data
+    assert median.error_x.array[0] is not None
+    assert tail.error_x.array[0] is None
+    assert "no interval" in tail.customdata[0][0]
+
+
+def test_plot_service_graph_draws_callers_left_of_callees() -> None:
+    figure = tl.plot_service_graph(TRACE)
+    marks = figure.data[-1]
+    place = dict(zip(marks.text, marks.x, strict=True))
+    assert place["web"] < place["bank"]
+    assert figure.layout.annotations[0].arrowcolor == ERROR
+
+
+def test_colors_stay_with_a_service_from_plot_to_plot() -> None:
+    alone, together = service_colors(["web"]), service_colors(["web", "bank"])
+    assert alone["web"] == together["web"]
+    assert len(set(service_colors(map(str, range(24))).values())) == 24

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+import pytest
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SPANS = draw("""
+web::GET /   =====
+  db::SELECT .==!
+""")
+
+
+def test_write_report_writes_one_file_that_needs_no_network(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    tl.write_report(SPANS, page)
+    text = page.read_text(encoding="utf-8")
+    assert "Latency percentiles by service" in text
+    assert SPANS["trace_id"][0] in text
+    assert "<link" not in text
+    assert "<script src" not in text
+
+
+def test_write_report_shows_hostile_names_as_text(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    evil = "</script><script>alert(1)</script>"
+    tl.write_report(
+        SPANS.with_columns(pl.lit(evil).alias("name"), pl.lit(evil).alias("service_name")), page, title=evil
+    )
+    assert "<script>alert" not in page.read_text(encoding="utf-8")
+
+
+def test_write_report_refuses_no_spans_and_places_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(tl.TracelabError, match="no spans"):
+        tl.write_report(SPANS.clear(), tmp_path / "report.html")
+    with pytest.raises(tl.SourceError, match="cannot be written"):
+        tl.write_report(SPANS, tmp_path / "no" / "such" / "folder.html")
