@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
 
 from tracelab.analysis import error_origins
+from tracelab.loaders import read
 from tracelab.schema import EVENTS
 from tracelab.synthetic import draw
 
@@ -128,3 +130,15 @@ def test_error_origins_climb_deep_chains() -> None:
     depth = 300
     picture = "\n".join(" " * level + f"s{level} {'=' * 5}!" for level in range(depth))
     assert error_origins(draw(picture)).select("name", "climbed", "reached_root").row(0) == ("s299", 299.0, 1)
+
+
+def test_error_origins_of_a_dump_without_errors_are_none() -> None:
+    span = {
+        "traceId": "5b8efff798038103d269b633813fc60c",
+        "spanId": "eee19b7ec3c1b174",
+        "name": "a",
+        "startTimeUnixNano": "1",
+        "endTimeUnixNano": "2",
+    }
+    dump = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    assert error_origins(read(json.dumps(dump).encode())).is_empty()

@@ -126,14 +126,13 @@ def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
 
 def _last_exceptions(origins: pl.DataFrame) -> pl.DataFrame:
     """Read type and message of the last exception event of each span; it is the one that got out."""
-    if "events" not in origins:
-        return origins.select(
-            "number", event_type=pl.lit(None, pl.String), event_message=pl.lit(None, pl.String)
-        ).clear()
+    if "events" not in origins or not origins["events"].list.len().sum():
+        # Also because polars 2.1 panics when it explodes no events at all whose maps come from Arrow.
+        nothing = pl.lit(None, dtype=pl.String)
+        return origins.select("number", event_type=nothing, event_message=nothing).clear()
     said = pl.col("events").struct.field("attributes").map
     return (
-        origins.lazy()
-        .select("number", "events")
+        origins.select("number", "events")
         .explode("events", empty_as_null=False)
         .select(
             "number",
@@ -144,7 +143,6 @@ def _last_exceptions(origins: pl.DataFrame) -> pl.DataFrame:
         .filter((pl.col("event_name") == "exception") | pl.col("event_type").is_not_null())
         .group_by("number", maintain_order=True)
         .agg(pl.col("event_type", "event_message").last())
-        .collect()
     )
 
 
