@@ -95,6 +95,7 @@ class _Trace(msgspec.Struct, gc=False, rename={"trace_id": "traceID"}):
     warnings: list[str] | None = None
 
 
+_LOGS: Final = msgspec.json.Decoder(list[Any])
 _DECODER: Final = msgspec.json.Decoder(_Trace)
 
 
@@ -195,7 +196,7 @@ def _columns(spans: list[_Span], traces: list[_Trace], builder: Builder, place: 
                 builder.findings.add(problems.DEPRECATED, place=place(row), example="parentSpanID")
             parents.append(span.parent_span_id)
         if len(span.logs) > 4:
-            for number, log in enumerate(msgspec.json.decode(span.logs)):
+            for number, log in enumerate(_logs(span.logs)):
                 read_log(log, builder, row, f"{place(row)}.logs[{number}]")
     starts = _times([span.start for span in spans])
     ends = starts + _times([span.duration for span in spans])
@@ -215,6 +216,14 @@ def _columns(spans: list[_Span], traces: list[_Trace], builder: Builder, place: 
         builder.event_lists(len(spans)),
         builder.link_lists(len(spans)),
     ]
+
+
+def _logs(raw: Raw) -> list[Any]:
+    try:
+        logs: list[Any] = _LOGS.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DoesNotFit(str(error)) from error
+    return logs
 
 
 def _times(numbers: list[int]) -> npt.NDArray[np.int64]:

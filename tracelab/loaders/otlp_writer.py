@@ -12,7 +12,8 @@ from tracelab.schema import KINDS, SCOPES, STATUS_CODES, TYPE_SUFFIX, is_attribu
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SPANS_IN_LINE: Final = 4096
+SPANS_IN_LINE: Final = 8192
+"""How many spans the batch processor of the OpenTelemetry Collector puts into a request, unless it is told otherwise."""
 _FIELDS: Final = {"string": "stringValue", "bytes": "bytesValue"}
 
 

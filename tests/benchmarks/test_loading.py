@@ -1,0 +1,207 @@
+"""How fast dumps become span frames, and in how much memory.
+
+    pytest tests/benchmarks/test_loading.py --benchmark-columns=min,median,rounds
+
+Every bar is a ratio to something measured in the same run, or memory of a process of its own. Run it on a calm machine
+with two cores or more. The large ones write some gigabytes to the temporary folder and take minutes; leave them out
+with `-k "not large"`. orjson and otela are compared with where they are installed.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+import pytest
+
+from tests.loaders.dumps import protobuf
+from tracelab.loaders import read, scan, write
+from tracelab.synthetic import generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+SPANS: Final = 150_000
+LARGE_SPANS: Final = 1_400_000
+HUGE_SPANS: Final = 10_000_000
+GIGABYTE: Final = 2**30
+CHILD: Final = """
+import json, resource, sys, time, warnings
+warnings.simplefilter("ignore")
+def measured(function):
+    start = time.perf_counter()
+    result = function()
+    seconds = time.perf_counter() - start
+    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, result]))
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dumps")
+
+
+@pytest.fixture(scope="module")
+def otlp(folder: Path) -> Path:
+    return write(generate(SPANS, seed=1), folder / "otlp.jsonl")
+
+
+@pytest.fixture(scope="module")
+def large_otlp(folder: Path) -> Path:
+    return write(generate(LARGE_SPANS, seed=1), folder / "large.jsonl")
+
+
+@pytest.fixture(scope="module")
+def proto(otlp: Path) -> Path:
+    path = otlp.with_suffix(".pb")
+    path.write_bytes(b"".join(protobuf(json.loads(line)) for line in otlp.read_text().splitlines()))
+    return path
+
+
+@pytest.fixture(scope="module")
+def jaeger(folder: Path) -> Path:
+    path = folder / "jaeger.json"
+    path.write_text(json.dumps({"data": jaeger_traces(generate(100_000, seed=1))}, separators=(",", ":")))
+    return path
+
+
+def test_otlp_json_takes_half_the_time_of_orjson_alone(benchmark: Any, otlp: Path) -> None:
+    orjson = pytest.importorskip("orjson")
+
+    def parse() -> None:
+        for line in otlp.read_bytes().splitlines():
+            orjson.loads(line)
+
+    bar = fastest(parse)
+    benchmark.pedantic(read, args=(otlp,), rounds=5, warmup_rounds=1)
+    told(benchmark, of_orjson=benchmark.stats["min"] / bar, spans_per_second=SPANS / benchmark.stats["min"])
+    assert benchmark.stats["min"] <= 0.5 * bar
+
+
+def test_jaeger_json_takes_less_time_than_orjson_alone(benchmark: Any, jaeger: Path) -> None:
+    orjson = pytest.importorskip("orjson")
+    bar = fastest(lambda: orjson.loads(jaeger.read_bytes()))
+    benchmark.pedantic(read, args=(jaeger,), rounds=5, warmup_rounds=1)
+    told(benchmark, of_orjson=benchmark.stats["min"] / bar)
+    assert benchmark.stats["min"] <= 0.7 * bar
+
+
+def test_protobuf_is_at_least_half_as_fast_as_json(benchmark: Any, otlp: Path, proto: Path) -> None:
+    bar = fastest(lambda: read(otlp))
+    benchmark.pedantic(read, args=(proto,), rounds=5, warmup_rounds=1)
+    told(benchmark, speed_of_json=bar / benchmark.stats["min"])
+    assert benchmark.stats["min"] <= 2 * bar
+
+
+def test_otela_takes_five_times_the_time_and_twice_the_memory(otlp: Path) -> None:
+    pytest.importorskip("otela")
+    own = child(f"from tracelab.loaders import read\nmeasured(lambda: read({str(otlp)!r}).height)")
+    other = child(f"import otela\nmeasured(lambda: len(otela.load({str(otlp)!r})))")
+    assert own[0] <= other[0] / 5
+    assert own[1] <= other[1] / 2
+
+
+def test_large_otlp_json_takes_no_more_time_per_span(otlp: Path, large_otlp: Path) -> None:
+    seconds, memory, spans = child(
+        f"from tracelab.loaders import read\nmeasured(lambda: read({str(large_otlp)!r}).height)"
+    )
+    small = fastest(lambda: read(otlp))
+    assert spans == LARGE_SPANS
+    assert memory <= 1.5 * GIGABYTE
+    assert seconds / LARGE_SPANS <= 1.2 * small / SPANS
+
+
+def test_large_parquet_answers_in_bounded_memory(folder: Path) -> None:
+    part = generate(HUGE_SPANS // 10, seed=1)
+    for number in range(10):
+        moved = part.with_columns(pl.col("trace_id").str.replace("^..", f"{number:02}"))
+        write(moved, folder / "huge" / f"{number}.parquet") if number else write(moved, folder / "huge")
+    assert scan(folder / "huge").select(pl.len()).collect().item() == HUGE_SPANS
+    code = f"""
+from tracelab.analysis import latency_percentiles
+from tracelab.loaders import scan
+measured(lambda: latency_percentiles(scan({str(folder / "huge")!r})).height)
+"""
+    _, memory, services = child(code)
+    assert services > 3
+    assert memory <= 2 * GIGABYTE
+
+
+def fastest(function: Callable[[], object], *, rounds: int = 3) -> float:
+    """Give the least time that a function took."""
+    times = []
+    for _ in range(rounds + 1):
+        start = perf_counter()
+        function()
+        times.append(perf_counter() - start)
+    return min(times[1:])
+
+
+def child(code: str) -> list[Any]:
+    """Run code in a process of its own; give seconds, peak memory and what it answered."""
+    run = subprocess.run([sys.executable, "-c", CHILD + code], capture_output=True, text=True, check=True)
+    answer: list[Any] = json.loads(run.stdout)
+    return answer
+
+
+def told(benchmark: Any, **figures: float) -> None:
+    """Put figures beside the times."""
+    benchmark.extra_info.update({name: round(figure, 3) for name, figure in figures.items()})
+
+
+def jaeger_traces(spans: pl.DataFrame) -> list[dict[str, Any]]:
+    """Write a frame as Jaeger's API would."""
+    keys = [name for name in spans.columns if name.startswith("span.")]
+    rows = spans.with_columns(
+        pl.col("start_time").dt.timestamp("us").alias("start"),
+        pl.col("duration").dt.total_microseconds().alias("length"),
+    )
+    return [
+        {
+            "traceID": trace_id,
+            "spans": [jaeger_span(row, keys) for row in group.iter_rows(named=True)],
+            "processes": {name: {"serviceName": name, "tags": []} for name in group["service_name"].unique().to_list()},
+            "warnings": None,
+        }
+        for (trace_id,), group in rows.group_by(["trace_id"], maintain_order=True)
+    ]
+
+
+def jaeger_span(row: dict[str, Any], keys: list[str]) -> dict[str, Any]:
+    """Write one row as Jaeger's API would."""
+    tags = [jaeger_tag(key.removeprefix("span."), row[key]) for key in keys if row[key] is not None]
+    tags += [jaeger_tag("span.kind", row["kind"]), jaeger_tag("otel.scope.name", row["scope_name"])]
+    if row["status_code"] == "error":
+        tags += [jaeger_tag("error", True), jaeger_tag("otel.status_code", "ERROR")]
+    parent = {"refType": "CHILD_OF", "traceID": row["trace_id"], "spanID": row["parent_span_id"]}
+    return {
+        "traceID": row["trace_id"],
+        "spanID": row["span_id"],
+        "operationName": row["name"],
+        "references": [parent] if row["parent_span_id"] else [],
+        "startTime": row["start"],
+        "duration": row["length"],
+        "tags": tags,
+        "logs": [
+            {
+                "timestamp": row["start"],
+                "fields": [
+                    jaeger_tag(key, value) for key, value in {"event": event["name"], **event["attributes"]}.items()
+                ],
+            }
+            for event in row["events"] or ()
+        ],
+        "processID": row["service_name"],
+        "warnings": None,
+    }
+
+
+def jaeger_tag(key: str, value: Any) -> dict[str, Any]:
+    """Write a tag with its type."""
+    kinds = {bool: "bool", int: "int64", float: "float64"}
+    return {"key": key, "type": kinds.get(type(value), "string"), "value": value}
