@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,43 +10,27 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.loaders import problems
-from tracelab.loaders.builder import Builder, EntryLists, Value
-from tracelab.loaders.chunk import BOOL, STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.builder import Builder, EntryLists
+from tracelab.loaders.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.jaeger import (
     MICROSECOND,
     NO_SERVICE,
     WARNINGS_KEY,
     parent_and_links,
     read_log,
-    status_of_http,
-    tag_value,
 )
+from tracelab.loaders.jaeger_tags import decoded_tags, meaning_of
 from tracelab.loaders.normalise import normalise
-from tracelab.loaders.pairs import NOTHING, DoesNotFit, Pairs, cut
-from tracelab.loaders.text import json_text, scalar_text
-from tracelab.loaders.values import whole_number
-from tracelab.schema import KINDS
+from tracelab.loaders.pairs import NOTHING, DoesNotFit
+from tracelab.loaders.text import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from tracelab.loaders.findings import Findings
+    from tracelab.loaders.jaeger_tags import Tags
     from tracelab.loaders.json_cut import Piece
 
 Raw = msgspec.Raw
 _LARGEST: Final = 2**63 - 1
-_ERROR: Final = 2
-_NO_CODE: Final = -1
-_STATUSES: Final = {"OK": 1, "ERROR": _ERROR}
-_TAKEN: Final = (
-    "otel.status_code",
-    "otel.status_description",
-    "w3c.tracestate",
-    "otel.library.name",
-    "otel.scope.name",
-    "otel.library.version",
-    "otel.scope.version",
-)
 
 
 class _Reference(msgspec.Struct, gc=False, rename={"ref_type": "refType", "trace_id": "traceID", "span_id": "spanID"}):
@@ -99,33 +82,6 @@ _LOGS: Final = msgspec.json.Decoder(list[Any])
 _DECODER: Final = msgspec.json.Decoder(_Trace)
 
 
-@dataclass(slots=True)
-class _Tags:
-    """Pairs with each distinct one decoded: keys by number, kinds, values by kind."""
-
-    pairs: Pairs
-    names: dict[str, int]
-    keys: npt.NDArray[np.int32]
-    kinds: npt.NDArray[np.int8]
-    values: list[Value | None]
-
-    def last(self, key: str, count: int) -> npt.NDArray[np.int64]:
-        """Give for each owner which distinct pair with this key is its last; -1 where it has none."""
-        found = np.full(count, _NO_CODE, dtype=np.int64)
-        if key in self.names:
-            which = self.keys[self.pairs.codes] == self.names[key]
-            found[self.pairs.owners[which]] = self.pairs.codes[which]
-        return found
-
-    def texts(self, codes: npt.NDArray[np.int64]) -> pl.Series:
-        """Give the values of pairs as text, null where there is none."""
-        distinct, places = np.unique(codes, return_inverse=True)
-        words = [
-            None if code < 0 else scalar_text((self.values[code] or (STRING, ""))[1]) for code in distinct.tolist()
-        ]
-        return pl.Series(words, dtype=pl.String).gather(pl.Series(places))
-
-
 def chunk_of(piece: Piece) -> tuple[list[Chunk], Findings]:
     """Decode traces, one a line.
 
@@ -152,8 +108,8 @@ def chunk_of(piece: Piece) -> tuple[list[Chunk], Findings]:
             where = piece.origin(number)
             builder.findings.add(problems.TRACE_WARNINGS, len(trace.warnings), place=where, example=trace.warnings[0])
     resources, count, entries = _resources(traces, builder)
-    tags = _decoded_tags([span.tags for span in spans], builder)
-    meaning, consumed = _meaning(tags, len(spans), builder, place)
+    tags = decoded_tags([span.tags for span in spans], builder)
+    meaning, consumed = meaning_of(tags, len(spans), builder, place)
     scope_names = meaning.select("scope_name", "scope_version")
     scopes = scope_names.unique(maintain_order=True).with_row_index("scope")
     scope = scope_names.join(scopes, on=["scope_name", "scope_version"], nulls_equal=True, maintain_order="left")[
@@ -251,7 +207,7 @@ def _resources(traces: list[_Trace], builder: Builder) -> tuple[list[int], int, 
             if held[number] is None:
                 builder.findings.add(problems.PROCESS_MISSING, example=span.process_id)
             numbers.append(number)
-    tags = _decoded_tags([process.tags if process else NOTHING for process in held], builder)
+    tags = decoded_tags([process.tags if process else NOTHING for process in held], builder)
     names = list(tags.names)
     lists = EntryLists()
     for row, code in zip(tags.pairs.owners.tolist(), tags.pairs.codes.tolist(), strict=True):
@@ -264,87 +220,7 @@ def _resources(traces: list[_Trace], builder: Builder) -> tuple[list[int], int, 
     return numbers, len(held), lists.finish()
 
 
-def _decoded_tags(raws: Sequence[Raw], builder: Builder) -> _Tags:
-    pairs = cut(raws)
-    names: dict[str, int] = {}
-    keys: list[int] = []
-    values: list[Value | None] = []
-    before = len(builder.findings.found)
-    try:
-        decoded = [msgspec.json.decode(line) for line in pairs.lines().split(b"\n")] if pairs.texts.len() else []
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise DoesNotFit(str(error)) from error
-    for tag in decoded:
-        key = tag.get("key")
-        if not isinstance(key, str):
-            raise DoesNotFit("a tag without a key")
-        keys.append(names.setdefault(key, len(names)))
-        values.append(tag_value(tag.get("type"), tag.get("value"), builder, ""))
-    if len(builder.findings.found) > before:
-        raise DoesNotFit("tags that must be counted one by one")
-    kinds = np.array([_NO_CODE if value is None else value[0] for value in values], dtype=np.int8)
-    return _Tags(pairs, names, np.array(keys, dtype=np.int32), kinds, values)
-
-
-def _meaning(tags: _Tags, count: int, builder: Builder, place: Any) -> tuple[pl.DataFrame, npt.NDArray[np.bool_]]:
-    """Give what the tags say of fields that spans have, and which pairs these were."""
-    consumed = np.zeros(tags.pairs.codes.size, dtype=bool)
-    entry_keys = tags.keys[tags.pairs.codes]
-    said = {}
-    for key in _TAKEN:
-        said[key] = tags.last(key, count)
-        if key in tags.names:
-            consumed |= entry_keys == tags.names[key]
-    kinds = _kinds(tags, count, consumed)
-    status = _statuses(tags, count, said, consumed)
-    named = np.maximum(said["otel.scope.name"], said["otel.library.name"]) >= 0
-    codes = tags.last("http.status_code", count)
-    for row in np.flatnonzero((status == 0) & (said["otel.status_code"] < 0) & ~named & (codes >= 0)).tolist():
-        value = tags.values[int(codes[row])]
-        status[row] = status_of_http(whole_number(value[1]) if value else None, int(kinds[row]), builder, place(row))
-    frame = pl.DataFrame(
-        {
-            "kind": kinds,
-            "status_code": status,
-            "status_message": tags.texts(said["otel.status_description"]),
-            "trace_state": tags.texts(said["w3c.tracestate"]),
-            "scope_name": tags.texts(_either(said["otel.scope.name"], said["otel.library.name"])),
-            "scope_version": tags.texts(_either(said["otel.scope.version"], said["otel.library.version"])),
-        }
-    )
-    return frame, consumed
-
-
-def _kinds(tags: _Tags, count: int, consumed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
-    last = tags.last("span.kind", count)
-    words = {
-        code: str((tags.values[code] or (STRING, ""))[1]).lower() for code in np.unique(last).tolist() if code >= 0
-    }
-    numbers = np.zeros(len(tags.values) + 1, dtype=np.uint8)
-    for code, word in words.items():
-        if word in KINDS:
-            numbers[code] = KINDS.index(word)
-            consumed |= tags.pairs.codes == code
-    return numbers[last]
-
-
-def _statuses(
-    tags: _Tags, count: int, said: dict[str, npt.NDArray[np.int64]], consumed: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.uint8]:
-    status = np.zeros(count, dtype=np.uint8)
-    for code in np.unique(said["otel.status_code"]).tolist():
-        if code >= 0:
-            word = scalar_text((tags.values[code] or (STRING, ""))[1]).upper()
-            status[said["otel.status_code"] == code] = _STATUSES.get(word, 0)
-    errors = tags.last("error", count)
-    for code in np.unique(errors).tolist():
-        if code >= 0 and tags.values[code] in ((BOOL, True), (STRING, "true")):
-            status[errors == code] = _ERROR
-            consumed |= tags.pairs.codes == code
-    return status
-
-
-def _entries(tags: _Tags, kept: npt.NDArray[np.bool_], spans: list[_Span], builder: Builder, place: Any) -> Entries:
+def _entries(tags: Tags, kept: npt.NDArray[np.bool_], spans: list[_Span], builder: Builder, place: Any) -> Entries:
     names = dict(tags.names)
     parts = {}
     kinds = tags.kinds[tags.pairs.codes]
@@ -368,12 +244,8 @@ def _entries(tags: _Tags, kept: npt.NDArray[np.bool_], spans: list[_Span], build
     return Entries(list(names), parts)
 
 
-def _part(tags: _Tags, kind: int, where: npt.NDArray[np.int64], keys: int) -> Any:
+def _part(tags: Tags, kind: int, where: npt.NDArray[np.int64], keys: int) -> Any:
     codes = tags.pairs.codes[where]
     distinct = [value[1] if value is not None and value[0] == kind else None for value in tags.values]
     column = pl.Series(distinct, dtype=VALUE_DTYPES[kind]).gather(pl.Series(codes.astype(np.uint32)))
     return part(tags.pairs.owners[where], tags.keys[codes], column, keys=keys)
-
-
-def _either(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return np.where(first >= 0, first, second)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SPANS_IN_LINE: Final = 8192
-"""How many spans the batch processor of the OpenTelemetry Collector puts into a request, unless it is told otherwise."""
+"""How many spans the OpenTelemetry Collector's batch processor puts into a request by default."""
 _FIELDS: Final = {"string": "stringValue", "bytes": "bytesValue"}
 
 
