@@ -54,6 +54,40 @@ def test_error_origins_say_who_swallowed_the_failure() -> None:
     ]
 
 
+def test_error_origins_see_through_internal_spans_without_a_status() -> None:
+    spans = draw("""
+        web           ==========! kind=server
+          handler     .========
+            wrapper   .=======
+              call    .======!  kind=client
+    """)
+    assert error_origins(spans).select("name", "reached_root", "climbed").rows() == [("call", 1, 3.0)]
+
+
+def test_error_origins_do_not_see_through_spans_that_went_on() -> None:
+    spans = draw("""
+        web           ===============! kind=server
+          handler     .======
+            try       .==!
+            again     ...==
+          mail        ........===!
+    """)
+    assert error_origins(spans).select("name", "reached_root", "swallowed_by").rows() == [
+        ("mail", 1, None),
+        ("try", 0, "handler::handler"),
+    ]
+
+
+def test_error_origins_do_not_see_through_a_status_of_ok_or_a_server() -> None:
+    for quiet in ("status=ok", "kind=server"):
+        spans = draw(f"""
+            web       ==========!
+              quiet   .======== {quiet}
+                call  .=======!
+        """)
+        assert error_origins(spans).select("name", "swallowed_by").rows() == [("call", "quiet::quiet"), ("web", None)]
+
+
 def test_error_origins_name_who_swallows_most() -> None:
     once = """
         {}    ====
@@ -110,12 +144,15 @@ def test_error_origins_fall_back_on_attributes_and_status() -> None:
         c =! rpc.grpc.status_code=14
 
         d =!
+
+        e =! error.type=404 http.response.status_code=404
     """).with_columns(status_message=pl.lit("out of luck"))
     assert error_origins(spans).sort("name").select("exception_type", "message").rows() == [
         ("timeout", "out of luck"),
         ("HTTP 503", "out of luck"),
         ("gRPC 14", "out of luck"),
         (None, "out of luck"),
+        ("HTTP 404", "out of luck"),
     ]
 
 

@@ -19,6 +19,7 @@ from tracelab.analysis.wording import folded
         ("at 0x7f3a", "at <id>"),
         ("user42", "user<n>"),
         ("bad face", "bad face"),
+        ("503 for https://a.example/x/7?y=1 today", "<n> for https://a.example/<path> today"),
         ("first line\nTraceback", "first line"),
         ("  ", None),
         ("", None),

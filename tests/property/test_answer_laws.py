@@ -47,7 +47,7 @@ def renamed_column(name: str) -> pl.Expr:
 
 
 @EVERY_ANSWER
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(spans=span_frames(), chance=st.randoms(use_true_random=False))
 def test_shuffling_rows_changes_no_answer(name: str, spans: pl.DataFrame, chance: random.Random) -> None:
     shuffled = spans[chance.sample(range(spans.height), spans.height)]
@@ -55,14 +55,14 @@ def test_shuffling_rows_changes_no_answer(name: str, spans: pl.DataFrame, chance
 
 
 @EVERY_ANSWER
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(spans=span_frames())
 def test_lazy_frames_get_the_answer_of_eager_ones(name: str, spans: pl.DataFrame) -> None:
     assert ANSWERS[name](spans.lazy()).equals(ANSWERS[name](spans))
 
 
 @EVERY_ANSWER
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(spans=span_frames())
 def test_nothing_has_the_columns_of_something(name: str, spans: pl.DataFrame) -> None:
     empty = ANSWERS[name](spans.clear())
@@ -71,7 +71,7 @@ def test_nothing_has_the_columns_of_something(name: str, spans: pl.DataFrame) ->
 
 
 @EVERY_ANSWER
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(spans=span_frames(max_traces=4))
 def test_splitting_into_files_changes_no_answer(name: str, spans: pl.DataFrame) -> None:
     parts = [with_tree(part) for part in spans.partition_by("trace_id")]
@@ -80,7 +80,7 @@ def test_splitting_into_files_changes_no_answer(name: str, spans: pl.DataFrame) 
 
 
 @EVERY_ANSWER
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(spans=span_frames(cycles=False))
 def test_renaming_ids_changes_no_answer_but_the_ids(name: str, spans: pl.DataFrame) -> None:
     new = [renamed_column(name) for name in ("trace_id", "span_id", "parent_span_id")]
@@ -90,7 +90,7 @@ def test_renaming_ids_changes_no_answer_but_the_ids(name: str, spans: pl.DataFra
 
 
 @EVERY_ANSWER
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(spans=span_frames())
 def test_frames_without_tree_columns_get_the_same_answer(name: str, spans: pl.DataFrame) -> None:
     bare = spans.drop("depth", "tree_left", "tree_right")

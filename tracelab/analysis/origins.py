@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.failures import HTTP_STATUS, has_failed
-from tracelab.analysis.forest import plant
+from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.wording import folded
 from tracelab.schema import attr, attribute_names
 
@@ -30,6 +30,10 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     A failing span that has no failing child is an origin. From there the failure climbs as long as parents fail too; it
     has reached the root, or the first ancestor that did not fail has swallowed it (a retry, a fallback, a message that
     nobody waits for). What counts as failing is told at `error_rates`.
+
+    Many libraries leave the status of their internal spans unset whatever happens. Such a span (kind internal or
+    unspecified, status unset) has passed a failure on if a span further up failed and nothing was started below it
+    after the failing child had ended, which is how an exception that gets out looks.
 
     Parameters
     ----------
@@ -61,12 +65,13 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     schema = spans.lazy().collect_schema()
     columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
     extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
-    frame, forest = plant(spans, has_failed(spans).alias(_FAILED), *columns, *extra)
+    frame, forest = plant(spans, "status_code", has_failed(spans).alias(_FAILED), *columns, *extra)
     failing = frame[_FAILED].fill_null(value=False).to_numpy()
-    spared = failing.copy()
-    spared[forest.parent[np.flatnonzero(failing & forest.has_parent)]] = False
-    origins = np.flatnonzero(spared)
-    top = _highest(forest, failing)[origins]
+    passing = failing | _passed_on(frame, forest, failing)
+    first = failing.copy()
+    first[forest.parent[np.flatnonzero(passing & forest.has_parent)]] = False
+    origins = np.flatnonzero(first)
+    top = _highest(forest, passing)[origins]
     above = forest.parent[top]
     told = _told(frame[origins], pl.Series(origins))
     swallowers = frame[np.maximum(above, 0)].select(pl.format("{}::{}", "service_name", "name").alias("swallower"))
@@ -77,6 +82,32 @@ def error_origins(spans: Spans) -> pl.DataFrame:
             pl.Series("climbed", forest.depth[origins] - forest.depth[top]),
         )
     )
+
+
+def _passed_on(frame: pl.DataFrame, forest: Forest, failing: Flags) -> Flags:
+    """Mark the spans without a status that a failure went through, on its way from one failing span to another."""
+    silent = (
+        (frame["status_code"] == "unset") & frame["kind"].is_in(["internal", "unspecified"])
+    ).to_numpy() & ~failing
+    start, end = starts(frame), starts(frame) + durations(frame)
+    last_start = np.zeros(failing.size, dtype=np.int64)
+    children = forest.siblings()
+    last_start[forest.parent[children]] = start[children]  # children stand in order of start, so the last one stays
+    sender = at = np.flatnonzero(failing & forest.has_parent)
+    seen, arrived = [], []
+    while at.size:
+        above = forest.parent[at]
+        going = silent[above] & forest.has_parent[above] & (last_start[above] < end[at])
+        sender, at = sender[going], above[going]
+        seen.append((sender, at))
+        there = failing[forest.parent[at]]
+        arrived.append(sender[there])
+        sender, at = sender[~there], at[~there]
+    marked = np.zeros(failing.size, dtype=bool)
+    got_through = np.concatenate(arrived) if arrived else sender
+    for senders, places in seen:
+        marked[places[np.isin(senders, got_through)]] = True
+    return marked
 
 
 def _highest(forest: Forest, failing: Flags) -> Ints:
@@ -104,8 +135,11 @@ def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     http, grpc = _first_of(HTTP_STATUS, said), _first_of(_GRPC, said)
     status = [pl.col("status_message")] if "status_message" in spans else []
     events = _last_exceptions(spans.with_columns(number.alias("number")))
+    named = _first_of(_TYPES, said)
+    by_status = pl.coalesce(pl.format("HTTP {}", _failing_http(http)), pl.format("gRPC {}", grpc))
+    # `error.type` is the status code where the conventions for HTTP have nothing better to say.
     kind = pl.coalesce(
-        "event_type", _first_of(_TYPES, said), pl.format("HTTP {}", _failing_http(http)), pl.format("gRPC {}", grpc)
+        "event_type", pl.when((named == http).fill_null(value=False)).then(by_status).otherwise(named), by_status
     )
     message = pl.coalesce("event_message", _first_of(_MESSAGES, said), *status)
     told = (

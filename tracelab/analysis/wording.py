@@ -8,6 +8,7 @@ import polars as pl
 
 _LONGEST: Final = 300
 _FOLDS: Final = (
+    (r"(?i)\b(https?://[^/\s\"'<>]+)/[^\s\"'<>]+", "${1}/<path>"),
     (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),
     (r"(?i)\b0x[0-9a-f]+\b", "<id>"),
     (r"\b\d{8,}\b", "<n>"),  # before they could pass for hex
@@ -17,7 +18,10 @@ _FOLDS: Final = (
 
 
 def folded(texts: pl.Series) -> pl.Series:
-    """Fold numbers to `<n>` and ids (UUIDs, hex) to `<id>`, and keep the first line; an empty text is null."""
+    """Fold numbers to `<n>`, ids (UUIDs, hex) to `<id>` and what follows the host of a URL to `<path>`.
+
+    Only the first line is kept; an empty text is null.
+    """
     first_line = pl.col("text").str.strip_chars().str.split("\n").list.first().str.slice(0, _LONGEST)
     for pattern, word in _FOLDS:
         first_line = first_line.str.replace_all(pattern, word)
