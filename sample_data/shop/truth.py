@@ -35,6 +35,7 @@ def count(spans: list[Span]) -> dict:
         "n_plus_one": n_plus_one(spans),
         "payments": payments(spans),
         "recommender": recommender(spans),
+        "slow_origin": slow_origin(spans),
         "cache": cache(spans, begin),
         "errors": errors(spans, roots),
         "clock": clock(spans),
@@ -132,6 +133,18 @@ def recommender(spans: list[Span]) -> dict:
         "broken": sum(span.failed for span in ranked),
         "given_up": sum("timeout" in span.status_message for span in calls),
         "fallbacks": fallbacks,
+    }
+
+
+def slow_origin(spans: list[Span]) -> dict:
+    fetched = [span for span in spans if span.name == "fetch_content"]
+    slow = [span.milliseconds for span in fetched if "/slowcdn-" in span.attributes["content.url"]]
+    usual = [span.milliseconds for span in fetched if "/slowcdn-" not in span.attributes["content.url"]]
+    return {
+        "fetches": len(fetched),
+        "slow": len(slow),
+        "slow_median_ms": round(statistics.median(slow), 1),
+        "usual_median_ms": round(statistics.median(usual), 1),
     }
 
 

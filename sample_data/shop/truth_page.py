@@ -4,8 +4,9 @@ from __future__ import annotations
 
 
 def page(truth: dict) -> str:
-    sections = [head, change, many_queries, retries, fallbacks, cold_cache, told_and_untold, wrong_clock, lost, sampled]
-    return "\n\n".join(section(truth) for section in [*sections, batched, old_names]) + "\n"
+    speed = [change, many_queries, retries, fallbacks, slow_fetches, cold_cache]
+    faults = [told_and_untold, wrong_clock, lost, sampled, batched, old_names]
+    return "\n\n".join(section(truth) for section in [head, *speed, *faults]) + "\n"
 
 
 def table(header: list[str], rows: list[list[object]]) -> str:
@@ -55,8 +56,7 @@ def many_queries(truth: dict) -> str:
 
 * Where: `catalogue`, gRPC `ListProducts`: one query for the products, then one for the price of each.
 * When: always.
-* How many: {data["listings"]} listings made {data["queries"]:,} queries,
-  {data["fewest_queries"]} to {data["most_queries"]} each.
+* How many: {data["listings"]} listings made {data["queries"]:,} queries, {data["fewest_queries"]} or {data["most_queries"]} each.
 * See it: count the `SELECT` children of each `/shop.Catalogue/ListProducts`."""
 
 
@@ -75,8 +75,8 @@ def retries(truth: dict) -> str:
 | `slow-` | three calls time out: the user gets 504 | {data["timed_out_after_three"]} |
 | `declined-` | answered 402 at once, no retry: the user gets 402 | {data["declined"]} |
 
-* {data["timed_out_calls"]} calls timed out. `payments` went on working all the same:
-  {data["spans_that_outlive_their_parent"]} of its spans end after their parent.
+* {data["timed_out_calls"]} calls timed out. `payments` went on all the same: {data["spans_that_outlive_their_parent"]} of its
+  spans end after their parent.
 * See it: siblings named `HTTP POST` below `pay`; server spans of `payments` that end later than their parent."""
 
 
@@ -87,8 +87,18 @@ def fallbacks(truth: dict) -> str:
 * Where: `gateway` asks `recommender` and gives up after 250 ms; on any failure it answers with bestsellers, 200.
 * When: always. How it goes is the first word of `session.id` (on `rank_products`).
 * How many: of {data["calls"]} calls {data["broken"]} met an exception (`broken-`) and {data["given_up"]} were given up
-  ({data["stuck"]} sessions were `stuck-`, 600 ms); {data["fallbacks"]} answers are fallbacks (`recommendations.fallback`).
+  ({data["stuck"]} sessions were `stuck-`, 600 ms). {data["fallbacks"]} answers carry `recommendations.fallback`.
 * See it: traces with a failing span whose root did not fail."""
+
+
+def slow_fetches(truth: dict) -> str:
+    data = truth["slow_origin"]
+    return f"""## A slow origin makes the tail
+
+* Where: `content-analysis`, span `fetch_content`, where `content.url` says `slowcdn-`.
+* When: always.
+* How many: {data["slow"]} of {data["fetches"]} fetches, median {data["slow_median_ms"]} ms instead of {data["usual_median_ms"]} ms.
+* See it: p99 of `POST /api/reviews` and its critical path."""
 
 
 def cold_cache(truth: dict) -> str:
@@ -154,8 +164,8 @@ def sampled(truth: dict) -> str:
 * Where: `fulfilment` records 60 % of the traces (`traceidratio`), whatever its caller decided; `mailer` records all.
 * When: always.
 * How many: {data["orders_sent"]} orders were sent to the queue, {data["orders_with_fulfilment"]} of them have spans of
-  `fulfilment` ({data["share"]:.1%}).
-  {data["mails_without_parent"]} of {data["mails"]} spans `send_mail` name a parent that nobody recorded.
+  `fulfilment` ({data["share"]:.1%}). {data["mails_without_parent"]} of {data["mails"]} spans
+  `send_mail` name a parent that nobody recorded.
 * The packing machine jams once for orders `jam-`: the error is recorded, the message goes back to the queue and is
   packed at its second delivery. {data["jams_recorded"]} jams were recorded, the others were not sampled.
 * See it: orphans by service."""
