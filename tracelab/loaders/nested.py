@@ -27,6 +27,8 @@ def text_map(keys: pl.Series, values: pl.Series, ends: Any) -> pa.Array:
 
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
     """Make a column of lists of structs of flat fields; `owners` says whose each struct is, in ascending order."""
+    if not len(owners):
+        return pl.Series([[]], dtype=dtype).new_from_index(0, count)
     lengths = np.bincount(np.asarray(owners, dtype=np.int64), minlength=count)
     offsets = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])

@@ -248,8 +248,10 @@ class Reader:
         ends = np.cumsum(np.bincount(frame["owner"].to_numpy(), minlength=len(array)))
         return text_map(frame["key"], frame["text"], ends)
 
-    def events(self, array: pa.Array, count: int) -> pl.Series:
+    def events(self, array: pa.Array, count: int, rows: Ints | None = None) -> pl.Series:
+        """Make the column of events; `rows` says whose each list is, where not every span has one."""
         events, owners = _exploded(array)
+        owners = owners if rows is None else rows[owners]
         if events.null_count:
             raise DoesNotFit("an event that is null")
         fields = [
@@ -259,8 +261,10 @@ class Reader:
         ]
         return _listed(fields, ["time", "name", "attributes"], owners, count, EVENTS).alias("events")
 
-    def links(self, array: pa.Array, count: int) -> pl.Series:
+    def links(self, array: pa.Array, count: int, rows: Ints | None = None) -> pl.Series:
+        """Make the column of links; `rows` says whose each list is, where not every span has one."""
         links, owners = _exploded(array)
+        owners = owners if rows is None else rows[owners]
         if links.null_count:
             raise DoesNotFit("a link that is null")
         names = {"traceId": "trace_id", "spanId": "span_id", "traceState": "trace_state"}

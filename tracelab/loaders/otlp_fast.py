@@ -14,6 +14,7 @@ import pyarrow.json as arrow_json
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, Chunk, Entries, part
 from tracelab.loaders.findings import Findings
+from tracelab.loaders.nested import list_of_structs
 from tracelab.loaders.normalise import normalise
 from tracelab.loaders.otlp_arrow import Reader, series_of, valid
 from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
@@ -145,7 +146,7 @@ def _columns(spans: list[_Span], findings: Findings, where: str) -> pl.DataFrame
     )
     findings.add(problems.DROPPED_BY_PRODUCER, dropped, place=where)
     columns = {
-        "trace_id": _texts([span.trace_id for span in spans]),
+        "trace_id": pl.Series([span.trace_id for span in spans], dtype=pl.String),
         "span_id": pl.Series([span.span_id for span in spans], dtype=pl.String),
         "parent_span_id": pl.Series([span.parent_span_id for span in spans], dtype=pl.String),
         "name": _texts([span.name for span in spans]),
@@ -206,15 +207,12 @@ def _times(texts: list[str | None]) -> pl.Series:
 def _nested(raws: list[Raw], dtype: Any, read: Any, wanted: pl.DataType) -> pl.Series:
     """Read events or links with Arrow, for the spans that have any."""
     rows = [row for row, raw in enumerate(raws) if raw is not NOTHING]
-    empty = pl.Series([[]], dtype=wanted)
     if not rows:
-        return empty.new_from_index(0, len(raws))
+        return list_of_structs({}, owners=[], count=len(raws), dtype=wanted)
     texts = lines_of([raws[row] for row in rows])
     table = _parsed(joined_lines('{"held":', texts, "}"), pa.schema([("held", pa.list_(dtype))]), len(rows))
-    found: pl.Series = read(table.column(0).combine_chunks(), len(rows)).rename("")
-    places = np.full(len(raws), len(rows), dtype=np.uint32)
-    places[rows] = np.arange(len(rows), dtype=np.uint32)
-    return pl.concat([found, empty]).gather(pl.Series(places))
+    found: pl.Series = read(table.column(0).combine_chunks(), len(raws), np.array(rows, dtype=np.int64))
+    return found
 
 
 def _entries(lists: Sequence[Raw], findings: Findings, where: str) -> Entries:
