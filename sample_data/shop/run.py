@@ -42,9 +42,9 @@ def main() -> None:
     say("packing")
     pack(output, HERE / "shop.otlp.jsonl.gz")
     say("writing the slice in every form")
-    slices.write(output, otelcol, jaeger_program)
+    slice_counts = slices.write(output, otelcol, jaeger_program)
     say("counting the truth")
-    truth.write(output)
+    truth.write(output, slice_counts)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ ZIPKIN_PORT = 14411
 NATIVE_ZSTD = "--feature-gates=exporter.file.nativeCompression"
 
 
-def write(shop_jsonl: Path, otelcol: Path, jaeger: Path) -> None:
+def write(shop_jsonl: Path, otelcol: Path, jaeger: Path) -> dict[str, int]:
+    """Write all forms and give how many traces and spans each of them has."""
     traces = by_trace(load(shop_jsonl))
     chosen = choose(traces)
     requests = cut(shop_jsonl, set(chosen))
@@ -54,6 +55,7 @@ def write(shop_jsonl: Path, otelcol: Path, jaeger: Path) -> None:
     replay(otelcol, "native", requests, NATIVE_ZSTD, f"--config={only_zstd}")
     keep_collector_files()
     readable.write(traces, shop_jsonl)
+    return {"traces": len(chosen), "spans": spans}
 
 
 def choose(traces: dict[str, list[Span]]) -> list[str]:

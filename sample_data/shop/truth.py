@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 UNKNOWN_PRODUCT = 999
 
 
-def write(shop_jsonl: Path) -> None:
-    truth = count(load(shop_jsonl))
+def write(shop_jsonl: Path, slice_counts: dict[str, int]) -> None:
+    truth = count(load(shop_jsonl)) | {"slice": slice_counts}
     (HERE / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
     (HERE / "TRUTH.md").write_text(truth_page.page(truth))
     say(f"{truth['totals']['traces']} traces, {truth['totals']['spans']} spans: see sample_data/TRUTH.md")

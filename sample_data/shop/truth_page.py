@@ -56,7 +56,8 @@ def many_queries(truth: dict) -> str:
 
 * Where: `catalogue`, gRPC `ListProducts`: one query for the products, then one for the price of each.
 * When: always.
-* How many: {data["listings"]} listings made {data["queries"]:,} queries, {data["fewest_queries"]} or {data["most_queries"]} each.
+* How many: {data["listings"]} listings made {data["queries"]:,} queries, at least {data["fewest_queries"]} and
+  at most {data["most_queries"]} each.
 * See it: count the `SELECT` children of each `/shop.Catalogue/ListProducts`."""
 
 
@@ -75,8 +76,8 @@ def retries(truth: dict) -> str:
 | `slow-` | three calls time out: the user gets 504 | {data["timed_out_after_three"]} |
 | `declined-` | answered 402 at once, no retry: the user gets 402 | {data["declined"]} |
 
-* {data["timed_out_calls"]} calls timed out. `payments` went on all the same: {data["spans_that_outlive_their_parent"]} of its
-  spans end after their parent.
+* {data["timed_out_calls"]} calls timed out. `payments` went on all the same:
+  {data["spans_that_outlive_their_parent"]} of its spans end after their parent.
 * See it: siblings named `HTTP POST` below `pay`; server spans of `payments` that end later than their parent."""
 
 
@@ -97,7 +98,8 @@ def slow_fetches(truth: dict) -> str:
 
 * Where: `content-analysis`, span `fetch_content`, where `content.url` says `slowcdn-`.
 * When: always.
-* How many: {data["slow"]} of {data["fetches"]} fetches, median {data["slow_median_ms"]} ms instead of {data["usual_median_ms"]} ms.
+* How many: {data["slow"]} of {data["fetches"]} fetches, median {data["slow_median_ms"]} ms
+  instead of {data["usual_median_ms"]} ms.
 * See it: p99 of `POST /api/reviews` and its critical path."""
 
 
