@@ -85,10 +85,10 @@ def fallbacks(truth: dict) -> str:
     data = truth["recommender"]
     return f"""## A helper that fails in silence
 
-* Where: `gateway` asks `recommender` and gives up after 250 ms; on any failure it answers with bestsellers, 200.
+* Where: `gateway` asks `recommender` and gives up after 450 ms; on any failure it answers with bestsellers, 200.
 * When: always. How it goes is the first word of `session.id` (on `rank_products`).
 * How many: of {data["calls"]} calls {data["broken"]} met an exception (`broken-`) and {data["given_up"]} were given up
-  ({data["stuck"]} sessions were `stuck-`, 600 ms). {data["fallbacks"]} answers carry `recommendations.fallback`.
+  ({data["stuck"]} sessions were `stuck-`, a second). {data["fallbacks"]} answers carry `recommendations.fallback`.
 * See it: traces with a failing span whose root did not fail."""
 
 

@@ -5,7 +5,7 @@ const { trace } = require("@opentelemetry/api");
 const express = require("express");
 const { catalogue, cache, orderStates, urls, NOT_FOUND } = require("./backends");
 
-const RECOMMENDATION_LIMIT_MS = 250;
+const RECOMMENDATION_LIMIT_MS = 450;
 const BESTSELLERS = [1, 2, 3];
 
 const tracer = trace.getTracer("shop.gateway", "3.2.0");

@@ -30,7 +30,7 @@ AioHttpServerInstrumentor().instrument()
 GrpcInstrumentorClient().instrument()
 
 CATEGORIES = ("books", "garden", "toys", "music", "kitchen", "bicycles")
-STUCK_SECONDS = 0.6
+STUCK_SECONDS = 1.0
 
 tracer = trace.get_tracer("shop.recommender", "0.9.2")
 messages, services = grpc.protos_and_services("catalogue.proto")
