@@ -86,7 +86,7 @@ def error_rates(
             exemplar_trace_id="exemplar_trace_id",
         )
         .sort(names or ["spans"], nulls_last=True)
-        .collect()
+        .collect(engine="streaming")
     )
 
 

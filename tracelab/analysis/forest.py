@@ -136,7 +136,10 @@ def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame
     there = spans.lazy().collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
     made = [column for column in columns if isinstance(column, pl.Expr)]
-    return spans.lazy().select(*dict.fromkeys([*names, *tree]), *made).collect()
+    chosen = spans.select(*dict.fromkeys([*names, *tree]), *made)
+    if isinstance(chosen, pl.LazyFrame):
+        chosen = chosen.collect(engine="streaming")
+    return chosen.rechunk()
 
 
 def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
