@@ -74,7 +74,7 @@ def test_conform_takes_narrow_dtypes() -> None:
     spans = conform(
         minimal(**{"span.n": pl.Series([1], dtype=pl.UInt8), "span.c": pl.Series(["x"], dtype=pl.Categorical)})
     )
-    assert (spans.schema["span.n"], spans.schema["span.c"]) == (pl.Int64, pl.String)
+    assert (spans.schema["span.n"], spans.schema["span.c"]) == (pl.Int64(), pl.String())
 
 
 @pytest.mark.parametrize(
