@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from tracelab.analysis import error_rates
 from tracelab.errors import TracelabError
+from tracelab.schema import ATTRIBUTES
 from tracelab.synthetic import draw
 
 
@@ -42,6 +44,12 @@ def test_error_rates_count_http_5xx_only_where_the_status_is_unset() -> None:
 def test_error_rates_read_a_status_that_is_text() -> None:
     spans = draw("a = http.status_code=503\n\na = http.status_code=none")
     assert error_rates(spans)["errors"].item() == 1
+
+
+def test_error_rates_read_a_status_that_has_no_column() -> None:
+    more = pl.Series([[{"key": "span.http.status_code", "value": "502"}]]).cast(ATTRIBUTES)
+    assert error_rates(draw("a =").with_columns(more_attributes=more))["errors"].item() == 1
+    assert error_rates(draw("a =").drop("more_attributes"))["errors"].item() == 0
 
 
 def test_error_rates_name_a_failing_trace() -> None:

@@ -94,8 +94,9 @@ def has_failed(spans: Spans) -> pl.Expr:
     """Give the expression that is true where a span has failed: its status is error, or unset with an HTTP 5xx."""
     schema = spans.lazy().collect_schema()
     failed = pl.col("status_code") == "error"
-    keys_there = [key for key in HTTP_STATUS if any(name in schema for name in attribute_names(key))]
-    for key in keys_there:
+    for key in HTTP_STATUS:
+        if "more_attributes" not in schema and not any(name in schema for name in attribute_names(key)):
+            continue
         column = f"span.{key}"
         plain = column in schema and schema[column].is_numeric()
         status = pl.col(column) if plain else attr(key, dtype=pl.Int64)
