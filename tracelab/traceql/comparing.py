@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
+import polars.selectors as cs
 
-from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, is_attribute, is_type_companion
+from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
@@ -14,6 +15,8 @@ from tracelab.traceql.series import Series, filled
 from tracelab.traceql.values import as_text, column_value
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tracelab.traceql.plans import Plan
     from tracelab.traceql.windows import Window
 
@@ -21,8 +24,27 @@ META_TYPE: Final = "__meta_type"
 META_ERROR: Final = "__meta_error"
 _TOO_MANY: Final = "__too_many_values__"
 _NIL: Final = "nil"
-_INTRINSICS: Final = ("name", "kind", "status", "statusMessage", "rootName", "rootServiceName")
-_SCOPE_INTRINSICS: Final = ("instrumentation:name", "instrumentation:version")
+_INTRINSICS: Final = ("rootName", "rootServiceName", "statusMessage")
+_COLUMNS: Final = {
+    "name": "name",
+    "kind": "kind",
+    "status": "status_code",
+    "instrumentation:name": "scope_name",
+    "instrumentation:version": "scope_version",
+    "resource.service.name": "service_name",
+}
+"""Intrinsics, and the one attribute, that have a column under another name."""
+
+_CELL: Final = "traceql cell"
+_EMPTY: Final = pl.DataFrame(
+    schema={
+        META_TYPE: pl.String(),
+        "attribute": pl.String(),
+        "text": pl.String(),
+        "value": pl.Float64(),
+        "interval": pl.Int64(),
+    }
+)
 
 
 def compared_attributes(
@@ -36,89 +58,92 @@ def compared_attributes(
     selection = plan.compiler.condition(metric.selection)
     if metric.start:
         selection &= pl.col("start_time").to_physical().is_between(metric.start, metric.end, closed="right")
-    intrinsics = {}
-    for name in (*_INTRINSICS, *_SCOPE_INTRINSICS):
-        intrinsics[name] = as_text(plan.compiler.value(n.Intrinsic(name))).alias(f"traceql {name}")
+    intrinsics = {name: plan.compiler.value(n.Intrinsic(name)).kinds[n.STRING] for name in _INTRINSICS}
     frame = (
         plan.columns.with_helpers(spans)
         .with_columns(
-            window.interval().alias("interval"),
-            pl.when(selection).then(pl.lit("selection")).otherwise(pl.lit("baseline")).alias(META_TYPE),
-            *intrinsics.values(),
+            # The interval and the side in one number, which is what everything is counted by.
+            (window.interval() * 2 + selection.fill_null(False).cast(pl.Int64)).alias(_CELL),
+            *(value.alias(f"traceql {name}") for name, value in intrinsics.items()),
         )
-        .filter(*conditions, pl.col("interval").is_not_null())
+        .filter(*conditions, pl.col(_CELL).is_not_null())
+        .select(_CELL, *(f"traceql {name}" for name in intrinsics), *_read(plan.columns.schema))
         .collect()
     )
-    parts = []
-    for name, values in _attributes(frame, list(intrinsics)):
-        counts = values.drop_nulls(name).group_by("interval", META_TYPE, name).agg(value=pl.len().cast(pl.Float64))
-        parts += _shown(counts, name, metric.top, window)
-    if not parts:
-        return Series(
-            pl.DataFrame(schema={"interval": pl.Int64(), META_TYPE: pl.String(), "value": pl.Float64()}), (META_TYPE,)
-        )
-    together = pl.concat(parts, how="diagonal")
-    first = [name for name in (META_TYPE, META_ERROR) if name in together.columns]
-    labels = (*first, *sorted(set(together.columns) - {*first, "interval", "value"}))
-    return Series(together.select("interval", *labels, "value"), labels)
+    parts = [_shown(values, metric.top) for values in _attributes(frame, list(intrinsics)) if values.height]
+    counted = pl.concat([_EMPTY, *(shown for shown, _ in parts)])
+    points = filled(Series(counted, (META_TYPE, "attribute", "text")), window).frame
+    cut = pl.DataFrame(
+        {"attribute": [name for _, name in parts if name]}, schema={"attribute": pl.String()}
+    ).with_columns(
+        pl.lit(window.count - 1, dtype=pl.Int64).alias("interval"),
+        pl.lit(_TOO_MANY).alias(META_ERROR),
+        pl.lit(_NIL).alias("text"),
+    )
+    together = pl.concat([points.with_columns(pl.lit(None, dtype=pl.String).alias(META_ERROR)), cut], how="diagonal")
+    names = sorted(together["attribute"].unique())
+    labels = [META_TYPE, META_ERROR] if cut.height else [META_TYPE]
+    columns = [pl.when(pl.col("attribute") == name).then("text").alias(name) for name in names]
+    return Series(together.select("interval", *labels, *columns, "value"), (*labels, *names))
 
 
-def _attributes(frame: pl.DataFrame, intrinsics: list[str]) -> list[tuple[str, pl.DataFrame]]:
-    """List every attribute with its values on the spans, as text."""
-    keys = frame.select("interval", META_TYPE)
-    found = [(name, keys.with_columns(frame[f"traceql {name}"].alias(name))) for name in intrinsics]
-    own = [column for column in frame.columns if is_attribute(column) and not is_type_companion(column)]
-    for column in own:
-        text = as_text(column_value(pl.col(column), frame.schema[column])).alias(column)
-        found.append((column, keys.with_columns(frame.select(text).to_series())))
-    service = next(name for name, column in INTRINSIC_ATTRIBUTES.items() if column == "service_name")
-    found.append((service, keys.with_columns(frame["service_name"].alias(service))))
-    for prefix, entries in _entries(frame):
-        for (key,), values in entries.group_by("key"):
-            name = f"{prefix}{key}"
-            found.append((name, values.select("interval", META_TYPE, pl.col("text").alias(name))))
-    return sorted(found, key=lambda pair: pair[0])
+def _read(schema: pl.Schema) -> list[str]:
+    """List the columns that attributes are read from."""
+    fixed = (*_COLUMNS.values(), "more_attributes", *ITEM_COLUMNS.values())
+    return [name for name in schema if name in fixed or (is_attribute(name) and not is_type_companion(name))]
 
 
-def _entries(frame: pl.DataFrame) -> list[tuple[str, pl.DataFrame]]:
-    """Lay out the attributes that have no column: one row per span, key and text."""
+def _attributes(frame: pl.DataFrame, intrinsics: list[str]) -> Iterator[pl.DataFrame]:
+    """Give every attribute with its values on the spans."""
+    columns = {name: f"traceql {name}" for name in intrinsics}
+    columns |= {name: column for name, column in _COLUMNS.items() if column in frame.columns}
+    columns |= {column: column for column in frame.columns if is_attribute(column)}
+    for name, column in columns.items():
+        values = frame.select(_CELL, pl.col(column).alias("text"), attribute=pl.lit(name)).drop_nulls("text")
+        yield values.with_columns(cs.enum().cast(pl.String))
+    for entries in _entries(frame):
+        yield from entries.drop_nulls("text").partition_by("attribute")
+
+
+def _shown(values: pl.DataFrame, top: int) -> tuple[pl.DataFrame, str | None]:
+    """Count the most frequent values of one attribute on each side, and all of them together.
+
+    Gives the counts, and the attribute's name if it has more values than are shown.
+    """
+    side = (pl.col(_CELL) % 2).alias("side")
+    sums = values.group_by(side, "text").agg(pl.len()).sort("side", "len", "text", descending=[False, True, False])
+    best = sums.filter(pl.int_range(pl.len()).over("side") < top)
+    rows = values.with_columns(side).join(best.select("side", "text"), on=["side", "text"])
+    counts = rows.group_by(_CELL, "attribute", "text").agg(value=pl.len().cast(pl.Float64))
+    text = as_text(column_value(pl.col("text"), counts.schema["text"])).alias("text")
+    shown = counts.with_columns(text, total=pl.lit(""))
+    totals = values.group_by(_CELL, "attribute").agg(value=pl.len().cast(pl.Float64))
+    both = pl.concat([shown, totals.with_columns(total=pl.lit("_total"), text=pl.lit(_NIL)).select(shown.columns)])
+    name = pl.when(pl.col(_CELL) % 2 == 1).then(pl.lit("selection")).otherwise(pl.lit("baseline")) + pl.col("total")
+    points = both.select(name.alias(META_TYPE), "attribute", "text", "value", interval=pl.col(_CELL) // 2)
+    return points, values["attribute"][0] if best.height < sums.height else None
+
+
+def _entries(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Lay out the attributes that have no column: one row per span, attribute and text."""
     parts = []
     if "more_attributes" in frame.columns:
-        more = frame.select("interval", META_TYPE, entry=pl.col("more_attributes").map.entries())
-        parts.append(("", more))
+        more = frame.select(_CELL, entry=pl.col("more_attributes").map.entries())
+        parts.append(_exploded(more, ""))
     for scope, column in ITEM_COLUMNS.items():
         if column in frame.columns:
-            items = frame.select("interval", META_TYPE, column).filter(pl.col(column).list.len() > 0).explode(column)
+            items = frame.select(_CELL, column).filter(pl.col(column).list.len() > 0).explode(column)
             attributes = pl.col(column).struct.field("attributes").map.entries()
-            parts.append((f"{scope}.", items.select("interval", META_TYPE, entry=attributes)))
+            parts.append(_exploded(items.select(_CELL, entry=attributes), f"{scope}."))
             if scope == "event":
-                names = items.select(
-                    "interval", META_TYPE, key=pl.lit("name"), text=pl.col(column).struct.field("name")
-                )
-                parts.append(("event:", names))
-    return [(prefix, _exploded(part) if "entry" in part.columns else part) for prefix, part in parts]
+                text = pl.col(column).struct.field("name").alias("text")
+                parts.append(items.select(_CELL, text, attribute=pl.lit("event:name")))
+    return parts
 
 
-def _exploded(part: pl.DataFrame) -> pl.DataFrame:
+def _exploded(part: pl.DataFrame, prefix: str) -> pl.DataFrame:
     rows = part.filter(pl.col("entry").list.len() > 0).explode("entry")
     entry = pl.col("entry").struct
-    fields = rows.schema["entry"].fields  # type: ignore[attr-defined]
-    texts = rows.select("interval", META_TYPE, key=entry.field(fields[0].name), text=entry.field(fields[1].name))
-    return texts.filter(~pl.col("key").str.ends_with(TYPE_SUFFIX))
-
-
-def _shown(counts: pl.DataFrame, name: str, top: int, window: Window) -> list[pl.DataFrame]:
-    """Keep the most frequent values of one attribute on each side, and add the totals."""
-    if counts.is_empty():
-        return []
-    sums = counts.group_by(META_TYPE, name).agg(pl.col("value").sum())
-    ordered = sums.sort(META_TYPE, "value", name, descending=[False, True, False])
-    best = ordered.filter(pl.int_range(pl.len()).over(META_TYPE) < top).select(META_TYPE, name)
-    shown = filled(Series(counts.join(best, on=[META_TYPE, name]), (META_TYPE, name)), window).frame
-    totals = counts.group_by("interval", META_TYPE).agg(pl.col("value").sum())
-    named = totals.with_columns(pl.col(META_TYPE) + "_total", pl.lit(_NIL).alias(name))
-    parts = [shown, filled(Series(named, (META_TYPE, name)), window).frame]
-    if best.height < sums.height:
-        cut = {"interval": [window.count - 1], META_ERROR: [_TOO_MANY], name: [_NIL], "value": [None]}
-        parts.append(pl.DataFrame(cut, schema_overrides={"value": pl.Float64()}))
-    return parts
+    key, text = (field.name for field in cast("pl.Struct", rows.schema["entry"]).fields)
+    texts = rows.select(_CELL, entry.field(text).alias("text"), attribute=prefix + entry.field(key))
+    return texts.filter(~pl.col("attribute").str.ends_with(TYPE_SUFFIX))

@@ -110,7 +110,7 @@ def _answer(
     if not run.forest.in_order:
         rows = rows[np.argsort(run.forest.left[rows], kind="stable")]
     labels = run.labels(found)[rows]
-    members = run.frame[rows].lazy().select("span_id", "tree_left", **_field_columns(run, rows, fields))
+    members = run.frame.select("span_id", "tree_left")[rows].lazy().with_columns(**_field_columns(run, rows, fields))
     names = [name for name in members.collect_schema() if name not in ("span_id", "tree_left")]
     spansets = (
         members.with_columns(group=pl.Series(labels), trace=pl.Series(run.forest.trace[rows]), row=pl.Series(rows))
@@ -185,7 +185,7 @@ def _values(run: Run, attributes: dict[str, Attribute], rows: Ints) -> pl.Series
         texts = _attribute_texts(run, attribute, rows)
         entries.append(pl.struct(key=pl.lit(name), value=pl.lit(texts)))
     if not entries:
-        return pl.Series([{}] * rows.size, dtype=ATTRIBUTES)
+        return pl.Series([{}], dtype=ATTRIBUTES).new_from_index(0, rows.size)
     frame = pl.DataFrame({"row": rows}).select(pl.concat_list(entries).alias("values"))
     return frame["values"].cast(ATTRIBUTES)
 
