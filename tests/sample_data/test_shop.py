@@ -217,3 +217,17 @@ def test_errors_reach_the_user_on_two_routes(shop: pl.DataFrame, truth: dict[str
 def test_batches_of_mails_link_to_every_order(shop: pl.DataFrame, truth: dict[str, Any]) -> None:
     batches = shop.filter(pl.col("name") == "mails process")["links"].list.len()
     assert (batches.len(), batches.sum(), batches.max()) == tuple(truth["batches"].values())
+
+
+def test_the_service_graph_is_the_one_that_the_readme_draws(shop: pl.DataFrame) -> None:
+    edges = tl.service_graph(shop).filter(pl.col("callee_type") == "service")
+    assert set(edges.select("caller", "callee").rows()) == {
+        ("gateway", "catalogue"),
+        ("gateway", "content-analysis"),
+        ("gateway", "orders"),
+        ("gateway", "recommender"),
+        ("recommender", "catalogue"),
+        ("orders", "payments"),
+        ("orders", "fulfilment"),
+        ("fulfilment", "mailer"),
+    }
