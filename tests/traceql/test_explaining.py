@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.traceql.test_engine import SHOP
+from tests.traceql.shop import SHOP
 from tracelab.errors import QuerySyntaxError
 from tracelab.traceql import explain
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tests.traceql.test_engine import SHOP
+from tests.traceql.shop import SHOP
 from tracelab.synthetic import draw
 from tracelab.traceql import gap
 

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.traceql.test_engine import EVENTFUL, SHOP
+from tests.traceql.shop import EVENTFUL, SHOP
 from tracelab.conforming import conform
 from tracelab.errors import QueryError, QueryTypeError
 from tracelab.schema import DURATION, TIME

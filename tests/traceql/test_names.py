@@ -4,7 +4,7 @@ import warnings
 
 import pytest
 
-from tests.traceql.test_engine import EVENTFUL, SHOP
+from tests.traceql.shop import EVENTFUL, SHOP
 from tracelab.traceql import QueryWarning, query, query_metrics, search
 
 

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.traceql.test_engine import SHOP
+from tests.traceql.shop import SHOP
 from tracelab.errors import QueryError, SchemaError
 from tracelab.traceql import search
 from tracelab.traceql.searching import SEARCH_SCHEMA

@@ -1,6 +1,17 @@
 """TraceQL over span frames: text to tokens to nodes to polars.
 
 `parse` and `validate` work on the text alone; `query`, `search`, `query_metrics` and `gap` run on a frame.
+
+The language is Tempo's, with what Tempo parses but does not run yet: `parent.x`, `2 < count()`, arithmetic on aggregates
+and comparisons between them. Beyond it there are `root.x` (an attribute of the root of the trace, `root.http.route`) and
+filters without braces. Where Tempo's storage gets in the way of its own semantics, the semantics hold:
+
+* `x != nil` and `x = nil` ask whether there is a value; `!(.a = "x")` also holds where there is no `.a`.
+* `true` on either side of `||` is enough, and what is missing counts as not true on either side.
+* `2 ^ 3` is 8; sums and averages of mixed numbers are floats; missing values do not spoil a sum.
+* Durations in metrics are in seconds, whatever they are of.
+* Arithmetic on lists, and comparisons between lists, are false instead of an error.
+* Sampling hints are accepted and everything is counted.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tracelab.traceql.fields import KINDS, STATUSES
+from tracelab.schema import KINDS, STATUS_CODES
 from tracelab.traceql.literals import string_text
 from tracelab.traceql.tokens import ATTRIBUTE_SCOPES, BARE_INTRINSICS, RELATIVES
 
@@ -64,7 +64,7 @@ def _corrected_piece(match: re.Match[str], source: str) -> str:
     if match.group("quoted") is not None:
         quoted = match.group("quoted")
         # Nobody's status is the text "error": the word without quotes is meant.
-        keyword = quoted.lower() in (*STATUSES, *KINDS) and re.search(
+        keyword = quoted.lower() in (*STATUS_CODES, *KINDS) and re.search(
             r"(status|kind)\s*[!=]?==?\s*$", source[: match.start()]
         )
         return quoted.lower() if keyword else f'"{quoted}"' if '"' not in quoted else string_text(quoted)
@@ -79,12 +79,12 @@ def _corrected_word(word: str, *, called: bool) -> str:
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
     first = re.split(r"[.:]", word)[0]
-    known = (*STATUSES, *KINDS, *BARE_INTRINSICS, "minInt", "maxInt", "nil", "with", "by")
+    known = (*STATUS_CODES, *KINDS, *BARE_INTRINSICS, "minInt", "maxInt", "nil", "with", "by")
     if called or word in known:
         return word
     if first != word and first in (*ATTRIBUTE_SCOPES, *RELATIVES, "trace"):
         return word
-    for name in (*BARE_INTRINSICS, *STATUSES, *KINDS):
+    for name in (*BARE_INTRINSICS, *STATUS_CODES, *KINDS):
         if name.lower() == word.lower():
             return name
     return scoped(word)

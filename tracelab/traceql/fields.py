@@ -5,19 +5,18 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Final, cast
 
+from tracelab.schema import KINDS, STATUS_CODES
 from tracelab.traceql import nodes as n
 from tracelab.traceql.cursor import Cursor
 from tracelab.traceql.folding import COMPARISONS, folded, folded_sign
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
-STATUSES: Final = ("ok", "error", "unset")
-KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 _WORDS: Final = {
     "true": (True, n.BOOL),
     "false": (False, n.BOOL),
     "minInt": (n.MIN_INT, n.INT),
     "maxInt": (n.MAX_INT, n.INT),
-    **{word: (word, n.STATUS) for word in STATUSES},
+    **{word: (word, n.STATUS) for word in STATUS_CODES},
     **{word: (word, n.KIND) for word in KINDS},
 }
 _VALUES: Final = {"string": n.STRING, "int": n.INT, "float": n.FLOAT, "duration": n.DURATION}

@@ -7,19 +7,9 @@ from decimal import Decimal
 from math import isnan
 from typing import Final
 
-NANOSECONDS: Final = {
-    "ns": 1,
-    "us": 1_000,
-    "µs": 1_000,  # U+00B5, the micro sign of keyboards
-    "μs": 1_000,  # U+03BC, the Greek letter
-    "ms": 1_000_000,
-    "s": 1_000_000_000,
-    "m": 60_000_000_000,
-    "h": 3_600_000_000_000,
-    "d": 86_400_000_000_000,
-    "w": 7 * 86_400_000_000_000,
-    "y": 365 * 86_400_000_000_000,
-}
+from tracelab import units
+
+NANOSECONDS: Final = {**units.NANOSECONDS, "y": 365 * units.NANOSECONDS["d"]}
 
 NAME_ENDERS: Final = "{}()=~!<>&|^,"
 """What ends an attribute's name, next to white space; everything else belongs to it."""
