@@ -2,8 +2,8 @@
 
 `parse` and `validate` work on the text alone; `query`, `search`, `query_metrics` and `gap` run on a frame.
 
-The language is Tempo's, with what Tempo parses but does not run yet: `parent.x`, `2 < count()`, arithmetic on aggregates
-and comparisons between them. Beyond it there are `root.x` (an attribute of the root of the trace, `root.http.route`) and
+The language is Tempo's, with what Tempo parses but does not run yet: `parent.x`, `2 < count()`, arithmetic on
+aggregates and comparisons between them. Beyond it there are `root.x` (an attribute of the root of the trace) and
 filters without braces. Where Tempo's storage gets in the way of its own semantics, the semantics hold:
 
 * `x != nil` and `x = nil` ask whether there is a value; `!(.a = "x")` also holds where there is no `.a`.

@@ -11,7 +11,7 @@ from tracelab.traceql.nodes import BOOL, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
+COMPARISONS: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "=": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -19,7 +19,10 @@ COMPARISONS: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-"""The operators that compare two values, as Python has them."""
+"""The operators that compare two values, as Python and polars have them."""
+
+SUMS: Final[dict[str, Callable[[Any, Any], Any]]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+"""The operators that calculate alike with all numbers, as Python and polars have them."""
 
 
 def folded_sign(operand: Static) -> Static | None:
@@ -73,19 +76,15 @@ def whole_number(sign: str, a: int, b: int) -> int | None:
     if sign == "^":
         power = float_number("^", float(a), float(b))
         return int(power) if power is not None and math.isfinite(power) else None
-    return {"+": a + b, "-": a - b, "*": a * b}.get(sign)
+    return SUMS[sign](a, b) if sign in SUMS else None
 
 
 def float_number(sign: str, a: float, b: float) -> float | None:
     """Combine two floats; None where the operator is no arithmetic or the result is no finite number."""
+    if sign in SUMS:
+        return float(SUMS[sign](a, b))
     try:
         match sign:
-            case "+":
-                return a + b
-            case "-":
-                return a - b
-            case "*":
-                return a * b
             case "/":
                 return a / b
             case "%":

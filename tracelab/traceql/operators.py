@@ -5,27 +5,17 @@ A comparison of values that do not go together is false, and so is one with a mi
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
-from typing import Final
+from typing import Final, cast
 
 import polars as pl
 
 from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
+from tracelab.traceql.folding import COMPARISONS, SUMS
 from tracelab.traceql.regexes import anchored
 from tracelab.traceql.values import ARRAY, TEXT, Value, as_number, as_whole, decided
 
-Compare = Callable[[pl.Expr, pl.Expr], pl.Expr]
-
-_COMPARE: Final[dict[str, Compare]] = {
-    "=": lambda a, b: a == b,
-    "!=": lambda a, b: a != b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _EQUALITY: Final = ("=", "!=")
 _WHOLE: Final = (n.INT, n.DURATION)
@@ -111,6 +101,11 @@ def is_any_of(value: Value, literals: list[n.Static], *, negative: bool) -> Valu
     return decided(reduce(pl.Expr.__or__, tests) if tests else pl.lit(False))
 
 
+def _compare(operator: str, a: pl.Expr, b: pl.Expr) -> pl.Expr:
+    test: pl.Expr = COMPARISONS[operator](a, b)
+    return test
+
+
 def _of(literal: n.Static) -> Value:
     return Value({literal.type: pl.lit(literal.value)}, literal=literal)
 
@@ -136,7 +131,7 @@ def _test(
     if a == n.BOOL:  # a settled bool is false, not missing, where its expression is null
         left = left.fill_null(False) if left_value.settled else left
         right = right.fill_null(False) if right_value.settled else right
-    return _COMPARE[operator](left, right)
+    return _compare(operator, left, right)
 
 
 def _numbers(
@@ -151,9 +146,9 @@ def _numbers(
     """Compare numbers: whole ones exactly, others as floats."""
     if a in _WHOLE and b in _WHOLE:
         if a == b:
-            return _COMPARE[operator](left, right)
-        return _COMPARE[operator](_whole_as(a, left, left_literal, b), _whole_as(b, right, right_literal, a))
-    test = _COMPARE[operator](as_number(a, left), as_number(b, right))
+            return _compare(operator, left, right)
+        return _compare(operator, _whole_as(a, left, left_literal, b), _whole_as(b, right, right_literal, a))
+    test = _compare(operator, as_number(a, left), as_number(b, right))
     # To polars NaN equals NaN and is larger than any number; to TraceQL it compares with nothing.
     for kind, expression, literal in ((a, left, left_literal), (b, right, right_literal)):
         if kind == n.FLOAT and literal is None:
@@ -200,9 +195,9 @@ def _any_element(
         case "!=":
             return ~array.list.contains(scalar) & (array.list.len() > 0) & scalar.is_not_null()
         case "<" | "<=":
-            return _COMPARE[operator](array.list.min(), scalar) if element != n.BOOL else None
+            return _compare(operator, array.list.min(), scalar) if element != n.BOOL else None
         case ">" | ">=":
-            return _COMPARE[operator](array.list.max(), scalar) if element != n.BOOL else None
+            return _compare(operator, array.list.max(), scalar) if element != n.BOOL else None
     return None
 
 
@@ -238,16 +233,11 @@ def _without_zeros(value: Value) -> Value:
 
 def _whole(operator: str, a: pl.Expr, b: pl.Expr, where: pl.Expr | None) -> pl.Expr:
     """Calculate with ints as Go does: division cuts towards zero and the rest has the sign of what is divided."""
-    match operator:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "^":
-            power = a.cast(pl.Float64).pow(b.cast(pl.Float64))
-            return power.clip(n.MIN_INT, float(n.MAX_INT)).cast(pl.Int64, strict=False)
+    if operator in SUMS:
+        return cast("pl.Expr", SUMS[operator](a, b))
+    if operator == "^":
+        power = a.cast(pl.Float64).pow(b.cast(pl.Float64))
+        return power.clip(n.MIN_INT, float(n.MAX_INT)).cast(pl.Int64, strict=False)
     divisor = _not_zero(a, b, where)
     floor = a // divisor
     rest = a - floor * divisor
@@ -271,16 +261,11 @@ def _checked_divisor(parts: pl.Series) -> pl.Series:
 
 
 def _float(operator: str, a: pl.Expr, b: pl.Expr) -> pl.Expr:
-    match operator:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "/":
-            return a / b
-        case "^":
-            return a.pow(b)
+    if operator in SUMS:
+        return cast("pl.Expr", SUMS[operator](a, b))
+    if operator == "/":
+        return a / b
+    if operator == "^":
+        return a.pow(b)
     rest = a.abs() % b.abs()
     return pl.when(a < 0).then(-rest).otherwise(rest)
