@@ -39,7 +39,8 @@ p { margin: 2px 0 10px; color: #51606e; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; width: 100%; }
 th, td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid #eef1f4; vertical-align: top; }
-th { color: #51606e; font-weight: 600; } td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { color: #51606e; font-weight: 600; }
+td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
 
 
