@@ -66,14 +66,8 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     >>> service_graph(spans).select("caller", "callee", "callee_type", "network_p50").rows()
     [('pay', 'redis', 'database', None), ('web', 'pay', 'service', datetime.timedelta(microseconds=2000))]
     """
-    schema = spans.lazy().collect_schema()
-    columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
-    more = ["more_attributes"] if "more_attributes" in schema else []
-    frame, forest = plant(spans, has_failed(spans).alias(_FAILED), *columns, *more)
-    callees = np.flatnonzero(_answers_a_call(frame, forest))
-    open_ended = _calls_out(frame)
-    open_ended[forest.parent[callees]] = False
-    answered, unanswered = _answered_calls(frame, forest, callees), _unanswered_calls(frame, open_ended)
+    frame, forest = _planted(spans)
+    answered, unanswered = _calls(frame, forest)
     calls = pl.concat([answered.drop("network"), unanswered]).lazy()
     edges = calls.group_by("caller", "callee").agg(
         pl.col("callee_type").min(),
@@ -130,30 +124,26 @@ def critical_services(spans: Spans) -> pl.DataFrame:
     >>> critical_services(spans).select("service_name", "path_share", "callers", "callees").rows()
     [('pay', 0.7, 1, 0), ('web', 0.3, 0, 2), ('log', 0.0, 1, 0)]
     """
-    frame, forest = plant(spans, has_failed(spans).alias(_FAILED))
+    frame, forest = _planted(spans)
     sections = path_sections(frame, forest, method="tracelab")
-    owner = pl.Series(sections.owner)
+    frame = frame.with_columns(trace=pl.col("trace_id").hash())
     on_path = (
-        pl.LazyFrame(
-            [
-                frame["service_name"].gather(owner),
-                frame["trace_id"].gather(owner),
-                pl.Series("path_time", sections.end - sections.start),
-            ]
-        )
+        frame.lazy()
+        .select(pl.col("service_name", "trace").gather(pl.lit(pl.Series(sections.owner))))
+        .with_columns(pl.Series("path_time", sections.end - sections.start))
         .group_by("service_name")
-        .agg(pl.col("path_time").sum(), path_traces=pl.col("trace_id").n_unique())
+        .agg(pl.col("path_time").sum(), path_traces=pl.col("trace").n_unique())
     )
-    graph = service_graph(spans).lazy()
-    callers = graph.group_by(pl.col("callee").alias("service_name")).agg(callers=pl.len())
-    callees = graph.group_by(pl.col("caller").alias("service_name")).agg(callees=pl.len())
+    edges = pl.concat([calls.lazy().select("caller", "callee") for calls in _calls(frame, forest)]).unique()
+    callers = edges.group_by(service_name="callee").agg(callers=pl.len())
+    callees = edges.group_by(service_name="caller").agg(callees=pl.len())
     whole = int((sections.end - sections.start).sum()) or 1
-    traces = max(frame["trace_id"].n_unique(), 1)
+    traces = max(frame["trace"].n_unique(), 1)
     counts = (pl.col(name).fill_null(0).cast(pl.UInt32) for name in ("callers", "callees", "errors"))
     return (
         frame.lazy()
         .group_by("service_name")
-        .agg(traces=pl.col("trace_id").n_unique().cast(pl.UInt32), errors=pl.col(_FAILED).sum())
+        .agg(traces=pl.col("trace").n_unique().cast(pl.UInt32), errors=pl.col(_FAILED).sum())
         .join(on_path, on="service_name", how="left")
         .join(callers, on="service_name", how="left")
         .join(callees, on="service_name", how="left")
@@ -169,6 +159,22 @@ def critical_services(spans: Spans) -> pl.DataFrame:
         .sort("path_time", "service_name", descending=[True, False])
         .collect()
     )
+
+
+def _planted(spans: Spans) -> tuple[pl.DataFrame, Forest]:
+    """Plant the spans with all that may name somebody who is called."""
+    schema = spans.lazy().collect_schema()
+    columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
+    more = ["more_attributes"] if "more_attributes" in schema else []
+    return plant(spans, has_failed(spans).alias(_FAILED), *columns, *more)
+
+
+def _calls(frame: pl.DataFrame, forest: Forest) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List the calls that somebody answered, and those that nobody in the frame did."""
+    callees = np.flatnonzero(_answers_a_call(frame, forest))
+    open_ended = _calls_out(frame)
+    open_ended[forest.parent[callees]] = False
+    return _answered_calls(frame, forest, callees), _unanswered_calls(frame, open_ended)
 
 
 def _quantile(durations_of: pl.Expr, quantile: float) -> pl.Expr:
