@@ -64,7 +64,7 @@ def page() -> Iterator[Page]:
 def test_the_first_notebook_runs_and_a_click_on_a_bar_shows_its_details(lab_url: str, page: Page) -> None:
     page.goto(lab_url)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE, state="attached")
-    page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status='idle']", timeout=PATIENCE, state="attached")
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
     page.locator(".lm-MenuBar-item", has_text="Run").first.click()
     page.locator(".lm-Menu-item:visible", has_text=re.compile("^Run All Cells")).click()
     page.wait_for_selector(BARS, timeout=PATIENCE)
