@@ -190,6 +190,13 @@ def test_parse_refuses(text: str) -> None:
         ("{ .a == 1 }", "Write: { .a = 1 }", 5),
         ("status = 'error' and duration > 2s", "Write: status = error && duration > 2s", 9),
         ("{ .a = 1 } AND { .b = 2 }", "Write: { .a = 1 } && { .b = 2 }", 11),
+        ("name = GET", 'Write: name = "GET"', 7),
+        (
+            "service.name = checkout && duration > 2 seconds",
+            'Write: resource.service.name = "checkout" && duration > 2s',
+            15,
+        ),
+        ("checkout", "expected spans in braces", 0),
         ("{ not .a }", "Write: { ! .a }", 2),
         ("{ .a = null }", "Write: { .a = nil }", 7),
         ("duration > 2s >> status = error", "put each condition into braces", 14),

@@ -30,10 +30,24 @@ _RESOURCE_KEYS: Final = (
     "container.",
     "os.",
 )
+_UNITS: Final = {
+    **{unit: unit for unit in ("ns", "us", "ms", "s", "m", "h", "d")},
+    **dict.fromkeys(("millisecond", "milliseconds", "msec"), "ms"),
+    **dict.fromkeys(("second", "seconds", "sec", "secs"), "s"),
+    **dict.fromkeys(("minute", "minutes", "min", "mins"), "m"),
+    **dict.fromkeys(("hour", "hours"), "h"),
+    **dict.fromkeys(("day", "days"), "d"),
+}
+_COMPARED: Final = re.compile(r"[=!]=?~?\s*\Z|[<>]=?\s*\Z")
 _FUNCTIONS: Final = re.compile(r"\s*\(")
 _PIECE: Final = re.compile(
-    r"""(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)|'(?P<quoted>[^']*)'|(?P<sign>[=!]==?|<>|&&?|\|\|)|\d[\w.]*|(?P<word>[^\W\d][\w.:/-]*)|(?P<dotted>\.[\w.:/-]+)""",
-    re.DOTALL,
+    rf"""(?P<string>"(?:[^"\\]|\\.)*"|`[^`]*`)
+    |'(?P<quoted>[^']*)'
+    |(?P<sign>[=!]==?|<>|&&?|\|\|)
+    |(?P<number>\d[\w.]*)(?:\s+(?P<unit>{"|".join(_UNITS)})\b)?
+    |(?P<word>[^\W\d][\w.:/-]*)
+    |(?P<dotted>\.[\w.:/-]+)""",
+    re.DOTALL | re.VERBOSE,
 )
 
 
@@ -70,12 +84,16 @@ def _corrected_piece(match: re.Match[str], source: str) -> str:
         return quoted.lower() if keyword else f'"{quoted}"' if '"' not in quoted else string_text(quoted)
     if match.group("sign"):
         return _SIGNS.get(text, "&&" if text == "&" else text)
+    if match.group("unit") in _UNITS:
+        return match.group("number") + _UNITS[match.group("unit")]
     if match.group("word"):
-        return _corrected_word(text, called=bool(_FUNCTIONS.match(source, match.end())))
+        called = bool(_FUNCTIONS.match(source, match.end()))
+        compared = bool(_COMPARED.search(source[max(0, match.start() - 8) : match.start()]))
+        return _corrected_word(text, called=called, compared=compared)
     return text
 
 
-def _corrected_word(word: str, *, called: bool) -> str:
+def _corrected_word(word: str, *, called: bool, compared: bool) -> str:
     if word.lower() in _WORDS:
         return _WORDS[word.lower()]
     first = re.split(r"[.:]", word)[0]
@@ -87,4 +105,4 @@ def _corrected_word(word: str, *, called: bool) -> str:
     for name in (*BARE_INTRINSICS, *STATUS_CODES, *KINDS):
         if name.lower() == word.lower():
             return name
-    return scoped(word)
+    return f'"{word}"' if compared else scoped(word)

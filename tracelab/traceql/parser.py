@@ -260,7 +260,7 @@ def parse(traceql: str) -> m.Query:
         return _parsed(traceql)
     except QuerySyntaxError as error:
         meant = corrected(traceql) if len(traceql) <= MAX_LENGTH else traceql
-        if meant == traceql or error.position is None:
+        if meant == traceql or traceql.strip().isidentifier() or error.position is None:
             raise
         try:
             _parsed(meant)
