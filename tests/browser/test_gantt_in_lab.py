@@ -70,13 +70,12 @@ def test_the_first_notebook_runs_and_a_click_on_a_bar_shows_its_details(lab_url:
     page.wait_for_selector(BARS, timeout=PATIENCE)
     page.locator(".jupyter-widgets .js-plotly-plot").first.scroll_into_view_if_needed()
     # The notebook selects a span itself in a later cell: wait for it, so that the click comes last.
-    page.get_by_text("What you click comes back").wait_for(timeout=PATIENCE)
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(5000)
     widest = max(page.locator(BARS).all(), key=lambda bar: (bar.bounding_box() or {"width": 0})["width"])
     box = widest.bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     details = page.locator(".jupyter-widgets.widget-html").last
-    details.get_by_text("span id").wait_for(timeout=PATIENCE)
+    details.get_by_text("span id", exact=True).wait_for(timeout=PATIENCE)
     assert "service" in details.inner_text()
     assert page.locator("[data-mime-type='application/vnd.jupyter.stderr']").count() == 0
