@@ -166,3 +166,17 @@ def test_a_filter_and_its_opposite_share_no_span(spans: pl.DataFrame, a: str) ->
             assert not set(ids(query(spans, a))) & set(ids(query(spans, opposite)))
         except QueryError:
             assume(False)
+
+
+@given(attributed_frames(), filters)
+def test_the_counts_of_a_metric_add_up_to_the_spans_of_the_query(spans: pl.DataFrame, text: str) -> None:
+    stages_of(text)
+    try:
+        matching = query(spans, text)
+    except QueryError:
+        assume(False)
+    counts = query_metrics(spans, f"{text} | count_over_time() by (name)", step="3ns", start=-1, end=20)
+    totals: Counter[str] = Counter()
+    for name, value in zip(counts["name"] if matching.height else [], counts["value"], strict=False):
+        totals[name] += value
+    assert totals == Counter(matching["name"].to_list())
