@@ -31,14 +31,17 @@ LARGE_SPANS: Final = 1_400_000
 HUGE_SPANS: Final = 10_000_000
 GIGABYTE: Final = 2**30
 CHILD: Final = """
-import json, resource, sys, time, warnings
+import json, re, time, warnings
+from pathlib import Path
 warnings.simplefilter("ignore")
 def measured(function):
     start = time.perf_counter()
     result = function()
     seconds = time.perf_counter() - start
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, result]))
+    peak = int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+    print(json.dumps([seconds, peak * 1024, result]))
 """
+"""Peak memory is the kernel's high-water mark; what `getrusage` tells includes that of the process that started it."""
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,16 @@ def otlp(folder: Path) -> Path:
 @pytest.fixture(scope="module")
 def large_otlp(folder: Path) -> Path:
     return write(generate(LARGE_SPANS, seed=1), folder / "large.jsonl")
+
+
+@pytest.fixture(scope="module")
+def document(folder: Path) -> Path:
+    """One document of twice as many spans, the only thing that otela reads."""
+    lines = write(generate(2 * SPANS, seed=2), folder / "document.jsonl").read_text().splitlines()
+    groups = [group for line in lines for group in json.loads(line)["resourceSpans"]]
+    path = folder / "document.json"
+    path.write_text(json.dumps({"resourceSpans": groups}, separators=(",", ":")))
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +111,10 @@ def test_protobuf_is_at_least_half_as_fast_as_json(benchmark: Any, otlp: Path, p
     assert benchmark.stats["min"] <= 2 * bar
 
 
-def test_otela_takes_five_times_the_time_and_twice_the_memory(otlp: Path) -> None:
+def test_otela_takes_five_times_the_time_and_twice_the_memory(document: Path) -> None:
     pytest.importorskip("otela")
-    own = child(f"from tracelab.loaders import read\nmeasured(lambda: read({str(otlp)!r}).height)")
-    other = child(f"import otela\nmeasured(lambda: len(otela.load({str(otlp)!r})))")
+    own = child(f"from tracelab.loaders import read\nmeasured(lambda: read({str(document)!r}).height)")
+    other = child(f"import otela\nmeasured(lambda: len(otela.load({str(document)!r})))")
     assert own[0] <= other[0] / 5
     assert own[1] <= other[1] / 2
 
