@@ -160,9 +160,10 @@ def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:  # noqa: 
     -------
     `source` (String), `format` (String), `problem` (String; `spans` is no problem: its count is the number of spans
     in the source), `action` (Enum: read, repaired, guessed, kept, dropped, skipped), `count` (Int64), `lost_spans`
-    (Int64; spans in the source that are not in the frame because of it), `first_place` (String; line or document, and
-    path in it), `example` (String), `explanation` (String). One row per source and problem; sources as they were
-    read, `spans` first, then problems by name.
+    (Int64; spans in the source that are not in the frame because of it, negative where one span became two),
+    `first_place` (String; line, list item or byte, and path in it), `example` (String), `explanation` (String). One
+    row per source and problem; sources as they were read, `spans` first, then problems by name. Spans in the source
+    are the frame's rows and the lost spans together.
 
     Examples
     --------
