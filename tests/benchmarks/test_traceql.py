@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SPANS = 1_000_000
-ROUNDS = 7
+ROUNDS = 15
 
 
 @pytest.fixture(scope="module")

@@ -44,15 +44,14 @@ def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
 def holds(spans: pl.DataFrame, scope: str, name: str) -> bool:
     """Tell whether any span of a frame has an attribute of this scope that has no column."""
     column = ITEM_COLUMNS.get(scope, "more_attributes")
-    if column not in spans.columns:
+    if column not in spans.columns or spans[column].null_count() == spans.height:
         return False
-    kept = spans.lazy().select(column).filter(_holds_any(column))
     if column == "more_attributes":
-        found = pl.col(column).map.contains_key(f"{scope}.{name}")
+        maps, key = spans[column], f"{scope}.{name}"
     else:
-        kept = kept.explode(column)
-        found = pl.col(column).struct.field("attributes").map.contains_key(name)
-    return bool(kept.select(found.any()).collect().item())
+        items = spans[column].explode(empty_as_null=False, keep_nulls=False)
+        maps, key = items.struct.field("attributes"), name
+    return bool(maps.to_frame("map").select(pl.col("map").map.contains_key(key).any()).item())
 
 
 def found_value(column: pl.Expr) -> Value:
