@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 HERE = Path(__file__).resolve().parent
-BUILD = HERE / "build"
+BUILD = HERE / "_build"
 SEARCH_PATH = f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
 JAEGER = "github.com/jaegertracing/jaeger/cmd/jaeger"
 JAEGER_VERSION = "v1.76.0"  # the same release as Jaeger 2.13

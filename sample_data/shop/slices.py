@@ -150,18 +150,19 @@ def ask_jaeger(chosen: list[str]) -> None:
 
 
 def save(form: str, text: str) -> None:
-    with (HERE / f"shop-slice.{form}.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
+    (HERE / "_slice").mkdir(exist_ok=True)
+    with (HERE / f"_slice/shop-slice.{form}.gz").open("wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
         packed.write(text.encode())
 
 
 def keep_collector_files() -> None:
     save("otlp.jsonl", (FOLDER / "framed" / "slice.otlp.jsonl").read_text())
     copies = {
-        "framed/slice.otlp.pb": "shop-slice.otlp.pb",
-        "framed/slice.otlp.pb.zst": "shop-slice-framed.otlp.pb.zst",
-        "framed/slice.otlp.jsonl.zst": "shop-slice-framed.otlp.jsonl.zst",
-        "native/slice.otlp.pb.zst": "shop-slice.otlp.pb.zst",
-        "native/slice.otlp.jsonl.zst": "shop-slice.otlp.jsonl.zst",
+        "framed/slice.otlp.pb": "_slice/shop-slice.otlp.pb",
+        "framed/slice.otlp.pb.zst": "_slice/shop-slice-framed.otlp.pb.zst",
+        "framed/slice.otlp.jsonl.zst": "_slice/shop-slice-framed.otlp.jsonl.zst",
+        "native/slice.otlp.pb.zst": "_slice/shop-slice.otlp.pb.zst",
+        "native/slice.otlp.jsonl.zst": "_slice/shop-slice.otlp.jsonl.zst",
     }
     for source, target in copies.items():
         shutil.copyfile(FOLDER / source, HERE / target)

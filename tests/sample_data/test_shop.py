@@ -14,16 +14,20 @@ import tracelab as tl
 if TYPE_CHECKING:
     from pathlib import Path
 
-REFERENCE = "shop-slice.otlp.jsonl.gz"
+REFERENCE = "_slice/shop-slice.otlp.jsonl.gz"
 OTLP_FORMS = [
-    "shop-slice.otlp.pb",
-    "shop-slice.otlp.jsonl.zst",
-    "shop-slice.otlp.pb.zst",
-    "shop-slice-framed.otlp.jsonl.zst",
-    "shop-slice-framed.otlp.pb.zst",
-    "shop-slice.jaeger-v3.jsonl.gz",
+    "_slice/shop-slice.otlp.pb",
+    "_slice/shop-slice.otlp.jsonl.zst",
+    "_slice/shop-slice.otlp.pb.zst",
+    "_slice/shop-slice-framed.otlp.jsonl.zst",
+    "_slice/shop-slice-framed.otlp.pb.zst",
+    "_slice/shop-slice.jaeger-v3.jsonl.gz",
 ]
-OTHER_FORMS = ["shop-slice.jaeger.json.gz", "shop-slice.jaeger-adjusted.json.gz", "shop-slice.zipkin.json.gz"]
+OTHER_FORMS = [
+    "_slice/shop-slice.jaeger.json.gz",
+    "_slice/shop-slice.jaeger-adjusted.json.gz",
+    "_slice/shop-slice.zipkin.json.gz",
+]
 STRUCTURE = ["trace_id", "span_id", "parent_span_id", "kind", "service_name", "status_code", "status_message", "entry"]
 MICROSECOND = pl.duration(microseconds=1)
 
@@ -77,7 +81,7 @@ def test_otlp_forms_give_the_very_same_frame(sample_data: Path, form: str) -> No
 
 
 def test_jaeger_agrees_in_all_that_it_can_carry(sample_data: Path) -> None:
-    otlp, jaeger = reference(sample_data), by_id(tl.read(sample_data / "shop-slice.jaeger.json.gz"))
+    otlp, jaeger = reference(sample_data), by_id(tl.read(sample_data / "_slice/shop-slice.jaeger.json.gz"))
     attributes = [name for name in otlp.columns if name.startswith(("span.", "resource."))]
     same = [*STRUCTURE, "name", "scope_name", "scope_version", *attributes]
     assert_frame_equal(jaeger.select(same), otlp.select(same))
@@ -94,7 +98,7 @@ def test_jaeger_agrees_in_all_that_it_can_carry(sample_data: Path) -> None:
 
 
 def test_zipkin_agrees_in_all_that_it_can_carry(sample_data: Path) -> None:
-    otlp, zipkin = reference(sample_data), by_id(tl.read(sample_data / "shop-slice.zipkin.json.gz"))
+    otlp, zipkin = reference(sample_data), by_id(tl.read(sample_data / "_slice/shop-slice.zipkin.json.gz"))
     same = [*STRUCTURE, "scope_name"]
     assert_frame_equal(zipkin.select(same), otlp.select(same))
     # Zipkin's names are lower-case, its attributes text; the ends of a connection move into endpoints.
@@ -126,7 +130,7 @@ def links(spans: pl.DataFrame) -> pl.DataFrame:
 
 def test_jaegers_adjustment_hides_the_wrong_clock(sample_data: Path) -> None:
     early = {
-        form: with_parent(tl.read(sample_data / f"shop-slice.{form}.json.gz")).filter(
+        form: with_parent(tl.read(sample_data / f"_slice/shop-slice.{form}.json.gz")).filter(
             pl.col("service_name") == "catalogue",
             pl.col("kind") == "server",
             pl.col("start_time") < pl.col("start_time_parent"),

@@ -27,6 +27,34 @@ _BOMB_BYTES: Final = 1 << 30
 _BOMB_RATIO: Final = 250
 _DAMAGE: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _GLOB: Final = frozenset("*?[")
+_NO_DUMPS: Final = frozenset(
+    (
+        ".cfg",
+        ".css",
+        ".go",
+        ".html",
+        ".ini",
+        ".ipynb",
+        ".java",
+        ".js",
+        ".lock",
+        ".md",
+        ".mod",
+        ".png",
+        ".proto",
+        ".py",
+        ".pyc",
+        ".rs",
+        ".rst",
+        ".sh",
+        ".sum",
+        ".svg",
+        ".toml",
+        ".ts",
+        ".yaml",
+        ".yml",
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,14 +302,16 @@ def _files(source: str | Path) -> list[Source]:
 
 
 def _folder(path: Path) -> list[Source]:
-    found = sorted(
-        each
-        for each in path.rglob("*")
-        if each.is_file() and not any(part.startswith((".", "_")) for part in each.relative_to(path).parts)
-    )
+    """List the files below a folder that may be dumps: not what is hidden, nor what is code or prose by its name."""
+    found = sorted(each for each in path.rglob("*") if _may_be_dump(each.relative_to(path)) and each.is_file())
     if not found:
-        raise SourceError(f"The folder {path} holds no files. Name the folder that the dumps are in.")
+        raise SourceError(f"The folder {path} holds no dumps. Name the folder that they are in, or a file.")
     return [_file(each) for each in found]
+
+
+def _may_be_dump(path: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) or part == "node_modules" for part in path.parts)
+    return not hidden and path.suffix.lower() not in _NO_DUMPS
 
 
 def _file(path: Path) -> Source:
