@@ -10,8 +10,8 @@ import pytest
 
 import tracelab as tl
 
-PUBLIC: list[str] = vars(tl)["__all__"]
-FUNCTIONS = sorted(name for name in PUBLIC if inspect.isfunction(getattr(tl, name)))
+public: list[str] = vars(tl)["__all__"]
+FUNCTIONS = sorted(name for name in public if inspect.isfunction(getattr(tl, name)))
 FIGURES = [name for name in FUNCTIONS if name.startswith("plot_")]
 
 
@@ -20,11 +20,11 @@ def sections(function: Any) -> str:
 
 
 def test_all_is_sorted_and_is_what_dir_shows() -> None:
-    assert PUBLIC == sorted(PUBLIC)
-    assert dir(tl) == PUBLIC
+    assert public == sorted(public)
+    assert dir(tl) == public
 
 
-@pytest.mark.parametrize("name", PUBLIC)
+@pytest.mark.parametrize("name", public)
 def test_every_name_can_be_imported(name: str) -> None:
     assert getattr(tl, name) is not None
 
