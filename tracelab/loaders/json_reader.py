@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SNIFFED: Final = 1 << 20
-_LONGEST_FIRST_LINE: Final = 64 << 20
+_LONGEST_FIRST_LINE: Final = 16 << 20
 _SMALL: Final = 256 << 10
 _MISSES: Final = 3
 _PARTS: Final = 8
