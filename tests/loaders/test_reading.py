@@ -3,6 +3,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import io
+import json
 import re
 import warnings
 from typing import TYPE_CHECKING
@@ -210,3 +211,20 @@ def test_progress_counts_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     assert "100%" in capsys.readouterr().err
     read(compact(shop_otlp()), progress=False)
     assert capsys.readouterr().err == ""
+
+
+def test_read_counts_cycles_and_cuts_them_where_they_start_first() -> None:
+    spans = [
+        {"traceId": "a" * 32, "spanId": own * 16, "parentSpanId": parent * 16, "name": own,
+         "startTimeUnixNano": str(start), "endTimeUnixNano": "9"}
+        for own, parent, start in (("b", "c", 2), ("c", "b", 1))
+    ]  # fmt: skip
+    dump = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}).encode()
+    with pytest.warns(LoadWarning, match="cycles of parents"):
+        assert read(dump).select("name", "depth").rows() == [("c", 0), ("b", 1)]
+    report = load_report(dump).filter(pl.col("problem") == "cycles of parents")
+    assert report.select("action", "count").row(0) == ("repaired", 1)
+
+
+def test_read_takes_a_search_that_found_nothing_as_no_spans() -> None:
+    assert read(b'{"data": [], "total": 0, "errors": null}').is_empty()

@@ -51,6 +51,7 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     columns = {column.name: column for column in tree}
     for name in list(core):
         columns[name] = core.pop(name).gather(pl.Series(order)).rechunk()
+    _count_cycles(columns, overall)
     levels = _levels(held, places, resources[order], scopes[order], order.size)
     del held
     chosen = chosen_keys(levels, order.size)
@@ -58,6 +59,17 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
         columns |= {column.name: column for column in attribute_columns(level, chosen[level.scope], overall)}
     columns["more_attributes"] = more_attributes(levels, chosen, order.size, overall)
     return pl.DataFrame([columns.pop(name) for name in in_order(list(columns))])
+
+
+def _count_cycles(columns: dict[str, pl.Series], overall: Findings) -> None:
+    """Count the spans that head their tree although their parent is there: where the tree cut a cycle."""
+    names = ("trace_id", "span_id", "parent_span_id", "depth")
+    spans = pl.DataFrame([columns[name].alias(name) for name in names])
+    heads = spans.filter((pl.col("depth") == 0) & pl.col("parent_span_id").is_not_null())
+    cut = heads.join(spans, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], how="semi")
+    if cut.height:
+        trace_id, span_id = cut.sort("trace_id", "span_id").select("trace_id", "span_id").row(0)
+        overall.add(problems.CYCLES, cut.height, place=f"trace {trace_id}", example=span_id)
 
 
 def empty_spans() -> pl.DataFrame:

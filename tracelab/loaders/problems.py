@@ -128,6 +128,11 @@ DUPLICATE_SPANS: Final = Problem(
 SHARED_IDS: Final = Problem(
     "spans that share their ids but not their content", "kept", "All are kept: the ids do not name one span."
 )
+CYCLES: Final = Problem(
+    "cycles of parents",
+    "repaired",
+    "A span cannot be below itself: the one that starts first is taken as the root; its parent_span_id is kept.",
+)
 SURROGATES: Final = Problem("lone surrogates", "repaired", "They are no characters; each became U+FFFD.")
 BAD_UTF8: Final = Problem("bytes that are not UTF-8", "repaired", "Each became U+FFFD.")
 UTF16: Final = Problem("text in UTF-16 or UTF-32", "repaired", "It was read as such.")

@@ -65,6 +65,8 @@ def format_of(document: Any, depth: int = _DEPTH) -> str | None:
         return OTLP_JSON
     if not keys.isdisjoint(OTHER_SIGNALS):
         return OTHER
+    if document.get("data") == []:
+        return JAEGER_JSON  # the answer to a search that found nothing
     spans = document.get("spans")
     if isinstance(spans, list) and ("traceID" in keys or "processes" in keys or _is_jaeger_span(spans[:1])):
         return JAEGER_JSON
