@@ -39,6 +39,8 @@ from .loaders import load_report as load_report
 from .loaders import read as read
 from .loaders import read_jaeger as read_jaeger
 from .loaders import read_otlp as read_otlp
+from .loaders import read_tempo as read_tempo
+from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
 from .report import write_report as write_report

@@ -66,6 +66,8 @@ def _count_cycles(columns: dict[str, pl.Series], overall: Findings) -> None:
     names = ("trace_id", "span_id", "parent_span_id", "depth")
     spans = pl.DataFrame([columns[name].alias(name) for name in names])
     heads = spans.filter((pl.col("depth") == 0) & pl.col("parent_span_id").is_not_null())
+    if heads.is_empty():
+        return
     cut = heads.join(spans, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], how="semi")
     if cut.height:
         trace_id, span_id = cut.sort("trace_id", "span_id").select("trace_id", "span_id").row(0)
