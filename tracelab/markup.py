@@ -26,5 +26,6 @@ def plain(text: object, *, longest: int = _LONGEST) -> str:
     shown = "".join(
         character if unicodedata.category(character)[0] != "C" or character == "\n" else " " for character in value
     )
+    # In a page that holds MathJax, plotly would hand it what stands between dollar signs, links included.
     # Quotes stay: plotly shows &quot; as it is, and nothing here is written into an HTML attribute.
-    return html.escape(shown, quote=False)
+    return html.escape(shown, quote=False).replace("$", "&#36;")

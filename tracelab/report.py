@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
 
 _ROWS: Final = 25
+_PERCENTILE_ROWS: Final = 100
 _CSS: Final = """
 :root { color-scheme: light; }
 body { font: 14px/1.5 system-ui, sans-serif; color: #1c2733; background: #f5f7f9; margin: 0; }
@@ -109,7 +110,7 @@ def _answers(frame: pl.DataFrame) -> list[str]:
             "Latency percentiles by service",
             "Entry spans. Exact quantiles; lower and upper bound the true value with 95 % confidence, whatever the "
             "distribution. A dash means that there are too few spans to bound it.",
-            _figure(plot_latency_percentiles(frame)) + _table(percentiles),
+            _figure(plot_latency_percentiles(frame)) + _table(percentiles, rows=_PERCENTILE_ROWS),
         ),
         _section("Error rates by service", "Entry spans, with 95 % Wilson intervals.", _table(error_rates(frame))),
         _section(
@@ -143,15 +144,15 @@ def _figure(figure: go.Figure) -> str:
     return str(pio.to_html(figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False}))
 
 
-def _table(frame: pl.DataFrame) -> str:
+def _table(frame: pl.DataFrame, *, rows: int = _ROWS) -> str:
     numeric = [dtype.is_numeric() or dtype == pl.Duration for dtype in frame.dtypes]
     head = "".join(_cell("th", plain(name), number) for name, number in zip(frame.columns, numeric, strict=True))
-    rows = "".join(
+    body = "".join(
         f"<tr>{''.join(_cell('td', _shown(value), number) for value, number in zip(row, numeric, strict=True))}</tr>"
-        for row in frame.head(_ROWS).iter_rows()
+        for row in frame.head(rows).iter_rows()
     )
-    more = f"<p>... and {frame.height - _ROWS:,} rows more.</p>" if frame.height > _ROWS else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}'
+    more = f"<p>... and {frame.height - rows:,} rows more.</p>" if frame.height > rows else ""
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}'
 
 
 def _cell(tag: str, content: str, number: bool) -> str:

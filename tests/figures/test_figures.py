@@ -35,7 +35,7 @@ def by_name(figure: go.Figure) -> dict[str, Any]:
 def test_plot_gantt_has_one_bar_trace_per_service() -> None:
     figure = tl.plot_gantt(TRACE, TRACE["trace_id"][0])
     bars = by_name(figure)
-    assert list(bars) == ["bank", "web", "critical path", "error"]
+    assert [name for name in bars if name] == ["bank", "web", "critical path", "error"]
     assert (bars["bank"].base, bars["bank"].x, bars["bank"].y) == ((2.0,), (6.0,), (2,))
     assert bars["web"].marker.color == service_colors(["bank", "web"])["web"]
     assert figure.layout.xaxis.title.text == "time since the trace began (ms)"
@@ -60,6 +60,35 @@ def test_plot_gantt_keeps_a_span_without_duration_visible() -> None:
       b .|
     """)
     assert by_name(tl.plot_gantt(spans, spans["trace_id"][0]))["b"].x[0] > 0
+
+
+def test_plot_gantt_keeps_nanoseconds() -> None:
+    spans = TRACE.head(1).with_columns(pl.col("start_time") + pl.duration(nanoseconds=7))
+    figure = tl.plot_gantt(spans, spans["trace_id"][0])
+    assert (by_name(figure)["web"].base, by_name(figure)["critical path"].base) == ((0.0,), (0.0,))
+
+
+def test_plot_gantt_draws_no_more_of_the_path_than_can_be_seen() -> None:
+    spans = generate(3000, spans_per_trace=9000)
+    figure = tl.plot_gantt(spans, spans["trace_id"][0], first=2)
+    assert len(by_name(figure)["critical path"].x) <= 2 * 500
+
+
+def test_plot_gantt_takes_ids_as_others_write_them() -> None:
+    shouted = TRACE["trace_id"][0].lstrip("0").upper()
+    assert tl.plot_gantt(TRACE, shouted).data
+
+
+def test_plot_gantt_refuses_to_draw_no_rows() -> None:
+    with pytest.raises(tl.TracelabError, match="at least 1, got 0"):
+        tl.plot_gantt(TRACE, TRACE["trace_id"][0], first=0)
+
+
+def test_plot_flamegraph_leaves_out_what_cannot_be_seen_and_says_so() -> None:
+    spans = generate(4_000, spans_per_trace=12_000)
+    figure = tl.plot_flamegraph(spans, spans["trace_id"][0])
+    assert sum(len(bar.y) for bar in figure.data if bar.type == "bar") <= 2000
+    assert "of 4,000 spans" in figure.layout.title.text
 
 
 def test_plot_gantt_of_an_unknown_trace_offers_near_ids() -> None:
@@ -109,7 +138,21 @@ def test_plot_latency_percentiles_shows_intervals_where_there_are_some() -> None
     median, tail = figure.data
     assert median.error_x.array[0] is not None
     assert tail.error_x.array[0] is None
-    assert "no interval" in tail.customdata[0][0]
+    assert "no interval" in tail.hovertext[0]
+
+
+def test_plot_latency_percentiles_draws_every_quantile() -> None:
+    quantiles = [n / 12 for n in range(1, 12)]
+    assert len(tl.plot_latency_percentiles(TRACE, quantiles=quantiles).data) == len(quantiles)
+
+
+@pytest.mark.parametrize("figure", ["latency_percentiles", "error_rates", "critical_path_profile"])
+def test_figures_keep_a_row_for_every_group_whatever_its_name(figure: str) -> None:
+    names = ["1", "2", "2026-01-01", "x" * 90 + "a", "x" * 90 + "b"]
+    spans = pl.concat([TRACE.head(1).with_columns(service_name=pl.lit(name), span_id=pl.lit(name)) for name in names])
+    drawn = FIGURES[figure](spans)
+    assert drawn.data[0].y == tuple(range(len(names)))
+    assert len(drawn.layout.yaxis.ticktext) == len(names)
 
 
 def test_plot_service_graph_draws_callers_left_of_callees() -> None:

@@ -1,4 +1,8 @@
-"""One trace as the rows of a timeline, for everything that draws one."""
+"""One trace as the rows of a timeline, for everything that draws one.
+
+A row is a span; its `place` is where it stands in the trace, in tree order, and stays the same whatever is folded or
+filtered. What lies below a span are the `below` places right behind it.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +12,37 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.paths import critical_path
+from tracelab.analysis.coverage import with_self_time
+from tracelab.analysis.forest import plant, starts
+from tracelab.analysis.paths import path_sections
 from tracelab.errors import TracelabError
 from tracelab.schema import is_error
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
 
-_ROW_COLUMNS: Final = ("span_id", "name", "service_name", "kind", "depth", "tree_left", "tree_right", "parent_span_id")
+_AT: Final = "__row"
+_ID_LENGTH: Final = 32
+_COMPARED: Final = 5_000
 
 
 def trace_spans(spans: Spans, trace_id: str) -> pl.DataFrame:
     """Give the spans of one trace, in tree order.
+
+    The id may be written in capitals or without its leading zeros, as some tools do.
 
     Raises
     ------
     TracelabError
         There is no such trace.
     """
-    found = spans.lazy().filter(pl.col("trace_id") == trace_id).sort("tree_left").collect()
+    canonical = trace_id.strip().lower().rjust(_ID_LENGTH, "0")
+    found = spans.lazy().filter(pl.col("trace_id").is_in([trace_id, canonical])).with_row_index(_AT).collect()
+    if trace_id != canonical and (found["trace_id"] == trace_id).any():
+        found = found.filter(pl.col("trace_id") == trace_id)
     if found.is_empty():
-        known = spans.lazy().select(pl.col("trace_id").unique()).collect()["trace_id"].to_list()
-        near = get_close_matches(trace_id, known, n=2, cutoff=0.5)
-        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else f" The frame holds {len(known):,} traces."
-        raise TracelabError(f"There is no trace {trace_id!r}.{hint}")
-    return found
+        raise TracelabError(f"There is no trace {trace_id!r}. {_near(spans, trace_id)}")
+    return found[plant(found, _AT)[0][_AT]].drop(_AT)
 
 
 def slowest_traces(spans: Spans, *, count: int) -> pl.DataFrame:
@@ -40,7 +50,7 @@ def slowest_traces(spans: Spans, *, count: int) -> pl.DataFrame:
 
     Returns
     -------
-    `trace_id`, `service_name`, `name` (String), `duration` (Duration), slowest first.
+    `trace_id`, `service_name`, `name` (String), `duration` (Duration), `spans` (UInt32), slowest first, then by id.
     """
     end = (pl.col("start_time") + pl.col("duration")).max()
     return (
@@ -49,94 +59,162 @@ def slowest_traces(spans: Spans, *, count: int) -> pl.DataFrame:
         .agg(
             pl.col("service_name", "name").sort_by("depth", "start_time", "span_id").first(),
             duration=end - pl.col("start_time").min(),
+            spans=pl.len().cast(pl.UInt32),
         )
-        .top_k(count, by=["duration", "trace_id"])
         .sort("duration", "trace_id", descending=[True, False])
+        .head(count)
         .collect()
     )
 
 
 def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows of a timeline: one per span, in tree order.
+    """Give the rows of a timeline: one per span of `trace_spans`, in the same order.
 
     Returns
     -------
-    `row` (UInt32), `span_id`, `name`, `service_name`, `kind`, `depth`, `tree_left`, `tree_right`, `parent_span_id`,
-    `start`, `length` (Int64, nanoseconds; start since the trace began), `below` (UInt32, how many spans are below it),
-    `is_error` (Boolean), `fragment` (Boolean, its parent is missing).
+    `row`, `place` (UInt32, equal until something is left out), `span_id`, `name`, `service_name`, `kind`, `depth`,
+    `below` (UInt32, how many spans are below it), `start`, `length`, `self_time` (Int64, nanoseconds; start since the
+    trace began), `is_error` (Boolean), `fragment` (Boolean, its parent is missing).
     """
+    frame, forest = plant(with_self_time(trace), is_error(), "self_time")
     return (
-        trace.lazy()
-        .sort("tree_left")
-        .with_row_index("row")
+        frame.lazy()
+        .with_row_index("place")
         .select(
-            "row",
-            *_ROW_COLUMNS,
+            row="place",
+            place="place",
+            span_id="span_id",
+            name="name",
+            service_name="service_name",
+            kind="kind",
+            depth=pl.Series(forest.depth, dtype=pl.UInt32),
+            below=pl.Series(forest.size - 1, dtype=pl.UInt32),
             start=(pl.col("start_time") - pl.col("start_time").min()).dt.total_nanoseconds(),
             length=pl.col("duration").dt.total_nanoseconds(),
-            below=_below(),
-            is_error=is_error(),
-            fragment=(pl.col("depth") == 0) & pl.col("parent_span_id").is_not_null(),
+            self_time=pl.col("self_time").dt.total_nanoseconds(),
+            is_error=pl.col("is_error").fill_null(value=False),
+            fragment=pl.Series(~forest.has_parent) & pl.col("parent_span_id").is_not_null(),
         )
         .collect()
     )
 
 
-def path_sections(trace: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+def timeline_path(trace: pl.DataFrame) -> pl.DataFrame:
     """Give the critical path of a trace in the terms of its timeline.
 
     Returns
     -------
-    `row` (UInt32), `span_id` (String), `start`, `length` (Int64, nanoseconds), in order of `start`.
+    `place` (UInt32), `start`, `length` (Int64, nanoseconds; start since the trace began), sorted by both.
     """
-    begin = trace["start_time"].min()
-    return (
-        critical_path(trace)
-        .lazy()
-        .join(rows.lazy().select("row", "span_id"), on="span_id")
-        .select(
-            "row",
-            "span_id",
-            start=(pl.col("start_time") - pl.lit(begin)).dt.total_nanoseconds(),
-            length=pl.col("duration").dt.total_nanoseconds(),
-        )
-        .sort("start", "row")
-        .collect()
-    )
+    frame, forest = plant(trace)
+    sections = path_sections(frame, forest, method="tracelab")
+    begin = int(starts(frame).min(initial=2**63 - 1))
+    return pl.DataFrame(
+        {
+            "place": pl.Series(sections.owner, dtype=pl.UInt32),
+            "start": pl.Series(sections.start - begin, dtype=pl.Int64),
+            "length": pl.Series(sections.end - sections.start, dtype=pl.Int64),
+        }
+    ).sort("place", "start")
 
 
-def shown_rows(rows: pl.DataFrame, *, folded: frozenset[str] = frozenset(), text: str = "") -> pl.DataFrame:
-    """Leave out what is folded away, and what neither matches the text nor leads to a match; number the rest anew."""
-    left, right = rows["tree_left"].to_numpy(), rows["tree_right"].to_numpy()
+def trace_length(rows: pl.DataFrame) -> int:
+    """Give the nanoseconds from the first start to the last end; at least one."""
+    ends = rows["start"].to_numpy() + rows["length"].to_numpy()
+    return int(ends.max(initial=1))
+
+
+def shown_rows(rows: pl.DataFrame, *, folded: frozenset[int] = frozenset(), text: str = "") -> pl.DataFrame:
+    """Leave out what is folded away, and what neither matches the text nor leads to a match; number the rest anew.
+
+    Parameters
+    ----------
+    rows
+        All rows of the timeline.
+    folded
+        Places below which everything is hidden.
+    text
+        What the service or name must hold, in capitals or not.
+    """
+    places = np.arange(rows.height)
+    ends = places + 1 + rows["below"].to_numpy()
     keep = np.ones(rows.height, dtype=bool)
     if text:
-        found = (
-            pl.concat_str("service_name", "name", separator=" ")
-            .str.to_lowercase()
-            .str.contains(text.lower(), literal=True)
-        )
-        hits = left[rows.select(found).to_series().to_numpy()]
-        keep &= np.searchsorted(hits, right) > np.searchsorted(hits, left)
-    closed = np.flatnonzero(rows["span_id"].is_in(list(folded)).to_numpy())
+        words = pl.concat_str("service_name", "name", separator=" ").str.to_lowercase()
+        hits = rows.select(words.str.contains(text.lower(), literal=True)).to_series().to_numpy()
+        before = np.concatenate([[0], np.cumsum(hits)])
+        keep &= before[ends] > before[places]
+    closed = np.array(sorted(place for place in folded if place < rows.height), dtype=np.int64)
     if closed.size:
-        # Rows are sorted by tree_left, so what lies below a row is a run of rows: count the runs that are open.
-        ends = np.searchsorted(left, right[closed])
-        change = np.bincount(closed + 1, minlength=rows.height + 1) - np.bincount(ends, minlength=rows.height + 1)
+        # What lies below a row is a run of rows: count the runs that are open.
+        change = np.bincount(closed + 1, minlength=rows.height + 2) - np.bincount(
+            ends[closed], minlength=rows.height + 2
+        )
         keep &= np.cumsum(change)[: rows.height] <= 0
     return rows.filter(pl.Series(keep)).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+
+
+def path_marks(sections: pl.DataFrame, rows: pl.DataFrame, *, low: int, high: int, steps: int = 500) -> pl.DataFrame:
+    """Give the sections that some rows show between two instants, those that an eye cannot tell apart made one.
+
+    A parent that waits for a hundred thousand children in turn has as many sections on the path. No more than `steps`
+    can be seen in a row, so no more are given.
+
+    Returns
+    -------
+    `row` (UInt32), `start`, `length` (Int64, nanoseconds), sorted by both.
+    """
+    step = max((high - low) // steps, 1)
+    end = pl.col("start") + pl.col("length")
+    last = pl.col("end").shift().over("place")
+    return (
+        sections.lazy()
+        .filter(pl.col("start") <= high, end >= low)
+        .join(rows.lazy().select("place", "row"), on="place")
+        .sort("place", "start")
+        .with_columns(end=end)
+        .with_columns(part=(pl.col("start") - last > step).fill_null(value=True).cum_sum())
+        .group_by("row", "part")
+        .agg(pl.col("start").min(), pl.col("end").max())
+        .select("row", "start", length=pl.col("end") - pl.col("start"))
+        .sort("row", "start")
+        .collect()
+    )
 
 
 def active_spans(rows: pl.DataFrame, *, bins: int) -> tuple[list[float], list[int]]:
     """Count the spans that are open over the time of the trace: edges in nanoseconds, and counts."""
     start = rows["start"].to_numpy()
     end = start + rows["length"].to_numpy()
-    total = max(int(end.max(initial=1)), 1)
-    first = np.minimum(start * bins // total, bins - 1)
-    last = np.minimum(end * bins // total, bins - 1)
+    total = trace_length(rows)
+    # In floats: nanoseconds times bins may be more than 64 bits hold.
+    first = np.minimum(start / total * bins, bins - 1).astype(np.int64)
+    last = np.minimum(end / total * bins, bins - 1).astype(np.int64)
     change = np.bincount(first, minlength=bins + 1) - np.bincount(last + 1, minlength=bins + 1)
-    return (np.arange(bins) * total / bins).tolist(), np.cumsum(change)[:bins].tolist()
+    return (np.arange(bins) * (total / bins)).tolist(), np.cumsum(change)[:bins].tolist()
 
 
-def _below() -> pl.Expr:
-    """Count descendants: every one takes two numbers between left and right."""
-    return ((pl.col("tree_right") - pl.col("tree_left")) // 2).alias("below")
+def busy_time(rows: pl.DataFrame) -> tuple[int, int]:
+    """Give the time of these rows without those that run through most of it, if they are the fewer: start and end."""
+    longest = rows["length"].max() or 0
+    short = rows.filter(pl.col("length") * 2 < longest)
+    chosen = short if 2 * short.height >= rows.height > 0 else rows
+    low, high = chosen.select(low=pl.col("start").min(), high=(pl.col("start") + pl.col("length")).max()).row(0)
+    return low or 0, high or 0
+
+
+def parent_place(rows: pl.DataFrame, place: int) -> int | None:
+    """Find the parent of a row among all rows of a timeline: the last before it that is less deep."""
+    above = rows.select((pl.col("depth").head(place) < pl.col("depth").get(place)).arg_true().last()).item()
+    return None if above is None else int(above)
+
+
+def _near(spans: Spans, trace_id: str) -> str:
+    """Say which ids are near: those that begin or end alike, else those that are spelt alike."""
+    known = spans.lazy().select(pl.col("trace_id").unique().sort()).collect()["trace_id"]
+    text = trace_id.strip().lower()
+    alike = known.filter(known.str.starts_with(text[:8]) | known.str.ends_with(text[-8:])) if text else known.head(0)
+    near = get_close_matches(text, (alike if alike.len() else known).head(_COMPARED).to_list(), n=2, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"The frame holds {known.len():,} traces; trace_summary(spans) lists them."

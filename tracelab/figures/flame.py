@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.timeline import timeline_rows, trace_spans
+from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.colors import service_colors
-from tracelab.figures.gantt import bar_arrays, bar_columns, error_trace, trace_length
+from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, timeline_title
 from tracelab.figures.style import GRID, styled, time_unit
 from tracelab.markup import plain
-from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
+
+
+_NARROWEST: Final = 1500
+_MOST: Final = 2000
+_HIGHEST: Final = 2400
 
 
 def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
@@ -30,7 +34,8 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
 
     Returns
     -------
-    A plotly Figure: one bar per span at the row of its depth. Bars of parallel children lie over each other.
+    A plotly Figure: one bar per span at the row of its depth. Bars of parallel children lie over each other. Of large
+    traces the spans that are too short to be seen are left out, and the title says how many are drawn.
 
     Raises
     ------
@@ -49,7 +54,9 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
     """
     rows = timeline_rows(trace_spans(spans, trace_id))
     total = trace_length(rows)
-    bars = bar_columns(rows, total=total).with_columns(row="depth")
+    seen = rows.filter((pl.col("length") * _NARROWEST >= total) | (pl.col("depth") == 0))
+    longest = seen.sort("length", "place", descending=[True, False]).head(_MOST).sort("place")
+    bars = bar_columns(longest, total=total).with_columns(row="depth")
     figure = go.Figure(
         [
             go.Bar(
@@ -63,16 +70,16 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
                 constraintext="inside",
                 opacity=0.9,
                 marker={"color": color, "line": {"color": "white", "width": 1}},
-                hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]}<br>%{customdata[3]}<extra></extra>",
+                hoverinfo="text",
             )
             for service, color in service_colors(bars["service_name"]).items()
         ]
     )
-    figure.add_trace(error_trace(bars))
-    levels = int(bars["row"].max() or 0) + 1  # type: ignore[arg-type]
+    figure.add_scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")
+    levels = int(bars["depth"].to_numpy().max(initial=0)) + 1
     figure.update_yaxes(range=[levels - 0.5, -0.5], visible=False, fixedrange=True)
     figure.update_xaxes(title=f"time since the trace began ({time_unit(total)[0]})", gridcolor=GRID, zeroline=False)
-    title = (
-        f"{plain(rows['service_name'][0])}: {plain(rows['name'][0])}, {format_duration(total)}, {rows.height:,} spans"
-    )
-    return styled(figure, title=title, barmode="overlay", height=150 + 26 * levels, hovermode="closest")
+    drawn = f"{rows.height:,} spans" if bars.height == rows.height else f"{bars.height:,} of {rows.height:,} spans"
+    title = f"{timeline_title(rows, total=total)}, {drawn}"
+    height = min(150 + 26 * levels, _HIGHEST)
+    return styled(figure, title=title, barmode="overlay", height=height, hovermode="closest")

@@ -1,14 +1,15 @@
-"""Timelines of one trace."""
+"""Timelines of one trace, and the arrays that every drawing of one is made of."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.timeline import path_sections, timeline_rows, trace_spans
+from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
 from tracelab.colors import CRITICAL_PATH, ERROR, service_colors
+from tracelab.errors import TracelabError
 from tracelab.figures.style import GRID, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
 
 ROW_HEIGHT: Final = 20
-_NAME: Final = 42
-_DEEPEST: Final = 10
-_HOVER: Final = "<b>%{customdata[1]}</b><br>%{customdata[2]}<br>%{customdata[3]}<extra></extra>"
+BAR_WIDTH: Final = 0.72
+PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": {"width": 0}}
+ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": {"color": "white", "width": 1}}
+LONGEST_LABEL: Final = 44
+DEEPEST_INDENT: Final = 12
+_SPACE: Final = "\u00a0"
+_ROOM: Final = 0.13
+_QUIET: Final = "#52606d"
+_HOVERED: Final = ("name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment")
 
 
 def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
@@ -44,7 +51,7 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     Raises
     ------
     TracelabError
-        There is no such trace.
+        There is no such trace, or `first` is no number of rows.
 
     Examples
     --------
@@ -53,17 +60,17 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     ... api    =====
     ...   db   .===!
     ... ''')
-    >>> [bar.name for bar in plot_gantt(spans, spans["trace_id"][0]).data]
+    >>> [bar.name for bar in plot_gantt(spans, spans["trace_id"][0]).data if bar.name]
     ['api', 'db', 'critical path', 'error']
     """
+    if first < 1:
+        raise TracelabError(f"`first` is the number of rows to draw and must be at least 1, got {first}.")
     trace = trace_spans(spans, trace_id)
     rows = timeline_rows(trace)
     total = trace_length(rows)
     shown = rows.head(first)
-    figure = go.Figure(gantt_traces(shown, path_sections(trace, rows), total=total))
-    root = rows.row(0, named=True)
-    more = f", the first {first:,} of {rows.height:,} spans" if rows.height > first else f", {rows.height:,} spans"
-    title = f"{plain(root['service_name'])}: {plain(root['name'])}, {format_duration(total)}{more}"
+    marks = path_marks(timeline_path(trace), shown, low=0, high=total)
+    figure = go.Figure(_traces(bar_columns(shown, total=total), marks, total=total))
     figure.update_yaxes(
         **row_axis(shown),
         range=[shown.height - 0.5, -0.5],
@@ -71,131 +78,170 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
         zeroline=False,
         fixedrange=shown.height <= 40,
     )
-    figure.update_xaxes(title=f"time since the trace began ({time_unit(total)[0]})", gridcolor=GRID, zeroline=False)
-    return styled(
-        figure, title=title, barmode="overlay", height=120 + ROW_HEIGHT * max(shown.height, 4), hovermode="closest"
-    ).update_layout(margin={"l": 10}, legend={"y": -60 / (120 + ROW_HEIGHT * max(shown.height, 4))})
+    unit, scale = time_unit(total)
+    figure.update_xaxes(
+        title=f"time since the trace began ({unit})",
+        gridcolor=GRID,
+        zeroline=False,
+        range=[end / scale for end in time_span(total)],
+    )
+    more = f", the first {first:,} of {rows.height:,} spans" if rows.height > first else f", {_spans(rows.height)}"
+    height = 120 + ROW_HEIGHT * max(shown.height, 4)
+    styled(
+        figure, title=timeline_title(rows, total=total) + more, barmode="overlay", height=height, hovermode="closest"
+    )
+    return figure.update_layout(margin={"l": 10}, legend={"y": -60 / height})
 
 
-def gantt_traces(rows: pl.DataFrame, sections: pl.DataFrame, *, total: int) -> list[go.Bar | go.Scatter]:
-    """Give the bars of a timeline: one trace per service, then the critical path, then the errors."""
-    bars = bar_columns(rows, total=total)
-    colors = service_colors(rows["service_name"])
-    traces = [
-        go.Bar(
-            **bar_arrays(bars.filter(pl.col("service_name") == service)),
-            name=plain(service),
-            orientation="h",
-            width=0.72,
-            marker={"color": color, "line": {"width": 0}},
-            hovertemplate=_HOVER,
-        )
-        for service, color in colors.items()
-    ]
-    return [*traces, path_trace(rows, sections, total=total), error_trace(bars)]
+def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
+    """Say what a timeline shows: its root, and how long it took."""
+    service, name = rows.select("service_name", "name").row(0)
+    return f"{plain(service, longest=60)}: {plain(name, longest=80)}, {format_duration(total)}"
 
 
-def bar_columns(rows: pl.DataFrame, *, total: int) -> pl.DataFrame:
-    """Add what a bar needs: `base` and `x` in the axis' unit, and the texts of its hover label."""
+def time_span(total: int) -> tuple[int, int]:
+    """Give the nanoseconds that a timeline shows: the whole trace and a little room on both sides."""
+    return -total // 100, total + total // 50 + 1
+
+
+def bar_columns(rows: pl.DataFrame, *, total: int, seen: int | None = None) -> pl.DataFrame:
+    """Add what bars need: `base` and `x` in the axis' unit, and the text of the hover label in `hover`.
+
+    A span that took no time, or nearly none, still gets a bar that can be told from nothing, where `seen` nanoseconds
+    are in view (all of them if it is not said).
+    """
     scale = time_unit(total)[1]
-    # A span that took no time, or nearly none, still needs a bar that can be seen and clicked.
-    least = total / 800 / scale
-    texts = [
-        (
-            plain(name),
-            f"{plain(service)}, {kind}",
-            f"{format_duration(length)}, from {format_duration(start)}" + (f", {below:,} spans below" if below else ""),
-        )
-        for name, service, kind, length, start, below in rows.select(
-            "name", "service_name", "kind", "length", "start", "below"
-        ).iter_rows()
-    ]
+    least = (total if seen is None else seen) / 700 / scale
     return rows.with_columns(
         base=pl.col("start") / scale,
         x=(pl.col("length") / scale).clip(lower_bound=least),
-        hover_name=pl.Series([text[0] for text in texts], dtype=pl.String),
-        hover_service=pl.Series([text[1] for text in texts], dtype=pl.String),
-        hover_time=pl.Series([text[2] for text in texts], dtype=pl.String),
+        hover=pl.Series([_hover(row) for row in rows.select(_HOVERED).iter_rows(named=True)], dtype=pl.String),
     )
 
 
-def bar_arrays(bars: pl.DataFrame) -> dict[str, list[object]]:
-    """Give the arrays of one bar trace."""
-    custom = bars.select("span_id", "hover_name", "hover_service", "hover_time").rows()
+def bar_arrays(bars: pl.DataFrame) -> dict[str, list[Any]]:
+    """Give the arrays of a trace of bars."""
     return {
         "base": bars["base"].to_list(),
         "x": bars["x"].to_list(),
         "y": bars["row"].to_list(),
-        "customdata": [list(row) for row in custom],
+        "hovertext": bars["hover"].to_list(),
     }
 
 
-def path_arrays(rows: pl.DataFrame, sections: pl.DataFrame, *, total: int) -> dict[str, list[object]]:
-    """Give the arrays of the critical path's sections in these rows."""
+def path_arrays(marks: pl.DataFrame, *, total: int) -> dict[str, list[Any]]:
+    """Give the arrays of the bars that mark the critical path."""
     scale = time_unit(total)[1]
-    seen = sections.drop("row").join(rows.select("row", "span_id"), on="span_id", maintain_order="left")
     return {
-        "base": (seen["start"] / scale).to_list(),
-        "x": (seen["length"] / scale).to_list(),
-        "y": seen["row"].to_list(),
+        "base": (marks["start"] / scale).to_list(),
+        "x": (marks["length"] / scale).to_list(),
+        "y": marks["row"].to_list(),
     }
 
 
-def error_arrays(bars: pl.DataFrame) -> dict[str, list[object]]:
+def error_arrays(bars: pl.DataFrame) -> dict[str, list[Any]]:
     """Give the arrays of the marks at the ends of failed spans."""
     failed = bars.filter("is_error")
+    return {"x": (failed["base"] + failed["x"]).to_list(), "y": failed["row"].to_list()}
+
+
+def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dict[str, Any]:
+    """Give the texts that say how long spans took: behind the bar, before it, or in it, where there is room."""
+    scale = time_unit(total)[1]
+    left, right = low / scale, high / scale
+    room = (right - left) * _ROOM
+    places = []
+    for base, x, length, failed in bars.select("base", "x", "length", "is_error").iter_rows():
+        text = format_duration(length).replace(" ", _SPACE)
+        gap = _SPACE * (3 if failed else 1)
+        end = base + x
+        if end < left or base > right:
+            places.append((None, "middle right", "", _QUIET))
+        elif end + room <= right:
+            places.append((end, "middle right", gap + text, _QUIET))
+        elif base - room >= left:
+            places.append((base, "middle left", text + _SPACE, _QUIET))
+        else:
+            places.append((min(end, right), "middle left", text + gap, "white"))
+    xs, positions, texts, colors = zip(*places, strict=True) if places else ((), (), (), ())
     return {
-        "x": (failed["base"] + failed["x"]).to_list(),
-        "y": failed["row"].to_list(),
-        "customdata": [[span] for span in failed["span_id"]],
+        "x": list(xs),
+        "y": bars["row"].to_list(),
+        "text": list(texts),
+        "textposition": list(positions),
+        "textfont.color": list(colors),
     }
 
 
-def path_trace(rows: pl.DataFrame, sections: pl.DataFrame, *, total: int) -> go.Bar:
-    """Draw the critical path as thin dark bars over those of its spans."""
-    return go.Bar(
-        **path_arrays(rows, sections, total=total),
-        name="critical path",
-        orientation="h",
-        width=0.2,
-        marker={"color": CRITICAL_PATH, "line": {"width": 0}},
-        hoverinfo="skip",
-    )
-
-
-def error_trace(bars: pl.DataFrame) -> go.Scatter:
-    """Mark errors at the ends of their bars."""
-    return go.Scatter(
-        **error_arrays(bars),
-        name="error",
-        mode="markers",
-        marker={"color": ERROR, "size": 10, "symbol": "x", "line": {"color": "white", "width": 1}},
-        hoverinfo="skip",
-    )
-
-
-def row_axis(rows: pl.DataFrame, folded: frozenset[str] = frozenset()) -> dict[str, object]:
+def row_axis(rows: pl.DataFrame, folded: frozenset[int] | None = None) -> dict[str, object]:
     """Label the rows with the names of their spans, indented by depth.
 
-    Plotly aligns tick labels on the right; letters of one width, padded to one length, align them on the left.
+    Plotly aligns tick labels on the right; letters of one width, padded to one length, align them on the left. Where
+    rows can be folded, the first letter says whether there is something below, and whether it is hidden.
     """
+    # Indents count from the least deep row that is drawn, or as far as there is room.
+    depths = rows["depth"].to_numpy().astype(int)
+    cut = max(int(depths.max(initial=0)) - DEEPEST_INDENT, int(depths.min(initial=2**31)) if depths.size else 0)
     texts = []
-    for name, depth, below, span_id, fragment in rows.select(
-        "name", "depth", "below", "span_id", "fragment"
-    ).iter_rows():
-        mark = f"▸(+{below:,}) " if span_id in folded and below else "⚠ " if fragment else ""
-        text = "  " * min(depth, _DEEPEST) + mark + name
-        texts.append(text if len(text) <= _NAME else text[: _NAME - 1] + "…")
+    columns = ("name", "depth", "below", "place", "fragment")
+    for name, depth, below, place, fragment in rows.select(columns).iter_rows():
+        closed = folded is not None and place in folded and below > 0
+        gutter = "" if folded is None else "▸ " if closed else "▾ " if below else "  "
+        mark = ("⚠ " if fragment else "") + (f"(+{below:,}) " if closed else "")
+        text = gutter + "  " * max(0, depth - cut) + mark + name
+        texts.append(text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…")
     width = max(map(len, texts), default=0)
     return {
         "tickmode": "array",
         "tickvals": rows["row"].to_list(),
-        "ticktext": [plain(text.ljust(width)).replace(" ", "\u00a0") for text in texts],
+        "ticktext": [plain(text.ljust(width)).replace(" ", _SPACE) for text in texts],
         "tickfont": {"size": 11, "family": "ui-monospace, Menlo, Consolas, DejaVu Sans Mono, monospace"},
         "automargin": True,
     }
 
 
-def trace_length(rows: pl.DataFrame) -> int:
-    """Give the nanoseconds from the first start to the last end."""
-    return max(int((rows["start"] + rows["length"]).max() or 0), 1)  # type: ignore[arg-type]
+def _traces(bars: pl.DataFrame, marks: pl.DataFrame, *, total: int) -> list[go.Bar | go.Scatter]:
+    """Give one trace of bars per service, then the critical path, the lengths and the errors."""
+    low, high = time_span(total)
+    services = [
+        go.Bar(
+            **bar_arrays(bars.filter(pl.col("service_name") == service)),
+            name=plain(service),
+            orientation="h",
+            width=BAR_WIDTH,
+            marker={"color": color, "line": {"width": 0}},
+            hoverinfo="text",
+        )
+        for service, color in service_colors(bars["service_name"]).items()
+    ]
+    path = go.Bar(
+        **path_arrays(marks, total=total),
+        name="critical path",
+        orientation="h",
+        width=0.2,
+        marker=PATH_STYLE,
+        hoverinfo="skip",
+    )
+    texts = length_arrays(bars, total=total, low=low, high=high)
+    lengths = go.Scatter(
+        x=texts["x"], y=texts["y"], text=texts["text"], textposition=texts["textposition"], mode="text",
+        textfont={"size": 10, "color": texts["textfont.color"]}, hoverinfo="skip", showlegend=False,
+    )  # fmt: skip
+    errors = go.Scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")
+    return [*services, path, lengths, errors]
+
+
+def _hover(row: dict[str, Any]) -> str:
+    lines = [
+        f"<b>{plain(row['name'], longest=120)}</b>",
+        f"{plain(row['service_name'], longest=120)}, {row['kind']}",
+        f"{format_duration(row['length'])}, from {format_duration(row['start'])}",
+    ]
+    if row["below"]:
+        lines.append(f"self {format_duration(row['self_time'])}, {_spans(row['below'])} below")
+    notes = {"error": row["is_error"], "its parent is missing": row["fragment"]}
+    return "<br>".join([*lines, *(note for note, holds in notes.items() if holds)])
+
+
+def _spans(count: int) -> str:
+    return f"{count:,} spans" if count != 1 else "1 span"

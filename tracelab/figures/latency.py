@@ -11,8 +11,9 @@ import polars as pl
 from tracelab.analysis.distributions import latency_histogram
 from tracelab.analysis.latency import latency_percentiles
 from tracelab.colors import service_colors
-from tracelab.figures.style import GRID, styled, time_unit
+from tracelab.figures.style import GRID, label_rows, styled, time_unit
 from tracelab.markup import plain
+from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,8 @@ def plot_latency_percentiles(
     )
     named = _grouped(answer, [name for name in answer.columns if name not in _ANSWER])
     unit, scale = time_unit(float(answer["duration"].dt.total_nanoseconds().median() or 0))  # type: ignore[arg-type]
-    lengths = named.with_columns(pl.col("duration", "lower", "upper").dt.total_nanoseconds() / scale)
+    exact = pl.col("duration", "lower", "upper").dt.total_nanoseconds()
+    lengths = named.with_columns(exact / scale, exact.name.suffix("_ns"))
     figure = go.Figure()
     draw = _over_time if every else _at_once
     draw(figure, lengths)
@@ -125,16 +127,17 @@ def _grouped(answer: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
 
 def _at_once(figure: go.Figure, lengths: pl.DataFrame) -> None:
     colors = service_colors(lengths["color"])
-    for quantile, shade in zip(
-        lengths["quantile"].unique().sort(), (0.45, 0.6, 0.8, 1.0, 1.0, 1.0, 1.0, 1.0), strict=False
-    ):
+    groups = lengths["group"].unique(maintain_order=True).to_list()
+    rows = {group: row for row, group in enumerate(groups)}
+    quantiles = lengths["quantile"].unique().sort()
+    for quantile, shade in zip(quantiles, np.linspace(0.4, 1, quantiles.len()), strict=True):
         part = lengths.filter(pl.col("quantile") == quantile)
         figure.add_scatter(
             x=part["duration"].to_list(),
-            y=[plain(group) for group in part["group"]],
+            y=[rows[group] for group in part["group"]],
             mode="markers",
             name=f"p{quantile * 100:g}",
-            marker={"size": 11, "color": [colors[name] for name in part["color"]], "opacity": shade},
+            marker={"size": 11, "color": [colors[name] for name in part["color"]], "opacity": float(shade)},
             error_x={
                 "type": "data",
                 "symmetric": False,
@@ -144,10 +147,10 @@ def _at_once(figure: go.Figure, lengths: pl.DataFrame) -> None:
                 "width": 4,
                 "color": "rgba(110, 110, 110, 0.8)",
             },
-            customdata=_hover(part),
-            hovertemplate="<b>%{y}</b> %{fullData.name}<br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+            hoverinfo="text",
+            hovertext=_hover(part, quantile),
         )
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    label_rows(figure, groups)
 
 
 def _over_time(figure: go.Figure, lengths: pl.DataFrame) -> None:
@@ -163,18 +166,19 @@ def _over_time(figure: go.Figure, lengths: pl.DataFrame) -> None:
                 name=f"{plain(group)} p{quantile * 100:g}",
                 line={"color": colors[part["color"][0]], "dash": dashes[number % 4], "width": 1.5},
                 marker={"size": 4},
-                customdata=_hover(part),
-                hovertemplate="<b>%{fullData.name}</b><br>%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+                hoverinfo="text",
+                hovertext=_hover(part, quantile),
             )
 
 
-def _hover(part: pl.DataFrame) -> list[list[str]]:
+def _hover(part: pl.DataFrame, quantile: float) -> list[str]:
     """Say the value and its interval, and what they rest on."""
-    return [
-        [
-            f"{value:.4g}"
-            + (f" ({low:.4g} to {high:.4g})" if low is not None and high is not None else " (no interval)"),
-            f"{count:,} spans",
-        ]
-        for value, low, high, count in part.select("duration", "lower", "upper", "count").iter_rows()
-    ]
+    columns = ("group", "duration_ns", "lower_ns", "upper_ns", "count")
+    texts = []
+    for group, value, low, high, count in part.select(columns).iter_rows():
+        sure = f"{format_duration(low)} to {format_duration(high)}" if low is not None and high is not None else None
+        texts.append(
+            f"<b>{plain(group, longest=120)}</b> p{quantile * 100:g}<br>{format_duration(value)} "
+            f"({sure or 'no interval'})<br>{count:,} spans"
+        )
+    return texts

@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.colors import service_colors
-from tracelab.figures.style import GRID, styled
+from tracelab.figures.style import GRID, label_rows, styled
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -48,24 +48,30 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     colors = service_colors(top["service_name"] if "service_name" in keys else top["group"])
     bar_colors = [colors[name] for name in (top["service_name"] if "service_name" in keys else top["group"])]
     hover = [
-        [format_duration(time.total_seconds() * 1e9), f"{traces:,}", f"{ambiguous:.0%}"]
-        for time, traces, ambiguous in top.select("time", "traces", "ambiguous_share").iter_rows()
+        f"<b>{plain(group, longest=120)}</b><br>{share:.1%} of end-to-end time<br>"
+        f"{format_duration(time)} in {traces:,} traces<br>ambiguous: {ambiguous:.0%}"
+        for group, share, time, traces, ambiguous in top.select(
+            "group",
+            pl.col("share").fill_null(0),
+            pl.col("time").dt.total_nanoseconds(),
+            "traces",
+            pl.col("ambiguous_share").fill_null(0),
+        ).iter_rows()
     ]
     figure = go.Figure()
     unsure = top["share"] * top["ambiguous_share"].fill_null(0)
     for part, label, shape in ((top["share"] - unsure, "order is certain", ""), (unsure, "order is ambiguous", "/")):
         figure.add_bar(
             x=(part * 100).to_list(),
-            y=[plain(group, longest=60) for group in top["group"]],
+            y=list(range(top.height)),
             orientation="h",
             name=label,
             marker={"color": bar_colors, "pattern": {"shape": shape, "fgcolor": "white", "fgopacity": 0.7}},
-            customdata=hover,
-            hovertemplate="<b>%{y}</b><br>%{x:.1f} % of end-to-end time<br>%{customdata[0]} in %{customdata[1]} traces"
-            "<br>ambiguous: %{customdata[2]}<extra></extra>",
+            hoverinfo="text",
+            hovertext=hover,
         )
     figure.update_xaxes(title="share of end-to-end time (%)", gridcolor=GRID)
-    figure.update_yaxes(autorange="reversed", automargin=True)
+    label_rows(figure, top["group"].to_list())
     more = f", the first {first} of {profile.height:,}" if profile.height > first else ""
     title = f"Where end-to-end time goes: on the critical path{more}"
     return styled(figure, title=title, barmode="stack", height=150 + 24 * max(top.height, 3))

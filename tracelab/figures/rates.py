@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.failures import error_rates
 from tracelab.colors import ERROR, service_colors
-from tracelab.figures.style import GRID, styled
+from tracelab.figures.style import GRID, label_rows, styled
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def plot_error_rates(
     else:
         figure.add_bar(
             x=rates["error_rate"].to_list(),
-            y=[plain(group) for group in rates["group"]],
+            y=list(range(rates.height)),
             orientation="h",
             marker={"color": ERROR},
             error_x={
@@ -80,10 +80,13 @@ def plot_error_rates(
                 "color": "rgba(90, 90, 90, 0.9)",
                 "thickness": 1.2,
             },
-            customdata=rates.select("errors", "spans").rows(),
-            hovertemplate="%{y}: %{x:.2f} %<br>%{customdata[0]:,} of %{customdata[1]:,} spans<extra></extra>",
+            hoverinfo="text",
+            hovertext=[
+                f"<b>{plain(group, longest=120)}</b><br>{rate:.2f} %<br>{errors:,} of {count:,} spans"
+                for group, rate, errors, count in rates.select("group", "error_rate", "errors", "spans").iter_rows()
+            ],
         )
         figure.update_xaxes(title="error rate (%)", rangemode="tozero", gridcolor=GRID)
-        figure.update_yaxes(autorange="reversed", automargin=True)
+        label_rows(figure, rates["group"].to_list())
     title = f"Error rates, {confidence:.0%} intervals ({'entry' if entry_only else 'all'} spans)"
     return styled(figure, title=title, height=360 if every else 140 + 26 * max(rates.height, 3))

@@ -5,52 +5,39 @@ from __future__ import annotations
 from typing import Any, Final
 
 import ipywidgets as ipw
-import plotly.graph_objects as go
 import polars as pl
 import traitlets
-from plotly.subplots import make_subplots
 
 from tracelab.analysis.timeline import (
-    active_spans,
-    path_sections,
+    busy_time,
+    parent_place,
     shown_rows,
     slowest_traces,
+    timeline_path,
     timeline_rows,
+    trace_length,
     trace_spans,
 )
-from tracelab.colors import service_colors
 from tracelab.conforming import conform
 from tracelab.errors import TracelabError
-from tracelab.figures.gantt import (
-    ROW_HEIGHT,
-    bar_arrays,
-    bar_columns,
-    error_arrays,
-    gantt_traces,
-    path_arrays,
-    row_axis,
-    trace_length,
-)
-from tracelab.figures.style import GRID, styled, time_unit
-from tracelab.markup import plain
+from tracelab.figures.gantt import time_span
 from tracelab.units import format_duration
+from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
+from tracelab.widgets.drawing import BARS, HITS, Canvas, legend_html, rows_in_view
 
 _CHOICES: Final = 200
-_BINS: Final = 240
-_OVERVIEW: Final = 46
-_EDGES: Final = 110
-_WIDE: Final = ipw.Layout(width="100%")
-_SELECTED: Final = "rgba(255, 193, 7, 0.28)"
+_CLOSEST_ZOOM: Final = 50  # nanoseconds
 
 
 class Gantt(ipw.VBox):  # type: ignore[misc]
     """A trace as an interactive timeline.
 
     Rows are spans in tree order, coloured by service. A dark line runs over the critical path, errors carry a red
-    cross, a warning sign marks a span whose parent is missing. Drag to pan, use the slider (or its arrow and page
-    keys) to scroll, the modebar to zoom into time; type to filter; click a bar for its details. However large the
-    trace is, only the rows in view are sent to the browser.
+    cross, a warning sign marks a span whose parent is missing. Scroll with the wheel, the slider or the keys; zoom
+    into time with the wheel and Ctrl held, move with Shift held or by dragging, double-click to see all of it again.
+    Click a row for its details, and the triangle beside a name to fold what is below it. However large the trace is,
+    only the rows in view, and some around them, are sent to the browser.
 
     Parameters
     ----------
@@ -64,7 +51,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     Attributes
     ----------
     trace_id
-        The trace that is shown. Set it to show another.
+        The trace that is shown. Set it to show another, in the menu or not.
     selected_span_id
         The span that was clicked, or None. Set it to select one; it is scrolled into view.
     first_row
@@ -94,230 +81,293 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     selected_span_id = traitlets.Unicode(None, allow_none=True)
     first_row = traitlets.Int(0)
     filter_text = traitlets.Unicode("")
+    _folded: frozenset[int]
+    _place: int | None
 
     def __init__(self, spans: Any, trace_id: str | None = None, *, rows: int = 40) -> None:
-        self._spans = conform(spans)
-        if self._spans.lazy().select(pl.len()).collect().item() == 0:
-            raise TracelabError("There are no spans to show. Pass a frame that holds at least one trace.")
         if rows < 1:
             raise TracelabError(f"`rows` must be at least 1, and is {rows}.")
-        self._in_view = rows
-        self._folded: frozenset[str] = frozenset()
-        self._drawing = False
+        self._spans = conform(spans)
         slowest = slowest_traces(self._spans, count=_CHOICES)
-        first = trace_id if trace_id is not None else str(slowest["trace_id"][0])
-        self._open(first)
-        self._figure = self._new_figure()
-        self._controls(slowest, first)
-        super().__init__([self._bar, ipw.HBox([self._figure_box(), self._slider], layout=_WIDE), self._details])
-        self.trace_id = first
-        self.layout.width = "100%"
-        self.observe(self._trace_chosen, "trace_id")
-        self.observe(self._span_chosen, "selected_span_id")
-        self.observe(self._scrolled, "first_row")
-        self.observe(self._filtered, "filter_text")
-        self._draw()
+        if slowest.is_empty():
+            raise TracelabError("There are no spans to show. Pass a frame that holds at least one trace.")
+        self._most_rows = rows
+        self._load(slowest["trace_id"][0] if trace_id is None else trace_id)
+        self._canvas = Canvas()
+        self._legend, self._details = ipw.HTML(), ipw.HTML()
+        self._controls = new_controls(
+            slowest,
+            {
+                ("fold / unfold", "Fold what is below the selected span, or unfold it"): self._fold_selected,
+                ("compress", "Fold all below the first level"): self.fold_all,
+                ("expand", "Unfold all"): self.unfold_all,
+                ("search-plus", "Zoom to the rows in view"): self.zoom_to_rows,
+                ("arrows-h", "Show all the time"): self.zoom_out,
+            },
+        )
+        wide = ipw.Layout(width="100%")
+        box = ipw.Box(
+            [self._canvas.figure], layout=ipw.Layout(flex="1 1 auto", width="auto", display="block", min_width="0")
+        )
+        middle = ipw.HBox([box, self._controls.slider], layout=wide)
+        super().__init__([self._controls.bar, self._legend, middle, self._details], layout=wide)
+        self.add_class("tracelab-gantt")
+        self._connect()
+        self.trace_id = self._trace["trace_id"][0]
+        self._open()
+
+    def __repr__(self) -> str:
+        return f"Gantt({self.trace_id!r})"
 
     @property
     def selected(self) -> pl.DataFrame:
         """The selected span, as a span frame of one row; of none where nothing is selected."""
-        return self._trace.filter(pl.col("span_id") == (self.selected_span_id or ""))
+        return self._trace.head(0) if self._place is None else self._trace.slice(self._place, 1)
 
     @property
     def visible(self) -> pl.DataFrame:
         """The spans of the rows in view, as a span frame."""
-        return (
-            self._window()
-            .select("span_id")
-            .join(self._trace, on="span_id", maintain_order="left")
-            .select(self._trace.columns)
-        )
+        return self._trace[self._shown.slice(self.first_row, self._in_view)["place"]]
 
     def fold(self, span_id: str) -> None:
         """Hide all that is below a span; or show it again."""
-        self._folded = self._folded ^ {span_id}
-        self._shown = shown_rows(self._rows, folded=self._folded, text=self.filter_text)
-        self._rewind()
+        self._toggle(self._place_of(span_id))
 
-    def _open(self, trace_id: str) -> None:
+    def fold_all(self) -> None:
+        """Fold every span but those that begin a trace or a fragment, so that the first level is left."""
+        self._folded = frozenset(self._rows.filter(pl.col("below") > 0, pl.col("depth") > 0)["place"])
+        self._arrange()
+
+    def unfold_all(self) -> None:
+        """Show everything again."""
+        self._folded = frozenset()
+        self._arrange()
+
+    def zoom_to_rows(self) -> None:
+        """Show the time of the rows in view, as far as they do not run through all of it."""
+        low, high = busy_time(self._shown.slice(self.first_row, self._in_view))
+        room = max((high - low) // 12, _CLOSEST_ZOOM)
+        self._show_time(low - room, high + room)
+
+    def zoom_out(self) -> None:
+        """Show all of the trace's time."""
+        self._show_time(*time_span(self._total))
+
+    @traitlets.validate("trace_id")
+    def _known_trace(self, proposal: dict[str, Any]) -> str:
+        if proposal["value"] != self._trace["trace_id"][0]:
+            self._load(proposal["value"])
+        return str(self._trace["trace_id"][0])
+
+    @traitlets.validate("selected_span_id")
+    def _known_span(self, proposal: dict[str, Any]) -> str | None:
+        if proposal["value"] is not None:
+            self._place_of(proposal["value"])
+        return proposal["value"]  # type: ignore[no-any-return]
+
+    @traitlets.validate("first_row")
+    def _possible_row(self, proposal: dict[str, Any]) -> int:
+        return min(max(int(proposal["value"]), 0), self._last_row)
+
+    @property
+    def _last_row(self) -> int:
+        return max(self._shown.height - self._in_view, 0)
+
+    def _load(self, trace_id: str) -> None:
         """Compute all that does not change while a trace is shown."""
         self._trace = trace_spans(self._spans, trace_id)
         self._rows = timeline_rows(self._trace)
-        self._sections = path_sections(self._trace, self._rows)
+        self._sections = timeline_path(self._trace)
         self._total = trace_length(self._rows)
-        self._services = list(service_colors(self._rows["service_name"]))
+        self._in_view = rows_in_view(self._rows, at_most=self._most_rows)
+        self._times = time_span(self._total)
         self._folded = frozenset()
+        self._place = None
         self._shown = self._rows
 
-    def _window(self) -> pl.DataFrame:
-        return self._shown.slice(self.first_row, self._in_view)
+    def _place_of(self, span_id: str) -> int:
+        found = (self._rows["span_id"] == span_id).arg_true()
+        if found.is_empty():
+            raise TracelabError(f"There is no span {span_id!r} in trace {self._trace['trace_id'][0]!r}.")
+        return int(found[0])
 
-    def _new_figure(self) -> go.FigureWidget:
-        """Make the one figure: an overview of the whole trace above, the rows in view below."""
-        height = ROW_HEIGHT * min(self._in_view, max(self._rows.height, 6))
-        share = _OVERVIEW / (height + _OVERVIEW)
-        figure = make_subplots(
-            rows=2,
-            cols=1,
-            shared_xaxes=False,
-            row_heights=[share, 1 - share],
-            vertical_spacing=28 / (height + _OVERVIEW),
-        )
-        edges, counts = active_spans(self._rows, bins=_BINS)
-        unit, scale = time_unit(self._total)
-        figure.add_scatter(
-            x=[edge / scale for edge in edges], y=counts, fill="tozeroy", mode="lines", showlegend=False,
-            line={"color": "#90a4ae", "width": 1, "shape": "hv"}, hovertemplate="%{y} open spans<extra></extra>",
-            row=1, col=1,
-        )  # fmt: skip
-        for trace in gantt_traces(self._rows.head(0), self._sections.head(0), total=self._total):
-            figure.add_trace(trace, row=2, col=1)
-        for service, color in service_colors(self._services).items():
-            figure.add_bar(
-                name=plain(service), orientation="h", width=0.72, marker={"color": color, "line": {"width": 0}},
-                hovertemplate="<b>%{customdata[1]}</b><br>%{customdata[2]}<br>%{customdata[3]}<extra></extra>",
-                row=2, col=1,
-            )  # fmt: skip
-        # The path and the errors were added first to be drawn first; they belong on top of the bars.
-        figure.data = (figure.data[0], *figure.data[3:], figure.data[1], figure.data[2])
-        total = self._total / scale
-        figure.update_xaxes(range=[0, total], fixedrange=True, showticklabels=False, showgrid=False, row=1, col=1)
-        figure.update_yaxes(fixedrange=True, showgrid=False, zeroline=False, nticks=2, row=1, col=1)
-        figure.update_xaxes(
-            title=f"time since the trace began ({unit})", range=[-total * 0.01, total * 1.02], gridcolor=GRID,
-            zeroline=False, row=2, col=1,
-        )  # fmt: skip
-        figure.update_yaxes(showgrid=False, zeroline=False, row=2, col=1)
-        styled(
-            figure, title="", barmode="overlay", height=height + _OVERVIEW + _EDGES, hovermode="closest", dragmode="pan"
-        )
-        figure.update_layout(margin={"l": 10, "t": 46}, legend={"y": -64 / height}, uirevision="keep", autosize=True)
-        widget = go.FigureWidget(figure)
-        widget._config = {**widget._config, "responsive": True, "displaylogo": False}  # noqa: SLF001  (no public way)
-        for bars in widget.data[1 : 1 + len(self._services)]:
-            bars.on_click(self._clicked)
-        widget.layout.on_change(self._panned, "yaxis2.range")
-        return widget
-
-    def _figure_box(self) -> ipw.Box:
-        """Let the figure take the width of the notebook."""
-        return ipw.Box([self._figure], layout=ipw.Layout(flex="1 1 auto", width="auto", display="block", min_width="0"))
-
-    def _controls(self, slowest: pl.DataFrame, first: str) -> None:
-        nanoseconds = slowest["duration"].dt.total_nanoseconds()
-        labels = [
-            f"{format_duration(length)}  {service}: {name}  {trace_id[:8]}"
-            for length, service, name, trace_id in zip(
-                nanoseconds, slowest["service_name"], slowest["name"], slowest["trace_id"], strict=True
-            )
-        ]
-        options = list(zip(labels, slowest["trace_id"], strict=True))
-        if first not in slowest["trace_id"]:
-            options.insert(0, (f"{format_duration(self._total)}  {first}", first))
-        self._menu = ipw.Dropdown(options=options, value=first, layout=ipw.Layout(width="46%"))
-        self._filter = ipw.Text(
-            placeholder="filter by service or name", continuous_update=False, layout=ipw.Layout(width="24%")
-        )
-        self._fold_button = ipw.Button(description="fold / unfold", layout=ipw.Layout(width="110px"), disabled=True)
-        self._count = ipw.Label()
-        self._bar = ipw.HBox([self._menu, self._filter, self._fold_button, self._count])
-        self._slider = ipw.IntSlider(
-            value=0, min=0, max=1, orientation="vertical", readout=False, layout=ipw.Layout(height="auto", width="28px")
-        )
-        self._details = ipw.HTML(details_html(self.selected))
-        traitlets.link((self._menu, "value"), (self, "trace_id"))
-        traitlets.link((self._filter, "value"), (self, "filter_text"))
+    def _connect(self) -> None:
+        """Listen to what the parts are told."""
+        parts, figure = self._controls, self._canvas.figure
+        for trace in (HITS, BARS):
+            figure.data[trace].on_click(self._clicked)
+        figure.layout.on_change(self._moved, "xaxis2.range", "yaxis2.range")
+        parts.menu.observe(lambda change: change["new"] and self.set_trait("trace_id", change["new"]), "value")
+        traitlets.link((parts.filter, "value"), (self, "filter_text"))
         # The slider counts upwards from the bottom, rows from the top.
-        self._slider.observe(lambda change: self._scroll_to(self._slider.max - change["new"]), "value")
-        self._fold_button.on_click(lambda _: self.fold(self.selected_span_id) if self.selected_span_id else None)
+        parts.slider.observe(lambda change: self._scroll(parts.slider.max - change["new"]), "value")
+        parts.gestures.observe(lambda change: self._scroll(change["new"]), "first_row")
+        parts.gestures.observe(self._time_asked, "time_range")
+        parts.gestures.on_msg(self._told)
 
-    def _draw(self) -> None:
-        """Send the rows in view."""
-        window = self._window()
-        bars = bar_columns(window, total=self._total)
-        figure = self._figure
-        count = len(self._services)
-        self._drawing = True
-        with figure.batch_update():
-            for service, trace in zip(self._services, figure.data[1 : 1 + count], strict=True):
-                trace.update(**bar_arrays(bars.filter(pl.col("service_name") == service)))
-            figure.data[1 + count].update(**path_arrays(window, self._sections, total=self._total))
-            figure.data[2 + count].update(**error_arrays(bars))
-            bottom = self.first_row + min(self._in_view, max(window.height, 6))
-            figure.layout.yaxis2.update(**row_axis(window, self._folded), range=[bottom - 0.5, self.first_row - 0.5])
-            figure.layout.title.text = self._title()
-            figure.layout.shapes = self._marks(window)
-        self._drawing = False
-        last = max(self._shown.height - self._in_view, 0)
-        with self._slider.hold_trait_notifications():
-            self._slider.max, self._slider.value = max(last, 1), max(last, 1) - self.first_row
-            self._slider.layout.visibility = "visible" if last else "hidden"
-        end = min(self.first_row + self._in_view, self._shown.height)
-        self._count.value = f"rows {min(self.first_row + 1, end):,} to {end:,} of {self._shown.height:,}"
+    def _open(self) -> None:
+        """Show the trace that was loaded, in the figure that is there."""
+        menu, trace_id = self._controls.menu, self.trace_id
+        if trace_id not in [value for _, value in menu.options]:
+            label = f"{format_duration(self._total)} · {self._rows.height:,} spans · {trace_id}"
+            menu.options = [(label, trace_id), *menu.options]
+        menu.value = trace_id
+        self._legend.value = legend_html(self._rows)
+        self.selected_span_id = None
+        self._canvas.open(self._rows, self._sections, in_view=self._in_view)
+        self._show_details()
+        self._arrange(top=True)
 
-    def _title(self) -> str:
-        root = self._rows.row(0, named=True)
-        name = f"{plain(root['service_name'])}: {plain(root['name'])}"
-        return f"{name}, {format_duration(self._total)}, {self._rows.height:,} spans"
-
-    def _marks(self, window: pl.DataFrame) -> list[dict[str, Any]]:
-        """Shade the selected row."""
-        row = window.filter(pl.col("span_id") == (self.selected_span_id or ""))["row"]
-        return [
-            {
-                "type": "rect", "xref": "x2 domain", "yref": "y2", "x0": 0, "x1": 1, "y0": at - 0.5, "y1": at + 0.5,
-                "fillcolor": _SELECTED, "line": {"width": 0}, "layer": "below",
-            }
-            for at in row
-        ]  # fmt: skip
-
-    def _scroll_to(self, row: int) -> None:
-        self.first_row = min(max(row, 0), max(self._shown.height - self._in_view, 0))
-
-    def _rewind(self) -> None:
-        """Draw from a row that there is, after the rows have changed."""
+    def _arrange(self, *, top: bool = False) -> None:
+        """Find the rows anew, after something was folded or filtered, and draw from a row that there is."""
+        self._shown = shown_rows(self._rows, folded=self._folded, text=self.filter_text)
+        self._canvas.forget()
         before = self.first_row
-        self._scroll_to(before)
+        self.first_row = 0 if top else before
         if self.first_row == before:
             self._draw()
 
+    def _draw(self) -> None:
+        top, last = self.first_row, self._last_row
+        self._canvas.draw(
+            self._shown, top=top, times=self._times, folded=self._folded, selected=self._shown_at(self._place)
+        )
+        slider, gestures = self._controls.slider, self._controls.gestures
+        with slider.hold_trait_notifications():
+            slider.max, slider.value = max(last, 1), max(last, 1) - top
+        slider.layout.visibility = "visible" if last else "hidden"
+        gestures.last_row, gestures.first_row = last, top
+        end = min(top + self._in_view, self._shown.height)
+        self._controls.count.value = f"rows {min(top + 1, end):,} to {end:,} of {self._shown.height:,}"
+
+    def _shown_at(self, place: int | None) -> int | None:
+        """Find the row of a span; None if it is folded or filtered away."""
+        found = self._shown["place"].index_of(place) if place is not None else None
+        return None if found is None else int(found)
+
+    def _scroll(self, row: int) -> None:
+        self.first_row = row
+
+    def _show_time(self, low: float, high: float) -> None:
+        """Show the time between two instants, in nanoseconds since the trace began."""
+        least, most = time_span(self._total)
+        wide = min(max(high - low, _CLOSEST_ZOOM), most - least)
+        start = min(max(low, least), most - wide)
+        self._times = (round(start), round(start + wide))
+        self._canvas.forget()
+        self._draw()
+
+    def _show_details(self) -> None:
+        row = {} if self._place is None else self._rows.row(self._place, named=True)
+        path = self._sections.filter(pl.col("place") == self._place)["length"].sum() if row else 0
+        self._details.value = details_html(self.selected, row=row, on_path=int(path))
+        self._controls.fold.disabled = not row or not row["below"]
+
+    def _select(self, place: int) -> None:
+        """Select a row, which ids alone do not name: client and server may share one."""
+        self._place = place
+        chosen = self._rows["span_id"][place]
+        if chosen != self.selected_span_id:
+            self.selected_span_id = chosen
+        else:
+            self._chosen()
+
+    def _fold_selected(self) -> None:
+        if self._place is not None:
+            self._toggle(self._place)
+
+    def _toggle(self, place: int) -> None:
+        if self._rows["below"][place]:
+            self._folded ^= {place}
+            self._arrange()
+
+    @traitlets.observe("trace_id")
+    def _trace_chosen(self, change: dict[str, Any]) -> None:
+        if change["old"]:
+            self._open()
+
+    @traitlets.observe("selected_span_id")
+    def _span_chosen(self, change: dict[str, Any]) -> None:
+        chosen = change["new"]
+        if chosen is None:
+            self._place = None
+        elif self._place is None or self._rows["span_id"][self._place] != chosen:
+            self._place = self._place_of(chosen)
+        self._chosen()
+
+    def _chosen(self) -> None:
+        self._show_details()
+        at, before = self._shown_at(self._place), self.first_row
+        if at is not None and not before <= at < before + self._in_view:
+            self.first_row = at - self._in_view // 2
+        if self.first_row == before:
+            self._draw()
+
+    @traitlets.observe("first_row")
     def _scrolled(self, _: object) -> None:
         self._draw()
 
-    def _panned(self, _: object, shown: tuple[float, float]) -> None:
-        """Follow a drag: rows that come into view are sent, the number of rows in view stays."""
-        if not self._drawing and shown is not None:
-            before = self.first_row
-            self._scroll_to(round(min(shown) + 0.5))
-            if self.first_row == before:
-                self._draw()
+    @traitlets.observe("filter_text")
+    def _filtered(self, _: object) -> None:
+        self._arrange()
 
-    def _clicked(self, trace: Any, points: Any, _: object) -> None:
+    def _clicked(self, _: Any, points: Any, __: object) -> None:
         if points.point_inds:
-            self.selected_span_id = trace.customdata[points.point_inds[0]][0]
+            self._select(self._shown["place"][self._canvas.first + points.point_inds[0]])
 
-    def _span_chosen(self, change: dict[str, Any]) -> None:
-        chosen = change["new"]
-        if chosen is not None and self.selected.is_empty():
-            with self.hold_trait_notifications():
-                self.selected_span_id = change["old"]
-            raise TracelabError(f"There is no span {chosen!r} in trace {self.trace_id!r}.")
-        self._details.value = details_html(self.selected)
-        self._fold_button.disabled = chosen is None
-        at = self._shown.filter(pl.col("span_id") == (chosen or ""))["row"]
-        if at.len() and not self.first_row <= at[0] < self.first_row + self._in_view:
-            self._scroll_to(at[0] - self._in_view // 2)
-        self._draw()
+    def _moved(self, _: object, times: tuple[float, float] | None, rows: tuple[float, float] | None) -> None:
+        """Follow a drag or the modebar: the number of rows in view stays."""
+        if self._canvas.drawing or times is None or rows is None:
+            return
+        before, (low, high) = self.first_row, self._times
+        self.first_row = round(min(rows) + 0.5)
+        start, end = (time * self._canvas.scale for time in times)
+        if max(abs(start - low), abs(end - high)) * 1000 > high - low:
+            self._show_time(start, end)
+        elif self.first_row == before:
+            self._draw()
 
-    def _filtered(self, change: dict[str, Any]) -> None:
-        self._shown = shown_rows(self._rows, folded=self._folded, text=change["new"])
-        self._rewind()
+    def _time_asked(self, change: dict[str, Any]) -> None:
+        if len(change["new"]) == 2:
+            self._show_time(*(time * self._canvas.scale for time in change["new"]))
 
-    def _trace_chosen(self, change: dict[str, Any]) -> None:
-        """Show another trace: in a figure of its own, since services and times are others."""
-        self._open(change["new"])
-        self.selected_span_id = None
-        self._shown = shown_rows(self._rows, text=self.filter_text)
-        self._figure = self._new_figure()
-        self.children[1].children = (self._figure_box(), self._slider)
-        self._rewind()
+    def _told(self, _: object, message: dict[str, Any], __: object) -> None:
+        """Do what a key or a click beside the bars asks for."""
+        match message:
+            case {"kind": "whole"}:
+                self.zoom_out()
+            case {"kind": "label", "row": int(row), "fold": fold} if 0 <= row < self._shown.height:
+                place = self._shown["place"][row]
+                self._toggle(place) if fold else self._select(place)
+            case {"kind": "key", "key": str(key)}:
+                self._pressed(key)
+
+    def _pressed(self, key: str) -> None:
+        match key:
+            case "PageDown" | "PageUp":
+                self.first_row += self._in_view if key == "PageDown" else -self._in_view
+            case "Home" | "End":
+                self.first_row = 0 if key == "Home" else self._last_row
+            case "Escape":
+                self.selected_span_id = None
+            case "ArrowDown" | "ArrowUp":
+                self._step(1 if key == "ArrowDown" else -1)
+            case "ArrowLeft" | "ArrowRight" | "Enter" if self._place is not None:
+                self._fold_by_key(key, self._place)
+
+    def _step(self, by: int) -> None:
+        """Select the next row, or the first in view if there is no selection."""
+        at = self._shown_at(self._place)
+        row = self.first_row if at is None else at + by
+        if 0 <= row < self._shown.height:
+            self._select(self._shown["place"][row])
+
+    def _fold_by_key(self, key: str, place: int) -> None:
+        """Left folds, or goes to the parent where nothing is left to fold; right unfolds; Enter does either."""
+        closed, below = place in self._folded, self._rows["below"][place] > 0
+        if key == "Enter" or (below and closed == (key == "ArrowRight")):
+            self._toggle(place)
+        elif key == "ArrowLeft":
+            above = parent_place(self._rows, place)
+            if above is not None:
+                self._select(above)
