@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import polars as pl
 
-from tracelab.conforming import conform
+from tracelab.conforming import conform, takes_any_frame
 from tracelab.errors import SchemaError
 from tracelab.schema import (
     INTRINSIC_ATTRIBUTES,
@@ -67,6 +67,7 @@ def attributes(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return pl.concat([columns, _described_rest(frame)]).sort("spans", "name", descending=[True, False])
 
 
+@takes_any_frame
 def with_attributes(spans: FrameT, *keys: str) -> FrameT:
     """Give attributes that live among `more_attributes` a typed column each.
 

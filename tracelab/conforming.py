@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from difflib import get_close_matches
-from typing import Any, Final, overload
+from functools import wraps
+from typing import Any, Final, TypeVar, cast, overload
 
 import polars as pl
 
@@ -20,6 +22,8 @@ from tracelab.schema import (
     is_attribute,
 )
 from tracelab.tree import with_tree
+
+FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 REQUIRED: Final = ("trace_id", "span_id", "name", "start_time", "duration")
 _IDS: Final = ("trace_id", "span_id", "parent_span_id")
@@ -76,6 +80,17 @@ def conform(frame: Any) -> pl.DataFrame | pl.LazyFrame:
             return frame
         return _conform(frame.collect()).lazy()
     return _conform(_as_polars(frame))
+
+
+def takes_any_frame(function: FunctionT) -> FunctionT:
+    """Let a function of spans take what `conform` takes; polars frames go through as they are."""
+
+    @wraps(function)
+    def taking(spans: Any, *args: Any, **options: Any) -> Any:
+        polars = isinstance(spans, pl.DataFrame | pl.LazyFrame)
+        return function(spans if polars else conform(spans), *args, **options)
+
+    return cast("FunctionT", taking)
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:

@@ -16,6 +16,7 @@ from tracelab.analysis.origins import error_origins
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.analysis.summary import trace_summary
 from tracelab.analysis.timeline import slowest_traces
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import SourceError, TracelabError
 from tracelab.figures.gantt import plot_gantt
 from tracelab.figures.latency import plot_latency_percentiles
@@ -45,6 +46,7 @@ td.number, th.number { text-align: right; white-space: nowrap; font-variant-nume
 """
 
 
+@takes_any_frame
 def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str | None = None) -> None:
     """Write a report on all traces as one HTML file that needs no network.
 

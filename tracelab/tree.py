@@ -51,6 +51,11 @@ def with_tree(spans: FrameT) -> FrameT:
     Children are ordered by start, then span id; traces by their first start, then trace id. A span whose parent is
     missing is the root of its own fragment. A cycle is cut at the span that starts first.
 
+    Raises
+    ------
+    SchemaError
+        It is no polars frame, or one of more spans than a frame can number.
+
     Returns
     -------
     The frame with `depth`, `tree_left`, `tree_right` (UInt32) and `entry` (Boolean: the request enters its service
@@ -67,6 +72,10 @@ def with_tree(spans: FrameT) -> FrameT:
     >>> with_tree(spans).select("name", "depth", "tree_left", "tree_right").rows()
     [('api', 0, 1, 6), ('auth', 1, 2, 3), ('db', 1, 4, 5)]
     """
+    if not isinstance(spans, pl.DataFrame | pl.LazyFrame):
+        raise SchemaError(
+            f"A {type(spans).__name__} is no polars frame. Pass it through conform(), which adds the tree."
+        )
     if isinstance(spans, pl.LazyFrame):
         return spans.map_batches(
             _with_tree,

@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
 from tracelab.units import parse_duration
@@ -42,6 +43,7 @@ class _Uncovered:
     after: Ints
 
 
+@takes_any_frame
 def with_self_time(spans: FrameT) -> FrameT:
     """Add the time that each span spent itself: what is left of it when its children are taken away.
 
@@ -78,6 +80,7 @@ def with_self_time(spans: FrameT) -> FrameT:
     return _with_self_time(spans)
 
 
+@takes_any_frame
 def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> pl.DataFrame:
     """Find time inside spans that no child covers, where it is long: work that nobody instrumented, or waiting.
 

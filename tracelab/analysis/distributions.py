@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.grouping import keys, names_of, required, window
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
@@ -19,6 +20,7 @@ _LENGTH, _TRACE, _BIN, _FAILED = "__duration", "__trace_id", "__bin", "__failed"
 _NARROWEST: Final = 1
 
 
+@takes_any_frame
 def latency_histogram(
     spans: Spans, *, by: By = None, every: str | None = "1m", bins: int = 40, entry_only: bool = True
 ) -> pl.DataFrame:

@@ -8,12 +8,14 @@ import polars as pl
 
 from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
 from tracelab.analysis.intervals import wilson
+from tracelab.conforming import takes_any_frame
 from tracelab.schema import attr, attribute_names
 
 HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 _ALL: Final = "__all"
 
 
+@takes_any_frame
 def error_rates(
     spans: Spans,
     *,

@@ -12,6 +12,7 @@ import polars as pl
 from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
 from tracelab.analysis.intervals import checked_confidence, order_statistics
 from tracelab.analysis.summary import whole_traces
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
@@ -28,6 +29,7 @@ _WORTH_A_THREAD: Final = 512
 _WORTH_SELECTING: Final = 4096
 
 
+@takes_any_frame
 def latency_percentiles(
     spans: Spans,
     *,
@@ -89,6 +91,7 @@ def latency_percentiles(
     return _percentiles(rows, groups, quantiles, confidence)
 
 
+@takes_any_frame
 def trace_latency_percentiles(
     spans: Spans,
     *,

@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.analysis.failures import HTTP_STATUS, has_failed
 from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.wording import folded
+from tracelab.conforming import takes_any_frame
 from tracelab.schema import attr, attribute_names
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ _ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *HTTP_STATUS, *_GRPC)
 _GROUP: Final = ("service_name", "name", "exception_type", "message")
 
 
+@takes_any_frame
 def error_origins(spans: Spans) -> pl.DataFrame:
     """Find where failures start: the deepest failing span of each failing branch.
 

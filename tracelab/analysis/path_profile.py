@@ -12,6 +12,7 @@ from tracelab.analysis.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.forest import Forest, Ints, group_starts, plant
 from tracelab.analysis.grouping import By, Spans, keys
 from tracelab.analysis.paths import Method, path_sections
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
@@ -37,6 +38,7 @@ class _Traces:
     root: Ints
 
 
+@takes_any_frame
 def critical_path_profile(
     spans: Spans,
     *,

@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.analysis.forest import Flags, Forest, Ints, durations, plant, starts
 from tracelab.analysis.walking import Clipped, Sections, clip, walk
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
 
@@ -20,6 +21,7 @@ Method: TypeAlias = Literal["tracelab", "jaeger"]
 BASIS: Final = pl.Enum(["forced", "ambiguous"])
 
 
+@takes_any_frame
 def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     """Find the critical path of every trace.
 

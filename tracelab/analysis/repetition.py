@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import durations, group_starts, plant, running_max, starts
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
 
 
+@takes_any_frame
 def repeated_calls(spans: Spans, *, min_count: int = 5) -> pl.DataFrame:
     """Find like calls under one parent: the N+1 queries, the loops over items, the retries.
 

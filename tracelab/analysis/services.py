@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import Flags, Forest, Ints, durations, plant
 from tracelab.analysis.paths import path_sections
+from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION, attr, attribute_names
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _ADDRESSES: Final = ("server.address", "net.peer.name", "http.host", "net.peer.i
 _ATTRIBUTES: Final = (*_PEERS, *_QUEUES, *_DESTINATIONS, *_DATABASES, *_NAMESPACES, *_ADDRESSES)
 
 
+@takes_any_frame
 def service_graph(spans: Spans) -> pl.DataFrame:
     """Find who calls whom, how often, how well and how fast.
 
@@ -97,6 +99,7 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     )
 
 
+@takes_any_frame
 def critical_services(spans: Spans) -> pl.DataFrame:
     """Rank services by how much the traces depend on them.
 

@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import Flags, Forest, durations, plant, starts
 from tracelab.analysis.grouping import Spans, names_of
+from tracelab.conforming import takes_any_frame
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _FAILED: Final = "__failed"
 _COUNTS: Final = ("spans", "services", "errors", "depth", "fragments", "missing_parents")
 
 
+@takes_any_frame
 def trace_summary(spans: Spans) -> pl.DataFrame:
     """List the traces.
 

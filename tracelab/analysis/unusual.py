@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.grouping import keys, names_of, required
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
@@ -18,6 +19,7 @@ _TO_SIGMA: Final = 1.4826  # of a normal distribution: standard deviation / medi
 _MEAN_TO_SIGMA: Final = 1.2533  # and standard deviation / mean absolute deviation
 
 
+@takes_any_frame
 def outliers(
     spans: Spans, *, by: By = ("service_name", "name"), threshold: float = 3.5, min_count: int = 20
 ) -> pl.DataFrame:

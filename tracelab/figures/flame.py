@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.colors import service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, timeline_title
 from tracelab.figures.style import GRID, styled, time_unit
 from tracelab.markup import plain
@@ -22,6 +23,7 @@ _MOST: Final = 2000
 _HIGHEST: Final = 2400
 
 
+@takes_any_frame
 def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
     """Draw a trace with its depth downwards: what ran below what, and for how long.
 

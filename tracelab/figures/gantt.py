@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
 from tracelab.colors import CRITICAL_PATH, ERROR, service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.style import GRID, styled, time_unit
 from tracelab.markup import plain
@@ -29,6 +30,7 @@ _QUIET: Final = "#52606d"
 _HOVERED: Final = ("name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment")
 
 
+@takes_any_frame
 def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     """Draw a trace as a timeline: a row for each span, in tree order.
 

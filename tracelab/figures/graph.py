@@ -10,6 +10,7 @@ import polars as pl
 
 from tracelab.analysis.services import service_graph
 from tracelab.colors import ERROR, service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.figures.style import styled
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _SYMBOLS: Final = {"service": "circle", "database": "square", "queue": "diamond", "external": "circle-open"}
 
 
+@takes_any_frame
 def plot_service_graph(spans: Spans) -> go.Figure:
     """Draw the services and their calls, callers on the left.
 

@@ -11,6 +11,7 @@ import polars as pl
 from tracelab.analysis.distributions import latency_histogram
 from tracelab.analysis.latency import latency_percentiles
 from tracelab.colors import service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.figures.style import GRID, label_rows, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Spans
 
 
+@takes_any_frame
 def plot_latency_percentiles(
     spans: Spans,
     *,
@@ -72,6 +74,7 @@ def plot_latency_percentiles(
     )
 
 
+@takes_any_frame
 def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -> go.Figure:
     """Draw how latency is spread over time, as a heat map.
 

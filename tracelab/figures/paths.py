@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.colors import service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.figures.style import GRID, label_rows, styled
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Spans
 
 
+@takes_any_frame
 def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"), first: int = 20) -> go.Figure:
     """Draw which spans the end-to-end time of all traces went to.
 

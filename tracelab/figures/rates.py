@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.analysis.failures import error_rates
 from tracelab.colors import ERROR, service_colors
+from tracelab.conforming import takes_any_frame
 from tracelab.figures.style import GRID, label_rows, styled
 from tracelab.markup import plain
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Spans
 
 
+@takes_any_frame
 def plot_error_rates(
     spans: Spans,
     *,

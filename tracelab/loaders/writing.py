@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import polars as pl
 import zstandard
 
-from tracelab.conforming import REQUIRED, conform
+from tracelab.conforming import REQUIRED, conform, takes_any_frame
 from tracelab.errors import LoadError, SourceError
 from tracelab.loaders.otlp_writer import lines
 
@@ -21,6 +21,7 @@ _HOUR: Final = "%Y-%m-%dT%H"
 _SUFFIXES: Final = ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, or no suffix for a folder"
 
 
+@takes_any_frame
 def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     """Write spans to a file or a folder, by the suffix of its name.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
@@ -24,6 +25,7 @@ FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 _CONTEXT: Final = "\n\nThis error occurred"
 
 
+@takes_any_frame
 def query(spans: FrameT, traceql: str) -> FrameT:
     """Keep the spans that a TraceQL query matches.
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from tracelab.conforming import takes_any_frame
 from tracelab.traceql.engine import query
 
 
+@takes_any_frame
 def gap(spans: pl.DataFrame | pl.LazyFrame, a: str, b: str) -> pl.DataFrame:
     """Measure the time from the end of spans matching `a` to the start of spans matching `b` in the same trace.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from tracelab.traceql.values import Value
 
 
+@takes_any_frame
 def query_metrics(
     spans: pl.DataFrame | pl.LazyFrame,
     traceql: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.conforming import takes_any_frame
 from tracelab.schema import ATTRIBUTES, DURATION, TIME
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
@@ -38,6 +39,7 @@ SEARCH_SCHEMA: Final = pl.Schema(
 _TRACE_COLUMNS: Final = ("span_id", "name", "service_name", "start_time", "duration", "links")
 
 
+@takes_any_frame
 def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     """Find the spansets that a TraceQL query matches: one row each, with the trace they are of.
 

@@ -1,0 +1,70 @@
+"""Whoever works with pandas may hand its frames in, and gets the answers that polars frames give."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# An integer on every span: pandas turns integers with gaps into floats, which no reader can undo.
+SPANS = draw("""
+web::GET /pay     ==========      kind=server n=1
+  web::POST       .========       kind=client n=2
+    bank::charge  ..======!       kind=server n=3 note=x
+""")
+OTHER = {
+    "query": ("status = error",),
+    "search": ("{ status = error }",),
+    "query_metrics": ("{ } | count_over_time()",),
+    "gap": ('{ name = "POST" }', '{ name = "charge" }'),
+    "with_attributes": ("n",),
+    "plot_gantt": (SPANS["trace_id"][0],),
+    "plot_flamegraph": (SPANS["trace_id"][0],),
+}
+"""What a function needs beside the spans."""
+
+
+def takes_spans(name: str) -> bool:
+    found = getattr(tl, name)
+    return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "spans"
+
+
+NAMES = [
+    name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"with_tree", "write", "write_report"}
+]
+
+
+def answer(name: str, spans: Any) -> Any:
+    found = getattr(tl, name)(spans, *OTHER.get(name, ()))
+    return found if isinstance(found, pl.DataFrame) else found.to_plotly_json()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_pandas_frame_gets_the_answer_of_a_polars_frame(name: str) -> None:
+    expected, found = answer(name, SPANS), answer(name, SPANS.to_pandas())
+    if isinstance(expected, pl.DataFrame):
+        assert_frame_equal(found, expected)
+    else:
+        assert str(found) == str(expected)
+
+
+def test_write_and_report_take_pandas(tmp_path: Path) -> None:
+    tl.write(SPANS.to_pandas(), tmp_path / "spans.parquet")
+    assert tl.read(tmp_path / "spans.parquet").height == SPANS.height
+    tl.write_report(SPANS.to_pandas(), tmp_path / "report.html")
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.parametrize("name", [*NAMES, "with_tree"])
+def test_what_is_no_frame_is_a_clear_error(name: str) -> None:
+    with pytest.raises(tl.SchemaError, match="A str is no"):
+        getattr(tl, name)("dump.json", *OTHER.get(name, ()))
