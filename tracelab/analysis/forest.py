@@ -90,7 +90,8 @@ def plant(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
     if set(_NESTED_SET) <= set(frame.columns):
         if not frame["tree_left"].is_sorted():
             frame = frame.sort("tree_left")
-        if frame["tree_left"].diff().min() != 0:
+        left = frame["tree_left"].to_numpy()
+        if not np.any(left[1:] == left[:-1]):
             planted = _by_nested_set(frame)
             if _is_sound(*planted):
                 return planted
@@ -191,9 +192,9 @@ def _parents_of_whole(depth: Ints) -> Ints:
     deeper[1:] = depth[1:] > depth[:-1]
     first = deeper[order]
     first[: np.count_nonzero(depth == 0)] = True
-    known = np.maximum.accumulate(np.where(first, np.arange(order.size), 0))
+    families = np.flatnonzero(first)
     parent = np.empty_like(order)
-    parent[order] = order[known] - 1
+    parent[order] = np.repeat(order[families] - 1, np.diff(families, append=depth.size))
     parent[depth == 0] = NOBODY
     return parent
 

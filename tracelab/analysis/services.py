@@ -69,29 +69,25 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     [('pay', 'redis', 'database', None), ('web', 'pay', 'service', datetime.timedelta(microseconds=2000))]
     """
     frame, forest = _planted(spans)
-    answered, unanswered = _calls(frame, forest)
-    calls = pl.concat([answered.drop("network"), unanswered]).lazy()
-    edges = calls.group_by("caller", "callee").agg(
-        pl.col("callee_type").min(),
-        instrumented=(pl.col("callee_type") == "service").any(),
-        calls=pl.len().cast(pl.UInt32),
-        messages=pl.col("message").sum().cast(pl.UInt32),
-        errors=pl.col("failed").sum().cast(pl.UInt32),
-        p50=_quantile(pl.col("latency"), 0.5),
-        p95=_quantile(pl.col("latency"), 0.95),
-        place=pl.coalesce(pl.col("place").filter(pl.col("failed")).min(), pl.col("place").min()),
-    )
-    network = (
-        answered.lazy()
-        .filter(pl.col("network").is_not_null())
-        .group_by("caller", "callee")
+    # Grouping by a hash of both names takes two thirds of the time of grouping by the names.
+    edge = pl.col("caller").hash(1) ^ pl.col("callee").hash(2)
+    return (
+        pl.concat(_calls(frame, forest))
+        .with_columns(edge=edge, failed_place=pl.when("failed").then("place"))
+        .group_by("edge")
         .agg(
+            pl.col("caller", "callee").first(),
+            pl.col("callee_type").min(),
+            instrumented=(pl.col("callee_type") == "service").any(),
+            calls=pl.len().cast(pl.UInt32),
+            messages=pl.col("message").sum().cast(pl.UInt32),
+            errors=pl.col("failed").sum().cast(pl.UInt32),
+            p50=_quantile(pl.col("latency"), 0.5),
+            p95=_quantile(pl.col("latency"), 0.95),
             network_p50=_quantile(pl.col("network"), 0.5),
             network_p95=_quantile(pl.col("network"), 0.95),
+            place=pl.coalesce(pl.col("failed_place").min(), pl.col("place").min()),
         )
-    )
-    return (
-        edges.join(network, on=["caller", "callee"], how="left")
         .with_columns(exemplar_trace_id=pl.lit(frame["trace_id"]).gather(pl.col("place")))
         .select(_EDGE)
         .sort("calls", "caller", "callee", descending=[True, False, False])
@@ -137,7 +133,7 @@ def critical_services(spans: Spans) -> pl.DataFrame:
         .group_by("service_name")
         .agg(pl.col("path_time").sum(), path_traces=pl.col("trace").n_unique())
     )
-    edges = pl.concat([calls.lazy().select("caller", "callee") for calls in _calls(frame, forest)]).unique()
+    edges = pl.concat(_calls(frame, forest)).select("caller", "callee").unique()
     callers = edges.group_by(service_name="callee").agg(callers=pl.len())
     callees = edges.group_by(service_name="caller").agg(callees=pl.len())
     whole = int((sections.end - sections.start).sum()) or 1
@@ -172,12 +168,12 @@ def _planted(spans: Spans) -> tuple[pl.DataFrame, Forest]:
     return plant(spans, has_failed(spans).alias(_FAILED), *columns, *more)
 
 
-def _calls(frame: pl.DataFrame, forest: Forest) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _calls(frame: pl.DataFrame, forest: Forest) -> list[pl.LazyFrame]:
     """List the calls that somebody answered, and those that nobody in the frame did."""
     callees = np.flatnonzero(_answers_a_call(frame, forest))
     open_ended = _calls_out(frame)
     open_ended[forest.parent[callees]] = False
-    return _answered_calls(frame, forest, callees), _unanswered_calls(frame, open_ended)
+    return [_answered_calls(frame, forest, callees), _unanswered_calls(frame, open_ended)]
 
 
 def _quantile(durations_of: pl.Expr, quantile: float) -> pl.Expr:
@@ -198,16 +194,16 @@ def _answers_a_call(frame: pl.DataFrame, forest: Forest) -> Flags:
     return forest.has_parent & crossing
 
 
-def _answered_calls(frame: pl.DataFrame, forest: Forest, callee: Ints) -> pl.DataFrame:
+def _answered_calls(frame: pl.DataFrame, forest: Forest, callee: Ints) -> pl.LazyFrame:
     caller = forest.parent[callee]
     length, failed = durations(frame), frame[_FAILED].fill_null(value=False).to_numpy()
     seen = (frame["kind"] == "client").to_numpy()[caller]
     alone = seen & (np.bincount(caller, minlength=frame.height)[caller] == 1)
-    return pl.DataFrame(
+    return pl.LazyFrame(
         [
             frame["service_name"].gather(caller).alias("caller"),
             frame["service_name"].gather(callee).alias("callee"),
-            frame["kind"].gather(callee),
+            pl.Series("message", (frame["kind"] == "consumer").to_numpy()[callee]),
             pl.Series("failed", failed[callee] | (seen & failed[caller])),
             pl.Series("latency", np.where(seen, length[caller], length[callee])),
             pl.Series("network", length[caller] - length[callee]),
@@ -218,7 +214,7 @@ def _answered_calls(frame: pl.DataFrame, forest: Forest, callee: Ints) -> pl.Dat
         "caller",
         "callee",
         pl.lit("service", dtype=CALLEE_TYPE).alias("callee_type"),
-        (pl.col("kind") == "consumer").alias("message"),
+        "message",
         "failed",
         "latency",
         pl.when("alone").then("network").alias("network"),
@@ -226,7 +222,7 @@ def _answered_calls(frame: pl.DataFrame, forest: Forest, callee: Ints) -> pl.Dat
     )
 
 
-def _unanswered_calls(frame: pl.DataFrame, calls: Flags) -> pl.DataFrame:
+def _unanswered_calls(frame: pl.DataFrame, calls: Flags) -> pl.LazyFrame:
     """Name the callee of each call after what its span says of it."""
     more = "more_attributes" in frame.columns and frame["more_attributes"].null_count() < frame.height
     there = [key for key in _ATTRIBUTES if more or any(name in frame.columns for name in attribute_names(key))]
@@ -252,10 +248,10 @@ def _unanswered_calls(frame: pl.DataFrame, calls: Flags) -> pl.DataFrame:
             message=queue.is_not_null(),
             failed=_FAILED,
             latency=pl.col("duration").to_physical(),
+            network=pl.lit(None, dtype=pl.Int64),
             place=pl.col("place").cast(pl.Int64),
         )
         .filter(pl.col("callee").is_not_null())
-        .collect()
     )
 
 
