@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
+from typing import Final
+
+_PACKAGE: Final = __name__.partition(".")[0]
+
 
 class TracelabError(ValueError):
     """Anything that tracelab refuses: the message says what, where and what to do."""
@@ -46,6 +52,14 @@ class QueryTypeError(QueryError):
 
 class LoadWarning(UserWarning):
     """What a loader repaired, skipped or guessed, summed up."""
+
+
+def warn_caller(message: str, category: type[Warning]) -> None:
+    """Warn at the line outside of tracelab that asked, however many of our own functions lie between."""
+    frame, level = sys._getframe(1), 2  # noqa: SLF001  (inspect.stack reads every source file on the way)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 def _pointed_at(source: str, position: int) -> str:

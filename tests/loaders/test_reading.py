@@ -228,3 +228,11 @@ def test_read_counts_cycles_and_cuts_them_where_they_start_first() -> None:
 
 def test_read_takes_a_search_that_found_nothing_as_no_spans() -> None:
     assert read(b'{"data": [], "total": 0, "errors": null}').is_empty()
+
+
+def test_a_load_warning_points_at_the_line_that_read() -> None:
+    dump = compact(request(span(endTimeUnixNano="1")))
+    with pytest.warns(LoadWarning) as caught:
+        read(dump)
+        read_otlp(dump)
+    assert [warning.filename for warning in caught] == [__file__, __file__]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import sys
-import warnings
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from tqdm.auto import tqdm
 
-from tracelab.errors import LoadError, LoadWarning
+from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders import problems
 from tracelab.loaders.assemble import assemble
 from tracelab.loaders.chunk import Chunk
@@ -176,7 +175,7 @@ def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:  # noqa: 
 def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> pl.DataFrame:  # noqa: A002 - the word that fits
     spans, findings = _load(source, format, strict=strict, progress=progress)
     if text := summary(findings):
-        warnings.warn(text, LoadWarning, stacklevel=3)
+        warn_caller(text, LoadWarning)
     return spans
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tracelab.errors import warn_caller
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
@@ -80,7 +80,7 @@ def _warn_of_name(columns: Columns, name: n.Attribute) -> None:
     elif near:
         listed = ", ".join(f"`{full}` ({counts[full]:,} spans)" for full in near[: _NEAR + 1])
         remedy = f" Near names: {listed}."
-    _warn(f"No span has `{name}`.{remedy}")
+    warn_caller(f"No span has `{name}`.{remedy}", QueryWarning)
 
 
 def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
@@ -94,12 +94,10 @@ def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
         if not kinds or kinds & {literal.type, TEXT} or (literal.type in n.NUMERIC and kinds & set(n.NUMERIC)):
             continue
         kind = min(kinds)
-        _warn(f"`{field}` is {_TYPES[kind]} on every span, never like {literal}; compare it with {_REMEDIES[kind]}.")
-
-
-def _warn(message: str) -> None:
-    # Points at the line that called the public function.
-    warnings.warn(message, QueryWarning, stacklevel=5)
+        warn_caller(
+            f"`{field}` is {_TYPES[kind]} on every span, never like {literal}; compare it with {_REMEDIES[kind]}.",
+            QueryWarning,
+        )
 
 
 def _known_names(spans: pl.DataFrame) -> dict[str, int]:
