@@ -1,8 +1,8 @@
 """Cutting JSON text into pieces without parsing it: by lines, or by objects at one depth of a document.
 
-A document of a gigabyte is one JSON value, but its ResourceSpans (or traces, or spans) are many. The brackets outside
-of strings are found on whole blocks with numpy, objects at the depth of these are cut out, and what is left over, the
-skeleton, is small enough to be decoded as usual.
+A document of a gigabyte is one JSON value, but its ResourceSpans (or traces, or spans) are many. They are cut out where
+they meet (`json_rows`). Where that fails, the brackets outside of strings are found on whole blocks with numpy, and
+objects at the right depth are cut out. What is left over, the skeleton, is small enough to be decoded as usual.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import numpy.typing as npt
 
 from tracelab.errors import LoadError
 from tracelab.loaders import problems
+from tracelab.loaders.json_rows import meeting_place, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    import msgspec
 
     from tracelab.loaders.findings import Findings
     from tracelab.loaders.sources import Readable
@@ -93,10 +96,18 @@ def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
 
 def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
     """Cut out the objects at the depth at which spans, traces or groups of spans stand in the document."""
-    cutter = _Cutter(depth_of_objects(stream.peek(1 << 20)), rest)
+    head = stream.peek(1 << 20)
+    depth, start = first_object(head)
+    cutter = _Cutter(depth, rest)
     found: list[bytes] = []
     offsets: list[int] = []
     size = 0
+    if meeting := meeting_place(head, start):
+        for content, offset in cutter.feed(stream.read(start)):
+            yield _piece([content], [offset])
+        for row, starts, used in rows(stream, meeting, start):
+            yield _piece(row, starts)
+            cutter.pass_over(used)
     while block := stream.read(PIECE):
         for content, offset in cutter.feed(block):
             found.append(content)
@@ -115,17 +126,20 @@ def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
         yield _piece(found, offsets)
 
 
-def depth_of_objects(head: bytes) -> int:
-    """Find how many objects deep the objects stand that hold spans, by the first key that only they have."""
-    depth = 0
+def first_object(head: bytes) -> tuple[int, int]:
+    """Find how many objects deep the objects stand that hold spans, by the first key that only they have.
+
+    Gives the depth and where the first of them begins.
+    """
+    opened: list[int] = []
     for token in _TOKEN.finditer(head):
-        if token["open"]:
-            depth += token["open"] == b"{"
-        elif token["close"]:
-            depth -= token["close"] == b"}"
-        elif token["colon"] and token["text"] in _MARKERS:
-            return depth
-    return 1
+        if token["open"] == b"{":
+            opened.append(token.start())
+        elif token["close"] == b"}" and opened:
+            opened.pop()
+        elif token["colon"] and token["text"] in _MARKERS and opened:
+            return len(opened), opened[-1]
+    return 1, 0
 
 
 class _Cutter:
@@ -179,6 +193,11 @@ class _Cutter:
             self.rest.add(block[position:])
         self.offset += len(block)
 
+    def pass_over(self, size: int) -> None:
+        """Go on behind objects of this depth that were found in another way, and the comma after them."""
+        self.rest.add(b"0,")
+        self.offset += size
+
     def finish(self) -> None:
         """Tell what is left at the end of the input."""
         if self.inside:
@@ -224,10 +243,10 @@ def closed(content: bytes) -> bytes:
     return content[:whole] + stack if whole else b""
 
 
-def _piece(found: list[bytes], offsets: list[int]) -> Piece:
+def _piece(found: Sequence[bytes | msgspec.Raw], offsets: list[int]) -> Piece:
     content = b"\n".join(found)
     if content.count(b"\n") >= len(found) or b"\r" in content:
-        content = b"\n".join(text.translate(_NEWLINES) for text in found)
+        content = b"\n".join(bytes(text).translate(_NEWLINES) for text in found)
     return Piece(content, offsets=offsets)
 
 

@@ -12,7 +12,7 @@ from tracelab.loaders.json_cut import BLANK, PIECE, Piece
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-LARGEST: Final = 96 << 20
+LARGEST: Final = 16 << 20
 _NEWLINES: Final = bytes.maketrans(b"\n\r", b"  ")
 
 

@@ -1,0 +1,96 @@
+"""Documents that are cut block by block; here the blocks are small, so that small documents are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from tests.loaders.dumps import attribute, request, shop_jaeger, shop_zipkin, span
+from tracelab.errors import LoadWarning
+from tracelab.loaders import json_cut, json_reader, json_rows, load_report, read
+
+if TYPE_CHECKING:
+    import polars as pl
+
+HOSTILE = 'a "},{"resource":{" b \\" },{"traceID":"c","spans":[{'
+
+
+def many(count: int = 40) -> dict[str, Any]:
+    """Write a request of many resources, with text in it that looks like their borders."""
+    spans = [span(f"{number:016x}", attributes=[attribute("text", HOSTILE * 5)]) for number in range(1, count + 1)]
+    return {"resourceSpans": [group for each in spans for group in request(each)["resourceSpans"]]}
+
+
+def traces(count: int = 20) -> dict[str, Any]:
+    """Write an answer of Jaeger with many traces."""
+    text = json.dumps(shop_jaeger()["data"][0])
+    trace_id = shop_jaeger()["data"][0]["traceID"]
+    return {"data": [json.loads(text.replace(trace_id, f"{number:032x}")) for number in range(1, count + 1)]}
+
+
+def in_small_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr(json_reader, "LARGEST", 0)
+    monkeypatch.setattr(json_cut, "PIECE", size)
+    monkeypatch.setattr(json_rows, "BLOCK", size)
+    monkeypatch.setattr(json_rows, "_MOST_HELD", 4 * size)
+
+
+@pytest.mark.parametrize("size", [300, 2_000, 50_000])
+@pytest.mark.parametrize(
+    "style", [{"separators": (",", ":")}, {}, {"indent": 2}], ids=["compact", "spaced", "indented"]
+)
+@pytest.mark.parametrize(
+    "document",
+    [many(), traces(), shop_zipkin(), {"batches": many()["resourceSpans"]}],
+    ids=["otlp", "jaeger", "zipkin", "tempo"],
+)
+def test_a_document_in_blocks_gives_the_same_frame(
+    monkeypatch: pytest.MonkeyPatch, document: Any, style: dict[str, Any], size: int
+) -> None:
+    dump = json.dumps(document, **style).encode()
+    whole = read(dump)
+    in_small_blocks(monkeypatch, size)
+    assert_frame_equal(read(dump), whole)
+
+
+@pytest.mark.parametrize("size", [300, 2_000])
+def test_objects_that_meet_in_other_ways_are_read_as_well(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    groups = many()["resourceSpans"]
+    groups[0] = {"scopeSpans": groups[0]["scopeSpans"], "resource": groups[0]["resource"]}
+    groups[20:20] = [{"resource": {}}, {}]
+    dump = json.dumps({"resourceSpans": groups}).encode()
+    whole = read(dump)
+    in_small_blocks(monkeypatch, size)
+    assert whole.height == 40
+    assert_frame_equal(read(dump), whole)
+
+
+@pytest.mark.parametrize("size", [300, 2_000])
+def test_one_damaged_object_in_a_document_in_blocks_is_counted(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    in_small_blocks(monkeypatch, size)
+    dump = json.dumps(many(), separators=(",", ":")).encode()
+    place = dump.index(b'"spanId":"000000000000000f"')
+    dump = dump.replace(b'"spanId":"000000000000000f"', b'"spanId":\x01000000000000000f')
+    with pytest.warns(LoadWarning, match="JSON that cannot be read"):
+        spans = read(dump)
+    assert spans.height == 39
+    assert missing(spans) == {15}
+    row = load_report(dump).row(1, named=True)
+    first = int(row["first_place"].removeprefix("byte "))
+    assert (row["count"], dump[first : first + 12]) == (1, b'{"resource":')
+    assert first < place < dump.index(b'{"resource":', first + 1)
+
+
+def test_a_document_in_blocks_that_breaks_off_gives_what_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    in_small_blocks(monkeypatch, 2_000)
+    dump = json.dumps(many(), separators=(",", ":")).encode()
+    with pytest.warns(LoadWarning, match="ends in the middle"):
+        spans = read(dump[: dump.index(b'"spanId":"000000000000001f"')])
+    assert spans.height == 30
+
+
+def missing(spans: pl.DataFrame) -> set[int]:
+    return set(range(1, 41)) - {int(span_id, 16) for span_id in spans["span_id"].to_list()}
