@@ -82,6 +82,23 @@ def test_service_graph_has_no_edge_to_who_is_not_known() -> None:
     assert service_graph(draw("web ==== kind=client")).is_empty()
 
 
+def test_service_graph_knows_a_callee_by_its_name_however_it_is_told() -> None:
+    spans = draw("""
+        web::a        ==  kind=producer messaging.system=kafka messaging.destination.name=mails
+
+        web::b        ==  kind=client peer.service=kafka/mails
+
+        web::c        ==  kind=client
+          kafka/mails =   kind=server
+
+        web::d        ==  kind=client db.system=kafka db.name=mails
+    """)
+    assert service_graph(spans).select("callee", "callee_type", "instrumented", "calls").rows() == [
+        ("kafka/mails", "service", True, 4)
+    ]
+    assert critical_services(spans).filter(service_name="web")["callees"].item() == 1
+
+
 def test_service_graph_points_to_a_failing_trace() -> None:
     call = "web ==== kind=client server.address=x"
     spans = draw(f"{call}\n\n{call.replace('====', '====!')}")

@@ -93,12 +93,13 @@ def plant(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
         left = frame["tree_left"].to_numpy()
         if not np.any(left[1:] == left[:-1]):
             planted = _by_nested_set(frame)
-            if _is_sound(*planted):
+            if planted is not None:
                 return planted
     tree = build_tree(frame)
     numbers = {"depth": tree.depth, "tree_left": tree.left, "tree_right": tree.right}
     rebuilt = frame.with_columns(pl.Series(name, values, dtype=pl.UInt32) for name, values in numbers.items())
-    return _by_nested_set(rebuilt.sort("tree_left"))
+    rebuilt = rebuilt.sort("tree_left")
+    return rebuilt, _whole_forest(*_numbers(rebuilt))
 
 
 def starts(frame: pl.DataFrame) -> Ints:
@@ -143,14 +144,24 @@ def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame
     return chosen.rechunk()
 
 
-def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
-    """Read the forest from the tree columns of a frame that is sorted by `tree_left`."""
-    left, right = (frame[name].to_numpy().astype(np.int64) for name in ("tree_left", "tree_right"))
-    depth = frame["depth"].to_numpy().astype(np.int64)
+def _numbers(frame: pl.DataFrame) -> tuple[Ints, Ints, Ints]:
+    """Give the nested set: left, right and depth."""
+    left, right, depth = (frame[name].to_numpy().astype(np.int64) for name in ("tree_left", "tree_right", "depth"))
+    return left, right, depth
+
+
+def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest] | None:
+    """Read the forest from the tree columns of a frame that is sorted by `tree_left`.
+
+    None if a fragment has spans of more than one trace, as it may where frames were put together without care.
+    """
+    left, right, depth = _numbers(frame)
+    elsewhere = pl.col("trace_id") != pl.col("trace_id").shift(1)
     if _is_whole(left, right, depth):
-        roots = np.flatnonzero(depth == 0)
-        root = np.repeat(roots, np.diff(roots, append=depth.size))
-        return frame, Forest(_parents_of_whole(depth), root, depth, (right - left + 1) // 2)
+        # To compare the ids takes as long as a third of all else, and can be done meanwhile.
+        mixed = frame.lazy().select((elsewhere & (pl.col("depth") > 0)).any()).collect(background=True)
+        forest = _whole_forest(left, right, depth)
+        return None if mixed.fetch_blocking().item() else (frame, forest)
     parent = _nearest_parents(right, depth)
     root = _roots(parent)
     order = _by_number(root)
@@ -159,14 +170,18 @@ def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest]:
     parent = np.where(parent[order] >= 0, place[parent[order]], NOBODY)
     root = place[root[order]]
     left, right, depth = left[order], right[order], depth[order]
-    return frame[order], Forest(parent, root, depth - depth[root], _sizes(left, right, root))
+    forest = Forest(parent, root, depth - depth[root], _sizes(left, right, root))
+    frame = frame[order]
+    if np.any(frame.select(elsewhere.fill_null(value=False)).to_series().to_numpy() & forest.has_parent):
+        return None
+    return frame, forest
 
 
-def _is_sound(frame: pl.DataFrame, forest: Forest) -> bool:
-    """Tell whether every fragment is of one trace, which it is not where frames were put together without care."""
-    traces = frame["trace_id"]
-    elsewhere = (traces != traces.shift(1)).fill_null(value=False).to_numpy()
-    return not np.any(elsewhere & forest.has_parent)
+def _whole_forest(left: Ints, right: Ints, depth: Ints) -> Forest:
+    """Read the forest where no span is missing."""
+    roots = np.flatnonzero(depth == 0)
+    root = np.repeat(roots, np.diff(roots, append=depth.size))
+    return Forest(_parents_of_whole(depth), root, depth, (right - left + 1) >> 1)
 
 
 def _is_whole(left: Ints, right: Ints, depth: Ints) -> bool:
