@@ -101,21 +101,18 @@ def one_trace(spans: int, *, shape: str) -> pl.DataFrame:
 def test_critical_path_is_20_times_faster_than_a_plain_walk(benchmark: Any, million: pl.DataFrame, method: Any) -> None:
     walk = tracelab_walk if method == "tracelab" else jaeger_walk
     few = million.head(100_000)
-    begin = perf_counter()
-    roots = roots_of(few)
-    built = perf_counter()
-    sections = sum(len(walk(root)) for root in roots)
-    walked = perf_counter()
-    benchmark.pedantic(analysis.critical_path, (million,), {"method": method}, rounds=5, warmup_rounds=1)
+    trees = best(lambda: roots_of(few), rounds=3)
+    # The walk leaves marks in its trees, so that every round needs new ones.
+    whole = best(lambda: [walk(root) for root in roots_of(few)], rounds=3)
+    benchmark.pedantic(analysis.critical_path, (million,), {"method": method}, rounds=7, warmup_rounds=1)
     rate = MILLION / benchmark.stats.stats.min
     benchmark.extra_info.update(
         spans_per_second=round(rate),
-        times_the_plain_walk=round(rate * (walked - begin) / few.height, 1),
-        times_the_walk_without_building_trees=round(rate * (walked - built) / few.height, 1),
+        times_the_plain_walk=round(rate * whole / few.height, 1),
+        times_the_walk_without_building_trees=round(rate * (whole - trees) / few.height, 1),
         times_crisp=round(rate / CRISP, 1),
     )
-    assert sections > few.height / 10
-    assert rate * (walked - begin) / few.height >= 20
+    assert rate * whole / few.height >= 20
     assert rate >= 10 * CRISP
 
 

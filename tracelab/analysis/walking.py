@@ -214,7 +214,7 @@ def _sections(forest: Forest, spans: Clipped, on: Flags, members: Ints) -> Secti
     real = np.flatnonzero(end > start)
     order = real[_in_turn(turn[real], 2 * on.size)]
     owner, start, end = owner[order], start[order], end[order]
-    return Sections(owner, start, end, _forced(forest, spans, owner, start, end))
+    return Sections(owner, start, end, _forced(forest, spans, on, owner, start, end))
 
 
 def _in_turn(turn: Ints, count: int) -> Ints:
@@ -224,36 +224,40 @@ def _in_turn(turn: Ints, count: int) -> Ints:
     return slots[slots >= 0]
 
 
-def _forced(forest: Forest, spans: Clipped, owner: Ints, start: Ints, end: Ints) -> Flags:
+def _forced(forest: Forest, spans: Clipped, on: Flags, owner: Ints, start: Ints, end: Ints) -> Flags:
     """Tell in which sections nothing ran but the span and its ancestors, so that only one order is possible.
 
-    Those all run throughout, so it is enough to count who runs at some time of the section: everybody who starts before
-    it ends, less everybody who ends before it starts.
+    Spans on the path only run at once if one is above the other, so it is those off the path that make a section
+    unsure: each does so to all sections from the first that ends after it starts to the last that starts before it
+    ends.
     """
-    alive = np.flatnonzero(spans.alive)
-    zero, begin, stop, low, high = _one_timeline(forest, spans, alive, start, end)
-    at, root = zero[forest.root[alive]], forest.root[owner]
-    started = np.searchsorted(np.sort(at + begin), zero[root] + high, side="left")
-    ended = np.searchsorted(np.sort(at + stop), zero[root] + low, side="right")
-    forced: Flags = started - ended == forest.depth[owner] + 1
+    others = np.flatnonzero(spans.alive & ~on)
+    zero, begin, stop, low, high = _one_timeline(forest, spans, others, start, end)
+    at, root = zero[forest.root[others]], zero[forest.root[owner]]
+    first = np.searchsorted(root + high, at + begin, side="right")
+    behind = np.searchsorted(root + low, at + stop, side="left")
+    touching = first < behind
+    size = owner.size + 1
+    steps = np.bincount(first[touching], minlength=size) - np.bincount(behind[touching], minlength=size)
+    forced: Flags = np.cumsum(steps[:-1]) == 0
     return forced
 
 
 def _one_timeline(
-    forest: Forest, spans: Clipped, alive: Ints, start: Ints, end: Ints
+    forest: Forest, spans: Clipped, places: Ints, start: Ints, end: Ints
 ) -> tuple[Ints, Ints, Ints, Ints, Ints]:
     """Lay all fragments behind each other on one timeline, so that one sorted array serves them all.
 
     Gives what to add to the times of each fragment (by the place of its root), the starts and ends of the spans in
-    `alive`, and the two given arrays. Where the timeline would be longer than an integer (some 146 years), times are
+    `places`, and the two given arrays. Where the timeline would be longer than an integer (some 146 years), times are
     replaced by their ranks.
     """
-    roots = alive[forest.parent[alive] < 0]
+    roots = np.flatnonzero(spans.alive & ~forest.has_parent)
     begin, stop, low, high = spans.start, spans.end, start, end
     if float((stop[roots] - begin[roots]).astype(np.float64).sum()) > _ROOM:
-        times = np.unique(np.concatenate((begin[alive], stop[alive])))
+        times = np.unique(np.concatenate((begin[spans.alive], stop[spans.alive])))
         begin, stop, low, high = (np.searchsorted(times, values) for values in (begin, stop, low, high))
     lengths = stop[roots] - begin[roots] + 1
     zero = np.zeros(spans.start.size, dtype=np.int64)
     zero[roots] = np.cumsum(lengths) - lengths - begin[roots]
-    return zero, begin[alive], stop[alive], low, high
+    return zero, begin[places], stop[places], low, high
