@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.analysis.plain_walks import jaeger_walk, roots_of, tracelab_walk
-from tracelab.analysis import critical_path
+from tracelab.analysis import critical_path, paths
 from tracelab.conforming import conform
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.schema import DURATION, TIME
-from tracelab.synthetic import draw
+from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -252,6 +253,17 @@ def test_critical_path_of_frames_put_together_without_their_tree_is_that_of_each
     one, two = draw("a ====\n  b .=="), draw("c =====\n  d ..=").with_columns(trace_id=pl.lit("f" * 32))
     together = critical_path(pl.concat([one, two]))
     assert together.equals(pl.concat([critical_path(one), critical_path(two)]))
+
+
+@pytest.mark.parametrize("method", ["tracelab", "jaeger"])
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_critical_path_does_not_depend_on_how_many_spans_are_walked_at_once(
+    monkeypatch: pytest.MonkeyPatch, method: Any, size: int
+) -> None:
+    spans = generate(2_000, seed=5).sample(fraction=0.9, seed=1)
+    whole = critical_path(spans, method=method)
+    monkeypatch.setattr(paths, "_BATCH", size)
+    assert_frame_equal(critical_path(spans, method=method), whole)
 
 
 def test_critical_path_of_nothing_has_all_columns() -> None:

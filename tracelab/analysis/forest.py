@@ -8,6 +8,7 @@ and no step needs more than a few passes over whole columns, however deep or wid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -61,6 +62,23 @@ class Forest:
         steps[places] = 1
         steps -= np.bincount(places + self.size[places], minlength=steps.size)
         return np.cumsum(steps[:-1]) > 0
+
+    def batches(self, size: int) -> list[tuple[int, int]]:
+        """Cut the places into ranges of whole fragments, of about `size` places each; at least one."""
+        roots = np.flatnonzero(~self.has_parent)
+        next_roots = np.unique(np.searchsorted(roots, np.arange(size, self.parent.size, size)))
+        cuts = roots[next_roots[next_roots < roots.size]]
+        return list(pairwise([0, *cuts.tolist(), self.parent.size]))
+
+    def between(self, low: int, high: int) -> Forest:
+        """Give the forest of a range of whole fragments, whose places count from 0."""
+        if high - low == self.parent.size:
+            return self
+        part = slice(low, high)
+        parent = self.parent[part]
+        return Forest(
+            np.where(parent >= 0, parent - low, NOBODY), self.root[part] - low, self.depth[part], self.size[part]
+        )
 
     def siblings(self) -> Ints:
         """List the spans that have a parent so that siblings stand together, in their order."""
