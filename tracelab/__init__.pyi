@@ -29,11 +29,15 @@ from .errors import SchemaError as SchemaError
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_critical_path_profile as plot_critical_path_profile
+from .figures import plot_error_origins as plot_error_origins
 from .figures import plot_error_rates as plot_error_rates
 from .figures import plot_flamegraph as plot_flamegraph
 from .figures import plot_gantt as plot_gantt
+from .figures import plot_gaps as plot_gaps
 from .figures import plot_latency_histogram as plot_latency_histogram
 from .figures import plot_latency_percentiles as plot_latency_percentiles
+from .figures import plot_outliers as plot_outliers
+from .figures import plot_repeated_calls as plot_repeated_calls
 from .figures import plot_service_graph as plot_service_graph
 from .loaders import load_report as load_report
 from .loaders import read as read

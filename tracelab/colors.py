@@ -19,11 +19,13 @@ _PALETTE: Final = (
 )  # fmt: skip
 
 
-def service_colors(services: Iterable[str]) -> dict[str, str]:
+def service_colors(services: Iterable[str], *, among: Iterable[str] = ()) -> dict[str, str]:
     """Give each service its colour.
 
-    A service's first choice follows from its name alone, so it keeps its colour from plot to plot; only where two
-    services of one plot choose alike does the one that is later in the alphabet move on to the next free colour.
+    A service's first choice follows from its name alone; only where two services choose alike does the one that is
+    later in the alphabet move on to the next free colour. Those of `among`, all services of a frame, choose first, so
+    that a service keeps its colour from plot to plot whatever else is drawn; not where they are more than the colours,
+    since then it is worth more that the few on one plot can be told apart.
 
     Examples
     --------
@@ -32,10 +34,13 @@ def service_colors(services: Iterable[str]) -> dict[str, str]:
     """
     chosen: dict[str, str] = {}
     taken: set[int] = set()
-    for service in sorted(set(services)):
+    known, drawn = set(among), set(services)
+    if len(known) > len(_PALETTE):
+        known = set()
+    for service in (*sorted(known), *sorted(drawn - known)):
         first = int.from_bytes(hashlib.blake2b(service.encode("utf-8", "replace"), digest_size=4).digest())
         steps = (place % len(_PALETTE) for place in range(first, first + len(_PALETTE)))
         place = next((step for step in steps if step not in taken), first % len(_PALETTE))
         taken.add(place)
         chosen[service] = _PALETTE[place]
-    return chosen
+    return {service: color for service, color in chosen.items() if service in drawn}

@@ -106,6 +106,10 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
     "service_graph": tl.plot_service_graph,
     "critical_path_profile": tl.plot_critical_path_profile,
+    "error_origins": tl.plot_error_origins,
+    "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),
+    "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
+    "gaps": tl.plot_gaps,
 }
 
 
@@ -167,3 +171,66 @@ def test_colors_stay_with_a_service_from_plot_to_plot() -> None:
     alone, together = service_colors(["web"]), service_colors(["web", "bank"])
     assert alone["web"] == together["web"]
     assert len(set(service_colors(map(str, range(24))).values())) == 24
+
+
+def test_colors_stay_with_a_service_in_all_figures_of_a_frame() -> None:
+    services = [f"service-{number}" for number in range(20)]
+    spans = pl.concat(
+        [TRACE.head(1).with_columns(service_name=pl.lit(name), span_id=pl.lit(name)) for name in services]
+    )
+    expected = service_colors(services)
+    bars = tl.plot_critical_path_profile(spans, first=3)
+    shown = [label.split(" · ")[0] for label in bars.layout.yaxis.ticktext]
+    assert list(bars.data[0].marker.color) == [expected[service] for service in shown]
+    timeline = by_name(tl.plot_gantt(spans, spans["trace_id"][0], first=4))
+    assert {name: bar.marker.color for name, bar in timeline.items() if name in expected}.items() <= expected.items()
+
+
+def test_colors_of_more_services_than_there_are_colors_differ_on_one_figure() -> None:
+    many = [f"service-{number}" for number in range(100)]
+    assert len(set(service_colors(many[:20], among=many).values())) == 20
+
+
+def test_plot_error_origins_tells_what_was_swallowed() -> None:
+    spans = draw("""
+    web       =====!
+      bank    .==!
+
+    web       =====
+      bank    .==!
+    """)
+    reached, swallowed = tl.plot_error_origins(spans).data
+    assert (reached.name, reached.x, swallowed.name, swallowed.x) == ("reached the root", (1,), "swallowed", (1,))
+    assert "swallowed by web::web" in swallowed.hovertext[0]
+
+
+def test_plot_outliers_draws_what_is_usual_beside_what_is_not() -> None:
+    spans = draw("\n\n".join(["api ===", "api ====", "api ====="] * 8 + ["api " + 90 * "="]))
+    usual, outliers = tl.plot_outliers(spans).data
+    assert (usual.x, usual.y, outliers.x, outliers.y) == ((4.0,), (0,), (90.0,), (0,))
+    assert tl.plot_outliers(spans, by=None).layout.yaxis.ticktext == ("all spans",)
+
+
+def test_plot_repeated_calls_tells_runs_from_those_that_overlap() -> None:
+    spans = draw("""
+    shop         ==========
+      SELECT     .==
+      SELECT     ...==
+      GET        .===
+      GET        .====
+    """)
+    turns, overlapping = tl.plot_repeated_calls(spans, min_count=2).data
+    assert dict(zip(turns.y, turns.x, strict=True)) == {0: 0, 1: 4}
+    assert dict(zip(overlapping.y, overlapping.x, strict=True)) == {0: 4, 1: 0}
+
+
+def test_plot_gaps_says_between_which_children_time_goes() -> None:
+    spans = draw("""
+    api      ==========
+      auth   ===
+      db     .......===
+    """)
+    figure = tl.plot_gaps(spans)
+    assert figure.layout.xaxis.title.text == "time that no child covers (ms)"
+    assert "between auth and db" in figure.layout.yaxis.ticktext[0]
+    assert figure.data[1].x == (4.0,)

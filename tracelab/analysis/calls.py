@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.failures import has_failed
-from tracelab.analysis.forest import Flags, Forest, durations, plant
+from tracelab.analysis.forest import Flags, Forest, plant
 from tracelab.schema import KIND, attr, attribute_names
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:
     caller = forest.parent[callee]
     calls_out[caller] = False
 
-    length, failed = durations(frame), frame[FAILED].fill_null(value=False).to_numpy()
+    length, failed = frame["duration"].to_physical().to_numpy(), frame[FAILED].fill_null(value=False).to_numpy()
     seen = kind[caller] == _CLIENT
     alone = seen & (np.bincount(caller, minlength=frame.height)[caller] == 1)
     answered = pl.LazyFrame(

@@ -8,10 +8,9 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
-from tracelab.colors import service_colors
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, timeline_title
-from tracelab.figures.style import GRID, styled, time_unit
+from tracelab.figures.style import GRID, colors_in, styled, time_unit
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
                 marker={"color": color, "line": {"color": "white", "width": 1}},
                 hoverinfo="text",
             )
-            for service, color in service_colors(bars["service_name"]).items()
+            for service, color in colors_in(spans, bars["service_name"]).items()
         ]
     )
     figure.add_scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")

@@ -8,10 +8,10 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
-from tracelab.colors import CRITICAL_PATH, ERROR, service_colors
+from tracelab.colors import CRITICAL_PATH, ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
-from tracelab.figures.style import GRID, styled, time_unit
+from tracelab.figures.style import GRID, colors_in, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -72,7 +72,8 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     total = trace_length(rows)
     shown = rows.head(first)
     marks = path_marks(timeline_path(trace), shown, low=0, high=total)
-    figure = go.Figure(_traces(bar_columns(shown, total=total), marks, total=total))
+    colors = colors_in(spans, shown["service_name"])
+    figure = go.Figure(_traces(bar_columns(shown, total=total), marks, colors, total=total))
     figure.update_yaxes(
         **row_axis(shown),
         range=[shown.height - 0.5, -0.5],
@@ -202,7 +203,9 @@ def row_axis(rows: pl.DataFrame, folded: frozenset[int] | None = None) -> dict[s
     }
 
 
-def _traces(bars: pl.DataFrame, marks: pl.DataFrame, *, total: int) -> list[go.Bar | go.Scatter]:
+def _traces(
+    bars: pl.DataFrame, marks: pl.DataFrame, colors: dict[str, str], *, total: int
+) -> list[go.Bar | go.Scatter]:
     """Give one trace of bars per service, then the critical path, the lengths and the errors."""
     low, high = time_span(total)
     services = [
@@ -214,7 +217,7 @@ def _traces(bars: pl.DataFrame, marks: pl.DataFrame, *, total: int) -> list[go.B
             marker={"color": color, "line": {"width": 0}},
             hoverinfo="text",
         )
-        for service, color in service_colors(bars["service_name"]).items()
+        for service, color in colors.items()
     ]
     path = go.Bar(
         **path_arrays(marks, total=total),

@@ -50,7 +50,7 @@ def plot_service_graph(spans: Spans) -> go.Figure:
     alone = spans.lazy().select(pl.col("service_name").unique()).collect()["service_name"].to_list()
     places = _places(edges, alone)
     kinds = dict.fromkeys(alone, "service") | dict(edges.select("callee", pl.col("callee_type").cast(pl.String)).rows())
-    colors = service_colors(places)
+    colors = service_colors(places, among=alone)
     figure = go.Figure()
     busiest = max(edges["calls"].max() or 1, 1)
     for edge in edges.to_dicts():

@@ -10,9 +10,8 @@ import polars as pl
 
 from tracelab.analysis.distributions import latency_histogram
 from tracelab.analysis.latency import latency_percentiles
-from tracelab.colors import service_colors
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, label_rows, styled, time_unit
+from tracelab.figures.style import GRID, colors_in, label_rows, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -63,7 +62,7 @@ def plot_latency_percentiles(
     lengths = named.with_columns(exact / scale, exact.name.suffix("_ns"))
     figure = go.Figure()
     draw = _over_time if every else _at_once
-    draw(figure, lengths)
+    draw(figure, lengths, colors_in(spans, lengths["color"]))
     axis = {"title": f"latency ({unit})", "type": "log", "minorloglabels": "complete", "gridcolor": GRID}
     figure.update_layout(**({"yaxis": axis, "xaxis": {"title": "time (UTC)"}} if every else {"xaxis": axis}))
     groups = named["group"].n_unique()
@@ -128,8 +127,7 @@ def _grouped(answer: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return answer.with_columns(group=pl.concat_str(texts, separator=" · "), color=color)
 
 
-def _at_once(figure: go.Figure, lengths: pl.DataFrame) -> None:
-    colors = service_colors(lengths["color"])
+def _at_once(figure: go.Figure, lengths: pl.DataFrame, colors: dict[str, str]) -> None:
     groups = lengths["group"].unique(maintain_order=True).to_list()
     rows = {group: row for row, group in enumerate(groups)}
     quantiles = lengths["quantile"].unique().sort()
@@ -156,8 +154,7 @@ def _at_once(figure: go.Figure, lengths: pl.DataFrame) -> None:
     label_rows(figure, groups)
 
 
-def _over_time(figure: go.Figure, lengths: pl.DataFrame) -> None:
-    colors = service_colors(lengths["color"])
+def _over_time(figure: go.Figure, lengths: pl.DataFrame, colors: dict[str, str]) -> None:
     dashes = ("solid", "dash", "dot", "dashdot")
     for number, quantile in enumerate(lengths["quantile"].unique().sort()):
         for group in lengths["group"].unique().sort():

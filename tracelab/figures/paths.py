@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.path_profile import critical_path_profile
-from tracelab.colors import service_colors
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, label_rows, styled
+from tracelab.figures.bars import of_all, ranked_bars
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from tracelab.analysis.grouping import By, Spans
 
 
@@ -47,8 +47,6 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     keys = top.columns[: top.columns.index("time")]
     names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all")]
     top = top.with_columns(group=pl.concat_str(names, separator=" · "))
-    colors = service_colors(top["service_name"] if "service_name" in keys else top["group"])
-    bar_colors = [colors[name] for name in (top["service_name"] if "service_name" in keys else top["group"])]
     hover = [
         f"<b>{plain(group, longest=120)}</b><br>{share:.1%} of end-to-end time<br>"
         f"{format_duration(time)} in {traces:,} traces<br>ambiguous: {ambiguous:.0%}"
@@ -60,20 +58,14 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
             pl.col("ambiguous_share").fill_null(0),
         ).iter_rows()
     ]
-    figure = go.Figure()
     unsure = top["share"] * top["ambiguous_share"].fill_null(0)
-    for part, label, shape in ((top["share"] - unsure, "order is certain", ""), (unsure, "order is ambiguous", "/")):
-        figure.add_bar(
-            x=(part * 100).to_list(),
-            y=list(range(top.height)),
-            orientation="h",
-            name=label,
-            marker={"color": bar_colors, "pattern": {"shape": shape, "fgcolor": "white", "fgopacity": 0.7}},
-            hoverinfo="text",
-            hovertext=hover,
-        )
-    figure.update_xaxes(title="share of end-to-end time (%)", gridcolor=GRID)
-    label_rows(figure, top["group"].to_list())
-    more = f", the first {first} of {profile.height:,}" if profile.height > first else ""
-    title = f"Where end-to-end time goes: on the critical path{more}"
-    return styled(figure, title=title, barmode="stack", height=150 + 24 * max(top.height, 3))
+    return ranked_bars(
+        spans,
+        top["group"].to_list(),
+        top["service_name" if "service_name" in keys else "group"].to_list(),
+        hover,
+        solid=("order is certain", ((top["share"] - unsure) * 100).to_list()),
+        hatched=("order is ambiguous", (unsure * 100).to_list()),
+        axis="share of end-to-end time (%)",
+        title=f"Where end-to-end time goes: on the critical path{of_all(first, profile.height)}",
+    )

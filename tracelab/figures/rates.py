@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.failures import error_rates
-from tracelab.colors import ERROR, service_colors
+from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, label_rows, styled
+from tracelab.figures.style import GRID, colors_in, label_rows, styled
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def plot_error_rates(
     )
     figure = go.Figure()
     if every:
-        colors = service_colors(rates["group"])
+        colors = colors_in(spans, rates["group"])
         for group, color in colors.items():
             part = rates.filter(pl.col("group") == group)
             figure.add_scatter(

@@ -9,7 +9,7 @@ import polars as pl
 from plotly.subplots import make_subplots
 
 from tracelab.analysis.timeline import active_spans, path_marks, trace_length
-from tracelab.colors import CRITICAL_PATH, service_colors
+from tracelab.colors import CRITICAL_PATH
 from tracelab.figures.gantt import (
     BAR_WIDTH,
     DEEPEST_INDENT,
@@ -58,12 +58,12 @@ class Canvas:
         self.first = 0
         self._last = 0
 
-    def open(self, rows: pl.DataFrame, sections: pl.DataFrame, *, in_view: int) -> None:
+    def open(self, rows: pl.DataFrame, sections: pl.DataFrame, colors: dict[str, str], *, in_view: int) -> None:
         """Show another trace."""
         self._sections = sections
         self._total = trace_length(rows)
         self.scale = time_unit(self._total)[1]
-        self._colors = service_colors(rows["service_name"])
+        self._colors = colors
         self._in_view = in_view
         self.forget()
         curve = {key: [values] for key, values in _overview_arrays(rows, total=self._total).items()}
@@ -139,12 +139,12 @@ def rows_in_view(rows: pl.DataFrame, *, at_most: int) -> int:
     return min(at_most, max(rows.height, _FEWEST_ROWS))
 
 
-def legend_html(rows: pl.DataFrame) -> str:
+def legend_html(rows: pl.DataFrame, colors: dict[str, str]) -> str:
     """Name the services and their colours, and what the marks mean."""
     counts = dict(rows.group_by("service_name").len().sort("service_name").rows())
     chips = [
         _chip(f'<span style="color: {color}">■</span>', service, f"{counts[service]:,}")
-        for service, color in service_colors(counts).items()
+        for service, color in colors.items()
     ]
     chips.append(_chip("<b>━</b>", "critical path", ""))
     if failed := int(rows["is_error"].sum()):

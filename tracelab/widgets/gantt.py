@@ -21,6 +21,7 @@ from tracelab.analysis.timeline import (
 from tracelab.conforming import conform
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
+from tracelab.figures.style import colors_in
 from tracelab.units import format_duration
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
@@ -212,9 +213,10 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             label = f"{format_duration(self._total)} · {self._rows.height:,} spans · {trace_id}"
             menu.options = [(label, trace_id), *menu.options]
         menu.value = trace_id
-        self._legend.value = legend_html(self._rows)
+        colors = colors_in(self._spans, self._rows["service_name"])
+        self._legend.value = legend_html(self._rows, colors)
         self.selected_span_id = None
-        self._canvas.open(self._rows, self._sections, in_view=self._in_view)
+        self._canvas.open(self._rows, self._sections, colors, in_view=self._in_view)
         self._show_details()
         self._arrange(top=True)
 

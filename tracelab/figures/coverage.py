@@ -1,0 +1,91 @@
+"""Time inside spans that nobody instrumented."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from tracelab.analysis.coverage import gaps
+from tracelab.conforming import takes_any_frame
+from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.style import time_unit
+from tracelab.markup import plain
+from tracelab.units import format_duration
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from tracelab.analysis.grouping import Spans
+
+_PLACE = ("service_name", "name", "after", "before")
+
+
+@takes_any_frame
+def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1, first: int = 20) -> go.Figure:
+    """Draw where time inside of spans is covered by no child.
+
+    Parameters
+    ----------
+    spans
+        A span frame.
+    min_duration, min_share
+        As in `gaps`.
+    first
+        How many places to draw, those with the most time first.
+
+    Returns
+    -------
+    A plotly Figure: one bar per span name and children around the gap, as long as all such gaps together; the part
+    that is hatched is the longest of them.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api      ==========
+    ...   auth   ===
+    ...   db     .......===
+    ... ''')
+    >>> plot_gaps(spans).data[1].x
+    (4.0,)
+    """
+    length = pl.col("duration").dt.total_nanoseconds()
+    places = (
+        gaps(spans, min_duration=min_duration, min_share=min_share)
+        .group_by(_PLACE)
+        .agg(
+            count=pl.len(),
+            time=length.sum(),
+            median=length.median(),
+            longest=length.max(),
+            share=pl.col("share").median(),
+            trace_id=pl.col("trace_id").sort_by("duration", descending=True, maintain_order=True).first(),
+        )
+        .sort("time", *_PLACE, descending=[True, False, False, False, False])
+    )
+    top = places.head(first)
+    unit, scale = time_unit(float(top["time"].max() or 0))  # type: ignore[arg-type]
+    around = pl.format(
+        "between {} and {}", pl.col("after").fill_null("its start"), pl.col("before").fill_null("its end")
+    )
+    hover = [
+        f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b><br>{plain(where, longest=120)}<br>"
+        f"{format_duration(time)} in {count:,} gaps, half of them up to {format_duration(median)}<br>"
+        f"half of them up to {share:.0%} of their span<br>"
+        f"the longest {format_duration(longest)}, in trace {plain(trace_id)}"
+        for service, name, where, count, time, median, longest, share, trace_id in top.select(
+            "service_name", "name", around.alias("where"), "count", "time", "median", "longest", "share", "trace_id"
+        ).iter_rows()
+    ]
+    return ranked_bars(
+        spans,
+        top.select(pl.format("{}::{}", "service_name", "name")).to_series().to_list(),
+        top["service_name"].to_list(),
+        hover,
+        solid=("all but the longest", ((top["time"] - top["longest"]) / scale).to_list()),
+        hatched=("the longest gap", (top["longest"] / scale).to_list()),
+        axis=f"time that no child covers ({unit})",
+        below=top.select(around).to_series().to_list(),
+        title=f"Gaps inside of spans, from {plain(min_duration)} on{of_all(first, places.height)}",
+    )
