@@ -38,7 +38,7 @@ _MARKERS: Final = frozenset(
     )
 )
 _TOKEN: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])', re.DOTALL)
-_QUOTE, _OPEN, _CLOSE = b'"{}'
+_QUOTE, _OPEN, _CLOSE, _NEWLINE = b'"{}\n'
 Ints = npt.NDArray[np.int64]
 
 
@@ -85,10 +85,10 @@ def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
                 _skip_line(stream, findings, number)
                 rest, held, number = [], 0, number + 1
             continue
-        content = b"".join((*rest, block[:end]))
+        content = b"".join((*rest, memoryview(block)[:end]))
         rest, held = [block[end + 1 :]], len(block) - end - 1
         yield Piece(content, number)
-        number += content.count(b"\n") + 1
+        number += int(np.count_nonzero(np.frombuffer(content, dtype=np.uint8) == _NEWLINE)) + 1
     content = b"".join(rest)
     if content:
         yield Piece(content, number)

@@ -244,6 +244,11 @@ class _Counting(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
+        if isinstance(self._file, io.BufferedReader | io.FileIO):
+            size = self._file.readinto(buffer) or 0
+            self.count += size
+            self._advance(size)
+            return size
         block: Any = self._file.read(len(buffer))
         if isinstance(block, str):
             raise SourceError("The file object gives text. Open it in binary mode: open(path, 'rb').")
