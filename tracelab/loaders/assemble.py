@@ -94,14 +94,15 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
             chunk.spans[name].to_numpy() + np.uint32(start) for chunk, start in zip(chunks, starts, strict=False)
         ]
         columns.append(pl.Series(name, np.concatenate(numbers)))
+    held = [{column.name: column for column in chunk.spans.get_columns()} for chunk in chunks]
+    for chunk in chunks:
+        chunk.spans = chunk.spans.clear()
     for name in CHUNK_SCHEMA:
         if name in ("resource", "scope"):
             continue
-        column = pl.concat([chunk.spans[name] for chunk in chunks], rechunk=True)
+        column = pl.concat([each.pop(name) for each in held], rechunk=True)
         if name in ("start_time", "duration"):
             column = column.cast(TIME if name == "start_time" else DURATION)
-        for chunk in chunks:
-            chunk.spans = chunk.spans.drop(name)
         columns.append(column)
     return columns
 

@@ -28,6 +28,7 @@ from tracelab.loaders.chunk import (
 )
 from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import text_map
+from tracelab.loaders.parallel import in_order
 from tracelab.loaders.text import as_text
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX, VALUE_TYPES
 
@@ -119,8 +120,9 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
     lookups = [
         (offset, entries, {key: code for code, key in enumerate(entries.keys)}) for offset, entries in level.pieces
     ]
-    columns = []
-    for key in keys:
+
+    def columns_of(key: str) -> tuple[list[pl.Series], Findings]:
+        noticed = Findings()
         found: dict[int, tuple[list[Rows], list[pl.Series]]] = {}
         for offset, entries, codes in lookups:
             code = codes.get(key)
@@ -138,7 +140,12 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
             for kind, (rows, values) in sorted(found.items())
         }
         del found
-        columns.extend(_key_columns(f"{level.scope}.{key}", parts, level, findings))
+        return _key_columns(f"{level.scope}.{key}", parts, level, noticed), noticed
+
+    columns = []
+    for made, noticed in in_order(columns_of, iter(keys)):
+        columns.extend(made)
+        findings.merge(noticed)
     return columns
 
 

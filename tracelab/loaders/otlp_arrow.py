@@ -20,7 +20,7 @@ from tracelab.loaders.normalise import link_ids, normalise
 from tracelab.loaders.otlp_shape import Shape, schema_of
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.pairs import DoesNotFit
-from tracelab.loaders.text import as_text, scalar_text
+from tracelab.loaders.text import as_text, full_lines, scalar_text
 from tracelab.loaders.values import any_value
 from tracelab.schema import EVENTS, LINKS
 
@@ -34,6 +34,7 @@ class _Object(msgspec.Struct, gc=False):
     """Any JSON object: decoding into it looks at the text but makes no objects."""
 
 
+_BLANK_LINE: Final = 64
 _OBJECT: Final = msgspec.json.Decoder(_Object)
 
 
@@ -49,8 +50,8 @@ def parse(content: bytes, shape: Shape) -> pa.Table:
         if not content.isascii():
             content.decode("utf-8")
         # Arrow trusts that every document is an object: a null where one should be is more than it survives.
-        for line in content.split(b"\n"):
-            if line.strip():
+        for line in full_lines(content):
+            if len(line) > _BLANK_LINE or bytes(line).strip():
                 _OBJECT.decode(line)
         return arrow_json.read_json(
             pa.BufferReader(content),

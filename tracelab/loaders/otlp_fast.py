@@ -19,6 +19,7 @@ from tracelab.loaders.normalise import normalise
 from tracelab.loaders.otlp_arrow import Reader, series_of, valid
 from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
 from tracelab.loaders.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
+from tracelab.loaders.text import full_lines
 from tracelab.schema import EVENTS, LINKS
 
 if TYPE_CHECKING:
@@ -131,25 +132,13 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
 
 
 def _decoded(content: bytes, *, bare: bool) -> list[list[_ResourceSpans]]:
-    texts = _lines(content)
+    texts = full_lines(content)
     try:
         if bare:
             return [[_BARE.decode(text)] for text in texts]
         return [_REQUEST.decode(text).resource_spans for text in texts]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DoesNotFit(str(error)) from error
-
-
-def _lines(content: bytes) -> list[memoryview]:
-    """Give the lines that are not empty, without copying them."""
-    view, texts, start = memoryview(content), [], 0
-    while start < len(content):
-        end = content.find(b"\n", start)
-        end = end if end >= 0 else len(content)
-        if end > start:
-            texts.append(view[start:end])
-        start = end + 1
-    return texts
 
 
 def _columns(spans: list[_Span], findings: Findings, where: str) -> pl.DataFrame:

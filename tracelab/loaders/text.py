@@ -43,3 +43,15 @@ def scalar_text(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     return json_text(value)
+
+
+def full_lines(content: bytes) -> list[memoryview]:
+    """Give the lines that are not empty, without copying them."""
+    view, texts, start = memoryview(content), [], 0
+    while start < len(content):
+        end = content.find(b"\n", start)
+        end = end if end >= 0 else len(content)
+        if end > start:
+            texts.append(view[start:end])
+        start = end + 1
+    return texts
