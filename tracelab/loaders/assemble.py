@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from tracelab.loaders import problems
 from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
@@ -35,6 +36,8 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     chunks = [(source, chunk) for source, chunk in chunks if chunk.spans.height]
     if not chunks:
         return empty_spans()
+    # What Arrow keeps for the next piece, of which there is none, is as much as several columns.
+    pa.default_memory_pool().release_unused()
     heights = [chunk.spans.height for _, chunk in chunks]
     source_ends = np.cumsum(np.bincount([source for source, _ in chunks], weights=heights, minlength=len(findings)))
     held = [chunk for _, chunk in chunks]

@@ -147,7 +147,7 @@ def _columns(spans: list[_Span], findings: Findings, where: str) -> pl.DataFrame
     )
     findings.add(problems.DROPPED_BY_PRODUCER, dropped, place=where)
     columns = {
-        "trace_id": pl.Series([span.trace_id for span in spans], dtype=pl.String),
+        "trace_id": _texts([span.trace_id for span in spans]),
         "span_id": pl.Series([span.span_id for span in spans], dtype=pl.String),
         "parent_span_id": pl.Series([span.parent_span_id for span in spans], dtype=pl.String),
         "name": _texts([span.name for span in spans]),
