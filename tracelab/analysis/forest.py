@@ -8,6 +8,7 @@ and no step needs more than a few passes over whole columns, however deep or wid
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Final, TypeAlias
 
@@ -27,7 +28,7 @@ _IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "name", "kind", "se
 _NESTED_SET: Final = ("depth", "tree_left", "tree_right")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forest:
     """The fragments of a frame; every array has one item per place.
 
@@ -35,18 +36,26 @@ class Forest:
     ----------
     parent
         Place of the parent; -1 at the root of a fragment.
-    root
-        Place of the root of the fragment.
     depth
         Steps from the root of the fragment.
-    size
-        How many spans the subtree has, the span itself included.
+    width
+        How far the end of the interval of the nested set is from its start: twice the size, less one.
     """
 
     parent: Ints
-    root: Ints
     depth: Ints
-    size: Ints
+    width: Ints
+
+    @cached_property
+    def root(self) -> Ints:
+        """Place of the root of the fragment."""
+        roots = np.flatnonzero(~self.has_parent)
+        return np.repeat(roots, np.diff(roots, append=self.parent.size))
+
+    @cached_property
+    def size(self) -> Ints:
+        """How many spans the subtree has, the span itself included."""
+        return (self.width + 1) >> 1
 
     @property
     def has_parent(self) -> Flags:
@@ -76,9 +85,7 @@ class Forest:
             return self
         part = slice(low, high)
         parent = self.parent[part]
-        return Forest(
-            np.where(parent >= 0, parent - low, NOBODY), self.root[part] - low, self.depth[part], self.size[part]
-        )
+        return Forest(np.where(parent >= 0, parent - low, NOBODY), self.depth[part], self.width[part])
 
     def siblings(self) -> Ints:
         """List the spans that have a parent so that siblings stand together, in their order."""
@@ -188,7 +195,7 @@ def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest] | None:
     parent = np.where(parent[order] >= 0, place[parent[order]], NOBODY)
     root = place[root[order]]
     left, right, depth = left[order], right[order], depth[order]
-    forest = Forest(parent, root, depth - depth[root], _sizes(left, right, root))
+    forest = Forest(parent, depth - depth[root], 2 * _sizes(left, right, root) - 1)
     frame = frame[order]
     if np.any(frame.select(elsewhere.fill_null(value=False)).to_series().to_numpy() & forest.has_parent):
         return None
@@ -197,9 +204,7 @@ def _by_nested_set(frame: pl.DataFrame) -> tuple[pl.DataFrame, Forest] | None:
 
 def _whole_forest(left: Ints, right: Ints, depth: Ints) -> Forest:
     """Read the forest where no span is missing."""
-    roots = np.flatnonzero(depth == 0)
-    root = np.repeat(roots, np.diff(roots, append=depth.size))
-    return Forest(_parents_of_whole(depth), root, depth, (right - left + 1) >> 1)
+    return Forest(_parents_of_whole(depth), depth, right - left)
 
 
 def _is_whole(left: Ints, right: Ints, depth: Ints) -> bool:
