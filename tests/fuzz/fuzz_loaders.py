@@ -11,13 +11,14 @@ import sys
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import atheris
 
 with atheris.instrument_imports(include=["tracelab.loaders"]):
-    from tracelab.loaders import load_report, read
+    from tracelab.loaders import json_cut, json_reader, json_rows, load_report, read
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tests.loaders.test_clickhouse import table_row
@@ -29,6 +30,8 @@ SEEDS = [
     compact(request(full_span(), span("11" * 8))),
     json.dumps(shop_otlp(), indent=1).encode(),
     compact(shop_jaeger()),
+    json.dumps({"data": 3 * shop_jaeger()["data"]}).encode(),
+    json.dumps({"resourceSpans": 3 * shop_otlp()["resourceSpans"]}, separators=(",", ":")).encode(),
     compact(shop_zipkin()),
     compact(python_span()),
     compact(table_row()),
@@ -37,8 +40,23 @@ SEEDS = [
 ]
 
 
+NORMAL, SMALL = (16 << 20, 8 << 20), (0, 512)
+"""The largest document that is held whole, and the size of blocks: as always, and so small that seeds are cut."""
+
+
 def read_once(content: bytes) -> None:
-    """Read the bytes; anything but a frame or our own error is a finding, and so is a span that is lost in silence."""
+    """Read the bytes, half of the inputs in small blocks."""
+    largest, block = SMALL if len(content) % 2 else NORMAL
+    with (
+        patch.object(json_reader, "LARGEST", largest),
+        patch.object(json_cut, "PIECE", block),
+        patch.object(json_rows, "BLOCK", block),
+    ):
+        check(content)
+
+
+def check(content: bytes) -> None:
+    """Take anything but a frame or our own error for a finding, and a span that is lost in silence."""
     try:
         spans = read(content, progress=False)
     except TracelabError:
