@@ -19,28 +19,49 @@ _PALETTE: Final = (
 )  # fmt: skip
 
 
+_KEPT: Final[dict[str, int]] = {}
+"""The colours that services were given, for as long as the interpreter runs."""
+
+
 def service_colors(services: Iterable[str], *, among: Iterable[str] = ()) -> dict[str, str]:
     """Give each service its colour.
 
-    A service's first choice follows from its name alone; only where two services choose alike does the one that is
-    later in the alphabet move on to the next free colour. Those of `among`, all services of a frame, choose first, so
-    that a service keeps its colour from plot to plot whatever else is drawn; not where they are more than the colours,
-    since then it is worth more that the few on one plot can be told apart.
+    A service's first choice follows from its name. Where two choose alike, the one that is later in the alphabet moves
+    on to the next free colour. What a service was given once it keeps for the session, whatever part of a frame is
+    drawn later, unless another one on the same plot has that colour, as it may where there are more services than
+    colours.
+
+    Parameters
+    ----------
+    services
+        The services on a plot.
+    among
+        All services of the frame, which are given their colours now so that later plots of it agree with this one.
 
     Examples
     --------
     >>> service_colors(["cart", "checkout"]) == service_colors(["checkout", "cart", "cart"])
     True
     """
-    chosen: dict[str, str] = {}
-    taken: set[int] = set()
-    known, drawn = set(among), set(services)
-    if len(known) > len(_PALETTE):
-        known = set()
-    for service in (*sorted(known), *sorted(drawn - known)):
-        first = int.from_bytes(hashlib.blake2b(service.encode("utf-8", "replace"), digest_size=4).digest())
-        steps = (place % len(_PALETTE) for place in range(first, first + len(_PALETTE)))
-        place = next((step for step in steps if step not in taken), first % len(_PALETTE))
-        taken.add(place)
-        chosen[service] = _PALETTE[place]
-    return {service: color for service, color in chosen.items() if service in drawn}
+    drawn, known = set(services), set(among)
+    if len(known) <= len(_PALETTE):
+        _chosen(known | drawn)
+    return {service: _PALETTE[place] for service, place in _chosen(drawn).items()}
+
+
+def _chosen(services: set[str]) -> dict[str, int]:
+    """Choose colours that are all different as long as there are enough."""
+    chosen: dict[str, int] = {}
+    for service in sorted(services, key=lambda service: (service not in _KEPT, service)):
+        first = _KEPT.get(service, _first_choice(service))
+        steps = [place % len(_PALETTE) for place in range(first, first + len(_PALETTE))]
+        free = [place for place in steps if place not in chosen.values()]
+        unused = [place for place in free if service in _KEPT or place not in _KEPT.values()]
+        chosen[service] = next(iter(unused or free or steps))
+    for service, place in chosen.items():
+        _KEPT.setdefault(service, place)
+    return dict(sorted(chosen.items()))
+
+
+def _first_choice(service: str) -> int:
+    return int.from_bytes(hashlib.blake2b(service.encode("utf-8", "replace"), digest_size=4).digest())

@@ -188,7 +188,15 @@ def test_colors_stay_with_a_service_in_all_figures_of_a_frame() -> None:
 
 def test_colors_of_more_services_than_there_are_colors_differ_on_one_figure() -> None:
     many = [f"service-{number}" for number in range(100)]
-    assert len(set(service_colors(many[:20], among=many).values())) == 20
+    for start in range(0, 80, 10):
+        assert len(set(service_colors(many[start : start + 20], among=many).values())) == 20
+
+
+def test_colors_stay_with_a_service_when_a_part_of_the_frame_is_drawn_later() -> None:
+    names = [f"part-{number}" for number in range(12)]
+    whole = service_colors(names[:3], among=names)
+    assert service_colors(reversed(names[:3])) == whole
+    assert service_colors(names)["part-2"] == whole["part-2"]
 
 
 def test_plot_error_origins_tells_what_was_swallowed() -> None:
