@@ -52,14 +52,18 @@ def service_colors(services: Iterable[str], *, among: Iterable[str] = ()) -> dic
 def _chosen(services: set[str]) -> dict[str, int]:
     """Choose colours that are all different as long as there are enough."""
     chosen: dict[str, int] = {}
+    taken: set[int] = set()
+    kept = set(_KEPT.values())
     for service in sorted(services, key=lambda service: (service not in _KEPT, service)):
         first = _KEPT.get(service, _first_choice(service))
         steps = [place % len(_PALETTE) for place in range(first, first + len(_PALETTE))]
-        free = [place for place in steps if place not in chosen.values()]
-        unused = [place for place in free if service in _KEPT or place not in _KEPT.values()]
+        free = [place for place in steps if place not in taken]
+        unused = free if service in _KEPT else [place for place in free if place not in kept]
         chosen[service] = next(iter(unused or free or steps))
-    for service, place in chosen.items():
-        _KEPT.setdefault(service, place)
+        taken.add(chosen[service])
+    if len(services) <= len(_PALETTE):
+        for service, place in chosen.items():
+            _KEPT.setdefault(service, place)
     return dict(sorted(chosen.items()))
 
 
