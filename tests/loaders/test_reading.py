@@ -117,6 +117,14 @@ def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:
     assert report.filter(pl.col("action") == "skipped")["source"].to_list() == [str(tmp_path / "broken.json")]
 
 
+def test_a_folder_is_read_without_what_is_no_dump_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "node_modules").mkdir()
+    for name in ("package.json", "node_modules/a.json", "_old.json", ".hidden.json", "run.py"):
+        (tmp_path / name).write_text("{}")
+    (tmp_path / "good.json").write_bytes(compact(request(span())))
+    assert load_report(tmp_path)["source"].to_list() == [str(tmp_path / "good.json")]
+
+
 def test_a_source_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
     (tmp_path / "here.json").touch()
     with pytest.raises(SourceError, match=r"there are: here\.json"):

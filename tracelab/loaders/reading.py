@@ -54,8 +54,8 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     Parameters
     ----------
     source
-        A path, a glob pattern, a folder (with its subfolders, without hidden files), bytes, a binary file object, or
-        a list of these. gzip, zstd and bzip2 are seen by their first bytes.
+        A path, a glob pattern, a folder (with its subfolders, without hidden files, code and package lists), bytes, a
+        binary file object, or a list of these. gzip, zstd and bzip2 are seen by their first bytes.
     format
         `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger-json`,
         `zipkin`, `go-stdouttrace`, `python-sdk-json`, `clickhouse`, `parquet`.

@@ -55,6 +55,7 @@ _NO_DUMPS: Final = frozenset(
         ".yml",
     )
 )
+_MANIFESTS: Final = frozenset(("package.json", "package-lock.json", "requirements.txt", "tsconfig.json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +317,7 @@ def _folder(path: Path) -> list[Source]:
 
 def _may_be_dump(path: Path) -> bool:
     hidden = any(part.startswith((".", "_")) or part == "node_modules" for part in path.parts)
-    return not hidden and path.suffix.lower() not in _NO_DUMPS
+    return not hidden and path.suffix.lower() not in _NO_DUMPS and path.name.lower() not in _MANIFESTS
 
 
 def _file(path: Path) -> Source:
