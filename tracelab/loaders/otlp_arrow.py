@@ -241,7 +241,9 @@ class Reader:
         keys = series_of(pairs.field("key"))
         keep = texts.is_not_null()
         frame = pl.DataFrame({"owner": owners, "key": keys, "text": texts})
-        if keys.null_count() or frame.select(pl.struct("owner", "key").is_duplicated().any()).item():
+        # Two keys that give one number by chance send the piece to another reader, which does no harm.
+        numbers = keys.hash() ^ pl.Series(owners).hash()
+        if keys.null_count() or numbers.n_unique() < frame.height:
             raise DoesNotFit("keys that are missing or double")
         if not keep.all():
             self.findings.add(problems.EMPTY_VALUES, int((~keep).sum()), place=self.where)
