@@ -244,7 +244,7 @@ def _levels(parent: Rows) -> tuple[Rows, Rows, list[Rows]]:
     and the levels. Spans on a cycle or below one are in no level.
     """
     children = np.argsort(parent, kind="stable").astype(np.int64)
-    first = np.searchsorted(parent[children], np.arange(parent.size + 1))
+    first = np.cumsum(np.bincount(parent + 1, minlength=parent.size + 1))
     levels = []
     level = children[: first[0]] if parent.size else children
     while level.size:

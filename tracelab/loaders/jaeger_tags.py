@@ -71,7 +71,11 @@ def decoded_tags(raws: Sequence[msgspec.Raw], builder: Builder) -> Tags:
     values: list[Value | None] = []
     before = len(builder.findings.found)
     try:
-        decoded = [msgspec.json.decode(line) for line in pairs.lines().split(b"\n")] if pairs.texts.len() else []
+        decoded = (
+            [msgspec.json.decode(line) for line in pairs.lines().to_pybytes().split(b"\n")[:-1]]
+            if pairs.texts.len()
+            else []
+        )
     except (msgspec.DecodeError, RecursionError) as error:
         raise DoesNotFit(str(error)) from error
     for tag in decoded:

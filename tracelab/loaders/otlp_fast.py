@@ -259,12 +259,12 @@ def _integers(texts: pl.Series) -> pl.Series:
     return numbers
 
 
-def _parsed(content: bytes, schema: Any, rows: int) -> Any:
+def _parsed(content: pa.Buffer, schema: Any, rows: int) -> Any:
     try:
         table = arrow_json.read_json(
             pa.BufferReader(content),
             parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-            read_options=arrow_json.ReadOptions(use_threads=False, block_size=len(content) + 1),
+            read_options=arrow_json.ReadOptions(use_threads=False, block_size=content.size + 1),
         )
     except pa.ArrowException as error:
         raise DoesNotFit(str(error)) from error

@@ -17,11 +17,14 @@ import polars as pl
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
+
 
 class DoesNotFit(Exception):  # noqa: N818 - it sends a piece to another reader, nothing is wrong yet
     """A piece that a fast reader cannot take."""
 
 
+_NEWLINE: Final = ord("\n")
 NOTHING: Final = msgspec.Raw(b"")
 _STYLES: Final = (('[{"key":', '},{"key":'), ('[{"key": ', '}, {"key": '))
 
@@ -34,10 +37,8 @@ class Pairs:
     codes: npt.NDArray[np.int32]
     texts: pl.Series
 
-    def lines(self) -> bytes:
+    def lines(self) -> pa.Buffer:
         """Give the distinct texts as JSON objects, one a line."""
-        if not self.texts.len():
-            return b""
         return joined_lines('{"key":', self.texts, "}")
 
 
@@ -86,7 +87,7 @@ def lines_of(texts: Sequence[msgspec.Raw]) -> pl.Series:
         raise DoesNotFit("bytes that are no UTF-8") from error
 
 
-def joined_lines(before: str, texts: pl.Series, after: str) -> bytes:
+def joined_lines(before: str, texts: pl.Series, after: str) -> pa.Buffer:
     """Write texts as lines, with something before and after each.
 
     Raises
@@ -94,10 +95,12 @@ def joined_lines(before: str, texts: pl.Series, after: str) -> bytes:
     DoesNotFit
         There are line breaks in the texts.
     """
-    joined: str = (before + texts + after).str.join("\n").item()
-    if joined.count("\n") != texts.len() - 1:
+    lines: Any = (before + texts + (after + "\n")).to_arrow(compat_level=pl.CompatLevel.oldest())
+    _, offsets, content = lines.buffers()
+    size = int(np.frombuffer(offsets, dtype=np.int64)[lines.offset + len(lines)])
+    if np.count_nonzero(np.frombuffer(content, dtype=np.uint8, count=size) == _NEWLINE) != texts.len():
         raise DoesNotFit("line breaks inside of an object")
-    return joined.encode("utf-8")
+    return content.slice(0, size)
 
 
 def encoded(texts: pl.Series) -> tuple[npt.NDArray[np.int32], pl.Series]:
