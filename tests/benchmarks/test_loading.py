@@ -43,8 +43,7 @@ def measured(function):
 """
 PARSE: Final = """
 import orjson
-lines = Path({path!r}).read_bytes().splitlines()
-measured(lambda: sum(len(orjson.loads(line)) for line in lines))
+measured(lambda: sum(len(orjson.loads(line)) for line in Path({path!r}).read_bytes().splitlines()))
 """
 READ: Final = "from tracelab.loaders import read"
 """Peak memory is the kernel's high-water mark; what `getrusage` tells includes that of the process that started it."""
@@ -100,9 +99,7 @@ def test_otlp_json_takes_half_the_time_of_orjson_alone(benchmark: Any, otlp: Pat
 def test_jaeger_json_takes_less_time_than_orjson_alone(benchmark: Any, jaeger: Path) -> None:
     pytest.importorskip("orjson")
     bar = min(
-        child(
-            f"import orjson\ncontent = Path({str(jaeger)!r}).read_bytes()\nmeasured(lambda: len(orjson.loads(content)))"
-        )[0]
+        child(f"import orjson\nmeasured(lambda: len(orjson.loads(Path({str(jaeger)!r}).read_bytes())))")[0]
         for _ in range(3)
     )
     benchmark.pedantic(read, args=(jaeger,), rounds=5, warmup_rounds=1)
