@@ -199,6 +199,13 @@ def test_colors_stay_with_a_service_when_a_part_of_the_frame_is_drawn_later() ->
     assert service_colors(names)["part-2"] == whole["part-2"]
 
 
+@pytest.mark.parametrize("figure", [tl.plot_error_origins, tl.plot_outliers, tl.plot_repeated_calls, tl.plot_gaps])
+@pytest.mark.parametrize("first", [0, -1])
+def test_figures_refuse_to_draw_no_rows(figure: Callable[..., go.Figure], first: int) -> None:
+    with pytest.raises(tl.TracelabError, match=f"at least 1, got {first}"):
+        figure(TRACE, first=first)
+
+
 def test_plot_error_origins_tells_what_was_swallowed() -> None:
     spans = draw("""
     web       =====!

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.origins import error_origins
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.bars import largest, of_all, ranked_bars
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     A plotly Figure: one bar per kind of failure of `error_origins`, as long as there are failing spans; the part that
     is hatched was swallowed on its way, the other reached the root of its trace.
 
+    Raises
+    ------
+    TracelabError
+        `first` is no number of rows.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -40,7 +45,7 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     (1,)
     """
     origins = error_origins(spans)
-    top = origins.head(first)
+    top = largest(origins, first)
     said = pl.concat_str("exception_type", "message", separator=": ", ignore_nulls=True)
     hover = [
         f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b><br>"

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.bars import largest, of_all, ranked_bars
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -36,6 +36,11 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     A plotly Figure: one bar per group, its share of all end-to-end time in per cent; the part that is hatched is
     ambiguous, because the spans do not tell in which order the work was done.
 
+    Raises
+    ------
+    TracelabError
+        `first` is no number of rows.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -43,7 +48,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     (100.0,)
     """
     profile = critical_path_profile(spans, by=by)
-    top = profile.head(first)
+    top = largest(profile, first)
     keys = top.columns[: top.columns.index("time")]
     names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all")]
     top = top.with_columns(group=pl.concat_str(names, separator=" · "))

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.repetition import repeated_calls
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.bars import largest, of_all, ranked_bars
 from tracelab.figures.style import time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -40,6 +40,11 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
     last end of each; the part that is hatched are runs whose calls overlap, the other those one after the other, which
     one call for all would shorten.
 
+    Raises
+    ------
+    TracelabError
+        `first` is no number of rows.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -65,7 +70,7 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         )
         .sort(pl.col("sequential") + pl.col("overlapping"), *_CALL, descending=[True, False, False, False, False])
     )
-    top = kinds.head(first)
+    top = largest(kinds, first)
     longest = top.select((pl.col("sequential") + pl.col("overlapping")).max()).item() or 0
     unit, scale = time_unit(longest)
     hover = [

@@ -10,7 +10,7 @@ import polars as pl
 from tracelab.analysis.grouping import keys, names_of
 from tracelab.analysis.unusual import outliers
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import legend_at_the_bottom, of_all
+from tracelab.figures.bars import largest, legend_at_the_bottom, of_all
 from tracelab.figures.style import GRID, colors_in, label_rows, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -46,6 +46,11 @@ def plot_outliers(
     A plotly Figure: one row per group, a point for each of its 200 outliers with the highest scores, and a line where
     the median of the group is; the duration axis is logarithmic.
 
+    Raises
+    ------
+    TracelabError
+        `first` is no number of rows.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -66,7 +71,7 @@ def plot_outliers(
         pl.col("service_name").first(),
         pl.col("typical").first().dt.total_nanoseconds(),
     )
-    top = groups.head(first).with_row_index("row")
+    top = largest(groups, first).with_row_index("row")
     drawn = found.join(top.select("group", "row"), on="group", maintain_order="left").filter(
         pl.int_range(pl.len()).over("group") < _MOST_POINTS
     )
