@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import plotly.graph_objects as go
 
-from tracelab.errors import TracelabError
 from tracelab.figures.style import GRID, colors_in, label_rows, styled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import polars as pl
 
     from tracelab.analysis.grouping import Spans
 
@@ -74,19 +71,6 @@ def legend_at_the_bottom(figure: go.Figure) -> go.Figure:
     return figure.update_layout(
         legend={"yref": "container", "y": 0.01, "yanchor": "bottom", "traceorder": "normal"}, margin={"b": 85}
     )
-
-
-def largest(ranked: pl.DataFrame, first: int) -> pl.DataFrame:
-    """Give the first rows.
-
-    Raises
-    ------
-    TracelabError
-        It is no number of rows.
-    """
-    if first < 1:
-        raise TracelabError(f"`first` is the number of rows to draw and must be at least 1, got {first}.")
-    return ranked.head(first)
 
 
 def of_all(first: int, total: int) -> str:

@@ -8,8 +8,8 @@ import polars as pl
 
 from tracelab.analysis.coverage import gaps
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import largest, of_all, ranked_bars
-from tracelab.figures.style import time_unit
+from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.style import first_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -69,7 +69,7 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
         )
         .sort("time", *_PLACE, descending=[True, False, False, False, False])
     )
-    top = largest(places, first)
+    top = first_rows(places, first)
     unit, scale = time_unit(float(top["time"].max() or 0))  # type: ignore[arg-type]
     around = pl.format(
         "between {} and {}", pl.col("after").fill_null("its start"), pl.col("before").fill_null("its end")

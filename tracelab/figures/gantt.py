@@ -10,8 +10,7 @@ import polars as pl
 from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
 from tracelab.colors import CRITICAL_PATH, ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
-from tracelab.figures.style import GRID, colors_in, styled, time_unit
+from tracelab.figures.style import GRID, colors_in, first_rows, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -65,12 +64,10 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     >>> [bar.name for bar in plot_gantt(spans, spans["trace_id"][0]).data if bar.name]
     ['api', 'db', 'critical path', 'error']
     """
-    if first < 1:
-        raise TracelabError(f"`first` is the number of rows to draw and must be at least 1, got {first}.")
     trace = trace_spans(spans, trace_id)
     rows = timeline_rows(trace)
     total = trace_length(rows)
-    shown = rows.head(first)
+    shown = first_rows(rows, first)
     marks = path_marks(timeline_path(trace), shown, low=0, high=total)
     colors = colors_in(spans, shown["service_name"])
     figure = go.Figure(_traces(bar_columns(shown, total=total), marks, colors, total=total))

@@ -8,7 +8,8 @@ import polars as pl
 
 from tracelab.analysis.origins import error_origins
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import largest, of_all, ranked_bars
+from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.style import first_rows
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     (1,)
     """
     origins = error_origins(spans)
-    top = largest(origins, first)
+    top = first_rows(origins, first)
     said = pl.concat_str("exception_type", "message", separator=": ", ignore_nulls=True)
     hover = [
         f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b><br>"

@@ -8,7 +8,8 @@ import polars as pl
 
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import largest, of_all, ranked_bars
+from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.style import first_rows
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -48,7 +49,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     (100.0,)
     """
     profile = critical_path_profile(spans, by=by)
-    top = largest(profile, first)
+    top = first_rows(profile, first)
     keys = top.columns[: top.columns.index("time")]
     names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all")]
     top = top.with_columns(group=pl.concat_str(names, separator=" · "))

@@ -8,8 +8,8 @@ import polars as pl
 
 from tracelab.analysis.repetition import repeated_calls
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import largest, of_all, ranked_bars
-from tracelab.figures.style import time_unit
+from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.style import first_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -70,7 +70,7 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         )
         .sort(pl.col("sequential") + pl.col("overlapping"), *_CALL, descending=[True, False, False, False, False])
     )
-    top = largest(kinds, first)
+    top = first_rows(kinds, first)
     longest = top.select((pl.col("sequential") + pl.col("overlapping")).max()).item() or 0
     unit, scale = time_unit(longest)
     hover = [

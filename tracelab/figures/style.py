@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from tracelab.colors import service_colors
+from tracelab.errors import TracelabError
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -29,6 +30,19 @@ def colors_in(spans: Spans, names: Iterable[str]) -> dict[str, str]:
     """Give services the colours that they have in all figures of a frame, and other names colours beside them."""
     services = spans.lazy().select(pl.col("service_name").unique()).collect()["service_name"]
     return service_colors(names, among=services)
+
+
+def first_rows(rows: pl.DataFrame, first: int) -> pl.DataFrame:
+    """Give the rows to draw.
+
+    Raises
+    ------
+    TracelabError
+        It is no number of rows.
+    """
+    if first < 1:
+        raise TracelabError(f"`first` is the number of rows to draw and must be at least 1, got {first}.")
+    return rows.head(first)
 
 
 def label_rows(

@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.analysis.grouping import keys, names_of
 from tracelab.analysis.unusual import outliers
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import largest, legend_at_the_bottom, of_all
-from tracelab.figures.style import GRID, colors_in, label_rows, styled, time_unit
+from tracelab.figures.bars import legend_at_the_bottom, of_all
+from tracelab.figures.style import GRID, colors_in, first_rows, label_rows, styled, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -71,7 +71,7 @@ def plot_outliers(
         pl.col("service_name").first(),
         pl.col("typical").first().dt.total_nanoseconds(),
     )
-    top = largest(groups, first).with_row_index("row")
+    top = first_rows(groups, first).with_row_index("row")
     drawn = found.join(top.select("group", "row"), on="group", maintain_order="left").filter(
         pl.int_range(pl.len()).over("group") < _MOST_POINTS
     )
