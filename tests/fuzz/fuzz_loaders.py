@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["tracelab.loaders"]):
-    from tracelab.loaders import json_cut, json_reader, json_rows, load_report, read
+    from tracelab.loaders import json_cut, json_reader, load_report, read
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tests.loaders.test_clickhouse import table_row
@@ -50,7 +50,6 @@ def read_once(content: bytes) -> None:
     with (
         patch.object(json_reader, "LARGEST", largest),
         patch.object(json_cut, "PIECE", block),
-        patch.object(json_rows, "BLOCK", block),
     ):
         check(content)
 

@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import attribute, request, shop_jaeger, shop_zipkin, span
 from tracelab.errors import LoadWarning
-from tracelab.loaders import json_cut, json_reader, json_rows, load_report, read
+from tracelab.loaders import json_cut, json_reader, load_report, read
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,8 +34,6 @@ def traces(count: int = 20) -> dict[str, Any]:
 def in_small_blocks(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
     monkeypatch.setattr(json_reader, "LARGEST", 0)
     monkeypatch.setattr(json_cut, "PIECE", size)
-    monkeypatch.setattr(json_rows, "BLOCK", size)
-    monkeypatch.setattr(json_rows, "_MOST_HELD", 4 * size)
 
 
 @pytest.mark.parametrize("size", [300, 2_000, 50_000])

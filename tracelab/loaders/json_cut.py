@@ -105,7 +105,7 @@ def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
     if meeting := meeting_place(head, start):
         for content, offset in cutter.feed(stream.read(start)):
             yield _piece([content], [offset])
-        for row, starts, used in rows(stream, meeting, start):
+        for row, starts, used in rows(stream, meeting, start, block_size=PIECE):
             yield _piece(row, starts)
             cutter.pass_over(used)
     while block := stream.read(PIECE):

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.sources import Readable
 
-BLOCK: Final = 8 << 20
-_MOST_HELD: Final = 4 * BLOCK
+_MOST_BLOCKS: Final = 4
 _NEAR_END: Final = 1 << 20
 _FIRST_KEYS: Final = re.compile(rb'\{\s*("[^"\\]*"\s*:)(?:\s*"[^"\\]*"\s*,\s*("[^"\\]*"\s*:))?')
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
@@ -41,15 +40,15 @@ def meeting_place(head: bytes, start: int) -> re.Pattern[bytes] | None:
     return re.compile(rb"\}\s*,\s*(?=" + beginning + rb")")
 
 
-def rows(stream: Readable, meeting: re.Pattern[bytes], offset: int) -> Iterator[Row]:
+def rows(stream: Readable, meeting: re.Pattern[bytes], offset: int, *, block_size: int) -> Iterator[Row]:
     """Read rows of whole objects; what is not one is given back to the stream, and so is everything after it."""
     held = b""
     try:
-        while block := stream.read(BLOCK):
+        while block := stream.read(block_size):
             held += block
             last = _last(meeting, held)
             if last is None:
-                if len(held) > _MOST_HELD:
+                if len(held) > _MOST_BLOCKS * block_size:
                     return
                 continue
             row = _row(b"".join((b"[", memoryview(held)[: last.start() + 1], b"]")), offset, last.end())
