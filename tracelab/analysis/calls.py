@@ -30,6 +30,7 @@ _NAMES: Final = {
     "namespace": ("db.namespace", "db.name"),
     "address": ("server.address", "net.peer.name", "http.host", "net.peer.ip", "rpc.service"),
 }
+_COLUMNS: Final = tuple(name for keys in _NAMES.values() for key in keys for name in attribute_names(key))
 _ODD: Final = 0x9E3779B97F4A7C15
 _SERVICE, _DATABASE, _QUEUE, _EXTERNAL = range(4)
 _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
@@ -42,10 +43,8 @@ Numbers = npt.NDArray[np.uint64]
 def planted(spans: Spans) -> tuple[pl.DataFrame, Forest]:
     """Plant the spans with all that may name somebody who is called."""
     schema = spans.lazy().collect_schema()
-    keys = [key for keys in _NAMES.values() for key in keys]
-    columns = [name for key in keys for name in attribute_names(key) if name in schema]
-    more = ["more_attributes"] if "more_attributes" in schema else []
-    return plant(spans, has_failed(spans).alias(FAILED), *columns, *more)
+    columns = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
+    return plant(spans, has_failed(spans).alias(FAILED), *columns)
 
 
 def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:
@@ -62,7 +61,7 @@ def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:
     callers = names * np.uint64(_ODD)
     kind = frame["kind"].to_physical().to_numpy()
     calls_out = (kind == _CLIENT) | (kind == _PRODUCER)
-    # At the roots of fragments the parent is -1, the last place, whatever that says is not used.
+    # Roots of fragments have the last place for a parent here; what that says is not used.
     crossing = (names != names[forest.parent]) | (((kind == _SERVER) | (kind == _CONSUMER)) & calls_out[forest.parent])
     callee = np.flatnonzero(crossing & forest.has_parent)
     caller = forest.parent[callee]
@@ -125,7 +124,7 @@ def _unanswered(frame: pl.DataFrame, calls_out: Flags, callers: Numbers) -> pl.L
     queue, database = (_known(frame, _NAMES[name]) for name in ("queue", "database"))
     return (
         frame.lazy()
-        .select("duration", FAILED, *_columns(frame))
+        .select("duration", FAILED, *(name for name in (*_COLUMNS, *_more(frame)) if name in frame.columns))
         .with_columns(pl.Series("caller", callers))
         .with_row_index("place")
         .filter(pl.Series(calls_out))
@@ -174,12 +173,6 @@ def _number(text: pl.Expr) -> pl.Expr:
 def _known(frame: pl.DataFrame, keys: tuple[str, ...]) -> pl.Expr:
     """Tell which spans have one of these attributes."""
     return pl.any_horizontal(pl.lit(value=False), *(attr(key).is_not_null() for key in _there(frame, keys)))
-
-
-def _columns(frame: pl.DataFrame) -> list[str]:
-    """List the columns that may say who is called."""
-    names = [name for keys in _NAMES.values() for key in keys for name in attribute_names(key)]
-    return [name for name in (*names, *_more(frame)) if name in frame.columns]
 
 
 def _more(frame: pl.DataFrame) -> list[str]:
