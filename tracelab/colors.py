@@ -59,7 +59,7 @@ def _chosen(services: set[str]) -> dict[str, int]:
         steps = [place % len(_PALETTE) for place in range(first, first + len(_PALETTE))]
         free = [place for place in steps if place not in taken]
         unused = free if service in _KEPT else [place for place in free if place not in kept]
-        chosen[service] = next(iter(unused or free or steps))
+        chosen[service] = (unused or free or steps)[0]
         taken.add(chosen[service])
     if len(services) <= len(_PALETTE):
         for service, place in chosen.items():
