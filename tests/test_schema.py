@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
+from tracelab.errors import QueryWarning, SchemaError
 from tracelab.schema import ATTRIBUTES, SPAN_SCHEMA, attr, in_order, is_attribute, is_error, is_root
 from tracelab.synthetic import draw
 
@@ -52,9 +55,33 @@ def test_attr_knows_the_attributes_that_have_a_column_of_their_own() -> None:
     assert frame.select(attr("resource.service.name")).item() == "shop"
 
 
-def test_attr_of_a_key_that_nobody_has_is_null_also_lazily() -> None:
+def test_attr_of_a_key_that_nobody_has_is_null_with_a_warning_also_lazily() -> None:
     frame = draw("a =")
-    assert frame.lazy().select(attr("nobody")).collect().item() is None
+    for spans in (frame.lazy(), frame.drop("more_attributes").lazy()):
+        with pytest.warns(QueryWarning, match="No span here has an attribute 'nobody'"):
+            found = spans.select(attr("nobody")).collect()
+        assert found.item() is None
+
+
+def test_attr_of_a_key_that_has_a_column_is_silent_where_it_is_null() -> None:
+    frame = draw("""
+    a ===
+      b .= n=3
+    """)
+    assert frame.filter(is_root()).select(attr("n")).item() is None
+    assert frame.clear().select(attr("nobody")).is_empty()
+
+
+def test_attr_warns_at_the_line_that_asks() -> None:
+    with pytest.warns(QueryWarning) as caught:
+        draw("a =").with_columns(attr("nobody"))
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.parametrize("key", ["", None, 5])
+def test_attr_wants_a_key(key: Any) -> None:
+    with pytest.raises(SchemaError, match="is a text such as"):
+        attr(key)
 
 
 def test_expressions_filter_a_frame() -> None:

@@ -3,8 +3,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from tracelab.conforming import with_tree
 from tracelab.synthetic import draw
-from tracelab.tree import build_tree, with_tree
+from tracelab.tree import build_tree
 
 
 def tree(picture: str) -> list[tuple[object, ...]]:

@@ -20,11 +20,13 @@ from .analysis import with_self_time as with_self_time
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
+from .conforming import with_tree as with_tree
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning
 from .errors import QueryError as QueryError
 from .errors import QuerySyntaxError as QuerySyntaxError
 from .errors import QueryTypeError as QueryTypeError
+from .errors import QueryWarning as QueryWarning
 from .errors import SchemaError as SchemaError
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
@@ -53,10 +55,8 @@ from .schema import attr as attr
 from .schema import is_entry as is_entry
 from .schema import is_error as is_error
 from .schema import is_root as is_root
-from .traceql import QueryWarning as QueryWarning
 from .traceql import explain as explain
 from .traceql import gap as gap
 from .traceql import query as query
 from .traceql import query_metrics as query_metrics
 from .traceql import search as search
-from .tree import with_tree as with_tree

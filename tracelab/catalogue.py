@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 import polars as pl
 
-from tracelab.conforming import conform, takes_any_frame
+from tracelab.conforming import takes_any_frame
 from tracelab.errors import SchemaError
 from tracelab.schema import (
     INTRINSIC_ATTRIBUTES,
@@ -39,6 +39,7 @@ _DTYPES: Final = {"bool": pl.Boolean(), "int": pl.Int64(), "double": pl.Float64(
 _ITEMS: Final = {bool: pl.Boolean(), int: pl.Int64(), float: pl.Float64(), str: pl.String()}
 
 
+@takes_any_frame
 def attributes(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """List the attributes of a frame: what there is to ask for.
 
@@ -57,7 +58,7 @@ def attributes(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     >>> attributes(spans).select("name", "dtype", "spans", "examples").rows()[0]
     ('resource.service.name', 'String', 1, ['api'])
     """
-    frame = spans.collect() if isinstance(spans, pl.LazyFrame) else conform(spans)
+    frame = spans.lazy().collect()
     rows = [
         _described(frame[column], name=name, column=column)
         for column, name in _attribute_columns(frame.columns)

@@ -1,13 +1,18 @@
-"""Turn what looks like spans into a span frame, or say why it is none."""
+"""The door: turn what looks like spans into a span frame, or say why it is none.
+
+Every public function of spans stands behind `takes_any_frame`. A frame that has the dtypes of a span frame goes through
+untouched; any other is conformed or refused, so that no answer ever reads microseconds as nanoseconds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from difflib import get_close_matches
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Final, TypeVar, cast, overload
 
 import polars as pl
+import pyarrow as pa
 
 from tracelab.errors import SchemaError
 from tracelab.schema import (
@@ -21,8 +26,9 @@ from tracelab.schema import (
     in_order,
     is_attribute,
 )
-from tracelab.tree import with_tree
+from tracelab.tree import IDENTITY, add_tree, schema_with_tree
 
+FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 REQUIRED: Final = ("trace_id", "span_id", "name", "start_time", "duration")
@@ -34,6 +40,8 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "events": [],
     "links": [],
 }
+_CONTEXT: Final = "\n\nThis error occurred"
+_NEVER_NULL: Final = (*REQUIRED, *_DEFAULTS, *TREE_COLUMNS)
 _ENUMS: Final = {"kind": (KIND, "span_kind_"), "status_code": (STATUS_CODE, "status_code_")}
 _NESTED: Final = {"events": EVENT, "links": LINK}
 _ENTRY: Final = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
@@ -76,88 +84,246 @@ def conform(frame: Any) -> pl.DataFrame | pl.LazyFrame:
     ('0f0f0f0f0f0f0f0f', 'unspecified', 'unknown_service', 0)
     """
     if isinstance(frame, pl.LazyFrame):
-        if _conforms(frame.collect_schema()):
-            return frame
+        schema = frame.collect_schema()
+        if all(name in schema for name in SPAN_SCHEMA) and _has_dtypes(schema):
+            return checked(frame).select(in_order(schema.names()))
         return _conform(frame.collect()).lazy()
     return _conform(_as_polars(frame))
 
 
-def takes_any_frame(function: FunctionT) -> FunctionT:
-    """Let a function of spans take what `conform` takes; polars frames go through as they are."""
+def with_tree(spans: FrameT) -> FrameT:
+    """Add (or compute anew) the columns that hold the tree, for instance after a `polars.concat`.
 
+    Children are ordered by start, then span id; traces by their first start, then trace id. A span whose parent is
+    missing is the root of its own fragment. A cycle is cut at the span that starts first.
+
+    Returns
+    -------
+    The frame with `depth`, `tree_left`, `tree_right` (UInt32) and `entry` (Boolean: the request enters its service
+    here), in its old order of rows, conformed where it was no span frame. A LazyFrame gives a LazyFrame.
+
+    Raises
+    ------
+    SchemaError
+        It cannot be conformed, or has more spans than a frame can number.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api    =====
+    ...   auth .=
+    ...   db   ..==
+    ... ''')
+    >>> with_tree(spans).select("name", "depth", "tree_left", "tree_right").rows()
+    [('api', 0, 1, 6), ('auth', 1, 2, 3), ('db', 1, 4, 5)]
+    """
+    if not isinstance(spans, pl.LazyFrame):
+        frame = _as_polars(spans)
+        bare = frame.drop(TREE_COLUMNS, strict=False)
+        whole = _is_derived(frame.schema) and all(name in frame.columns for name in IDENTITY)
+        return add_tree(frame) if whole and _has_values(bare) else _conform(bare)
+    schema = spans.collect_schema()
+    if not _is_derived(schema) or not all(name in schema for name in IDENTITY):
+        return with_tree(spans.collect()).lazy()
+    return spans.map_batches(
+        with_tree,
+        predicate_pushdown=False,
+        projection_pushdown=False,
+        slice_pushdown=False,
+        schema=schema_with_tree(schema),
+    )
+
+
+def takes_any_frame(function: FunctionT) -> FunctionT:
+    """Let a function of spans take whatever `conform` takes, and see span frames only."""
+    return _behind(function, span_frame)
+
+
+def takes_any_frame_unchecked(function: FunctionT) -> FunctionT:
+    """Do the same for a function that passes a LazyFrame through `checked` itself, after filters that can be pushed."""
+    return _behind(function, lambda frame: _dtyped(frame) if isinstance(frame, pl.LazyFrame) else span_frame(frame))
+
+
+def _behind(function: FunctionT, door: Callable[[Any], pl.DataFrame | pl.LazyFrame]) -> FunctionT:
     @wraps(function)
     def taking(spans: Any, *args: Any, **options: Any) -> Any:
-        polars = isinstance(spans, pl.DataFrame | pl.LazyFrame)
-        return function(spans if polars else conform(spans), *args, **options)
+        frame = door(spans)
+        try:
+            return function(frame, *args, **options)
+        except SchemaError as error:
+            # polars adds its account of the expression to an error that comes out of one.
+            text, context, _ = str(error).partition(_CONTEXT)
+            if not context:
+                raise
+            raise SchemaError(text) from None
 
     return cast("FunctionT", taking)
+
+
+def span_frame(frame: Any) -> pl.DataFrame | pl.LazyFrame:
+    """Give the frame if it has the dtypes and values of a span frame, else what `conform` makes of it.
+
+    The values of a LazyFrame are checked while it is computed.
+
+    Raises
+    ------
+    SchemaError
+        It cannot be conformed.
+    """
+    if isinstance(frame, pl.LazyFrame):
+        return checked(_dtyped(frame))
+    eager = _as_polars(frame)
+    if _is_derived(eager.schema) and _has_values(eager):
+        missing = _defaults(eager.columns)
+        return eager.with_columns(missing) if missing else eager
+    return _conform(eager)
+
+
+def _dtyped(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Give a lazy frame as it is if it has the dtypes of a span frame; any other must be computed to be conformed."""
+    return frame if _is_derived(frame.collect_schema()) else _conform(frame.collect()).lazy()
+
+
+def _has_dtypes(schema: pl.Schema) -> bool:
+    """Say whether the columns of a span frame that are there have their dtypes; their order does not matter."""
+    return all(
+        SPAN_SCHEMA[name] == dtype if name in SPAN_SCHEMA else not is_attribute(name) or _holds(name, dtype)
+        for name, dtype in schema.items()
+    )
+
+
+def _holds(name: str, dtype: pl.DataType) -> bool:
+    return _attribute_dtype(name, dtype) == dtype
+
+
+def _is_derived(schema: pl.Schema) -> bool:
+    """Say whether a frame comes from a span frame: it has the dtypes, and a tree, so that its ids are in order."""
+    return all(name in schema for name in (*REQUIRED, *TREE_COLUMNS)) and _has_dtypes(schema)
+
+
+def _has_values(frame: pl.DataFrame) -> bool:
+    """Say whether the columns that are there hold what they must."""
+    nulls = any(frame[name].null_count() for name in _NEVER_NULL if name in frame.columns)
+    return not nulls and _shortest(frame["duration"]) >= 0
+
+
+def checked(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Fill what has a default, and refuse other nulls, in what is computed in the end of a lazy frame.
+
+    Columns are checked one by one, so that those that an answer does not need are not read. A filter that comes
+    afterwards is not pushed into a scan.
+    """
+    schema = frame.collect_schema()
+    there = [name for name in _NEVER_NULL if name in schema]
+    return frame.with_columns(*map(_checked_column, there), *_defaults(schema.names()))
+
+
+def _checked_column(name: str) -> pl.Expr:
+    column, dtype = pl.col(name), SPAN_SCHEMA[name]
+    if name in _DEFAULTS:
+        return column.fill_null(pl.lit(_DEFAULTS[name], dtype=dtype))
+    return column.map_batches(partial(_refuse, name), return_dtype=dtype, is_elementwise=True)
+
+
+def _refuse(name: str, values: pl.Series) -> pl.Series:
+    """Refuse what no span has; only a part is at hand, so that there is no telling how many rows are wrong."""
+    if values.null_count():
+        raise SchemaError(f"{name!r} is null in some rows. Fill or filter them.")
+    if name == "duration" and _shortest(values) < 0:
+        raise SchemaError("'duration' is negative in some rows. A span cannot end before it starts: filter them.")
+    return values
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:
     if isinstance(frame, pl.DataFrame):
         return frame
-    if type(frame).__module__.split(".")[0] == "pandas":
-        return pl.from_pandas(frame)
-    if hasattr(frame, "__arrow_c_stream__"):
-        return pl.DataFrame(frame)
+    try:
+        if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
+            return pl.from_pandas(frame)
+        if hasattr(frame, "__arrow_c_stream__") and not isinstance(frame, pl.Series):
+            return pl.DataFrame(frame)
+    except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
+        raise SchemaError(
+            f"polars cannot read this {type(frame).__name__}: {error} Make each column one type."
+        ) from error
     raise SchemaError(
         f"A {type(frame).__name__} is no frame of spans. Pass a polars or pandas DataFrame; tracelab.read reads files."
     )
 
 
-def _conforms(schema: pl.Schema) -> bool:
-    """Say whether dtypes and order are already those of a span frame."""
-    names = schema.names()
-    return (
-        all(schema.get(name) == dtype for name, dtype in SPAN_SCHEMA.items())
-        and in_order(names) == names
-        and all(_attribute_dtype(name, dtype) == dtype for name, dtype in schema.items() if is_attribute(name))
-    )
-
-
 def _conform(frame: pl.DataFrame) -> pl.DataFrame:
-    _check_required(frame)
-    casts = [_column(frame, name) for name in SPAN_SCHEMA if name in frame.columns and name not in TREE_COLUMNS]
-    casts += [
-        frame[name].cast(_attribute_dtype(name, dtype)) for name, dtype in frame.schema.items() if is_attribute(name)
-    ]
-    fills = [
-        pl.lit(_DEFAULTS.get(name), dtype=dtype).alias(name)
-        for name, dtype in SPAN_SCHEMA.items()
-        if name not in frame.columns and name not in TREE_COLUMNS
-    ]
-    spans = frame.with_columns(*casts, *fills)
-    _check_values(spans)
-    tree = [name for name in TREE_COLUMNS if name in spans.columns]
-    if len(tree) < len(TREE_COLUMNS) or any(spans[name].null_count() for name in tree):
-        return with_tree(spans.drop(tree))
-    spans = spans.with_columns(pl.col(name).cast(SPAN_SCHEMA[name]) for name in TREE_COLUMNS)
+    for name in REQUIRED:
+        if name not in frame.columns:
+            raise _missing(name, frame.columns)
+    columns = [_column(frame, name) for name in SPAN_SCHEMA if name in frame.columns and name not in TREE_COLUMNS]
+    columns += [_attribute_column(frame[name]) for name in frame.columns if is_attribute(name)]
+    spans = frame.with_columns(*columns, *_defaults(frame.columns))
+    for name in REQUIRED:
+        _check_column(name, spans[name], spans)
+    tree = _tree_columns(spans)
+    spans = spans.drop(TREE_COLUMNS, strict=False)
+    names = {column.name for column in tree}
+    if names < set(TREE_COLUMNS):
+        spans = add_tree(spans)
+        # A nested set holds together or not at all; whether a span is an entry was known when its parent was there.
+        tree = [column for column in tree if column.name == "entry"]
+    spans = spans.with_columns(tree)
     return spans.select(in_order(spans.columns))
 
 
-def _check_required(frame: pl.DataFrame) -> None:
-    for name in REQUIRED:
-        if name in frame.columns:
+def _defaults(columns: list[str]) -> list[pl.Expr]:
+    """Make the columns that may be missing."""
+    return [
+        pl.lit(_DEFAULTS.get(name), dtype=dtype).alias(name)
+        for name, dtype in SPAN_SCHEMA.items()
+        if name not in columns and name not in TREE_COLUMNS
+    ]
+
+
+def _tree_columns(frame: pl.DataFrame) -> list[pl.Series]:
+    """Read the tree columns that hold; what has nulls or another kind of values is computed anew."""
+    columns = []
+    for name in TREE_COLUMNS:
+        if name not in frame.columns or frame[name].null_count():
             continue
-        near = get_close_matches(name, frame.columns, n=2, cutoff=0.6)
-        hint = (
-            f" Did you mean {' or '.join(map(repr, near))}? Rename it."
-            if near
-            else f" Columns: {_listed(frame.columns)}."
-        )
-        raise SchemaError(f"A span frame needs the column {name!r}, and there is none.{hint}")
+        found = frame[name].dtype
+        if found == SPAN_SCHEMA[name] or (name != "entry" and found.is_integer() and _shortest(frame[name]) >= 0):
+            columns.append(frame[name].cast(SPAN_SCHEMA[name]))
+    return columns
+
+
+def _missing(name: str, columns: list[str]) -> SchemaError:
+    near = get_close_matches(name, columns, n=2, cutoff=0.6)
+    hint = f" Did you mean {' or '.join(map(repr, near))}? Rename it." if near else f" Columns: {_listed(columns)}."
+    return SchemaError(f"A span frame needs the column {name!r}, and there is none.{hint}")
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:
     """Read a column as the dtype that the schema gives it."""
-    if frame.schema[name] == SPAN_SCHEMA[name] and name not in _IDS and not frame[name].null_count():
+    found, wanted = frame.schema[name], SPAN_SCHEMA[name]
+    if found == wanted and name not in _IDS and not frame[name].null_count():
         return frame[name]
+    if not (wanted.is_nested() or name in _ENUMS) and (found.is_nested() or found == pl.Object):
+        raise _wrong(name, found, str(wanted), "Cast or drop the column.")
     try:
-        read = _reading(frame, name).cast(SPAN_SCHEMA[name])
-        filled = read.fill_null(pl.lit([], dtype=SPAN_SCHEMA[name])) if name in _NESTED else read
-        return frame.select(filled.alias(name)).to_series()
+        read = _reading(frame, name).cast(wanted)
+        filled = read.fill_null(pl.lit([], dtype=wanted)) if name in _NESTED else read
+        values = frame.select(filled.alias(name)).to_series()
     except pl.exceptions.PolarsError as error:
-        raise _wrong(name, frame.schema[name], str(SPAN_SCHEMA[name]), "Cast or drop the column.") from error
+        raise _wrong(name, found, str(wanted), f"Cast or drop the column. ({_first_line(error)})") from error
+    if found.is_float() and not (values == frame[name]).all():
+        raise _wrong(name, found, str(wanted), "Values have fractions: round or drop the column.")
+    return values
+
+
+def _attribute_column(values: pl.Series) -> pl.Series:
+    """Read an attribute's column as the dtype that holds its values."""
+    wanted = _attribute_dtype(values.name, values.dtype)
+    try:
+        return values.cast(wanted)
+    except pl.exceptions.PolarsError as error:
+        raise _wrong(values.name, values.dtype, str(wanted), f"Cast or drop it. ({_first_line(error)})") from error
 
 
 def _reading(frame: pl.DataFrame, name: str) -> pl.Expr:
@@ -168,10 +334,17 @@ def _reading(frame: pl.DataFrame, name: str) -> pl.Expr:
         return _id_column(frame, name)
     if name == "start_time":
         if not isinstance(found, pl.Datetime):
-            raise _wrong(name, found, "a datetime", "Convert numbers with polars.from_epoch(column, time_unit='ns').")
+            remedy = (
+                "Convert text with .str.to_datetime(time_unit='ns')."
+                if found == pl.String
+                else "Convert numbers with polars.from_epoch(column, time_unit='ns')."
+            )
+            raise _wrong(name, found, "a datetime", remedy)
         return column.dt.replace_time_zone("UTC") if found.time_zone is None else column.dt.convert_time_zone("UTC")
     if name == "duration" and not isinstance(found, pl.Duration):
-        raise _wrong(name, found, "a duration", "Convert numbers with polars.duration(nanoseconds=column).")
+        raise _wrong(
+            name, found, "a duration", "Convert numbers with polars.duration(nanoseconds=column), or in their own unit."
+        )
     if name == "service_name":
         return column.cast(pl.String).fill_null(_DEFAULTS[name])
     if name == "more_attributes":
@@ -202,6 +375,8 @@ def _enum_column(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 def _id_column(frame: pl.DataFrame, name: str) -> pl.Expr:
     found = frame.schema[name]
+    if found == pl.Binary:
+        return pl.col(name).bin.encode("hex")
     if found not in (pl.String, pl.Null) and not isinstance(found, pl.Categorical | pl.Enum):
         raise _wrong(name, found, "text", "Ids are hex text, 32 characters for a trace and 16 for a span.")
     text = pl.col(name).cast(pl.String)
@@ -245,16 +420,25 @@ def _attribute_dtype(name: str, found: pl.DataType) -> pl.DataType:
     raise _wrong(name, found, "Boolean, Int64, Float64, String or a list of these", "Cast it or drop it.")
 
 
-def _check_values(spans: pl.DataFrame) -> None:
-    for name in REQUIRED:
-        if nulls := spans[name].null_count():
-            raise SchemaError(f"{name!r} is null in {nulls:,} of {spans.height:,} rows. Fill or filter them.")
-    negative = spans.filter(pl.col("duration") < pl.duration(nanoseconds=0))
-    if negative.height:
+def _check_column(name: str, values: pl.Series, spans: pl.DataFrame) -> None:
+    """Refuse values that no span has."""
+    if nulls := values.null_count():
+        raise SchemaError(f"{name!r} is null in {nulls:,} of {values.len():,} rows. Fill or filter them.")
+    if name == "duration" and _shortest(values) < 0:
+        negative = (values.to_physical() < 0).arg_true()
         raise SchemaError(
-            f"'duration' is negative in {negative.height:,} of {spans.height:,} rows, first in span "
-            f"{negative['span_id'][0]!r}. A span cannot end before it starts: clip it to 0 or filter it."
+            f"'duration' is negative in {negative.len():,} of {values.len():,} rows, first in span "
+            f"{spans['span_id'][negative[0]]!r}. A span cannot end before it starts: clip it to 0 or filter it."
         )
+
+
+def _shortest(values: pl.Series) -> int:
+    """Give the smallest of some whole numbers or durations; 0 where there are none."""
+    return int(values.to_physical().min() or 0)  # type: ignore[arg-type]
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
 
 
 def _wrong(name: str, found: pl.DataType, wanted: str, remedy: str) -> SchemaError:

@@ -6,7 +6,7 @@ import sys
 import warnings
 from typing import Final
 
-_PACKAGE: Final = __name__.partition(".")[0]
+_NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars")
 
 
 class TracelabError(ValueError):
@@ -54,10 +54,14 @@ class LoadWarning(UserWarning):
     """What a loader repaired, skipped or guessed, summed up."""
 
 
+class QueryWarning(UserWarning):
+    """A query or an expression that is fine in itself but names what no span has, or means something else."""
+
+
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn at the line outside of tracelab that asked, however many of our own functions lie between."""
+    """Warn at the line that asked, however many functions of ours, and of polars that called us, lie between."""
     frame, level = sys._getframe(1), 2  # noqa: SLF001  (inspect.stack reads every source file on the way)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == _PACKAGE:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_CALLER:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
 

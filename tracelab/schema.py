@@ -8,10 +8,15 @@ column `<column>:type` says for each row which type the value had.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 import polars.selectors as cs
+
+from tracelab.errors import QueryWarning, SchemaError, warn_caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KINDS: Final = ("unspecified", "internal", "server", "client", "producer", "consumer")
 """Span kinds in the order of OTLP's numbers 0 to 5."""
@@ -26,6 +31,7 @@ VALUE_TYPES: Final = ("string", "bool", "int", "double", "bytes", "array", "kvli
 """What a `:type` companion may say: OTLP's kinds of value."""
 
 TYPE_SUFFIX: Final = ":type"
+_VALUE: Final = "__value"
 
 KIND: Final = pl.Enum(KINDS)
 STATUS_CODE: Final = pl.Enum(STATUS_CODES)
@@ -104,6 +110,9 @@ def attribute_names(key: str) -> list[str]:
 def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> pl.Expr:
     """Read an attribute wherever it lives: in a column of its own or among `more_attributes`.
 
+    Where it has no column and no span at hand has it, a `QueryWarning` says so. A LazyFrame is computed part by part,
+    and the part is what is at hand then.
+
     Parameters
     ----------
     key
@@ -117,6 +126,11 @@ def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> p
     -------
     An expression, named `key`: String, or `dtype`; null where a span has no such attribute.
 
+    Raises
+    ------
+    SchemaError
+        `key` is no text.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -124,11 +138,26 @@ def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> p
     >>> spans.select(attr("http.route"), attr("retries", dtype=pl.Int64)).row(0)
     ('/pay', 2)
     """
+    if not key or not isinstance(key, str):
+        raise SchemaError(f"An attribute's key is a text such as 'http.route', got {key!r}.")
+    columns = [INTRINSIC_ATTRIBUTES.get(name, name) for name in attribute_names(key)]
+    value = attribute_value(key, dtype=dtype)
+    # As fields of one struct the columns cost nothing, and whoever looks knows whether there are any.
+    seen = pl.struct(cs.by_name(columns, require_all=False), value.alias(_VALUE))
+    return seen.map_batches(
+        _warning_of_none(key), return_dtype=pl.String if dtype is None else dtype, is_elementwise=True
+    ).alias(key)
+
+
+def attribute_value(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> pl.Expr:
+    """Read an attribute as `attr` does, without a word where there is none: for answers that try several keys."""
     columns = [(INTRINSIC_ATTRIBUTES.get(name, name), name) for name in attribute_names(key)]
     if isinstance(dtype, pl.List):
-        return pl.coalesce([cs.by_name(column, require_all=False).cast(dtype) for column, _ in columns]).alias(key)
+        lists = [cs.by_name(column, require_all=False).cast(dtype) for column, _ in columns]
+        return pl.coalesce([*lists, pl.lit(None, dtype=dtype)]).alias(key)
     places = [place for column, name in columns for place in (*_as_text(column), _in_more_attributes(name))]
-    value = pl.coalesce(places).alias(key)
+    # The null is for frames that have none of the places.
+    value = pl.coalesce([*places, pl.lit(None, dtype=pl.String)]).alias(key)
     if dtype is None or dtype == pl.String:
         return value
     if dtype == pl.Boolean:
@@ -197,6 +226,19 @@ def is_entry() -> pl.Expr:
 def end_time() -> pl.Expr:
     """Give the expression for the instant at which a span ended."""
     return (pl.col("start_time") + pl.col("duration")).alias("end_time")
+
+
+def _warning_of_none(key: str) -> Callable[[pl.Series], pl.Series]:
+    def check(seen: pl.Series) -> pl.Series:
+        values = seen.struct.field(_VALUE)
+        if len(seen.struct.fields) == 1 and 0 < values.len() == values.null_count():
+            warn_caller(
+                f"No span here has an attribute {key!r}: the column is null. tracelab.attributes(spans) lists them.",
+                QueryWarning,
+            )
+        return values
+
+    return check
 
 
 def _as_text(column: str) -> tuple[pl.Expr, ...]:

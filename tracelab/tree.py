@@ -8,7 +8,7 @@ survive every filter. Everything is computed on whole columns, level by level; n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,14 @@ import polars as pl
 from tracelab.errors import SchemaError
 from tracelab.schema import SPAN_SCHEMA, TREE_COLUMNS, in_order
 
-FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 Rows = npt.NDArray[np.int64]
 
 NO_PARENT: Final = -1
+IDENTITY: Final = (
+    "trace_id", "span_id", "parent_span_id", "name", "kind", "service_name", "start_time", "duration",
+)  # fmt: skip
+"""The columns that a tree is made of."""
+
 _MAX_SPANS: Final = 2**31 - 1
 _ROOM: Final = 2**62
 
@@ -44,48 +48,6 @@ class Tree:
     left: Rows
     right: Rows
     cut: Rows
-
-
-def with_tree(spans: FrameT) -> FrameT:
-    """Add (or compute anew) the columns that hold the tree, for instance after a `polars.concat`.
-
-    Children are ordered by start, then span id; traces by their first start, then trace id. A span whose parent is
-    missing is the root of its own fragment. A cycle is cut at the span that starts first.
-
-    Raises
-    ------
-    SchemaError
-        It is no polars frame, or one of more spans than a frame can number.
-
-    Returns
-    -------
-    The frame with `depth`, `tree_left`, `tree_right` (UInt32) and `entry` (Boolean: the request enters its service
-    here), in its old order of rows. A LazyFrame is computed when it is collected.
-
-    Examples
-    --------
-    >>> from tracelab.synthetic import draw
-    >>> spans = draw('''
-    ... api    =====
-    ...   auth .=
-    ...   db   ..==
-    ... ''')
-    >>> with_tree(spans).select("name", "depth", "tree_left", "tree_right").rows()
-    [('api', 0, 1, 6), ('auth', 1, 2, 3), ('db', 1, 4, 5)]
-    """
-    if not isinstance(spans, pl.DataFrame | pl.LazyFrame):
-        raise SchemaError(
-            f"A {type(spans).__name__} is no polars frame. Pass it through conform(), which adds the tree."
-        )
-    if isinstance(spans, pl.LazyFrame):
-        return spans.map_batches(
-            _with_tree,
-            predicate_pushdown=False,
-            projection_pushdown=False,
-            slice_pushdown=False,
-            schema=_schema_with_tree(spans.collect_schema()),
-        )
-    return _with_tree(spans)
 
 
 def build_tree(spans: pl.DataFrame) -> Tree:
@@ -172,13 +134,14 @@ def _parents_by_rules(spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _schema_with_tree(schema: pl.Schema) -> dict[str, pl.DataType]:
-    """Give the schema that `with_tree` makes of this one."""
+def schema_with_tree(schema: pl.Schema) -> dict[str, pl.DataType]:
+    """Give the schema that `add_tree` makes of this one."""
     dtypes = {**schema, **{name: SPAN_SCHEMA[name] for name in TREE_COLUMNS}}
     return {name: dtypes[name] for name in in_order(list(dtypes))}
 
 
-def _with_tree(spans: pl.DataFrame) -> pl.DataFrame:
+def add_tree(spans: pl.DataFrame) -> pl.DataFrame:
+    """Add (or compute anew) the tree columns of a frame that is in order."""
     tree = build_tree(spans)
     parent = pl.Series(np.where(tree.parent >= 0, tree.parent, np.arange(spans.height)))
     other_service = spans["service_name"].gather(parent) != spans["service_name"]

@@ -275,7 +275,7 @@ def test_critical_path_of_nothing_has_all_columns() -> None:
 def test_critical_path_says_what_is_wrong() -> None:
     with pytest.raises(TracelabError, match="'tracelab', 'jaeger', got 'crisp'"):
         critical_path(draw("a ="), method="crisp")  # type: ignore[arg-type]
-    with pytest.raises(SchemaError, match="no column 'span_id'"):
+    with pytest.raises(SchemaError, match="needs the column 'span_id'"):
         critical_path(draw("a =").drop("span_id"))
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.strategies import span_frames
 from tracelab import analysis
-from tracelab.tree import with_tree
+from tracelab.conforming import with_tree
 
 if TYPE_CHECKING:
     import random

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from tests.analysis.plain_walks import Section, jaeger_walk, other_spans_ran, roots_of, tracelab_walk
 from tests.strategies import span_frames
 from tracelab.analysis import critical_path, critical_path_profile
-from tracelab.conforming import conform
+from tracelab.conforming import conform, with_tree
 from tracelab.schema import DURATION, TIME
-from tracelab.tree import with_tree
 
 WALKS = {"tracelab": tracelab_walk, "jaeger": jaeger_walk}
 METHODS = st.sampled_from(["tracelab", "jaeger"])

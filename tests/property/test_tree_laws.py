@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab.conforming import conform
-from tracelab.tree import build_tree, with_tree
+from tracelab.conforming import conform, with_tree
+from tracelab.tree import build_tree
 
 if TYPE_CHECKING:
     import polars as pl

@@ -14,7 +14,7 @@ import polars as pl
 
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import Flags, Forest, plant
-from tracelab.schema import KIND, attr, attribute_names
+from tracelab.schema import KIND, attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
@@ -149,7 +149,7 @@ def _unanswered(frame: pl.DataFrame, calls_out: Flags, callers: Numbers) -> pl.L
 
 def _callee_number(frame: pl.DataFrame) -> pl.Expr:
     """Give the number of the callee: the same for the same name, unless one is put together and the other is not."""
-    numbers = {name: [_number(attr(key)) for key in _there(frame, keys)] for name, keys in _NAMES.items()}
+    numbers = {name: [_number(attribute_value(key)) for key in _there(frame, keys)] for name, keys in _NAMES.items()}
 
     def at(systems: list[pl.Expr], places: list[pl.Expr]) -> list[pl.Expr]:
         if not systems or not places:
@@ -172,7 +172,7 @@ def _number(text: pl.Expr) -> pl.Expr:
 
 def _known(frame: pl.DataFrame, keys: tuple[str, ...]) -> pl.Expr:
     """Tell which spans have one of these attributes."""
-    return pl.any_horizontal(pl.lit(value=False), *(attr(key).is_not_null() for key in _there(frame, keys)))
+    return pl.any_horizontal(pl.lit(value=False), *(attribute_value(key).is_not_null() for key in _there(frame, keys)))
 
 
 def _more(frame: pl.DataFrame) -> list[str]:
@@ -193,7 +193,7 @@ def _names(told: pl.DataFrame) -> pl.Series:
         return pl.when(place.is_not_null()).then(pl.format("{}/{}", system, place)).otherwise(system)
 
     peer, queue, destination, database, namespace, address = (
-        pl.coalesce(*(attr(key) for key in _there(told, keys)), pl.lit(None, dtype=pl.String))
+        pl.coalesce(*(attribute_value(key) for key in _there(told, keys)), pl.lit(None, dtype=pl.String))
         for keys in _NAMES.values()
     )
     name = pl.coalesce(peer, at(queue, destination), at(database, namespace), address)

@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
-from tracelab.schema import attr, attribute_names
+from tracelab.schema import attribute_names, attribute_value
 
 HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 _ALL: Final = "__all"
@@ -101,6 +101,6 @@ def has_failed(spans: Spans) -> pl.Expr:
             continue
         column = f"span.{key}"
         plain = column in schema and schema[column].is_numeric()
-        status = pl.col(column) if plain else attr(key, dtype=pl.Int64)
+        status = pl.col(column) if plain else attribute_value(key, dtype=pl.Int64)
         failed |= (pl.col("status_code") == "unset") & (status >= 500).fill_null(value=False)
     return failed.alias("has_failed")

@@ -18,13 +18,12 @@ import polars as pl
 
 from tracelab.analysis.grouping import Spans, required
 from tracelab.schema import TREE_COLUMNS
-from tracelab.tree import build_tree
+from tracelab.tree import IDENTITY, build_tree
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 NOBODY: Final = -1
-_IDENTITY: Final = ("trace_id", "span_id", "parent_span_id", "name", "kind", "service_name", "start_time", "duration")
 _NESTED_SET: Final = ("depth", "tree_left", "tree_right")
 
 
@@ -159,7 +158,7 @@ def running_max(values: Ints, group: Ints) -> Ints:
 
 
 def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
-    names = required(spans, *_IDENTITY, *(column for column in columns if isinstance(column, str)))
+    names = required(spans, *IDENTITY, *(column for column in columns if isinstance(column, str)))
     there = spans.lazy().collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
     made = [column for column in columns if isinstance(column, pl.Expr)]

@@ -11,7 +11,7 @@ from tracelab.analysis.failures import HTTP_STATUS, has_failed
 from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.wording import folded
 from tracelab.conforming import takes_any_frame
-from tracelab.schema import attr, attribute_names
+from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest, Ints
@@ -133,7 +133,7 @@ def _highest(forest: Forest, failing: Flags) -> Ints:
 def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     """Say for each origin what happened there: `exception_type` and `message`."""
     there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
-    said = {key: attr(key) for key in there}
+    said = {key: attribute_value(key) for key in there}
     http, grpc = _first_of(HTTP_STATUS, said), _first_of(_GRPC, said)
     status = [pl.col("status_message")] if "status_message" in spans else []
     events = _last_exceptions(spans.with_columns(number.alias("number")))

@@ -18,7 +18,7 @@ from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, f
 from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
 from tracelab.loaders.text import as_text
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
-from tracelab.tree import with_tree
+from tracelab.tree import add_tree
 
 if TYPE_CHECKING:
     from tracelab.loaders.findings import Findings
@@ -210,7 +210,7 @@ def _tree(core: dict[str, pl.Series], kept: npt.NDArray[np.int64]) -> tuple[npt.
     frame = pl.DataFrame([core[name] for name in needed])
     if kept.size < frame.height:
         frame = frame[pl.Series(kept)]
-    tree = with_tree(frame).select("depth", "tree_left", "tree_right", "entry")
+    tree = add_tree(frame).select("depth", "tree_left", "tree_right", "entry")
     del frame
     order = np.argsort(tree["tree_left"].to_numpy(), kind="stable")
     return kept[order], tree[pl.Series(order)].get_columns()

@@ -16,12 +16,12 @@ filters without braces. Where Tempo's storage gets in the way of its own semanti
 
 from __future__ import annotations
 
+from tracelab.errors import QueryWarning
 from tracelab.traceql.engine import query
 from tracelab.traceql.explaining import explain
 from tracelab.traceql.gaps import gap
 from tracelab.traceql.metric_nodes import Query
 from tracelab.traceql.metrics import query_metrics
-from tracelab.traceql.names import QueryWarning
 from tracelab.traceql.parser import parse
 from tracelab.traceql.searching import search
 from tracelab.traceql.validation import validate

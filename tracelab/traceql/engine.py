@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
-from tracelab.conforming import takes_any_frame
+from tracelab.conforming import checked, takes_any_frame_unchecked
 from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
@@ -25,7 +25,7 @@ FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 _CONTEXT: Final = "\n\nThis error occurred"
 
 
-@takes_any_frame
+@takes_any_frame_unchecked
 def query(spans: FrameT, traceql: str) -> FrameT:
     """Keep the spans that a TraceQL query matches.
 
@@ -72,7 +72,7 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     tests = conditions(Plan(columns), pipeline.stages)
     matching = columns.with_helpers(lazy).filter(*tests).drop(columns.helpers)
     if isinstance(spans, pl.LazyFrame):
-        return matching
+        return checked(matching)
     with plain_errors():
         return matching.collect()
 

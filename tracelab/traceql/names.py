@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tracelab.errors import warn_caller
+from tracelab.errors import QueryWarning, warn_caller
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
@@ -29,10 +29,6 @@ _TYPES: Final = {
     n.DURATION: "a duration",
 }
 _REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in quotes", n.BOOL: "true or false"}
-
-
-class QueryWarning(UserWarning):
-    """A query that can hardly mean what it says: a name that no span has, or a comparison that never holds."""
 
 
 def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
