@@ -72,10 +72,6 @@ def test_the_fast_way_reads_what_the_tolerant_way_reads(monkeypatch: pytest.Monk
     )
     documents = [shop_jaeger(), trace(row(), many, row(CALL, processID="gone", parentSpanID=ROOT), warnings=["w"])]
     fast = [(read(compact(each)), load_report(compact(each))) for each in documents]
-
-    def refuse(_: Any) -> Any:
-        raise DoesNotFit("not now")
-
     monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
     for each, (spans, report) in zip(documents, fast, strict=True):
         assert_frame_equal(read(compact(each)), spans)
@@ -127,11 +123,90 @@ def test_tags_become_fields_and_leave_the_attributes() -> None:
         ([tag("http.status_code", 404, "int64")], "error"),
         ([tag("http.status_code", "404"), tag("span.kind", "server")], "unset"),
         ([tag("http.status_code", 503, "int64"), tag("otel.scope.name", "x")], "unset"),
+        ([tag("http.response.status_code", 503, "int64")], "error"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
 def test_the_status_comes_from_the_tags(tags: list[dict[str, Any]], status: str) -> None:
     assert read(compact(trace(row(tags=tags))))["status_code"].item() == status
+
+
+OLD, NEW = "rpc.grpc.status_code", "rpc.response.status_code"
+
+
+def call(kind: str | None, value: Any, key: str = OLD, *more: dict[str, Any]) -> list[dict[str, Any]]:
+    types = {int: "int64", float: "float64", str: "string"}
+    return [tag(key, value, types[type(value)]), *more, *([tag("span.kind", kind)] if kind else [])]
+
+
+GRPC: list[tuple[list[dict[str, Any]], str]] = [
+    *((call("server", code), "error" if code in (2, 4, 12, 13, 14, 15) else "unset") for code in range(17)),
+    *((call("client", code), "error" if code else "unset") for code in range(17)),
+    (call(None, 5), "error"),
+    (call(None, 0), "unset"),
+    (call("server", "14"), "error"),
+    (call("client", " 5 "), "error"),
+    (call("client", 5.0), "error"),
+    (call("server", "UNAVAILABLE"), "error"),
+    (call("server", "deadline_exceeded"), "error"),
+    (call("server", "DeadlineExceeded"), "error"),
+    (call("server", "StatusCode.DATA_LOSS"), "error"),
+    (call("server", "NOT_FOUND"), "unset"),
+    (call("client", "Canceled"), "error"),
+    (call("client", "OK"), "unset"),
+    (call("client", "no code"), "unset"),
+    (call("client", ""), "unset"),
+    (call("client", 17), "unset"),
+    (call("client", -1), "unset"),
+    (call("server", 14, NEW), "error"),
+    (call("server", "INTERNAL", NEW), "error"),
+    (call("server", 14, NEW, tag("rpc.system.name", "grpc")), "error"),
+    (call("server", "14", NEW, tag("rpc.system", "gRPC")), "error"),
+    (call("client", 5, NEW, tag("rpc.system", "dubbo")), "unset"),
+    (call("client", "5", NEW, tag("rpc.system.name", "jsonrpc"), tag("rpc.system", "grpc")), "unset"),
+    (call("client", "unavailable", NEW, tag("rpc.system", "connect_rpc")), "error"),
+    (call("client", -32601, NEW), "unset"),
+    (call("client", 200, NEW), "unset"),
+    (call("server", 14, OLD, tag("rpc.system", "apache_dubbo")), "error"),
+    (call("server", 0, OLD, tag(NEW, "UNAVAILABLE")), "error"),
+    (call("server", 14, OLD, tag("otel.status_code", "OK")), "ok"),
+    (call("server", 14, OLD, tag("otel.scope.name", "x")), "unset"),
+    (call("server", 14, OLD, tag("http.status_code", 200, "int64")), "error"),
+]
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+@pytest.mark.parametrize("way", ["fast", "tolerant"])
+def test_a_status_that_nobody_said_is_guessed_from_the_code_of_grpc(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "tolerant":
+        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+    dump = compact(trace(*(row(f"{number:016x}", tags=tags) for number, (tags, _) in enumerate(GRPC, start=1))))
+    found = read(dump).sort("span_id")["status_code"].to_list()
+    assert list(zip([tags for tags, _ in GRPC], found, strict=True)) == GRPC
+    report = load_report(dump).filter(pl.col("problem").str.contains("guessed"))
+    assert report.select("problem", "action", "count", "example").rows() == [
+        ("statuses guessed from status codes of gRPC", "guessed", found.count("error"), "2")
+    ]
+    assert report["first_place"].item().endswith("spans[2]")
+
+
+@pytest.mark.parametrize("way", ["fast", "tolerant"])
+def test_guesses_from_http_and_grpc_are_counted_apart_and_once(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if way == "tolerant":
+        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+    http, grpc = tag("http.status_code", 503, "int64"), tag("rpc.grpc.status_code", 14, "int64")
+    dump = compact(trace(row("11", tags=[http, grpc]), row("22", tags=[grpc]), row("33", tags=[http])))
+    with pytest.warns(LoadWarning, match="guessed from status codes of HTTP"):
+        assert read(dump)["status_code"].to_list() == ["error"] * 3
+    report = load_report(dump).filter(pl.col("action") == "guessed").select("problem", "count", "example")
+    assert report.rows() == [
+        ("statuses guessed from status codes of HTTP", 2, "503"),
+        ("statuses guessed from status codes of gRPC", 1, "14"),
+    ]
+
+
+def refuse(_: Any) -> Any:
+    raise DoesNotFit("not now")
 
 
 def test_values_that_disagree_with_their_type_are_read_as_they_look() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.failing import HTTP_STATUS
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
+from tracelab.loaders.guessing import SERVER, failed_code
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import float_number, plain_value, whole_number
@@ -25,7 +27,6 @@ _ERROR: Final = 2
 _STATUSES: Final = {"OK": 1, "ERROR": _ERROR}
 _SCOPE_NAMES: Final = ("otel.scope.name", "otel.library.name")
 _SCOPE_VERSIONS: Final = ("otel.scope.version", "otel.library.version")
-_SERVER: Final = KINDS.index("server")
 _DEPTH: Final = 4
 
 
@@ -130,8 +131,8 @@ def _read_span(
 def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[str, Any]:
     """Take out of the tags what a span has fields for, as the OpenTelemetry Collector does.
 
-    `error` true (or the text "true") wins over `otel.status_code`. `http.status_code` decides only where nothing in
-    the span comes from OpenTelemetry, whose spans always say their status.
+    `error` true (or the text "true") wins over `otel.status_code`. Status codes of HTTP and gRPC decide only where
+    nothing in the span comes from OpenTelemetry, whose spans always say their status.
     """
     kind = _known(tags, "span.kind", KINDS)
     names = [_taken(tags, key) for key in _SCOPE_NAMES]
@@ -143,8 +144,7 @@ def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[s
         del tags["error"]
         status = _ERROR
     elif said is None and not any(names):
-        code = whole_number(tags["http.status_code"][1]) if "http.status_code" in tags else None
-        status = status_of_http(code, kind, builder, place)
+        status = _guessed_status(tags, kind, builder, place)
     return {
         "kind": kind,
         "scope_name": names[0] or names[1],
@@ -155,11 +155,14 @@ def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[s
     }
 
 
-def status_of_http(code: int | None, kind: int, builder: Builder, place: str) -> int:
-    """Guess a status from the status code of HTTP."""
-    if code is None or code < (500 if kind == _SERVER else 400):
+def _guessed_status(tags: dict[str, Value], kind: int, builder: Builder, place: str) -> int:
+    """Guess a status from the status codes of HTTP and gRPC."""
+    found = failed_code(tags, server=kind == SERVER)
+    if found is None:
         return 0
-    builder.findings.add(problems.STATUS_GUESSED, place=place, example=code)
+    key, value = found
+    problem = problems.STATUS_OF_HTTP if key in HTTP_STATUS else problems.STATUS_OF_GRPC
+    builder.findings.add(problem, place=place, example=value[1])
     return _ERROR
 
 

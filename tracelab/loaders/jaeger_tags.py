@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 import polars as pl
 
+from tracelab.failing import GRPC_STATUS, HTTP_STATUS
+from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, STRING
-from tracelab.loaders.jaeger import status_of_http, tag_value
+from tracelab.loaders.guessing import SERVER, SHARED_KEY, SYSTEM_KEYS, grpc_failed, http_failed, is_grpc, is_named
+from tracelab.loaders.jaeger import tag_value
 from tracelab.loaders.pairs import DoesNotFit, Pairs, cut
 from tracelab.loaders.text import scalar_text
-from tracelab.loaders.values import whole_number
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy.typing as npt
 
@@ -54,6 +57,13 @@ class Tags:
             which = self.keys[self.pairs.codes] == self.names[key]
             found[self.pairs.owners[which]] = self.pairs.codes[which]
         return found
+
+    def judged(self, codes: npt.NDArray[np.int64], judge: Callable[[Value | None], bool]) -> npt.NDArray[np.bool_]:
+        """Give what a judge says of pairs, asked once for each distinct one; False where there is none."""
+        answers = np.zeros(len(self.values) + 1, dtype=bool)
+        for code in np.unique(codes).tolist():
+            answers[code] = code >= 0 and judge(self.values[code])
+        return answers[codes]
 
     def texts(self, codes: npt.NDArray[np.int64]) -> pl.Series:
         """Give the values of pairs as text, null where there is none."""
@@ -102,10 +112,8 @@ def meaning_of(tags: Tags, count: int, builder: Builder, place: Any) -> tuple[pl
     kinds = _kinds(tags, count, consumed)
     status = _statuses(tags, count, said, consumed)
     named = np.maximum(said["otel.scope.name"], said["otel.library.name"]) >= 0
-    codes = tags.last("http.status_code", count)
-    for row in np.flatnonzero((status == 0) & (said["otel.status_code"] < 0) & ~named & (codes >= 0)).tolist():
-        value = tags.values[int(codes[row])]
-        status[row] = status_of_http(whole_number(value[1]) if value else None, int(kinds[row]), builder, place(row))
+    unsaid = (status == 0) & (said["otel.status_code"] < 0) & ~named
+    status[unsaid] = _guessed(tags, kinds, unsaid, builder, place)[unsaid]
     frame = pl.DataFrame(
         {
             "kind": kinds,
@@ -146,6 +154,35 @@ def _statuses(
             status[errors == code] = _ERROR
             consumed |= tags.pairs.codes == code
     return status
+
+
+def _guessed(
+    tags: Tags, kinds: npt.NDArray[np.uint8], unsaid: npt.NDArray[np.bool_], builder: Builder, place: Any
+) -> npt.NDArray[np.uint8]:
+    """Guess the statuses of spans that say none, from their status codes of HTTP and gRPC."""
+    count, server = kinds.size, kinds == SERVER
+    first = np.full(count, _NO_CODE, dtype=np.int64)
+    for problem, keys, judge in (
+        (problems.STATUS_OF_HTTP, HTTP_STATUS, http_failed),
+        (problems.STATUS_OF_GRPC, GRPC_STATUS, grpc_failed),
+    ):
+        found = np.zeros(count, dtype=bool)
+        for key in keys:
+            if key not in tags.names:
+                continue
+            codes = tags.last(key, count)
+            sides = [tags.judged(codes, partial(judge, server=side)) for side in (True, False)]
+            failing = unsaid & (first < 0) & np.where(server, *sides)
+            if key == SHARED_KEY:
+                system = _either(*(tags.last(name, count) for name in SYSTEM_KEYS))
+                failing &= tags.judged(codes, is_named) | (system < 0) | tags.judged(system, is_grpc)
+            first[failing] = codes[failing]
+            found |= failing
+        rows = np.flatnonzero(found)
+        if rows.size:
+            example = tags.values[int(first[rows[0]])]
+            builder.findings.add(problem, rows.size, place=place(int(rows[0])), example=example and example[1])
+    return np.where(first >= 0, _ERROR, 0).astype(np.uint8)
 
 
 def _either(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

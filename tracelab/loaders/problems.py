@@ -82,11 +82,17 @@ OWN_PARENT: Final = Problem("spans that are their own parents", "repaired", "The
 PROCESS_MISSING: Final = Problem(
     "spans without a process", "guessed", "Their service is 'unknown_service': the dump does not name one."
 )
-STATUS_GUESSED: Final = Problem(
-    "statuses guessed from http.status_code",
+STATUS_OF_HTTP: Final = Problem(
+    "statuses guessed from status codes of HTTP",
     "guessed",
     "The span has no status of its own; as in the OpenTelemetry Collector it is an error from 400 on, for servers from "
     "500 on.",
+)
+STATUS_OF_GRPC: Final = Problem(
+    "statuses guessed from status codes of gRPC",
+    "guessed",
+    "The span has no status of its own; by OpenTelemetry's conventions every code but 0 is an error, for servers only "
+    "2, 4, 12, 13, 14 and 15.",
 )
 IDS_NOT_HEX: Final = Problem("ids that are not hex", "kept", "Ids are kept as they are.")
 IDS_LONG: Final = Problem("ids that are too long", "kept", "Ids are kept as they are.")
