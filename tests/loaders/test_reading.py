@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROW = re.compile(r"\| `(?P<path>[^`]+)` \|(?:[^|]*\|){3} (?P<traces>\d+) \| (?P<spans>\d+) \|")
-REFUSED = ("tempo-api/kiali__kiali/tracing__tracingtest__response.json",)
+REFUSED = ("tempo-api/kiali__kiali/tracing__tracingtest__response.json", "tempo-block/")
 
 
 def indexed(shared_data: Path) -> list[tuple[str, int]]:
@@ -33,7 +33,7 @@ def indexed(shared_data: Path) -> list[tuple[str, int]]:
 def test_read_loads_every_dump_of_others_with_the_counts_of_their_index(shared_data: Path) -> None:
     wrong = []
     for path, count in indexed(shared_data):
-        if not count or path in REFUSED:
+        if not count or path.startswith(REFUSED):
             continue
         spans, report = read(shared_data / path), load_report(shared_data / path)
         found = report.filter(pl.col("problem") == "spans")["count"].sum()
@@ -53,7 +53,7 @@ def test_read_gives_conforming_frames_in_tree_order(shared_data: Path) -> None:
 @pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
 def test_read_refuses_what_is_no_trace_dump_by_what_it_looks_like(shared_data: Path) -> None:
     for path, count in indexed(shared_data):
-        if count and path not in REFUSED:
+        if count and not path.startswith(REFUSED):
             continue
         reason = refusal(shared_data / path)
         assert reason is None or "looks like" in reason or "JSON" in reason, path

@@ -1,7 +1,8 @@
 """Chunks to one span frame, in little memory.
 
-Ids and times are put together first, duplicates and the tree are found with them, and only then, when the place of
-every row is known, the attributes are put there, column by column, each letting go of the pieces that it is made of.
+Ids and times are put together first. Ids that are missing or cut are mended, duplicates and the tree are found with
+them, and only then, when the place of every row is known, the attributes are put there, column by column, each letting
+go of the pieces that it is made of.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import pyarrow as pa
 from tracelab.loaders import problems
 from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
 from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
+from tracelab.loaders.halves import join_halves
+from tracelab.loaders.missing_ids import give_span_ids, give_trace_ids
 from tracelab.loaders.text import as_text
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import add_tree
@@ -46,6 +49,9 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     core = {column.name: column for column in _fixed_columns(held)}
     resources, scopes = core.pop("resource").to_numpy(), core.pop("scope").to_numpy()
     loaded = sum(heights)
+    give_span_ids(core)
+    join_halves(core, overall)
+    give_trace_ids(core, overall)
     levels = _levels(held, np.arange(loaded, dtype=np.uint32), resources, scopes, loaded)
     kept = _without_duplicates(core, levels, source_ends.astype(np.int64), findings)
     order, tree = _tree(core, kept)

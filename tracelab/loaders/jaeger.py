@@ -8,6 +8,7 @@ from tracelab.failing import HTTP_STATUS
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
 from tracelab.loaders.guessing import SERVER, failed_code
+from tracelab.loaders.normalise import TRACE_ID_WIDTH
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import float_number, plain_value, whole_number
@@ -28,6 +29,7 @@ _STATUSES: Final = {"OK": 1, "ERROR": _ERROR}
 _SCOPE_NAMES: Final = ("otel.scope.name", "otel.library.name")
 _SCOPE_VERSIONS: Final = ("otel.scope.version", "otel.library.version")
 _DEPTH: Final = 4
+_HALF: Final = TRACE_ID_WIDTH // 2
 
 
 def traces(content: Any, path: str = "", depth: int = _DEPTH) -> Iterator[tuple[dict[str, Any], str]]:
@@ -279,7 +281,9 @@ def _known(tags: dict[str, Value], key: str, names: tuple[str, ...]) -> int:
 
 
 def _same_id(one: str | None, other: str | None) -> bool:
-    return (one or "").lower().lstrip("0") == (other or "").lower().lstrip("0")
+    """Tell whether trace ids are the same, also where zeros are left out or one is cut to its last 16 characters."""
+    short, long = sorted(((one or "").lower().lstrip("0"), (other or "").lower().lstrip("0")), key=len)
+    return short == long or (0 < len(short) <= _HALF < len(long) and long[-_HALF:].lstrip("0") == short)
 
 
 def _text(content: Any, builder: Builder, place: str) -> str | None:

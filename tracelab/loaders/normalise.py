@@ -20,6 +20,10 @@ Place = Callable[[int], str]
 
 TRACE_ID_WIDTH: Final = 32
 SPAN_ID_WIDTH: Final = 16
+NO_TRACE_ID: Final = "0" * TRACE_ID_WIDTH
+NO_SPAN_ID: Final = "0" * SPAN_ID_WIDTH
+"""How an id that is missing is written until all chunks are there."""
+
 _BASE64_SHAPE: Final = {TRACE_ID_WIDTH: r"^[A-Za-z0-9+/_-]{22}==$", SPAN_ID_WIDTH: r"^[A-Za-z0-9+/_-]{11}=$"}
 _ZERO, _NINE, _A, _F = np.frombuffer(b"09af", dtype=np.uint8)
 _FIRST_DAY: Final = 86_400 * 1_000_000_000
@@ -43,8 +47,10 @@ def normalise(raw: pl.DataFrame, findings: Findings, place: Place) -> pl.DataFra
     The columns of `CHUNK_SCHEMA`.
     """
     findings.spans += raw.height
-    trace_id = _required(_ids(raw["trace_id"], TRACE_ID_WIDTH, findings, place), TRACE_ID_WIDTH, findings, place)
-    span_id = _required(_ids(raw["span_id"], SPAN_ID_WIDTH, findings, place), SPAN_ID_WIDTH, findings, place)
+    trace_id = _ids(raw["trace_id"], TRACE_ID_WIDTH, findings, place)
+    trace_id = _required(trace_id, NO_TRACE_ID, problems.TRACE_ID_MISSING, findings, place)
+    span_id = _ids(raw["span_id"], SPAN_ID_WIDTH, findings, place)
+    span_id = _required(span_id, NO_SPAN_ID, problems.SPAN_ID_MISSING, findings, place)
     start, duration = _times(raw["start_time"], raw["end_time"], findings, place)
     name = raw["name"]
     if name.null_count():
@@ -107,6 +113,9 @@ def _ids(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Ser
     if upper.any():
         _count(upper, problems.IDS_UPPER, findings, place, ids)
         ids = _where(ids, upper, text.str.to_lowercase())
+    zero = ids.str.contains("^0+$").fill_null(value=False)
+    if zero.any():
+        ids = _where(ids, zero, pl.lit("0" * width))
     lengths = ids.str.len_bytes()
     short = hexadecimal & (lengths < width).fill_null(value=False)
     if short.any():
@@ -131,13 +140,13 @@ def _are_hex(ids: pl.Series, width: int) -> bool:
     return bool(np.all((digits - _ZERO <= _NINE - _ZERO) | (digits - _A <= _F - _A)))
 
 
-def _required(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Series:
+def _required(ids: pl.Series, nothing: str, problem: Problem, findings: Findings, place: Place) -> pl.Series:
     """Write zeros where an id is missing; count those and the ones that are zero already."""
-    missing = ids.is_null() | (ids == "") | (ids == "0" * width)
+    missing = ids.is_null() | (ids == "") | (ids == nothing)
     if not missing.any():
         return ids
-    _count(missing, problems.IDS_MISSING, findings, place)
-    return _where(ids, missing, pl.lit("0" * width))
+    _count(missing, problem, findings, place)
+    return _where(ids, missing, pl.lit(nothing))
 
 
 def _parents(parents: pl.Series, findings: Findings, place: Place) -> pl.Series:

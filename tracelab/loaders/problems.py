@@ -55,12 +55,6 @@ TRACE_WARNINGS: Final = Problem(
     notable=False,
 )
 
-TRACE_ID_HALVES: Final = Problem(
-    "trace ids of half the length",
-    "repaired",
-    "Other spans of the trace have the whole id, which was used.",
-    notable=False,
-)
 PARTIAL_ROWS: Final = Problem(
     "partial rows of one span", "repaired", "They were put together into one span.", notable=False
 )
@@ -96,8 +90,32 @@ STATUS_OF_GRPC: Final = Problem(
 )
 IDS_NOT_HEX: Final = Problem("ids that are not hex", "kept", "Ids are kept as they are.")
 IDS_LONG: Final = Problem("ids that are too long", "kept", "Ids are kept as they are.")
-IDS_MISSING: Final = Problem(
-    "missing or all-zero ids", "kept", "A missing trace or span id is written as zeros, which names nothing."
+TRACE_ID_HALVES: Final = Problem(
+    "spans with half a trace id",
+    "guessed",
+    "Their trace id is the second half of exactly one other, and spans of the one have parents in the other: they got "
+    "the whole id.",
+)
+TRACE_ID_TAILS: Final = Problem(
+    "spans that may have half a trace id",
+    "kept",
+    "Their trace id is the second half of others, but of several, or no parent of the one is found in the other: they "
+    "stay a trace of their own.",
+)
+TRACE_ID_MISSING: Final = Problem(
+    "spans without a trace id",
+    "guessed",
+    "It is missing, empty or all zeros. Each got one of its own; those that name each other as parents share one.",
+)
+TRACE_ID_MISSING_ORPHANS: Final = Problem(
+    "spans without a trace id whose parent is missing",
+    "kept",
+    "A parent is looked for in the same trace only, so among spans without a trace id. The parent_span_id is kept.",
+)
+SPAN_ID_MISSING: Final = Problem(
+    "spans without a span id",
+    "guessed",
+    "It is missing, empty or all zeros. Each got one of its own, in its own trace; no span can name it as its parent.",
 )
 ENDS_BEFORE_START: Final = Problem("spans that end before they start", "repaired", "Their duration is 0.")
 START_MISSING: Final = Problem(

@@ -18,6 +18,7 @@ from tracelab.loaders.chunk import Chunk
 from tracelab.loaders.findings import Findings, SourceFindings, report_frame, summary
 from tracelab.loaders.json_cut import BLANK
 from tracelab.loaders.json_reader import read_json
+from tracelab.loaders.missing_ids import count_missing_ids
 from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
@@ -47,9 +48,10 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
 
     Formats are told apart by their content, and one trace gives one frame whatever format it comes in, but for what
     a format cannot carry: Jaeger and Zipkin have microseconds, and no attributes of links and scopes; Zipkin has text
-    only as attributes. Parts of one trace in several places come together; a span that was delivered twice counts
-    once. Whatever had to be repaired, skipped or guessed is counted; one
-    `LoadWarning` sums it up, and `load_report` lists it.
+    only as attributes. Parts of one trace in several places come together, also where a sender cut the trace id to its
+    last 16 characters: a short id becomes the one long id that ends like it, if a span of the one has its parent in
+    the other. A span that was delivered twice counts once; one without ids gets ids of its own. Whatever had to be
+    repaired, skipped or guessed is counted; one `LoadWarning` sums it up, and `load_report` lists it.
 
     Parameters
     ----------
@@ -233,7 +235,11 @@ def _together(chunks: list[tuple[int, Loaded]], findings: list[Findings], overal
             return kept[0]
         if (whole := parts_of_one(kept)) is not None:
             return whole
-    split = [(number, chunk_of(chunk) if isinstance(chunk, pl.DataFrame) else chunk) for number, chunk in chunks]
+    split = []
+    for number, chunk in chunks:
+        if isinstance(chunk, pl.DataFrame):
+            count_missing_ids(chunk, findings[number])
+        split.append((number, chunk_of(chunk) if isinstance(chunk, pl.DataFrame) else chunk))
     chunks.clear()
     return assemble(split, findings, overall)
 

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import polars as pl
 
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, INT, STRING
+from tracelab.loaders.halves import find_halves
 from tracelab.loaders.json_input import NotJson, decode
+from tracelab.loaders.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import whole_number
@@ -33,8 +36,8 @@ _ERROR: Final = 2
 _LINK: Final = "otlp.link."
 _NAMED_MAP: Final = re.compile(r'"(?P<name>.*?)"\s*:\s*(?P<map>\{.*\})', re.DOTALL)
 _DEPTH: Final = 3
-_TRACE_ID_WIDTH: Final = 32
-_SPAN_ID_WIDTH: Final = 16
+_MARKS: Final = frozenset(("traceId", "id", "timestamp", "localEndpoint"))
+"""Fields of which a row has at least one, even one without ids."""
 
 
 @dataclass(slots=True)
@@ -74,8 +77,8 @@ def rows_of(document: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
 
 def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | None:
     """Read a row; None, counted, if it is none."""
-    trace_id, span_id = content.get("traceId"), content.get("id")
-    if not isinstance(trace_id, str) or not isinstance(span_id, str):
+    trace_id, span_id = (content.get(name) or "" for name in ("traceId", "id"))
+    if not isinstance(trace_id, str) or not isinstance(span_id, str) or _MARKS.isdisjoint(content):
         builder.findings.add(problems.BAD_SPAN, place=place, example=content, lost_spans=1)
         return None
     kind = content.get("kind")
@@ -86,9 +89,9 @@ def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | Non
     parent, name, service = content.get("parentId"), content.get("name"), local.get("serviceName")
     return Row(
         place=place,
-        trace_id=_padded(trace_id, _TRACE_ID_WIDTH),
-        span_id=_padded(span_id, _SPAN_ID_WIDTH),
-        parent_id=_padded(parent, _SPAN_ID_WIDTH) if isinstance(parent, str) and parent else None,
+        trace_id=_padded(trace_id, TRACE_ID_WIDTH),
+        span_id=_padded(span_id, SPAN_ID_WIDTH),
+        parent_id=_padded(parent, SPAN_ID_WIDTH) if isinstance(parent, str) and parent else None,
         kind=KINDS.index(named) if named in KINDS else None,
         name=name if isinstance(name, str) else None,
         timestamp=scaled(content.get("timestamp"), MICROSECOND, builder.findings, place) or None,
@@ -106,7 +109,8 @@ def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | Non
 def add_spans(rows: list[Row], builder: Builder) -> None:
     """Add the spans of all rows of a file to the builder."""
     builder.findings.spans += sum(finding.lost_spans for finding in builder.findings.found.values())
-    rows = _merged(_with_long_trace_ids(rows, builder), builder)
+    whole = _join_halves(rows, builder)
+    rows = _merged(rows, builder)
     _tell_apart(rows, builder)
     resources: dict[str, int] = {}
     scopes: dict[tuple[str | None, str | None], int] = {}
@@ -114,25 +118,32 @@ def add_spans(rows: list[Row], builder: Builder) -> None:
         if row.service not in resources:
             named: list[tuple[str, Value]] = [("service.name", (STRING, row.service))] if row.service else []
             resources[row.service] = builder.resource(named)
-        _add_span(row, builder, resources[row.service], scopes)
+        _add_span(row, builder, resources[row.service], scopes, whole)
 
 
-def _with_long_trace_ids(rows: list[Row], builder: Builder) -> list[Row]:
-    """Give rows with half a trace id the whole one that other rows of the trace have."""
-    half = _TRACE_ID_WIDTH // 2
-    zeros = "0" * half
-    whole = {row.trace_id[half:]: row.trace_id for row in rows if not row.trace_id.startswith(zeros)}
-    for row in rows:
-        if row.trace_id.startswith(zeros) and row.trace_id[half:] in whole:
-            row.trace_id = whole[row.trace_id[half:]]
-            builder.findings.add(problems.TRACE_ID_HALVES, place=row.place, example=row.trace_id)
-    return rows
+def _join_halves(rows: list[Row], builder: Builder) -> dict[str, str]:
+    """Give rows with half a trace id the whole one, before rows of one span are sought; give the ids that changed."""
+    columns = {
+        "trace_id": [row.trace_id for row in rows],
+        "span_id": [row.span_id for row in rows],
+        "parent_span_id": [row.parent_id for row in rows],
+    }
+    whole = find_halves(pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String)), in_rows=True).whole
+    for row in rows if whole else ():
+        if row.trace_id in whole:
+            place = f"trace {whole[row.trace_id]}"
+            builder.findings.add(problems.TRACE_ID_HALVES, place=place, example=row.trace_id)
+            row.trace_id = whole[row.trace_id]
+    return whole
 
 
 def _merged(rows: list[Row], builder: Builder) -> list[Row]:
     """Put partial rows of one span together: what came first wins, tags and annotations are united."""
     found: dict[tuple[str, str, bool, str], Row] = {}
-    for row in rows:
+    for number, row in enumerate(rows):
+        if row.span_id == NO_SPAN_ID:  # nothing says that it belongs to another row
+            found[*row.identity[:3], f"\0{number}"] = row
+            continue
         if row.parent_id == row.span_id:
             row.parent_id = None
             builder.findings.add(problems.OWN_PARENT, place=row.place, example=row.span_id)
@@ -160,7 +171,7 @@ def _tell_apart(rows: list[Row], builder: Builder) -> None:
 
     A child of the shared id belongs to the server row of its own service, or else to the client row.
     """
-    clients = {(row.trace_id, row.span_id) for row in rows if row.kind == _CLIENT}
+    clients = {(row.trace_id, row.span_id) for row in rows if row.kind == _CLIENT and row.span_id != NO_SPAN_ID}
     servers: dict[tuple[str, str], dict[str, str]] = {}
     for row in rows:
         key = (row.trace_id, row.span_id)
@@ -177,9 +188,15 @@ def _tell_apart(rows: list[Row], builder: Builder) -> None:
             row.parent_id = servers.get((row.trace_id, row.parent_id), {}).get(row.service, row.parent_id)
 
 
-def _add_span(row: Row, builder: Builder, resource: int, scopes: dict[tuple[str | None, str | None], int]) -> None:
+def _add_span(
+    row: Row,
+    builder: Builder,
+    resource: int,
+    scopes: dict[tuple[str | None, str | None], int],
+    whole: dict[str, str],
+) -> None:
     tags = row.tags
-    links = [_link(tags.pop(key)[1]) for key in sorted(key for key in tags if key.startswith(_LINK))]
+    links = [_link(tags.pop(key)[1], whole) for key in sorted(key for key in tags if key.startswith(_LINK))]
     kind = row.kind
     if kind is None:
         text = tags.get("span.kind", (STRING, ""))[1]
@@ -267,14 +284,14 @@ def _map(text: str) -> dict[str, str]:
     return {key: scalar_text(value) for key, value in content.items() if value is not None}
 
 
-def _link(text: Any) -> dict[str, Any] | None:
+def _link(text: Any, whole: dict[str, str]) -> dict[str, Any] | None:
     """Read a link as OpenTelemetry's Collector writes it: trace|span|state|attributes|dropped."""
     parts = str(text).split("|", 3)
     if len(parts) < 4:
         return None
     attributes, _, _ = parts[3].rpartition("|")
     return {
-        "trace_id": parts[0],
+        "trace_id": whole.get(_padded(parts[0], TRACE_ID_WIDTH), parts[0]),
         "span_id": parts[1],
         "trace_state": parts[2] or None,
         "attributes": _map(attributes) if attributes.startswith("{") else {},
