@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _HALF: Final = TRACE_ID_WIDTH // 2
 _ZEROS: Final = "0" * _HALF
-_NEEDED: Final = ("trace_id", "span_id", "parent_span_id", "kind")
+_NEEDED: Final = ("trace_id", "span_id", "parent_span_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,9 @@ def find_halves(spans: pl.DataFrame, *, in_rows: bool = False) -> Halves:
     Parameters
     ----------
     spans
-        `trace_id`, `span_id`, `parent_span_id`, ids at their full width, and `kind`.
+        `trace_id`, `span_id` and `parent_span_id`, ids at their full width.
     in_rows
-        One span may stand in several rows, so a span id that is in both halves says as much as a parent; without
-        `kind`.
+        One span may stand in several rows, so a span id that is in both halves says as much as a parent.
     """
     is_short = spans["trace_id"].str.starts_with(_ZEROS)
     if not is_short.any() or is_short.all():
@@ -77,10 +76,7 @@ def join_halves(core: dict[str, pl.Series], findings: Findings) -> None:
 
 
 def _tied(spans: pl.DataFrame, pairs: pl.DataFrame, *, in_rows: bool) -> pl.Series:
-    """Give the short ids of pairs of which a span in one half has its parent in the other, and not in its own.
-
-    A server span that shares its id with a client span, as Zipkin's do, is the child of that span.
-    """
+    """Give the short ids of pairs of which a span in one half has its parent in the other, and not in its own."""
     sides = pl.concat(
         [
             pairs.select(
@@ -93,8 +89,7 @@ def _tied(spans: pl.DataFrame, pairs: pl.DataFrame, *, in_rows: bool) -> pl.Seri
     key = ["pair", "whole", "span_id"]
     parents = held.select("pair", "whole", pl.col("parent_span_id").alias("span_id")).drop_nulls()
     across = parents.join(held, on=key, how="anti").join(_other_side(held), on=key, how="semi")
-    servers, clients = (held if in_rows else held.filter(pl.col("kind") == kind) for kind in ("server", "client"))
-    shared = servers.join(_other_side(clients), on=key, how="semi")
+    shared = held.join(_other_side(held), on=key, how="semi") if in_rows else held.clear()
     return pl.concat([across["pair"], shared["pair"]]).unique()
 
 
