@@ -192,8 +192,8 @@ def test_jaeger_gives_ids_to_spans_without(way: str, nothing: str | None, monkey
 
 @pytest.mark.parametrize("nothing", ["", "0", "0000000000000000", None])
 def test_zipkin_does_not_put_rows_without_ids_together(nothing: str | None) -> None:
-    good = {"traceId": TRACE_ID, "id": ROOT, "timestamp": 1000, "duration": 5, "name": "root", "kind": "CLIENT"}
-    bad = {"traceId": TRACE_ID, "id": nothing, "timestamp": 1001, "duration": 5, "parentId": ROOT, "kind": "SERVER"}
+    good: dict[str, Any] = {"traceId": TRACE_ID, "id": ROOT, "timestamp": 1000, "name": "root", "kind": "CLIENT"}
+    bad: dict[str, Any] = {"traceId": TRACE_ID, "id": nothing, "timestamp": 1001, "parentId": ROOT, "kind": "SERVER"}
     rows = [good, *({**bad, "name": name} for name in "ab"), {**bad, "traceId": nothing, "parentId": "0", "name": "c"}]
     dump = compact([{key: value for key, value in row.items() if value is not None} for row in rows])
     spans = read(dump)
