@@ -43,6 +43,27 @@ def test_conform_reads_kinds_as_names_and_numbers(kind: object) -> None:
     assert conform(minimal(kind=[kind]))["kind"].item() == "server"
 
 
+def test_conform_reads_ids_as_bytes() -> None:
+    spans = conform(minimal(trace_id=[bytes(range(16))], span_id=[b"\xab" * 8]))
+    assert spans.select("trace_id", "span_id").row(0) == ("000102030405060708090a0b0c0d0e0f", "ab" * 8)
+
+
+def test_conform_keeps_what_was_an_entry_when_its_parent_was_there() -> None:
+    whole = draw("""
+    web::GET    ====
+      web::work .==
+    """)
+    part = whole.filter(pl.col("name") == "work").drop("depth", "tree_left", "tree_right")
+    assert conform(part)["entry"].item() is False
+
+
+def test_a_frame_of_pandas_with_mixed_values_is_refused_in_words() -> None:
+    frame = minimal().to_pandas()
+    frame["name"] = [{1, 2}]
+    with pytest.raises(SchemaError, match=r"DataFrame|'name' should be"):
+        conform(frame)
+
+
 def test_conform_keeps_ids_that_are_not_hex() -> None:
     assert conform(minimal(span_id=["Span-A"]))["span_id"].item() == "Span-A"
 
@@ -85,6 +106,13 @@ def test_conform_takes_narrow_dtypes() -> None:
         (minimal(start_time=[1_700_000_000]), "from_epoch"),
         (minimal(duration=[5]), "should be a duration"),
         (minimal(duration=[timedelta(seconds=-1)]), "negative in 1 of 1 rows"),
+        (minimal(duration=[timedelta(days=200_000)]), "'duration' should be Duration.*ns.*and is Duration.*us"),
+        (minimal(start_time=[datetime(2400, 1, 1, tzinfo=UTC)]), "'start_time' should be Datetime.*ns"),
+        (minimal(start_time=["2026-05-01T00:00:00Z"]), "to_datetime"),
+        (minimal(flags=[0.5]), "'flags' should be UInt32, and is Float64. Values have fractions"),
+        (minimal(flags=[-1]), "'flags' should be UInt32"),
+        (minimal(service_name=[["shop"]]), "'service_name' should be String, and is List"),
+        (minimal(**{"span.n": pl.Series([2**63], dtype=pl.UInt64)}), "'span.n' should be Int64"),
         (minimal(kind=["sideways"]), "'sideways'"),
         (minimal(span_id=[None]), "should be|is null"),
         (minimal(name=[None]), "is null in 1 of 1"),
