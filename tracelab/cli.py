@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import warnings
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from rich.markup import escape
 from rich.table import Table
 
 import tracelab as tl
+from tracelab import lab as notebooks
+from tracelab.lab.markdown import visible
 from tracelab.traceql.nodes import Pipeline
 from tracelab.units import format_duration
 
@@ -31,8 +32,6 @@ out = Console()
 err = Console(stderr=True)
 
 ROWS: Final = 20
-_HOME: Final = Path(__file__).parent.parent
-_FIRST_NOTEBOOK: Final = "notebooks/01_first_look.ipynb"
 
 Dump = Annotated[str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False)]
 
@@ -104,31 +103,52 @@ def convert(
 
 @app.command()
 def lab(
-    path: Annotated[
-        Path | None, typer.Argument(help="Your own dump; without it the sample data.", exists=True, show_default=False)
+    dumps: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[DUMP]...",
+            help="Your own dump, a folder of them, a glob, or several; without it the sample notebooks.",
+            show_default=False,
+        ),
     ] = None,
     *,
-    port: Annotated[int, typer.Option(help="Where JupyterLab listens, on this machine only.")] = 8888,
+    notebook_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where the notebook goes: by default beside the dump; the samples to ./tracelab-notebooks.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where JupyterLab listens, on this machine only.")] = 8888,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> None:
-    """Open JupyterLab on the first notebook."""
+    """Open JupyterLab on a notebook about a dump, or on copies of the sample notebooks."""
     if find_spec("jupyterlab") is None:
         _stop('JupyterLab is not installed. Install it with: pip install "tracelab-kit[lab]"')
-    if not (_HOME / _FIRST_NOTEBOOK).is_file():
-        _stop(f"There is no {_FIRST_NOTEBOOK} beside the package. Run this from a clone of the repository.")
-    environment = dict(os.environ)
-    if path is not None:
-        environment["TRACELAB_DUMP"] = str(path.resolve())
-    options = [
-        f"--ServerApp.root_dir={_HOME}",
-        f"--LabApp.default_url=/lab/tree/{_FIRST_NOTEBOOK}",
-        "--ServerApp.ip=127.0.0.1",
-        f"--port={port}",
-        *([] if browser else ["--no-browser"]),
-        # Jupyter refuses to run as root, which in a container is who everybody is.
-        *(["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
-    ]
-    os.execve(sys.executable, [sys.executable, "-m", "jupyterlab", *options], environment)  # noqa: S606
+    try:
+        dump = notebooks.dump_named(dumps) if dumps else None
+    except tl.SourceError as error:
+        raise typer.BadParameter(visible(str(error)), param_hint="DUMP") from error
+    with _errors_in_words():
+        if dump is None:
+            opened = notebooks.sample_notebooks(notebook_dir)
+        else:
+            notebooks.check(dump)
+            opened = notebooks.notebook_about(dump, folder=notebook_dir)
+
+    def say(text: str) -> None:
+        # Not wrapped, so that paths and addresses can be copied and clicked.
+        out.print(escape(visible(text)), highlight=False, soft_wrap=True)
+
+    def listening(address: str, came_to: int) -> None:
+        if port not in (came_to, 0):
+            say(f"Port {port} is taken, so JupyterLab listens on {came_to}.")
+        say(f"JupyterLab: {address}")
+        say("Ctrl-C stops it.")
+
+    for note in opened.notes:
+        say(note)
+    notebooks.serve(opened.notebook, root=opened.root, port=port, browser=browser, listening=listening)
 
 
 def _read(path: str) -> pl.DataFrame:

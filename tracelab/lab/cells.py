@@ -1,0 +1,174 @@
+"""What a fresh notebook about a dump says and asks, in order; all of it holds for any dump.
+
+The words claim nothing that an output might not show: there may be one span or millions, no service name, no
+attribute and no error.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+
+class Cell(NamedTuple):
+    """A cell of a notebook, without outputs."""
+
+    kind: Literal["markdown", "code"]
+    text: str
+
+
+def cells(*, title: str, dump: str) -> tuple[Cell, ...]:
+    """Give the cells of a notebook.
+
+    Parameters
+    ----------
+    title
+        What the notebook is about, as markdown.
+    dump
+        What `read` is given, as Python.
+    """
+    return (
+        Cell("markdown", _TITLE.format(title=title).strip()),
+        Cell("code", _READ.format(dump=dump).strip()),
+        *(Cell(kind, text.strip()) for kind, text in _QUESTIONS),
+    )
+
+
+# Only these two are filled in, so braces stand for themselves everywhere else.
+_TITLE: Final = """
+# Traces in {title}
+
+*Run > Run All Cells* fills this notebook. It is yours: change it, save it, add cells.
+"""
+
+_READ: Final = """
+import polars as pl
+
+import tracelab as tl
+
+dump = {dump}
+spans = tl.read(dump)
+spans.select("trace_id", "service_name", "name", "kind", "start_time", "duration", "status_code").head()
+"""
+
+_QUESTIONS: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
+    (
+        "markdown",
+        """
+`spans` is a polars frame with one row per span. Everything that polars can do works on it.
+
+## What had to be repaired
+
+What reading repaired, skipped or guessed, counted. The row `spans` is the number of spans in the dump.
+""",
+    ),
+    ("code", "tl.load_report(dump)"),
+    (
+        "markdown",
+        """
+## What is in it
+""",
+    ),
+    (
+        "code",
+        """
+spans.select(
+    spans=pl.len(),
+    traces=pl.col("trace_id").n_unique(),
+    services=pl.col("service_name").n_unique(),
+    failed_spans=tl.is_error().sum(),
+    first_start=pl.col("start_time").min(),
+    last_end=(pl.col("start_time") + pl.col("duration")).max(),
+)
+""",
+    ),
+    (
+        "markdown",
+        """
+Attributes are columns, under the scope that they had. These are the ones that the spans carry.
+""",
+    ),
+    ("code", 'tl.attributes(spans).select("name", "dtype", "spans", "distinct", "examples")'),
+    (
+        "markdown",
+        """
+## How slow is each service?
+
+Over entry spans: a request counts once for each service that it enters. `lower` and `upper` enclose the true percentile
+with 95 % confidence; a missing bound means that there are too few spans for one.
+""",
+    ),
+    ("code", 'tl.latency_percentiles(spans, by="service_name")'),
+    ("code", 'tl.plot_latency_percentiles(spans, by="service_name")'),
+    (
+        "markdown",
+        """
+## Who fails?
+
+Entry spans again, with the share of them that failed.
+""",
+    ),
+    ("code", 'tl.error_rates(spans, by="service_name")'),
+    (
+        "markdown",
+        """
+Where errors start: the deepest failing span of each failing branch, alike ones together. No rows, no errors.
+""",
+    ),
+    ("code", "tl.error_origins(spans)"),
+    (
+        "markdown",
+        """
+## Where does the time go?
+
+The critical path of a trace is the work that its end had to wait for. `time` adds the paths of all traces up, and
+`share` is the part of the whole.
+""",
+    ),
+    ("code", "tl.critical_path_profile(spans).head(10)"),
+    (
+        "markdown",
+        """
+## Which traces are slow?
+""",
+    ),
+    (
+        "code",
+        """
+slowest = tl.trace_summary(spans).sort("duration", "trace_id", descending=[True, False])
+slowest.head(10)
+""",
+    ),
+    (
+        "markdown",
+        """
+## Ask with TraceQL
+
+Which traces hold a span that failed, or one that is as slow as the slowest hundredth of all spans? `matched` counts
+such spans.
+""",
+    ),
+    (
+        "code",
+        """
+limit = spans["duration"].dt.total_nanoseconds().sort(descending=True)[spans.height // 100]
+question = f"{{ status = error || duration >= {limit}ns }}"
+tl.search(spans, question).head(10)
+""",
+    ),
+    (
+        "markdown",
+        """
+## The slowest trace, span by span
+
+Click a bar to see its attributes and events. What you click comes back to Python: in a new cell, `gantt.selected` is
+that span as a frame.
+""",
+    ),
+    (
+        "code",
+        """
+gantt = tl.widgets.Gantt(spans, slowest["trace_id"][0])
+gantt
+""",
+    ),
+)
