@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
@@ -40,8 +41,6 @@ def serve(notebook: Path, *, root: Path, port: int, browser: bool, listening: Ca
         f"--ServerApp.port={port}",
         f"--ServerApp.open_browser={browser}",
         f"--ExtensionApp.open_browser={browser}",
-        # One Ctrl-C is enough: notebooks are saved as one works, and there is nobody to ask where there is no terminal.
-        "--ServerApp.answer_yes=True",
         "--ServerApp.log_level=WARN",
         "--LabApp.log_level=WARN",
         # Jupyter refuses to run as root, which in a container is who everybody is.
@@ -56,6 +55,8 @@ def serve(notebook: Path, *, root: Path, port: int, browser: bool, listening: Ca
         listening(address, server.port)
         # Jupyter would say the address once more, in eight lines.
         server.log.addFilter(lambda record: address not in record.getMessage())
+        # Jupyter asks back at a terminal, and without one leaves its kernels running: let Ctrl-C stop it as kill does.
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
         server.start()
 
 
