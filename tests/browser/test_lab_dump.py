@@ -83,6 +83,7 @@ def lab(*words: str, folder: Path, environment: dict[str, str]) -> Iterator[tupl
                 break
         else:
             pytest.fail("JupyterLab did not start:\n" + "\n".join(said))
+        late.cancel()
         yield found[0], said
     finally:
         late.cancel()
@@ -90,6 +91,7 @@ def lab(*words: str, folder: Path, environment: dict[str, str]) -> Iterator[tupl
         rest, _ = server.communicate(timeout=60)
     assert server.returncode == 0
     assert "Traceback" not in rest
+    assert list(Path(environment["JUPYTER_DATA_DIR"]).glob("runtime/kernel-*")) == []
 
 
 def run_all_cells(page: Page, address: str) -> None:

@@ -47,7 +47,7 @@ import tracelab as tl
 
 dump = {dump}
 spans = tl.read(dump)
-spans.select("trace_id", "service_name", "name", "kind", "start_time", "duration", "status_code").head()
+spans.select("trace_id", "service_name", "name", "start_time", "duration", "status_code").head()
 """
 
 _QUESTIONS: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
@@ -111,10 +111,16 @@ Entry spans again, with the share of them that failed.
     (
         "markdown",
         """
-Where errors start: the deepest failing span of each failing branch, alike ones together. No rows, no errors.
+Where errors start: the deepest failing span of each failing branch, alike ones together. Without rows there was no
+error.
 """,
     ),
-    ("code", "tl.error_origins(spans)"),
+    (
+        "code",
+        """
+tl.error_origins(spans).select("service_name", "name", "exception_type", "message", "errors", "traces", "reached_root")
+""",
+    ),
     (
         "markdown",
         """
@@ -124,7 +130,13 @@ The critical path of a trace is the work that its end had to wait for. `time` ad
 `share` is the part of the whole.
 """,
     ),
-    ("code", "tl.critical_path_profile(spans).head(10)"),
+    (
+        "code",
+        """
+profile = tl.critical_path_profile(spans)
+profile.select("service_name", "name", "time", "share", "traces", "mean", "p95").head(10)
+""",
+    ),
     (
         "markdown",
         """
@@ -135,7 +147,7 @@ The critical path of a trace is the work that its end had to wait for. `time` ad
         "code",
         """
 slowest = tl.trace_summary(spans).sort("duration", "trace_id", descending=[True, False])
-slowest.head(10)
+slowest.select("trace_id", "service_name", "name", "start_time", "duration", "spans", "errors").head(10)
 """,
     ),
     (
@@ -152,7 +164,8 @@ such spans.
         """
 limit = spans["duration"].dt.total_nanoseconds().sort(descending=True)[spans.height // 100]
 question = f"{{ status = error || duration >= {limit}ns }}"
-tl.search(spans, question).head(10)
+found = tl.search(spans, question)
+found.select("trace_id", "root_service_name", "root_name", "start_time", "duration", "matched").head(10)
 """,
     ),
     (

@@ -160,7 +160,7 @@ def _way(folder: Path, path: Path) -> str | None:
     # The system climbs from where a link leads to, so the way up is looked for there.
     above, real = folder.resolve().parent, path.parent.resolve() / path.name
     if above != above.parent and real.is_relative_to(above):
-        return f"../{real.relative_to(above).as_posix()}"
+        return (Path("..") / real.relative_to(above)).as_posix()
     return None
 
 

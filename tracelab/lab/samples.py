@@ -78,4 +78,4 @@ def _notes(root: Path, *, copied: int, kept: int) -> tuple[str, ...]:
         return (f"Copied the sample notebooks and their data to {root}",)
     if not copied:
         return (f"Opened the sample notebooks that were there, as you left them: {root}",)
-    return (f"Copied {copied} files of the samples to {root} and left {kept} that were there alone",)
+    return (f"Copied {copied} of the samples' files that were missing to {root}, and left the others alone",)

@@ -46,9 +46,11 @@ def serve(notebook: Path, *, root: Path, port: int, browser: bool, listening: Ca
         # Jupyter refuses to run as root, which in a container is who everybody is.
         *(["--ServerApp.allow_root=True"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     ]
-    with TemporaryDirectory(prefix="tracelab-kernels-") as kernels:
-        write_kernel_spec(Path(kernels) / KERNEL_NAME, overrides={"env": _environment()})
-        server = LabApp.initialize_server(argv=options)
+    with TemporaryDirectory(prefix="tracelab-lab-") as own:
+        kernels = f"{own}/kernels"
+        write_kernel_spec(f"{kernels}/{KERNEL_NAME}", overrides={"env": environment()})
+        # The tabs that JupyterLab remembers are of another folder: they are neither opened here nor forgotten.
+        server = LabApp.initialize_server(argv=[*options, f"--LabApp.workspaces_dir={own}/workspaces"])
         # A kernel of that name that somebody registered earlier may be any other Python, without tracelab in it.
         server.kernel_spec_manager.kernel_dirs = [kernels, *server.kernel_spec_manager.kernel_dirs]
         address = server.local_url
@@ -60,7 +62,7 @@ def serve(notebook: Path, *, root: Path, port: int, browser: bool, listening: Ca
         server.start()
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """Let a kernel, which starts in another folder, find the modules that we found."""
     given = os.environ.get("PYTHONPATH", "")
     paths = [os.path.abspath(path) for path in given.split(os.pathsep)] if given else []  # noqa: PTH100
