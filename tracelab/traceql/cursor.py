@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from tracelab.errors import QuerySyntaxError
+from tracelab.errors import QueryError, QuerySyntaxError
 from tracelab.traceql.tokens import Token, tokenize
 
 if TYPE_CHECKING:
@@ -80,6 +80,8 @@ class Cursor:
         found = "the query ends" if token.kind == "end" else f"found `{token.text}`"
         self.fail(f"{message}; {found}", token.start)
 
-    def fail(self, message: str, position: int | None = None) -> NoReturn:
+    def fail(
+        self, message: str, position: int | None = None, *, error: type[QueryError] = QuerySyntaxError
+    ) -> NoReturn:
         place = self.token.start if position is None else position
-        raise QuerySyntaxError(message, source=self.source, position=place)
+        raise error(message, source=self.source, position=place)

@@ -11,7 +11,7 @@ from tracelab.traceql.cursor import Cursor
 from tracelab.traceql.folding import COMPARISONS, folded, folded_sign
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
-_WORDS: Final = {
+VALUE_WORDS: Final = {
     "true": (True, n.BOOL),
     "false": (False, n.BOOL),
     "minInt": (n.MIN_INT, n.INT),
@@ -123,7 +123,7 @@ class FieldParser(Cursor):
         if token.kind == "word" and token.text == "nil":
             self.advance()
             return n.Static(None, n.NIL, token.start)
-        if token.kind == "word" and token.text in _WORDS:
+        if token.kind == "word" and token.text in VALUE_WORDS:
             return self.static()
         return self.attribute("")
 
@@ -146,9 +146,9 @@ class FieldParser(Cursor):
         if token.kind in _VALUES:
             self.advance()
             return n.Static(cast("str | int | float", token.value), _VALUES[token.kind], token.start)
-        if token.kind == "word" and token.text in _WORDS:
+        if token.kind == "word" and token.text in VALUE_WORDS:
             self.advance()
-            return n.Static(*_WORDS[token.text], token.start)
+            return n.Static(*VALUE_WORDS[token.text], token.start)
         return self.fail_here("expected a value")
 
     def attribute(self, function: str) -> n.Attribute | n.Intrinsic:
@@ -199,7 +199,7 @@ def closed(left: n.FieldExpression, steps: list[n.Step[n.FieldExpression]]) -> n
 
 def unknown_name(name: str) -> str:
     """Say what to write instead of a name that is neither a keyword nor has a scope."""
-    known = [*BARE_INTRINSICS, *_WORDS]
+    known = [*BARE_INTRINSICS, *VALUE_WORDS]
     if near := get_close_matches(name, known, n=1, cutoff=0.75):
         return f"unknown name `{name}`; did you mean `{near[0]}`? An attribute needs its scope: `span.{name}`"
     if "." in name:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias, cast
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, cast
 
+from tracelab.errors import QueryError, QueryTypeError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.cursor import MAX_NESTING
@@ -27,7 +27,12 @@ LEVELS: Final = {
 Node: TypeAlias = (
     n.Spanset | n.Scalar | n.ScalarFilter | n.GroupBy | n.Select | n.Coalesce | m.MetricsPipeline | m.MetricsOperation
 )
-Fail: TypeAlias = Callable[[str, int], NoReturn]
+
+
+class Fail(Protocol):
+    """How to complain about a place in the text."""
+
+    def __call__(self, message: str, position: int, /, *, error: type[QueryError] = ...) -> NoReturn: ...
 
 
 @dataclass(slots=True)
@@ -132,6 +137,9 @@ def _metrics(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     for side in (left, right):
         if side.kind == "scalar":
             fail("a metric and an aggregate of spansets do not go together", side.at)
+        if side.kind == "number" and (duration := _duration(_as_scalar(side))) is not None:
+            message = "a duration cannot be combined with a metric; write seconds as a plain number"
+            fail(message, duration.at, error=QueryTypeError)
         if side.kind == "metric" and not side.wrapped and isinstance(side.node, m.MetricsPipeline):
             fail("a metric that takes part in arithmetic needs parentheses: ({ } | rate()) / 2", side.at)
     return Operand("metric", m.MetricsOperation(sign.text, _as_metric(left), _as_metric(right), (), left.at), left.at)
@@ -147,6 +155,17 @@ def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
         "metric": "a metric",
     }
     fail(f"`{sign.text}` cannot join {names[left.kind]} and {names[right.kind]}", sign.start)
+
+
+def _duration(number: n.Scalar) -> n.Static | None:
+    """Find the first duration that a number is made of."""
+    match number:
+        case n.Static(type=n.DURATION):
+            return number
+        case n.ScalarOperation(first, steps):
+            found = (_duration(operand) for operand in (first, *(step.operand for step in steps)))
+            return next((duration for duration in found if duration is not None), None)
+    return None
 
 
 def _as_spanset(operand: Operand) -> n.Spanset:

@@ -15,6 +15,7 @@ from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.advice import corrected
 from tracelab.traceql.cursor import MAX_LENGTH
+from tracelab.traceql.fields import VALUE_WORDS
 from tracelab.traceql.folding import folded_sign
 from tracelab.traceql.joining import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
 from tracelab.traceql.metric_rules import METRICS, MetricParser
@@ -124,6 +125,8 @@ class Parser(MetricParser):
             steps: list[tuple[Token, Operand]] = []
             while self.level() == level:
                 sign = self.advance()
+                if left.kind == "metric":
+                    self.refuse_value(sign)
                 steps.append((sign, self.right_of(sign, level)))
             left = joined(left, steps, self.fail)
         return left
@@ -149,8 +152,11 @@ class Parser(MetricParser):
                 inner = self.stages(inside=True)
             self.expect(")", "`)`")
             return Operand(inner.kind, inner.node, at, wrapped=True)
-        if token.kind in ("int", "float", "duration") or (token.text == "-" and token.kind == "operator"):
-            return Operand("number", self.number(), at)
+        if token.kind in ("int", "float", "duration"):
+            self.advance()
+            return Operand("number", n.Static(cast("int | float", token.value), token.kind, at), at)
+        if self.accept("-"):
+            return self.signed_number(token)
         if token.kind == "word":
             if token.text in AGGREGATES:
                 return Operand("scalar", self.aggregate(), at)
@@ -171,17 +177,29 @@ class Parser(MetricParser):
         if token.text in ("topk", "bottomk"):
             self.fail(f"{token.text}(...) follows a metric: {{ }} | rate() by (name) | {token.text}(5)")
 
-    def number(self) -> n.Static:
-        """`amount := INT | FLOAT | DURATION | - amount`."""
-        token = self.advance()
-        if token.kind == "operator":
-            with self.nested(token):
-                operand = self.expression(4).node
-            negative = folded_sign(operand) if isinstance(operand, n.Static) else None
-            if negative is None:
-                self.fail("only a number can be negative here", token.start)
-            return negative
-        return n.Static(cast("int | float", token.value), token.kind, token.start)
+    def signed_number(self, sign: Token) -> Operand:
+        """`- number`: the minus belongs to the number alone, so `-1 * x` is `(-1) * x`."""
+        with self.nested(sign):
+            operand = self.operand(first=False)
+        negative = folded_sign(operand.node) if isinstance(operand.node, n.Static) else None
+        if negative is not None:
+            return Operand("number", replace(negative, at=sign.start), sign.start)
+        if operand.kind in ("metric", "scalar"):
+            self.fail(f"only a number can be negative here; write -1 * {n.operand_text(operand.node)}", sign.start)
+        return self.fail("only a number can be negative here", sign.start)
+
+    def refuse_value(self, sign: Token) -> None:
+        """Refuse what is no number to the right of a metric."""
+        token = self.token
+        if token.kind in ("string", "attribute", "intrinsic", "name"):
+            found = token.text
+        elif token.kind == "word" and (token.text == "nil" or token.text in VALUE_WORDS):
+            found = token.text
+        else:
+            return
+        if sign.text in COMPARING:
+            self.fail(f"a metric can only be compared with a number or a duration, not with {found}")
+        self.fail(f"a metric can only be combined with numbers and other metrics, not with {found}")
 
     def aggregate(self) -> n.Aggregate:
         """`agg := count() | (max|min|avg|sum)(fieldExpr)`."""
@@ -215,8 +233,14 @@ class Parser(MetricParser):
         metric = self.metric()
         operand = Operand("metric", m.MetricsPipeline(stages, metric, (), items[0].at), items[0].at)
         while self.token.kind == "operator" and self.token.text in COMPARING:
-            operand = compared(operand, self.advance(), self.expression(3), self.fail)
+            operand = self.threshold(operand)
         return operand
+
+    def threshold(self, metric: Operand) -> Operand:
+        """`CMP number` after a metric."""
+        sign = self.advance()
+        self.refuse_value(sign)
+        return compared(metric, sign, self.expression(3), self.fail)
 
     def ranked(self, node: m.MetricsPipeline | m.MetricsOperation) -> Node:
         """`stage2 := topk(INT) | bottomk(INT)`."""
@@ -230,7 +254,7 @@ class Parser(MetricParser):
         ranked = replace(node, second=(*node.second, rank))
         operand = Operand("metric", ranked, node.at)
         while self.token.kind == "operator" and self.token.text in COMPARING:
-            operand = compared(operand, self.advance(), self.expression(3), self.fail)
+            operand = self.threshold(operand)
         return operand.node
 
 
@@ -282,8 +306,9 @@ def _parsed(source: str) -> m.Query:
     try:
         query = bare.bare_query()
     except QuerySyntaxError as error:
-        # Whoever got further has understood more of what was meant.
-        further = (error.position or 0) > (complaint.position or 0)
+        # Whoever got further has understood more of what was meant; but a brace was never meant to stand without one.
+        place = error.position or 0
+        further = place > (complaint.position or 0) and not source.startswith("{", place)
         raise (error if further else complaint) from None
     # A filter that reads nothing of the spans, such as `true` or `5 > 3`, was hardly meant as one.
     filter_ = takewhile(lambda token: token.text != "|", bare.tokens)
