@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.errors import SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql import nodes as n
-from tracelab.traceql.elsewhere import elsewhere, found_value, holds
+from tracelab.traceql.elsewhere import Holdings, elsewhere, found_value
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.events import first_item, item_scope
 from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
@@ -57,6 +57,7 @@ class Columns:
     def __init__(self, schema: pl.Schema, spans: pl.DataFrame | None = None) -> None:
         self.schema = schema
         self.spans = spans
+        self.holdings = None if spans is None else Holdings(spans)
         self.helpers: dict[str, pl.Expr] = {}
 
     @classmethod
@@ -65,6 +66,12 @@ class Columns:
         if isinstance(spans, pl.DataFrame):
             return cls(spans.schema, spans)
         return cls(spans.collect_schema())
+
+    def anew(self) -> Columns:
+        """Begin without helper columns on the same frame; what was found out about it stays known."""
+        columns = Columns(self.schema)
+        columns.spans, columns.holdings = self.spans, self.holdings
+        return columns
 
     def value(self, node: n.Attribute | n.Intrinsic) -> Value:
         """Give the value of an attribute or intrinsic on every span."""
@@ -130,7 +137,7 @@ class Columns:
         """Tell whether an attribute without a column can be there at all; of a lazy frame one cannot know."""
         if ITEM_COLUMNS.get(scope, "more_attributes") not in self.schema:
             return False
-        return self.spans is None or holds(self.spans, scope, name)
+        return self.holdings is None or self.holdings.holds(scope, name)
 
     def relative(self, node: n.Attribute) -> Value:
         """Give an attribute of the parent, or of the root of the trace."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, cast
 
@@ -43,14 +44,18 @@ class Compiler:
         expression = filter_.expression
         conjuncts = _conjuncts(expression)
         scopes = [_item_scope_of_test(conjunct) for conjunct in conjuncts]
-        if len(conjuncts) > 1 and all(_is_plain(conjunct) for conjunct in conjuncts):
+        if len(conjuncts) > 1 and any(scopes) and all(map(_is_plain, conjuncts)):
             # In a pure `&&` filter all conditions on events must hold for the same event.
-            tests = [self.value(c).truth for c, scope in zip(conjuncts, scopes, strict=True) if scope is None]
+            tests = []
             for of in ("event", "link"):
                 together = [c for c, scope in zip(conjuncts, scopes, strict=True) if scope == of]
                 if together:
                     tests.append(any_item([self.item_test(c, of, number) for number, c in enumerate(together)]))
-            return pl.all_horizontal(tests) if len(tests) > 1 else tests[0]
+            others = [c for c, scope in zip(conjuncts, scopes, strict=True) if scope is None]
+            if others:
+                before = decided(pl.all_horizontal(tests))
+                tests = [*(value.truth for value in self.run("&&", others, before)), *tests]
+            return pl.all_horizontal(tests)
         return self.value(expression).truth
 
     def value(self, expression: n.FieldExpression) -> Value:
@@ -84,13 +89,33 @@ class Compiler:
             return decided(any_item([self.item_test(operation, of, 0)]))
         refuse_long(operation.steps)
         left = self.value(operation.first)
+        node: n.FieldExpression = operation.first
         for step in operation.steps:
             right = self.value(step.operand)
             if step.operator in _COMPARING:
-                left = compared(step.operator, left, right)
+                sides = self.once(node, left, right), self.once(step.operand, right, left)
+                left = compared(step.operator, *sides)
             else:
-                left = calculated(step.operator, left, right, where=self.guard)
+                result = calculated(step.operator, left, right, where=self.guard)
+                left = self.kept(result) if _is_mixed(left) or _is_mixed(right) else result
+            node = operation
         return left
+
+    def once(self, node: n.FieldExpression, value: Value, other: Value) -> Value:
+        """Keep what was worked out in a column, where each kind of the other side would work it out again."""
+        repeated = len(other.kinds) > 1 and isinstance(node, n.Operation | n.Unary | n.Presence)
+        return self.kept(value) if repeated else value
+
+    def kept(self, value: Value) -> Value:
+        """Keep a value in columns of its own: an expression that repeats its operands grows with every step."""
+        if value.literal is not None:
+            return value
+        if value.settled:
+            return decided(self.column(value.truth.fill_null(False)))
+        return replace(value, kinds={kind: self.column(part) for kind, part in value.kinds.items()})
+
+    def column(self, expression: pl.Expr) -> pl.Expr:
+        return self.columns.helper(f"step {len(self.columns.helpers)}", expression)
 
     def logic(self, operation: n.Operation) -> Value:
         """Apply `&&` and `||`, whole runs of the same one at once."""
@@ -111,21 +136,23 @@ class Compiler:
         by zero.
         """
         outer = self.guard
-        reached = pl.lit(True) if outer is None else outer
-        if before is not None:
-            reached = _still_open(operator, before, reached)
         groups = list(_alike(operator, operands))
         refuse_long(groups, MAX_ALTERNATIVES)
-        for group in groups:
-            self.guard = reached if _divides(group[0]) else outer
+        divides = [_divides(group[0]) for group in groups]
+        last = len(divides) - 1 - divides[::-1].index(True) if any(divides) else -1
+        reached = pl.lit(True) if outer is None else outer
+        if before is not None and last >= 0:
+            reached = self.column(_still_open(operator, before, reached))
+        for number, group in enumerate(groups):
+            self.guard = reached if divides[number] else outer
             if len(group) == 1:
                 value = self.value(group[0])
             else:
                 links = [link for link in map(_link, group) if link is not None]
                 value = is_any_of(self.value(links[0][0]), [link[2] for link in links], negative=links[0][1] == "!=")
             yield value
-            if any(map(_divides, operands)):
-                reached = _still_open(operator, value, reached)
+            if number < last:
+                reached = self.column(_still_open(operator, value, reached))
         self.guard = outer
 
     def item_test(self, node: n.FieldExpression, of: str, number: int) -> ItemTest:
@@ -160,6 +187,11 @@ def refuse_long(chain: Sequence[object], most: int = MAX_CHAIN) -> None:
     """Refuse a chain that polars would take minutes for; nobody writes one by hand."""
     if len(chain) > most:
         raise QueryError(f"this query chains {len(chain):,} operations, {most:,} are the most; split it up")
+
+
+def _is_mixed(value: Value) -> bool:
+    """Tell whether a number may be of several kinds."""
+    return sum(kind in n.NUMERIC for kind in value.kinds) > 1
 
 
 def _conjuncts(expression: n.FieldExpression) -> list[n.FieldExpression]:

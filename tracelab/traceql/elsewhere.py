@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.schema import TYPE_SUFFIX
+from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.values import TEXT, Value, mixed_value
@@ -15,6 +15,7 @@ from tracelab.traceql.values import TEXT, Value, mixed_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_FEW: Final = 8
 FOUND: Final = pl.Struct({"text": pl.String(), "kind": pl.String()})
 """What a look-up gives: the value as text, and which kind of value it is."""
 
@@ -41,17 +42,46 @@ def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
     return inputs.map_batches(found, return_dtype=FOUND, is_elementwise=True)
 
 
-def holds(spans: pl.DataFrame, scope: str, name: str) -> bool:
-    """Tell whether any span of a frame has an attribute of this scope that has no column."""
-    column = ITEM_COLUMNS.get(scope, "more_attributes")
+class Holdings:
+    """Which attributes without a column the spans of one frame have, looked up when they are asked for."""
+
+    def __init__(self, spans: pl.DataFrame) -> None:
+        self.spans = spans
+        self.known: dict[tuple[str, str], bool] = {}
+        self.maps: dict[str, pl.Series] = {}
+        self.keys: dict[str, set[str]] = {}
+
+    def holds(self, scope: str, name: str) -> bool:
+        """Tell whether any span has an attribute of this scope that has no column."""
+        column = ITEM_COLUMNS.get(scope, "more_attributes")
+        key = name if scope in ITEM_COLUMNS else f"{scope}.{name}"
+        if (column, key) not in self.known:
+            self.known[column, key] = self._holds(column, key)
+        return self.known[column, key]
+
+    def _holds(self, column: str, key: str) -> bool:
+        if column not in self.maps:
+            self.maps[column] = _maps(self.spans, column)
+        maps = self.maps[column]
+        if maps.is_empty():
+            return False
+        # One key is found sooner by itself; of many keys the list of all is made once.
+        if sum(one == column for one, _ in self.known) < _FEW:
+            return bool(maps.to_frame("map").select(pl.col("map").map.contains_key(key).any()).item())
+        if column not in self.keys:
+            keys = maps.to_frame("map").select(pl.col("map").map.keys().explode().unique()).to_series()
+            self.keys[column] = set(keys.drop_nulls())
+        return key in self.keys[column]
+
+
+def _maps(spans: pl.DataFrame, column: str) -> pl.Series:
+    """Give the maps of a column that has them, or those of all events (or links)."""
     if column not in spans.columns or spans[column].null_count() == spans.height:
-        return False
+        return pl.Series(dtype=ATTRIBUTES)
     if column == "more_attributes":
-        maps, key = spans[column], f"{scope}.{name}"
-    else:
-        items = spans[column].explode(empty_as_null=False, keep_nulls=False)
-        maps, key = items.struct.field("attributes"), name
-    return bool(maps.to_frame("map").select(pl.col("map").map.contains_key(key).any()).item())
+        return spans[column].drop_nulls()
+    items = spans[column].explode(empty_as_null=False, keep_nulls=False)
+    return items.struct.field("attributes").drop_nulls()
 
 
 def found_value(column: pl.Expr) -> Value:

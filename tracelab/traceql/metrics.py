@@ -100,7 +100,7 @@ def query_metrics(
     warn_of_unknown(columns, _parts(parsed.body))
     with plain_errors():
         asked = window(lazy, step=step, start=start, end=end, instant=instant)
-        series = _Metrics(spans, asked).series(parsed.body)
+        series = _Metrics(spans, columns, asked).series(parsed.body)
     points = series.frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value")
     return points.sort(*series.labels, "time", nulls_last=True)
 
@@ -108,8 +108,9 @@ def query_metrics(
 class _Metrics:
     """The metrics of one query over one frame; a metric that occurs twice is worked out once."""
 
-    def __init__(self, spans: pl.DataFrame | pl.LazyFrame, asked: Window) -> None:
+    def __init__(self, spans: pl.DataFrame | pl.LazyFrame, columns: Columns, asked: Window) -> None:
         self.spans = spans
+        self.columns = columns
         self.window = asked
         self.known: dict[tuple[tuple[n.Stage, ...], m.Metric | m.Compare], Series] = {}
 
@@ -128,7 +129,7 @@ class _Metrics:
 
     def measured(self, stages: tuple[n.Stage, ...], metric: m.Metric | m.Compare) -> Series:
         """Filter the spans, then work the metric out."""
-        columns = Columns.of(self.spans)
+        columns = self.columns.anew()
         plan = Plan(columns)
         tests = conditions(Plan(columns), stages)
         if isinstance(metric, m.Compare):

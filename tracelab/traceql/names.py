@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracelab.traceql.plans import Part
 
 _NEAR: Final = 3
+_TOLD: Final = 5
 _TYPES: Final = {
     n.INT: "an int",
     n.FLOAT: "a float",
@@ -33,22 +34,24 @@ _REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in
 
 def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
     """Warn of names that no span has and of comparisons that never hold; of a lazy frame only the columns are known."""
-    seen: set[n.FieldExpression] = set()
-    for part in parts:
-        for expression in _expressions(part):
-            for name in _attributes(expression):
-                if name not in seen:
-                    seen.add(name)
-                    _warn_of_name(columns, name)
-            for operation in _comparisons(expression):
-                _warn_of_type(columns, operation)
+    names: dict[n.Attribute, None] = {}
+    operations: dict[n.Operation, None] = {}
+    for expression in (expression for part in parts for expression in field_expressions(part)):
+        names.update(dict.fromkeys(_attributes(expression)))
+        operations.update(dict.fromkeys(comparisons(expression)))
+    unknown = [name for name in names if _is_unknown(columns, name)]
+    if unknown and columns.spans is not None:
+        _warn_of_names(columns.spans, unknown)
+    complaints = dict.fromkeys(filter(None, (_misfit(columns, operation) for operation in operations)))
+    for complaint in complaints:
+        warn_caller(complaint, QueryWarning)
 
 
 def compared_types(parts: Iterable[Part]) -> dict[n.Attribute, str]:
     """List the attributes that stages name, and the type of the literal that each is compared with, if there is one."""
     kinds: dict[n.Attribute, str] = {}
-    for expression in (expression for part in parts for expression in _expressions(part)):
-        for operation in _comparisons(expression):
+    for expression in (expression for part in parts for expression in field_expressions(part)):
+        for operation in comparisons(expression):
             match operation:
                 case n.Operation(n.Attribute() as field, (n.Step(_, n.Static(_, kind)),)):
                     kinds.setdefault(field, kind)
@@ -57,30 +60,40 @@ def compared_types(parts: Iterable[Part]) -> dict[n.Attribute, str]:
     return kinds
 
 
-def _warn_of_name(columns: Columns, name: n.Attribute) -> None:
-    spans = columns.spans
-    if spans is None or spans.is_empty():
-        return
+def _is_unknown(columns: Columns, name: n.Attribute) -> bool:
+    if columns.spans is None or columns.spans.is_empty():
+        return False
     scopes = [name.scope] if name.scope else [*SCOPES, *ITEM_COLUMNS]
-    if any(columns.has_column(scope, name.name) or columns.may_hold(scope, name.name) for scope in scopes):
-        return
+    return not any(columns.has_column(scope, name.name) or columns.may_hold(scope, name.name) for scope in scopes)
+
+
+def _warn_of_names(spans: pl.DataFrame, unknown: list[n.Attribute]) -> None:
+    """Warn of each name with those near it; of many names only the first are looked for."""
     counts = _known_names(spans)
     keys: dict[str, list[str]] = {}
     for full in counts:
         keys.setdefault(full.partition(".")[2], []).append(full)
+    for name in unknown[:_TOLD]:
+        warn_caller(f"No span has `{name}`.{_remedy(name, counts, keys)}", QueryWarning)
+    if rest := unknown[_TOLD:]:
+        listed = ", ".join(f"`{name}`" for name in rest[:_TOLD])
+        more = f" and {len(rest) - _TOLD:,} more" if len(rest) > _TOLD else ""
+        warn_caller(f"No span has {listed}{more}.", QueryWarning)
+
+
+def _remedy(name: n.Attribute, counts: dict[str, int], keys: dict[str, list[str]]) -> str:
     near = [full for key in get_close_matches(name.name, keys, n=_NEAR, cutoff=0.7) for full in keys[key]]
     near.sort(key=lambda full: (full.partition(".")[2] != name.name, -counts[full], full))
-    remedy = ""
     if name.name in n.INTRINSIC_TYPES and not name.of:
-        remedy = f" Without its scope, `{name.name}` is the span's own."
-    elif near:
-        listed = ", ".join(f"`{full}` ({counts[full]:,} spans)" for full in near[: _NEAR + 1])
-        remedy = f" Near names: {listed}."
-    warn_caller(f"No span has `{name}`.{remedy}", QueryWarning)
+        return f" Without its scope, `{name.name}` is the span's own."
+    if not near:
+        return ""
+    listed = ", ".join(f"`{full}` ({counts[full]:,} spans)" for full in near[: _NEAR + 1])
+    return f" Near names: {listed}."
 
 
-def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
-    """Warn where a column's type is known and the literal is of another, so that nothing can match."""
+def _misfit(columns: Columns, operation: n.Operation) -> str | None:
+    """Say where a column's type is known and the literal is of another, so that nothing can match."""
     pairs = [(operation.first, operation.steps[0].operand), (operation.steps[0].operand, operation.first)]
     for field, literal in pairs:
         if not isinstance(field, n.Attribute) or not isinstance(literal, n.Static) or field.of or not field.scope:
@@ -90,10 +103,8 @@ def _warn_of_type(columns: Columns, operation: n.Operation) -> None:
         if not kinds or kinds & {literal.type, TEXT} or (literal.type in n.NUMERIC and kinds & set(n.NUMERIC)):
             continue
         kind = min(kinds)
-        warn_caller(
-            f"`{field}` is {_TYPES[kind]} on every span, never like {literal}; compare it with {_REMEDIES[kind]}.",
-            QueryWarning,
-        )
+        return f"`{field}` is {_TYPES[kind]} on every span, never like {literal}; compare it with {_REMEDIES[kind]}."
+    return None
 
 
 def _known_names(spans: pl.DataFrame) -> dict[str, int]:
@@ -122,25 +133,25 @@ def _keys(spans: pl.DataFrame, column: str) -> dict[str, int]:
     return {key: count for key, count in counted.iter_rows() if not key.endswith(TYPE_SUFFIX)}
 
 
-def _expressions(part: Part) -> Iterator[n.FieldExpression]:
+def field_expressions(part: Part) -> Iterator[n.FieldExpression]:
     """List the expressions over one span that a stage is made of."""
     match part:
         case n.Filter() | n.GroupBy():
             yield part.expression
         case n.SpansetOperation() | n.ScalarOperation():
-            yield from _expressions(part.first)
+            yield from field_expressions(part.first)
             for step in part.steps:
-                yield from _expressions(step.operand)
+                yield from field_expressions(step.operand)
         case n.Pipeline():
             for stage in part.stages:
-                yield from _expressions(stage)
+                yield from field_expressions(stage)
         case n.ScalarPipeline():
             for stage in part.stages:
-                yield from _expressions(stage)
-            yield from _expressions(part.aggregate)
+                yield from field_expressions(stage)
+            yield from field_expressions(part.aggregate)
         case n.ScalarFilter():
-            yield from _expressions(part.left)
-            yield from _expressions(part.right)
+            yield from field_expressions(part.left)
+            yield from field_expressions(part.right)
         case n.Aggregate() if part.argument is not None:
             yield part.argument
         case n.Select():
@@ -159,13 +170,13 @@ def _attributes(expression: n.FieldExpression) -> Iterator[n.Attribute]:
                 yield from _attributes(operand)
 
 
-def _comparisons(expression: n.FieldExpression) -> Iterator[n.Operation]:
+def comparisons(expression: n.FieldExpression) -> Iterator[n.Operation]:
     """List the comparisons with just two sides."""
     match expression:
         case n.Unary() | n.Presence():
-            yield from _comparisons(expression.operand)
+            yield from comparisons(expression.operand)
         case n.Operation(_, (n.Step(operator),)) if operator in (*COMPARISONS, "=~", "!~"):
             yield expression
         case n.Operation():
             for operand in (expression.first, *(step.operand for step in expression.steps)):
-                yield from _comparisons(operand)
+                yield from comparisons(operand)

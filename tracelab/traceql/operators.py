@@ -5,7 +5,7 @@ A comparison of values that do not go together is false, and so is one with a mi
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 from typing import Final, cast
 
 import polars as pl
@@ -238,26 +238,23 @@ def _whole(operator: str, a: pl.Expr, b: pl.Expr, where: pl.Expr | None) -> pl.E
     if operator == "^":
         power = a.cast(pl.Float64).pow(b.cast(pl.Float64))
         return power.clip(n.MIN_INT, float(n.MAX_INT)).cast(pl.Int64, strict=False)
-    divisor = _not_zero(a, b, where)
-    floor = a // divisor
-    rest = a - floor * divisor
-    quotient = floor + ((rest != 0) & ((a < 0) != (divisor < 0))).cast(pl.Int64)
-    return quotient if operator == "/" else a - quotient * divisor
-
-
-def _not_zero(a: pl.Expr, b: pl.Expr, where: pl.Expr | None) -> pl.Expr:
-    """Give the divisor, and end the query if it is zero where something is divided."""
+    # Each side is named once: an expression that repeats its operands doubles with every division of a chain.
     asked = pl.lit(True) if where is None else where
     parts = pl.struct(a.alias("divided"), b.alias("divisor"), asked.alias("asked"))
-    return parts.map_batches(_checked_divisor, return_dtype=pl.Int64, is_elementwise=True)
+    return parts.map_batches(partial(_divided, operator=operator), return_dtype=pl.Int64, is_elementwise=True)
 
 
-def _checked_divisor(parts: pl.Series) -> pl.Series:
+def _divided(parts: pl.Series, *, operator: str) -> pl.Series:
+    """Divide ints, and end the query if one is divided by zero."""
     frame = parts.struct.unnest()
-    zero = (pl.col("divisor") == 0) & pl.col("divided").is_not_null() & pl.col("asked")
+    a, b = pl.col("divided"), pl.col("divisor")
+    zero = (b == 0) & a.is_not_null() & pl.col("asked")
     if frame.select(zero.any()).item():
         raise QueryError("this query divides an int by zero; keep zeros out first, as in { .b != 0 && .a / .b > 1 }")
-    return frame["divisor"]
+    floor = a // b
+    rest = a - floor * b
+    quotient = floor + ((rest != 0) & ((a < 0) != (b < 0))).cast(pl.Int64)
+    return frame.select(quotient if operator == "/" else a - quotient * b).to_series()
 
 
 def _float(operator: str, a: pl.Expr, b: pl.Expr) -> pl.Expr:
@@ -267,5 +264,12 @@ def _float(operator: str, a: pl.Expr, b: pl.Expr) -> pl.Expr:
         return a / b
     if operator == "^":
         return a.pow(b)
+    parts = pl.struct(a.alias("divided"), b.alias("divisor"))
+    return parts.map_batches(_float_rest, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _float_rest(parts: pl.Series) -> pl.Series:
+    """Give the rest of a division of floats, with the sign of what is divided."""
+    a, b = pl.col("divided"), pl.col("divisor")
     rest = a.abs() % b.abs()
-    return pl.when(a < 0).then(-rest).otherwise(rest)
+    return parts.struct.unnest().select(pl.when(a < 0).then(-rest).otherwise(rest)).to_series()
