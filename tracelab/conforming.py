@@ -71,7 +71,7 @@ def conform(frame: Any) -> pl.DataFrame | pl.LazyFrame:
     if isinstance(frame, pl.LazyFrame):
         schema = frame.collect_schema()
         if all(name in schema for name in SPAN_SCHEMA) and _has_dtypes(schema):
-            return checked(frame).select(in_order(schema.names()))
+            return with_checks(frame).select(in_order(schema.names()))
         return _conform(frame.collect()).lazy()
     return _conform(_as_polars(frame))
 
@@ -126,7 +126,7 @@ def takes_any_frame(function: FunctionT) -> FunctionT:
 
 
 def takes_any_frame_unchecked(function: FunctionT) -> FunctionT:
-    """Do the same for a function that passes a LazyFrame through `checked` itself, after filters that can be pushed."""
+    """Do the same for a function that passes a LazyFrame through `with_checks` itself, after filters that can be pushed."""
     return _behind(function, lambda frame: _dtyped(frame) if isinstance(frame, pl.LazyFrame) else span_frame(frame))
 
 
@@ -157,7 +157,7 @@ def span_frame(frame: Any) -> pl.DataFrame | pl.LazyFrame:
         It cannot be conformed.
     """
     if isinstance(frame, pl.LazyFrame):
-        return checked(_dtyped(frame))
+        return with_checks(_dtyped(frame))
     eager = _as_polars(frame)
     if _is_derived(eager.schema) and _has_values(eager):
         missing = _defaults(eager.columns)
@@ -193,7 +193,7 @@ def _has_values(frame: pl.DataFrame) -> bool:
     return not nulls and _shortest(frame["duration"]) >= 0
 
 
-def checked(frame: pl.LazyFrame) -> pl.LazyFrame:
+def with_checks(frame: pl.LazyFrame) -> pl.LazyFrame:
     """Fill what has a default, and refuse other nulls, in what is computed in the end of a lazy frame.
 
     Columns are checked one by one, so that those that an answer does not need are not read. A filter that comes

@@ -75,7 +75,7 @@ def test_search_adds_a_column_for_every_selected_field() -> None:
 
 
 def test_search_writes_durations_and_floats_as_tempo_does() -> None:
-    found = search(SHOP, "{ status = error } | avg(duration) > 1 | avg(.db.rows) > 1 | by(status)")
+    found = search(SHOP, "{ status = error } | avg(duration) > 1ns | avg(.db.rows) > 1 | by(status)")
     assert found["values"].to_list() == [{"avg(duration)": "3ms", "avg(.db.rows)": "1.5", "by(status)": "error"}]
 
 

@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from tracelab.traceql import nodes as n
-from tracelab.traceql.conditions import refuse_long
 from tracelab.traceql.operators import calculated, compared
 from tracelab.traceql.values import NANOSECONDS, TEXT, Value, as_number, literal_value
 
@@ -92,7 +91,6 @@ def _scalar(scalar: n.Scalar, values: Mapping[n.Scalar, tuple[str, str]]) -> Val
         case n.Static():
             return literal_value(scalar)
         case n.ScalarOperation():
-            refuse_long(scalar.steps)
             left = _scalar(scalar.first, values)
             for step in scalar.steps:
                 left = calculated(step.operator, left, _scalar(step.operand, values))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
@@ -12,24 +11,21 @@ from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
 from tracelab.traceql.folding import COMPARISONS
+from tracelab.traceql.limits import LOGIC, alike, field_and_literal, runs
 from tracelab.traceql.operators import calculated, compared, either, is_any_of, negated, signed
 from tracelab.traceql.validation import references
 from tracelab.traceql.values import Value, decided, literal_value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from tracelab.traceql.columns import Columns
 
 _COMPARING: Final = (*COMPARISONS, "=~", "!~")
-_LOGIC: Final = ("&&", "||")
-MAX_CHAIN: Final = 300
-"""Operators in a row that are applied one after the other."""
 
-MAX_ALTERNATIVES: Final = 1000
-"""Conditions that `&&` or `||` alone joins; comparisons of one field with literals count as one."""
 
-_Link = tuple[n.Attribute | n.Intrinsic, str, n.Static]
+MAX_COLUMNS: Final = 150
+"""Columns that are worked out before a filter, one after the other."""
 
 
 class Compiler:
@@ -82,12 +78,11 @@ class Compiler:
 
     def operation(self, operation: n.Operation) -> Value:
         """Apply a chain of operators from left to right."""
-        if operation.steps[0].operator in _LOGIC:
+        if operation.steps[0].operator in LOGIC:
             return self.logic(operation)
         of = _item_scope_of_test(operation)
         if of is not None:
             return decided(any_item([self.item_test(operation, of, 0)]))
-        refuse_long(operation.steps)
         left = self.value(operation.first)
         node: n.FieldExpression = operation.first
         for step in operation.steps:
@@ -115,18 +110,16 @@ class Compiler:
         return replace(value, kinds={kind: self.column(part) for kind, part in value.kinds.items()})
 
     def column(self, expression: pl.Expr) -> pl.Expr:
+        """Ask for a column of its own; polars plans for seconds where hundreds follow one another."""
+        if len(self.columns.helpers) >= MAX_COLUMNS:
+            raise QueryError(f"this query works with more than {MAX_COLUMNS} values that are not alike; split it up")
         return self.columns.helper(f"step {len(self.columns.helpers)}", expression)
 
     def logic(self, operation: n.Operation) -> Value:
         """Apply `&&` and `||`, whole runs of the same one at once."""
-        left = [operation.first]
         value: Value | None = None
-        runs = [(operator, list(run)) for operator, run in groupby(operation.steps, key=lambda step: step.operator)]
-        refuse_long(runs)
-        for operator, run in runs:
-            operands = [*left, *(step.operand for step in run)]
+        for operator, operands in runs(operation):
             value = either(operator, [*([] if value is None else [value]), *self.run(operator, operands, value)])
-            left = []
         return cast("Value", value)
 
     def run(self, operator: str, operands: list[n.FieldExpression], before: Value | None) -> Iterator[Value]:
@@ -136,8 +129,7 @@ class Compiler:
         by zero.
         """
         outer = self.guard
-        groups = list(_alike(operator, operands))
-        refuse_long(groups, MAX_ALTERNATIVES)
+        groups = list(alike(operator, operands))
         divides = [_divides(group[0]) for group in groups]
         last = len(divides) - 1 - divides[::-1].index(True) if any(divides) else -1
         reached = pl.lit(True) if outer is None else outer
@@ -148,7 +140,7 @@ class Compiler:
             if len(group) == 1:
                 value = self.value(group[0])
             else:
-                links = [link for link in map(_link, group) if link is not None]
+                links = [link for link in map(field_and_literal, group) if link is not None]
                 value = is_any_of(self.value(links[0][0]), [link[2] for link in links], negative=links[0][1] == "!=")
             yield value
             if number < last:
@@ -181,12 +173,6 @@ class Compiler:
             Value(kinds, settled=value.settled, identifier=value.identifier),
             {names[kind]: expression for kind, expression in value.kinds.items()},
         )
-
-
-def refuse_long(chain: Sequence[object], most: int = MAX_CHAIN) -> None:
-    """Refuse a chain that polars would take minutes for; nobody writes one by hand."""
-    if len(chain) > most:
-        raise QueryError(f"this query chains {len(chain):,} operations, {most:,} are the most; split it up")
 
 
 def _is_mixed(value: Value) -> bool:
@@ -226,29 +212,6 @@ def _item_scope_of_test(node: n.FieldExpression) -> str | None:
                     return of
             return None
     return item_scope(node)
-
-
-def _alike(operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.FieldExpression]]:
-    """Group neighbours that compare one field with literals: `.a = 1 || .a = 2`, `.a != 1 && .a != 2`."""
-    wanted = "=" if operator == "||" else "!="
-
-    def key(pair: tuple[int, n.FieldExpression]) -> object:
-        number, operand = pair
-        link = _link(operand)
-        if link is None or link[1] != wanted or item_scope(link[0]) is not None:
-            return number
-        return link[0], link[2].type
-
-    for _, group in groupby(enumerate(operands), key=key):
-        yield [operand for _, operand in group]
-
-
-def _link(node: n.FieldExpression) -> _Link | None:
-    """Take `field = literal` apart."""
-    match node:
-        case n.Operation(n.Attribute() | n.Intrinsic() as field, (n.Step(operator, n.Static() as literal),)):
-            return (field, operator, literal) if literal.type in (n.STRING, n.INT) else None
-    return None
 
 
 def _still_open(operator: str, value: Value, reached: pl.Expr) -> pl.Expr:

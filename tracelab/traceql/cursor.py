@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -17,6 +18,12 @@ MAX_LENGTH: Final = 131_072
 MAX_NESTING: Final = 100
 """Parentheses (or signs) within each other."""
 
+MAX_CALLS: Final = 2 * MAX_NESTING
+"""Rules of the grammar within each other: where every operator opens parentheses, each level takes several."""
+
+_SHOWN: Final = 60
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
 
 class Cursor:
     """The tokens of one query and the place that has been reached."""
@@ -25,10 +32,14 @@ class Cursor:
         if len(source) > MAX_LENGTH:
             message = f"this query has {len(source):,} characters; {MAX_LENGTH:,} are the most"
             raise QuerySyntaxError(message, source=source, position=MAX_LENGTH)
+        if half := _SURROGATE.search(source):
+            # Shown without the place: such a text cannot be printed.
+            raise QuerySyntaxError(f"{ascii(half.group())}, at {half.start():,}, is no character", source=source)
         self.source = source
         self.tokens = tokenize(source)
         self.place = 0
         self.depth = 0
+        self.calls = 0
         self.bare = False
 
     @property
@@ -74,10 +85,19 @@ class Cursor:
         yield
         self.depth -= 1
 
+    def enter(self) -> None:
+        """Count the rules that are within each other, each of which is a call on the interpreter's stack."""
+        self.calls += 1
+        if self.calls > MAX_CALLS:
+            self.fail(f"this query nests more than {MAX_CALLS} operators within each other")
+
+    def leave(self) -> None:
+        self.calls -= 1
+
     def fail_here(self, message: str) -> NoReturn:
         """Complain about the next token, and say what it is."""
         token = self.token
-        found = "the query ends" if token.kind == "end" else f"found `{token.text}`"
+        found = "the query ends" if token.kind == "end" else f"found `{shortened(token.text)}`"
         self.fail(f"{message}; {found}", token.start)
 
     def fail(
@@ -85,3 +105,8 @@ class Cursor:
     ) -> NoReturn:
         place = self.token.start if position is None else position
         raise error(message, source=self.source, position=place)
+
+
+def shortened(text: str) -> str:
+    """Cut what a message quotes to a readable length."""
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

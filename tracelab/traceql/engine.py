@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import polars as pl
 
-from tracelab.conforming import checked, takes_any_frame_unchecked
+from tracelab.conforming import takes_any_frame_unchecked, with_checks
 from tracelab.errors import QueryError
+from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.names import warn_of_unknown
@@ -48,7 +49,8 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     QueryTypeError
         The query compares or combines what never goes together.
     QueryError
-        It is a query for `query_metrics`, or it divides by zero.
+        It is a query for `query_metrics`, it divides by zero, it is larger than what can be answered in good time, or
+        it is no text.
     SchemaError
         The frame lacks a column that the query reads.
 
@@ -66,21 +68,25 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     ['GET /pay', 'charge']
     """
     pipeline = spanset_pipeline(traceql, "query")
-    lazy = spans.lazy()
     columns = Columns.of(spans)
-    warn_of_unknown(columns, pipeline.stages)
-    tests = conditions(Plan(columns), pipeline.stages)
-    matching = columns.with_helpers(lazy).filter(*tests).drop(columns.helpers)
-    if isinstance(spans, pl.LazyFrame):
-        return checked(matching)
     with plain_errors():
-        return matching.collect()
+        warn_of_unknown(columns, pipeline.stages)
+        tests = conditions(Plan(columns), pipeline.stages)
+        matching = columns.with_helpers(spans.lazy()).filter(*tests).drop(columns.helpers)
+        return with_checks(matching) if isinstance(spans, pl.LazyFrame) else matching.collect()
+
+
+def checked(traceql: str) -> m.Query:
+    """Parse and check a query."""
+    parsed = parse(traceql)
+    with plain_errors():
+        validate(parsed)
+    return parsed
 
 
 def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
     """Parse and check a query that must be one for spans."""
-    parsed = parse(traceql)
-    validate(parsed)
+    parsed = checked(traceql)
     if not isinstance(parsed.body, n.Pipeline):
         raise QueryError(
             f"this query gives metrics over time, which {function}() cannot show; ask query_metrics(spans, ...)",
@@ -111,4 +117,8 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except QueryError as error:
+        if _CONTEXT not in str(error):
+            raise
         raise QueryError(str(error).partition(_CONTEXT)[0]) from None
+    except RecursionError:
+        raise QueryError("this query nests too deeply for the stack that is left; split it up") from None

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from tracelab.conforming import conform
 from tracelab.schema import SPAN_SCHEMA
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
-from tracelab.traceql.engine import conditions
-from tracelab.traceql.names import compared_types
-from tracelab.traceql.parser import parse
+from tracelab.traceql.engine import checked, conditions, plain_errors
+from tracelab.traceql.names import compared_types, warn_of_bare_numbers
 from tracelab.traceql.plans import Plan
-from tracelab.traceql.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +51,10 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
         The text is no query.
     QueryTypeError
         The query compares or combines what never goes together.
+    QueryError
+        The query is larger than what can be answered in good time, or it is no text.
+    SchemaError
+        `spans` is no frame of spans, or lacks a column that the query reads.
 
     Examples
     --------
@@ -61,14 +64,16 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     FILTER ((col("duration") > 2s) | (col("status_code") == "error")) & (col("kind") == "server")
     ...
     """
-    parsed = parse(traceql)
-    validate(parsed)
+    parsed = checked(traceql)
+    known = spans if spans is None or isinstance(spans, pl.DataFrame | pl.LazyFrame) else conform(spans)
     plans = []
-    for pipeline in _pipelines(parsed.body):
-        frame = _imagined(pipeline) if spans is None else spans
-        columns = Columns.of(frame)
-        tests = conditions(Plan(columns), pipeline.stages)
-        plans.append(columns.with_helpers(frame.lazy()).filter(*tests).drop(columns.helpers).explain())
+    with plain_errors():
+        for pipeline in _pipelines(parsed.body):
+            warn_of_bare_numbers(pipeline.stages)
+            frame = _imagined(pipeline) if known is None else known
+            columns = Columns.of(frame)
+            tests = conditions(Plan(columns), pipeline.stages)
+            plans.append(columns.with_helpers(frame.lazy()).filter(*tests).drop(columns.helpers).explain())
     return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 

@@ -7,7 +7,7 @@ from typing import Final, cast
 
 from tracelab.schema import KINDS, STATUS_CODES
 from tracelab.traceql import nodes as n
-from tracelab.traceql.cursor import Cursor
+from tracelab.traceql.cursor import Cursor, shortened
 from tracelab.traceql.folding import COMPARISONS, folded, folded_sign
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
@@ -65,6 +65,7 @@ class FieldParser(Cursor):
 
     def operation(self, minimum: int) -> n.FieldExpression:
         """`operation := operand { BOP operand }`, by precedence; all but `^` from left to right."""
+        self.enter()
         left = self.operand_of_field()
         while (level := self.field_level()) >= minimum:
             left, steps = opened(left, level)
@@ -73,6 +74,7 @@ class FieldParser(Cursor):
                 right = self.right_of_field(sign, level)
                 left, steps = self.with_step(left, steps, sign, right)
             left = closed(left, steps)
+        self.leave()
         return left
 
     def right_of_field(self, sign: Token, level: int) -> n.FieldExpression:
@@ -199,6 +201,7 @@ def closed(left: n.FieldExpression, steps: list[n.Step[n.FieldExpression]]) -> n
 
 def unknown_name(name: str) -> str:
     """Say what to write instead of a name that is neither a keyword nor has a scope."""
+    name = shortened(name)
     known = [*BARE_INTRINSICS, *VALUE_WORDS]
     if near := get_close_matches(name, known, n=1, cutoff=0.75):
         return f"unknown name `{name}`; did you mean `{near[0]}`? An attribute needs its scope: `span.{name}`"

@@ -6,7 +6,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tracelab.traceql.nodes import BOOL, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, STRING, Static
+from tracelab.traceql.nodes import BOOL, DURATION, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, STRING, Static
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def folded_sign(operand: Static) -> Static | None:
     """Negate a literal; None if it has no negative."""
     if operand.type not in NUMERIC or not isinstance(operand.value, int | float):
         return None
-    return Static(-operand.value, operand.type, operand.at)
+    return Static(-operand.value, operand.type, operand.at, operand.of_durations)
 
 
 def folded(sign: str, left: Static, right: Static) -> Static | None:
@@ -63,7 +63,10 @@ def _folded_numbers(sign: str, left: Static, right: Static) -> Static | None:
         whole = whole_number(sign, int(a), int(b))
         return None if whole is None or not MIN_INT <= whole <= MAX_INT else Static(whole, INT, left.at)
     number = float_number(sign, float(a), float(b))
-    return Static(number, FLOAT, left.at) if number is not None and math.isfinite(number) else None
+    if number is None or not math.isfinite(number):
+        return None
+    marks = [side.type == DURATION or side.of_durations for side in (left, right)]
+    return Static(number, FLOAT, left.at, any(marks))
 
 
 def whole_number(sign: str, a: int, b: int) -> int | None:

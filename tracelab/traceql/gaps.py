@@ -33,7 +33,7 @@ def gap(spans: pl.DataFrame | pl.LazyFrame, a: str, b: str) -> pl.DataFrame:
     Raises
     ------
     QueryError
-        One of the queries is none for spans.
+        One of the queries is none for spans, or no text.
 
     Examples
     --------

@@ -129,10 +129,7 @@ def _metrics(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     """`metricsExpr (+|-|*|/) metricsExpr`, where either side may be a number."""
     if sign.text in "%^":
         fail(f"`{sign.text}` cannot join metrics; there are + - * /", sign.start)
-    depth, inner = 0, left.node
-    while isinstance(inner, m.MetricsOperation):
-        depth, inner = depth + 1, inner.left
-    if depth >= MAX_NESTING:
+    if _operations(left.node) + _operations(right.node) >= MAX_NESTING:
         fail(f"this query calculates with more than {MAX_NESTING} metrics", sign.start)
     for side in (left, right):
         if side.kind == "scalar":
@@ -155,6 +152,11 @@ def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
         "metric": "a metric",
     }
     fail(f"`{sign.text}` cannot join {names[left.kind]} and {names[right.kind]}", sign.start)
+
+
+def _operations(node: object) -> int:
+    """Count the operations between metrics."""
+    return 1 + _operations(node.left) + _operations(node.right) if isinstance(node, m.MetricsOperation) else 0
 
 
 def _duration(number: n.Scalar) -> n.Static | None:

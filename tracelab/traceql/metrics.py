@@ -12,13 +12,11 @@ from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.comparing import compared_attributes
-from tracelab.traceql.engine import conditions, plain_errors
+from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.names import warn_of_unknown
-from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import Part, Plan
 from tracelab.traceql.series import Series, counted, value_columns
 from tracelab.traceql.series_math import after, combined
-from tracelab.traceql.validation import validate
 from tracelab.traceql.windows import Window, window
 
 if TYPE_CHECKING:
@@ -69,7 +67,8 @@ def query_metrics(
     QueryTypeError
         The query compares or combines what never goes together.
     QueryError
-        It is a query for `query` or `search`, or the range is none.
+        It is a query for `query` or `search`, it is larger than what can be answered in good time, or it is no text;
+        the step or the range is none, or gives too many points.
     SchemaError
         The frame lacks a column that the query reads.
 
@@ -85,8 +84,7 @@ def query_metrics(
     >>> points.drop("time").rows()
     [('bank', 2.0), ('web', 1.0)]
     """
-    parsed = parse(traceql)
-    validate(parsed)
+    parsed = checked(traceql)
     if isinstance(parsed.body, n.Pipeline):
         raise QueryError(
             "this query gives spans, not metrics; ask query(spans, ...) for them, search(spans, ...) for their traces, "
@@ -97,8 +95,8 @@ def query_metrics(
     lazy = spans.lazy()
     columns = Columns.of(spans)
     columns.require("a metrics query", "start_time")
-    warn_of_unknown(columns, _parts(parsed.body))
     with plain_errors():
+        warn_of_unknown(columns, _parts(parsed.body))
         asked = window(lazy, step=step, start=start, end=end, instant=instant)
         series = _Metrics(spans, columns, asked).series(parsed.body)
     points = series.frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value")

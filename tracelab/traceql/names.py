@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql import nodes as n
+from tracelab.traceql.bare_numbers import bare_number
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.folding import COMPARISONS
 from tracelab.traceql.values import ARRAY, TEXT
@@ -33,7 +34,12 @@ _REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in
 
 
 def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
-    """Warn of names that no span has and of comparisons that never hold; of a lazy frame only the columns are known."""
+    """Warn of names that no span has, of comparisons that never hold and of numbers that lack a unit.
+
+    Of a lazy frame only the columns are known.
+    """
+    parts = list(parts)
+    warn_of_bare_numbers(parts)
     names: dict[n.Attribute, None] = {}
     operations: dict[n.Operation, None] = {}
     for expression in (expression for part in parts for expression in field_expressions(part)):
@@ -45,6 +51,21 @@ def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
     complaints = dict.fromkeys(filter(None, (_misfit(columns, operation) for operation in operations)))
     for complaint in complaints:
         warn_caller(complaint, QueryWarning)
+
+
+def warn_of_bare_numbers(parts: Iterable[Part]) -> None:
+    """Warn where a duration is compared with a number that has no unit."""
+    complaints: dict[str | None, None] = {}
+    for part in parts:
+        for expression in field_expressions(part):
+            complaints.update(dict.fromkeys(map(bare_number, comparisons(expression))))
+        complaints.update(dict.fromkeys(map(bare_number, _scalar_filters(part))))
+    told = [complaint for complaint in complaints if complaint is not None]
+    for complaint in told[:_TOLD]:
+        warn_caller(complaint, QueryWarning)
+    if len(told) > _TOLD:
+        more = f"{len(told) - _TOLD:,} more comparisons of durations with numbers"
+        warn_caller(f"This query has {more}, which are read as nanoseconds.", QueryWarning)
 
 
 def compared_types(parts: Iterable[Part]) -> dict[n.Attribute, str]:
@@ -170,13 +191,28 @@ def _attributes(expression: n.FieldExpression) -> Iterator[n.Attribute]:
                 yield from _attributes(operand)
 
 
+def _scalar_filters(part: Part) -> Iterator[n.ScalarFilter]:
+    """List the comparisons of aggregates in a stage."""
+    match part:
+        case n.ScalarFilter():
+            yield part
+            yield from _scalar_filters(part.left)
+            yield from _scalar_filters(part.right)
+        case n.SpansetOperation() | n.ScalarOperation():
+            for operand in (part.first, *(step.operand for step in part.steps)):
+                yield from _scalar_filters(operand)
+        case n.Pipeline() | n.ScalarPipeline():
+            for stage in part.stages:
+                yield from _scalar_filters(stage)
+
+
 def comparisons(expression: n.FieldExpression) -> Iterator[n.Operation]:
-    """List the comparisons with just two sides."""
+    """List the comparisons in an expression; of a chain, the first two sides are what they compare."""
     match expression:
         case n.Unary() | n.Presence():
             yield from comparisons(expression.operand)
-        case n.Operation(_, (n.Step(operator),)) if operator in (*COMPARISONS, "=~", "!~"):
-            yield expression
         case n.Operation():
+            if expression.steps[0].operator in (*COMPARISONS, "=~", "!~"):
+                yield expression
             for operand in (expression.first, *(step.operand for step in expression.steps)):
                 yield from comparisons(operand)

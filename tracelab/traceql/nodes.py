@@ -71,11 +71,15 @@ def place() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Static:
-    """A literal: its value and which kind of value it is (durations are nanoseconds)."""
+    """A literal: its value and which kind of value it is (durations are nanoseconds).
+
+    `of_durations` marks a number that was calculated from durations, so that somebody wrote a unit.
+    """
 
     value: str | int | float | bool | None
     type: str
     at: int = place()
+    of_durations: bool = field(default=False, compare=False, repr=False)
 
     def __str__(self) -> str:
         match self.value:

@@ -6,15 +6,16 @@ So operands are parsed first and their kinds are checked where an operator joins
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import takewhile
 from typing import Final, cast
 
-from tracelab.errors import QuerySyntaxError
+from tracelab.errors import QueryError, QuerySyntaxError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.advice import corrected
-from tracelab.traceql.cursor import MAX_LENGTH
+from tracelab.traceql.cursor import shortened
 from tracelab.traceql.fields import VALUE_WORDS
 from tracelab.traceql.folding import folded_sign
 from tracelab.traceql.joining import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
@@ -22,6 +23,11 @@ from tracelab.traceql.metric_rules import METRICS, MetricParser
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
 AGGREGATES: Final = ("count", "min", "max", "avg", "sum")
+_MAX_ADVISED: Final = 2_000
+"""Characters of a query that is rewritten as it was perhaps meant; a longer one nobody would read."""
+
+_NEVER_BARE: Final = re.compile(rf"\{{|({'|'.join(AGGREGATES)})\s*\(")
+"""What stands in no filter without braces, so that a complaint about it is none about the filter."""
 
 
 class Parser(MetricParser):
@@ -120,6 +126,7 @@ class Parser(MetricParser):
 
     def expression(self, minimum: int, *, first: bool = False) -> Operand:
         """`expr := operand { operator operand }`, by precedence: `&& ||`, relations, `+ -`, `* / %`, `^`."""
+        self.enter()
         left = self.operand(first=first)
         while (level := self.level()) >= minimum:
             steps: list[tuple[Token, Operand]] = []
@@ -129,6 +136,7 @@ class Parser(MetricParser):
                     self.refuse_value(sign)
                 steps.append((sign, self.right_of(sign, level)))
             left = joined(left, steps, self.fail)
+        self.leave()
         return left
 
     def right_of(self, sign: Token, level: int) -> Operand:
@@ -191,12 +199,10 @@ class Parser(MetricParser):
     def refuse_value(self, sign: Token) -> None:
         """Refuse what is no number to the right of a metric."""
         token = self.token
-        if token.kind in ("string", "attribute", "intrinsic", "name"):
-            found = token.text
-        elif token.kind == "word" and (token.text == "nil" or token.text in VALUE_WORDS):
-            found = token.text
-        else:
+        word = token.kind == "word" and token.text in ("nil", *VALUE_WORDS, *BARE_INTRINSICS)
+        if not word and token.kind not in ("string", "attribute", "intrinsic", "name"):
             return
+        found = shortened(token.text)
         if sign.text in COMPARING:
             self.fail(f"a metric can only be compared with a number or a duration, not with {found}")
         self.fail(f"a metric can only be combined with numbers and other metrics, not with {found}")
@@ -272,6 +278,10 @@ def parse(traceql: str) -> m.Query:
     ------
     QuerySyntaxError
         The text is no query; the message shows the place and, where it can be guessed, what was meant.
+    QueryTypeError
+        A metric is combined with a duration.
+    QueryError
+        It is no text at all.
 
     Examples
     --------
@@ -280,10 +290,14 @@ def parse(traceql: str) -> m.Query:
     >>> str(parse('service.name = "checkout" && duration > 2s'))
     '{ (.service.name = `checkout`) && (duration > 2s) }'
     """
+    if not isinstance(traceql, str):
+        raise QueryError(_no_text(traceql))
     try:
         return _parsed(traceql)
+    except RecursionError:
+        raise QueryError("this query nests too deeply for the stack that is left; split it up") from None
     except QuerySyntaxError as error:
-        meant = corrected(traceql) if len(traceql) <= MAX_LENGTH else traceql
+        meant = corrected(traceql) if len(traceql) <= _MAX_ADVISED else traceql
         if meant == traceql or traceql.strip().isidentifier() or error.position is None:
             raise
         try:
@@ -292,6 +306,19 @@ def parse(traceql: str) -> m.Query:
             raise error from None
         complaint = str(error).partition("\n")[0]
         raise QuerySyntaxError(f"{complaint}. Write: {meant}", source=traceql, position=error.position) from None
+
+
+def _no_text(query: object) -> str:
+    """Say what to pass instead of something that is no text."""
+    example = "a query is a text such as '{ duration > 1s }'"
+    match query:
+        case bytes() | bytearray():
+            return f"{example}, not bytes; decode them first: query.decode()"
+        case m.Query():
+            return f"{example}, not what parse() gives; pass str(query)"
+        case None:
+            return f"{example}, not None"
+    return f"{example}, not {shortened(repr(query))} of type {type(query).__name__}"
 
 
 def _parsed(source: str) -> m.Query:
@@ -306,9 +333,9 @@ def _parsed(source: str) -> m.Query:
     try:
         query = bare.bare_query()
     except QuerySyntaxError as error:
-        # Whoever got further has understood more of what was meant; but a brace was never meant to stand without one.
+        # Whoever got further has understood more of what was meant.
         place = error.position or 0
-        further = place > (complaint.position or 0) and not source.startswith("{", place)
+        further = place > (complaint.position or 0) and not _NEVER_BARE.match(source, place)
         raise (error if further else complaint) from None
     # A filter that reads nothing of the spans, such as `true` or `5 > 3`, was hardly meant as one.
     filter_ = takewhile(lambda token: token.text != "|", bare.tokens)

@@ -67,7 +67,8 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     QueryTypeError
         The query compares or combines what never goes together.
     QueryError
-        It is a query for `query_metrics`, or it divides by zero.
+        It is a query for `query_metrics`, it divides by zero, it is larger than what can be answered in good time, or
+        it is no text.
     SchemaError
         The frame lacks a column that the query reads.
 
@@ -85,15 +86,15 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     """
     pipeline = spanset_pipeline(traceql, "search")
     plan = Plan(Columns.of(spans))
-    warn_of_unknown(plan.columns, pipeline.stages)
     plan.columns.require("a search", *SPAN_COLUMNS, *_TRACE_COLUMNS)
-    plan.add_all(pipeline.stages)
-    fields = {field: plan.add_value(field) for field in _selected(pipeline.stages)}
-    root = plan.name(root_row())
-    inputs = plan.columns.with_helpers(spans.lazy()).select(
-        *SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected()
-    )
     with plain_errors():
+        warn_of_unknown(plan.columns, pipeline.stages)
+        plan.add_all(pipeline.stages)
+        fields = {field: plan.add_value(field) for field in _selected(pipeline.stages)}
+        root = plan.name(root_row())
+        inputs = plan.columns.with_helpers(spans.lazy()).select(
+            *SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected()
+        )
         frame = inputs.collect()
         run = Run(frame, plan)
         found = run.stages(pipeline.stages, run.all())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.errors import QueryError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.values import TEXT, Value, as_number, as_text, as_whole
@@ -23,6 +24,7 @@ COUNTING: Final = ("rate", "count_over_time")
 BUCKETED: Final = ("quantile_over_time", "histogram_over_time")
 QUANTILE: Final = "p"
 BUCKET: Final = "__bucket"
+MAX_POINTS: Final = 10_000_000
 _SECONDS: Final = 1e-9
 
 
@@ -92,14 +94,16 @@ def counted(metric: m.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
 def filled(series: Series, window: Window) -> Series:
     """Put a zero where a series has no point."""
     intervals = pl.DataFrame({"interval": np.arange(window.count)})
-    grid = (
-        series.frame.select(series.labels).unique()
-        if series.labels
-        else series.frame.select(pl.len()).filter(pl.col("len") > 0)
-    )
-    grid = (
-        grid.select(series.labels).join(intervals, how="cross") if series.labels else intervals.filter(grid.height > 0)
-    )
+    if series.labels:
+        different = series.frame.select(series.labels).unique()
+        if different.height * window.count > MAX_POINTS:
+            raise QueryError(
+                f"{different.height:,} series of {window.count:,} intervals are {different.height * window.count:,} "
+                f"points, {MAX_POINTS:,} are the most; choose a larger step, or group by what has fewer values"
+            )
+        grid = different.join(intervals, how="cross")
+    else:
+        grid = intervals.filter(series.frame.height > 0)
     keys = ["interval", *series.labels]
     full = grid.join(series.frame, on=keys, how="left", nulls_equal=True)
     return Series(full.with_columns(pl.col("value").fill_null(0.0)).select(*keys, "value"), series.labels)

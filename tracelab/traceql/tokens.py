@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isinf
 from typing import Final, TypeAlias, cast
 
 from tracelab.traceql.literals import NAME_ENDERS, duration_from_text, unescaped
@@ -66,13 +67,16 @@ OPERATORS: Final = (
 )
 """From the longest to the shortest, since the longest that fits is meant."""
 
+_MAX_NUMBER: Final = 100
+"""Characters of a number or a duration; the most that a float can need are far fewer."""
+
 _SPACE: Final = re.compile(r"(?:[ \t\r\n]+|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _WORD: Final = re.compile(r"[^\W\d]\w*")
 _NUMBER: Final = re.compile(
     r"0[xXoObB][\da-fA-F_]*|(?P<float>\d+\.\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+[eE][+-]?\d+)|\d[\d_]*",
     re.ASCII,
 )
-_DURATION_RUN: Final = re.compile(r"[\d.nsuµμmhdwy]+", re.ASCII)
+_DURATION_RUN: Final = re.compile(rf"[\d.nsuµμmhdwy]{{1,{_MAX_NUMBER}}}", re.ASCII)
 _NAME: Final = re.compile(rf'[^\s"{re.escape(NAME_ENDERS)}]+')
 _QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
 _OPERATOR: Final = re.compile("|".join(map(re.escape, OPERATORS)))
@@ -154,12 +158,16 @@ def _number(source: str, at: int) -> Token:
     """Read an int, a float or a duration; a run of unit letters that is no duration is left for the next token."""
     match = cast("re.Match[str]", _NUMBER.match(source, at))
     text = match.group()
+    if len(text) > _MAX_NUMBER:
+        return _error(source, at, f"a number of {len(text):,} characters fits into no 64 bits", length=len(text))
     run = _DURATION_RUN.match(source, at)
     if run and run.end() > match.end():
         nanoseconds = duration_from_text(run.group())
         if nanoseconds is not None:
             return Token("duration", run.group(), nanoseconds, at)
     if match.group("float"):
+        if isinf(float(text)):
+            return _error(source, at, f"{text} does not fit into 64 bits", length=len(text))
         return Token("float", text, float(text), at)
     if not text.isdigit():
         return _error(source, at, f"{text} is no number here; write it with decimal digits only", length=len(text))

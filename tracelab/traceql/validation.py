@@ -8,6 +8,7 @@ from tracelab.errors import QueryTypeError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.folding import COMPARISONS
+from tracelab.traceql.limits import check_size
 from tracelab.traceql.parser import parse
 from tracelab.traceql.regexes import RegexError, anchored
 
@@ -49,6 +50,8 @@ def validate(query: m.Query | str) -> None:
         Something compares or combines what never goes together; the message shows the place.
     QuerySyntaxError
         The query was given as a text that is none.
+    QueryError
+        It is larger than what can be answered in good time, or it is no text at all.
 
     Examples
     --------
@@ -59,7 +62,8 @@ def validate(query: m.Query | str) -> None:
       { status > 1 }
                ^
     """
-    checked = parse(query) if isinstance(query, str) else query
+    checked = query if isinstance(query, m.Query) else parse(query)
+    check_size(checked)
     _Check(checked.source or str(checked)).body(checked.body)
 
 

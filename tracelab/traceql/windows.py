@@ -10,9 +10,12 @@ import polars as pl
 
 from tracelab.errors import QueryError
 from tracelab.schema import TIME
+from tracelab.traceql import nodes as n
+from tracelab.traceql.cursor import shortened
 from tracelab.traceql.literals import NANOSECONDS, duration_from_text, duration_text
 
 MAX_INTERVALS: Final = 100_000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND: Final = NANOSECONDS["s"]
 _STEPS: Final = tuple(number * _SECOND for number in (3600, 300, 60, 15, 5, 1))
 _SHORT: Final = 50 * NANOSECONDS["ms"]
@@ -68,24 +71,34 @@ def window(
 
     A range is widened to whole steps since 1970, and begins one step early, as Tempo does it.
     """
-    first, last = _instant_of(start), _instant_of(end)
+    chosen = None if step is None else _width(step)
+    first, last = _instant_of("start", start), _instant_of("end", end)
     if first is None or last is None:
         bounds = spans.select(low=pl.col("start_time").min(), high=pl.col("start_time").max()).collect()
         low, high = (bounds[name].to_physical().item() or 0 for name in ("low", "high"))
         first = low if first is None else first
         last = max(high, first) if last is None else last
     if last < first:
-        raise QueryError(f"the end of the range, {end}, lies before its start, {start}; exchange them")
+        if start is None:
+            raise QueryError(f"end={_shown(end)} lies before the first span, which starts at {_time_text(first)}")
+        raise QueryError(
+            f"the end of the range, {_time_text(last)}, lies before its start, {_time_text(first)}; exchange them"
+        )
+    if last - first > n.MAX_INT:
+        raise QueryError(f"the range from {_time_text(first)} to {_time_text(last)} is longer than 64 bits can count")
     if instant:
         return Window(first if last > first else first - _SECOND, last, max(last - first, 1), instant=True)
-    width = default_step(last - first) if step is None else _width(step)
+    width = default_step(last - first) if chosen is None else chosen
     begin = first - first % width
     begin -= width if begin > width else 0
     stop = last + -last % width
     result = Window(begin, max(stop, begin + width), width, instant=False)
+    if not n.MIN_INT <= result.start <= result.end <= n.MAX_INT:
+        raise QueryError(f"steps of {duration_text(width)} reach beyond what times can be; choose a smaller step")
     if result.count > MAX_INTERVALS:
         raise QueryError(
             f"{result.count:,} intervals of {duration_text(width)} are too many; "
+            f"{'(an int is read as nanoseconds) ' if isinstance(step, int) else ''}"
             f"choose a step of at least {duration_text(-(-(last - first) // MAX_INTERVALS))}"
         )
     return result
@@ -106,25 +119,54 @@ def default_step(span_of_time: int) -> int:
     return max(ideal // unit * unit, _SECOND)
 
 
-def _instant_of(value: datetime | str | int | None) -> int | None:
+def _instant_of(name: str, value: datetime | str | int | None) -> int | None:
     """Read an instant: a datetime (UTC unless it says otherwise), ISO text, or nanoseconds since 1970."""
-    if value is None or isinstance(value, int):
-        return value
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
         except ValueError:
-            raise QueryError(f"{value!r} is no time; write it as 2026-05-01T12:00:00") from None
-    aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-    since = aware.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    return (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds * 1000
+            raise QueryError(f"{name}={_shown(value)} is no time; write it as 2026-05-01T12:00:00") from None
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        since = aware - _EPOCH
+        nanoseconds = (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds * 1000
+        nanoseconds += getattr(value, "nanosecond", 0)  # pandas' datetimes count further
+    elif isinstance(value, int) and not isinstance(value, bool):
+        nanoseconds = value
+    else:
+        raise QueryError(
+            f"{name}={_shown(value)} is no time; pass a datetime, a text such as 2026-05-01T12:00:00, "
+            "or an int of nanoseconds since 1970"
+        )
+    if not n.MIN_INT <= nanoseconds <= n.MAX_INT:
+        raise QueryError(f"{name}={_shown(value)} is no time between the years 1678 and 2262, which spans can have")
+    return nanoseconds
 
 
 def _width(step: str | timedelta | int) -> int:
-    if isinstance(step, timedelta):
-        nanoseconds: int | None = (step.days * 86_400 + step.seconds) * _SECOND + step.microseconds * 1000
-    else:
-        nanoseconds = duration_from_text(step.replace(" ", "")) if isinstance(step, str) else step
+    """Read a step: a duration as text, a timedelta, or nanoseconds."""
+    nanoseconds: int | None = None
+    match step:
+        case timedelta():
+            nanoseconds = (step.days * 86_400 + step.seconds) * _SECOND + step.microseconds * 1000
+        case str():
+            nanoseconds = duration_from_text(step.replace(" ", ""))
+        case int() if not isinstance(step, bool):
+            nanoseconds = step
     if nanoseconds is None or nanoseconds < 1:
-        raise QueryError(f"{step!r} is no step; write a duration such as 30s, 1m or 1h")
+        raise QueryError(f"step={_shown(step)} is no step; write a duration above zero, such as 30s, 1m or 1h")
+    if nanoseconds > n.MAX_INT:
+        raise QueryError(f"step={_shown(step)} is longer than 64 bits can count; write a duration such as 30s or 1h")
     return nanoseconds
+
+
+def _shown(value: object) -> str:
+    """Show what was passed, cut to a readable length."""
+    return shortened(repr(value))
+
+
+def _time_text(nanoseconds: int) -> str:
+    """Write an instant as people do, whatever it was passed as."""
+    return f"{pl.select(pl.lit(nanoseconds, dtype=pl.Int64).cast(TIME)).to_series().dt.to_string('iso')[0]}"
