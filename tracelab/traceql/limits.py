@@ -1,0 +1,148 @@
+"""How large a query may be, checked on its nodes before anything is worked out.
+
+What a program writes for a person fits in easily: hundreds of different conditions, thousands of ids of one field.
+Beyond that polars would plan for minutes, so it is refused at once.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tracelab.errors import QueryError
+from tracelab.traceql import metric_nodes as m
+from tracelab.traceql import nodes as n
+from tracelab.traceql.cursor import MAX_NESTING
+from tracelab.traceql.events import item_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_CHAIN: Final = 300
+"""Operators, stages, quantiles or fields in a row that are applied one after the other."""
+
+MAX_ALTERNATIVES: Final = 1000
+"""Conditions that `&&` or `||` alone joins; comparisons of one field with literals count as one."""
+
+MAX_TERMS: Final = 2000
+"""Operators in the whole query, counted in the same way."""
+
+MAX_REGEXES: Final = 300
+"""Regular expressions in the whole query; each is compiled before it is used."""
+
+MAX_DEPTH: Final = MAX_NESTING + 10
+"""Nodes within each other: what can be nested, and the pipeline and filter around it."""
+
+LOGIC: Final = ("&&", "||")
+_REGEX: Final = ("=~", "!~")
+
+_Link = tuple[n.Attribute | n.Intrinsic, str, n.Static]
+_Node: TypeAlias = (
+    n.FieldExpression
+    | n.Stage
+    | n.Pipeline
+    | n.Scalar
+    | m.MetricsPipeline
+    | m.MetricsOperation
+    | m.Compare
+    | m.Metric
+    | m.Threshold
+    | m.Rank
+)
+
+
+def check_size(query: m.Query) -> None:
+    """Refuse a query that is longer, deeper or wider than the limits."""
+    source = query.source or str(query)
+    terms = regexes = 0
+    stack: list[tuple[_Node, int]] = [(query.body, 1)]
+    while stack:
+        node, depth = stack.pop()
+        at = min(node.at, len(source))
+        if depth > MAX_DEPTH:
+            raise QueryError(f"this query nests more than {MAX_NESTING} levels deep", source=source, position=at)
+        children, length, most = _contents(node)
+        terms += length
+        if length > most:
+            message = f"this query chains {length:,} operations, {most:,} are the most; split it up"
+            raise QueryError(message, source=source, position=at)
+        if isinstance(node, n.Operation):
+            regexes += sum(step.operator in _REGEX for step in node.steps)
+        if terms > MAX_TERMS or regexes > MAX_REGEXES:
+            message = (
+                f"this query has more than {MAX_TERMS:,} conditions; split it up"
+                if terms > MAX_TERMS
+                else f"this query has more than {MAX_REGEXES:,} regular expressions; join them with `|`"
+            )
+            raise QueryError(message, source=source, position=at)
+        stack += [(child, depth + 1) for child in children]
+
+
+def alike(operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.FieldExpression]]:
+    """Group neighbours that compare one field with literals: `.a = 1 || .a = 2`, `.a != 1 && .a != 2`."""
+    wanted = "=" if operator == "||" else "!="
+
+    def key(pair: tuple[int, n.FieldExpression]) -> object:
+        number, operand = pair
+        link = field_and_literal(operand)
+        if link is None or link[1] != wanted or item_scope(link[0]) is not None:
+            return number
+        return link[0], link[2].type
+
+    for _, group in groupby(enumerate(operands), key=key):
+        yield [operand for _, operand in group]
+
+
+def field_and_literal(node: n.FieldExpression) -> _Link | None:
+    """Take `field = literal` apart."""
+    match node:
+        case n.Operation(n.Attribute() | n.Intrinsic() as field, (n.Step(operator, n.Static() as literal),)):
+            return (field, operator, literal) if literal.type in (n.STRING, n.INT) else None
+    return None
+
+
+def runs(operation: n.Operation) -> list[tuple[str, list[n.FieldExpression]]]:
+    """Cut a chain of `&&` and `||` into runs of the same one, each with the operands that it adds."""
+    cut = [
+        (operator, [step.operand for step in steps])
+        for operator, steps in groupby(operation.steps, key=lambda step: step.operator)
+    ]
+    cut[0][1].insert(0, operation.first)
+    return cut
+
+
+def _contents(node: _Node) -> tuple[Iterable[_Node], int, int]:
+    """Give what is within a node, how many operations it chains, and how many it may."""
+    match node:
+        case n.Operation() if node.steps[0].operator in LOGIC:
+            cut = runs(node)
+            groups = [group for operator, operands in cut for group in alike(operator, operands)]
+            # One of a group stands for all: they differ in their literals only.
+            return [group[0] for group in groups], len(groups), MAX_ALTERNATIVES if len(cut) == 1 else MAX_CHAIN
+        case n.Operation() | n.SpansetOperation() | n.ScalarOperation():
+            return [node.first, *(step.operand for step in node.steps)], len(node.steps), MAX_CHAIN
+        case n.Unary() | n.Presence():
+            return [node.operand], 0, 1
+        case n.Filter() | n.GroupBy():
+            return [node.expression], 1, 1
+        case n.Aggregate():
+            return [] if node.argument is None else [node.argument], 1, 1
+        case n.ScalarFilter():
+            return [node.left, node.right], 1, 1
+        case n.ScalarPipeline():
+            return [*node.stages, node.aggregate], len(node.stages), MAX_CHAIN
+        case n.Pipeline():
+            return node.stages, len(node.stages), MAX_CHAIN
+        case n.Select():
+            return [], len(node.fields), MAX_ALTERNATIVES
+        case m.MetricsPipeline():
+            return [*node.stages, node.metric, *node.second], len(node.stages) + len(node.second), MAX_CHAIN
+        case m.MetricsOperation():
+            return [node.left, node.right, *node.second], 1 + len(node.second), MAX_CHAIN
+        case m.Metric():
+            return [], len(node.quantiles), MAX_CHAIN
+        case m.Compare():
+            return [node.selection], 1, 1
+        case m.Threshold():
+            return [node.value], 1, 1
+    return [], 0, 1
