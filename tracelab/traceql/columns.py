@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from tracelab.errors import SchemaError
+from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql import nodes as n
 from tracelab.traceql.elsewhere import Holdings, elsewhere, found_value
@@ -17,6 +17,9 @@ from tracelab.traceql.values import Value, column_value, first_of, mixed_value, 
 
 UNSCOPED: Final = ("span", "resource", "event", "link", "instrumentation")
 """Where an attribute without a scope is looked for, in this order."""
+
+MAX_HELPERS: Final = 150
+"""Columns that are worked out before a filter."""
 
 _NO_PARENT: Final = "0" * 16
 _SERVICE_NAME: Final = ("resource", "service.name")
@@ -154,15 +157,31 @@ class Columns:
         return self.helper("root", root_row())
 
     def helper(self, key: str, expression: pl.Expr) -> pl.Expr:
-        """Ask for a column that is computed once, whatever uses it."""
+        """Ask for a column that is computed once, whatever uses it; of hundreds polars plans for seconds."""
         name = f"traceql {key}"
+        if name not in self.helpers and len(self.helpers) >= MAX_HELPERS:
+            raise QueryError(
+                f"this query needs more than {MAX_HELPERS} columns that the frame does not have; split it up, or give "
+                "attributes their columns first: tracelab.with_attributes(spans, ...)"
+            )
         self.helpers.setdefault(name, expression)
         return pl.col(name)
 
     def with_helpers(self, spans: pl.LazyFrame) -> pl.LazyFrame:
-        """Add the helper columns that were asked for; later ones may read earlier ones."""
+        """Add the helper columns that were asked for; later ones may read earlier ones.
+
+        Those that read none of each other are added at once: polars plans slowly for hundreds of steps.
+        """
+        places: dict[str, int] = {}
+        steps: list[list[pl.Expr]] = []
         for name, expression in self.helpers.items():
-            spans = spans.with_columns(expression.alias(name))
+            read = [places[root] for root in expression.meta.root_names() if root in places]
+            places[name] = max(read, default=-1) + 1
+            if places[name] == len(steps):
+                steps.append([])
+            steps[places[name]].append(expression.alias(name))
+        for step in steps:
+            spans = spans.with_columns(step)
         return spans
 
     def require(self, name: str, *columns: str) -> None:

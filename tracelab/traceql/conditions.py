@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
-from tracelab.errors import QueryError
 from tracelab.traceql import nodes as n
 from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
 from tracelab.traceql.folding import COMPARISONS
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from tracelab.traceql.columns import Columns
 
 _COMPARING: Final = (*COMPARISONS, "=~", "!~")
-
-
-MAX_COLUMNS: Final = 150
-"""Columns that are worked out before a filter, one after the other."""
 
 
 class Compiler:
@@ -110,9 +106,7 @@ class Compiler:
         return replace(value, kinds={kind: self.column(part) for kind, part in value.kinds.items()})
 
     def column(self, expression: pl.Expr) -> pl.Expr:
-        """Ask for a column of its own; polars plans for seconds where hundreds follow one another."""
-        if len(self.columns.helpers) >= MAX_COLUMNS:
-            raise QueryError(f"this query works with more than {MAX_COLUMNS} values that are not alike; split it up")
+        """Ask for a column of its own."""
         return self.columns.helper(f"step {len(self.columns.helpers)}", expression)
 
     def logic(self, operation: n.Operation) -> Value:
@@ -129,7 +123,7 @@ class Compiler:
         by zero.
         """
         outer = self.guard
-        groups = list(alike(operator, operands))
+        groups = list(self.groups(operator, operands))
         divides = [_divides(group[0]) for group in groups]
         last = len(divides) - 1 - divides[::-1].index(True) if any(divides) else -1
         reached = pl.lit(True) if outer is None else outer
@@ -139,6 +133,10 @@ class Compiler:
             self.guard = reached if divides[number] else outer
             if len(group) == 1:
                 value = self.value(group[0])
+            elif (of := _item_scope_of_test(group[0])) is not None:
+                # One event for any of several conditions: the events are laid out once for all of them.
+                tests = [self.item_test(operand, of, place) for place, operand in enumerate(group)]
+                value = decided(any_item(tests, every=False))
             else:
                 links = [link for link in map(field_and_literal, group) if link is not None]
                 value = is_any_of(self.value(links[0][0]), [link[2] for link in links], negative=links[0][1] == "!=")
@@ -146,6 +144,14 @@ class Compiler:
             if number < last:
                 reached = self.column(_still_open(operator, value, reached))
         self.guard = outer
+
+    def groups(self, operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.FieldExpression]]:
+        """Group neighbours that are answered at once: alike ones, and alternatives about events (or links)."""
+        for of, neighbours in groupby(operands, key=_item_scope_of_test):
+            if of is not None and operator == "||":
+                yield list(neighbours)
+            else:
+                yield from alike(operator, list(neighbours))
 
     def item_test(self, node: n.FieldExpression, of: str, number: int) -> ItemTest:
         """Give the test of one event (or link) that a condition makes."""

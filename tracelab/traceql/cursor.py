@@ -34,7 +34,7 @@ class Cursor:
             raise QuerySyntaxError(message, source=source, position=MAX_LENGTH)
         if half := _SURROGATE.search(source):
             # Shown without the place: such a text cannot be printed.
-            raise QuerySyntaxError(f"{ascii(half.group())}, at {half.start():,}, is no character", source=source)
+            raise QuerySyntaxError(f"{half.group()!a}, at {half.start():,}, is no character", source=source)
         self.source = source
         self.tokens = tokenize(source)
         self.place = 0

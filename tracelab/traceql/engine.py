@@ -67,13 +67,21 @@ def query(spans: FrameT, traceql: str) -> FrameT:
     >>> query(spans, "duration >= 4ms")["name"].to_list()
     ['GET /pay', 'charge']
     """
-    pipeline = spanset_pipeline(traceql, "query")
+    found = matching(spans, traceql, "query")
+    if isinstance(spans, pl.LazyFrame):
+        return with_checks(found)
+    with plain_errors():
+        return found.collect()
+
+
+def matching(spans: pl.DataFrame | pl.LazyFrame, traceql: str, function: str) -> pl.LazyFrame:
+    """Plan for the spans that a query matches; an eager frame is looked into, so that the plan is short."""
+    pipeline = spanset_pipeline(traceql, function)
     columns = Columns.of(spans)
     with plain_errors():
         warn_of_unknown(columns, pipeline.stages)
         tests = conditions(Plan(columns), pipeline.stages)
-        matching = columns.with_helpers(spans.lazy()).filter(*tests).drop(columns.helpers)
-        return with_checks(matching) if isinstance(spans, pl.LazyFrame) else matching.collect()
+        return columns.with_helpers(spans.lazy()).filter(*tests).drop(columns.helpers)
 
 
 def checked(traceql: str) -> m.Query:

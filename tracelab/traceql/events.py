@@ -69,15 +69,16 @@ def item_value(node: n.FieldExpression) -> Value:
     raise AssertionError(node)
 
 
-def any_item(tests: list[ItemTest]) -> pl.Expr:
-    """Tell which spans have one event (or link) that satisfies all of these tests."""
+def any_item(tests: list[ItemTest], *, every: bool = True) -> pl.Expr:
+    """Tell which spans have one event (or link) that satisfies all of these tests, or any of them."""
     items = COLUMNS[tests[0].of]
     needed = [pl.col(items)]
     if items == "events":
         needed.append(pl.col("start_time"))
     needed += [column.alias(name) for test in tests for name, column in test.columns.items()]
-    condition = pl.all_horizontal([test.expression for test in tests])
-    empty = all(test.when_empty for test in tests)
+    expressions = [test.expression for test in tests]
+    condition = pl.all_horizontal(expressions) if every else pl.any_horizontal(expressions)
+    empty = (all if every else any)(test.when_empty for test in tests)
 
     def found(spans: pl.Series) -> pl.Series:
         frame = spans.struct.unnest().with_row_index("row")

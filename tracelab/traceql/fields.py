@@ -201,10 +201,12 @@ def closed(left: n.FieldExpression, steps: list[n.Step[n.FieldExpression]]) -> n
 
 def unknown_name(name: str) -> str:
     """Say what to write instead of a name that is neither a keyword nor has a scope."""
-    name = shortened(name)
     known = [*BARE_INTRINSICS, *VALUE_WORDS]
     if near := get_close_matches(name, known, n=1, cutoff=0.75):
+        name = shortened(name)
         return f"unknown name `{name}`; did you mean `{near[0]}`? An attribute needs its scope: `span.{name}`"
-    if "." in name:
+    dotted = "." in name
+    name = shortened(name)
+    if dotted:
         return f"`{name}` has no scope; write `.{name}`, `span.{name}` or `resource.{name}`"
     return f"unknown name `{name}`; an attribute needs its scope: `.{name}`, `span.{name}` or `resource.{name}`"

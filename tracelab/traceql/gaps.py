@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.traceql.engine import query
+from tracelab.traceql.engine import matching, plain_errors
 
 
 @takes_any_frame
@@ -48,14 +48,14 @@ def gap(spans: pl.DataFrame | pl.LazyFrame, a: str, b: str) -> pl.DataFrame:
     """
     end = (pl.col("start_time") + pl.col("duration")).alias("end_time")
     columns = ["trace_id", "span_id", "name", "start_time"]
-    lazy = spans.lazy()
-    before = query(lazy, a).select(*columns[:3], end).sort("end_time", "span_id")
-    after = query(lazy, b).select(columns).sort("start_time", "span_id")
-    before = before.rename({"span_id": "a_span_id", "name": "a_name"})
-    nearest = _nearest(after, before, itself=True).collect()
+    with plain_errors():
+        before = matching(spans, a, "gap").select(*columns[:3], end).sort("end_time", "span_id").collect()
+        after = matching(spans, b, "gap").select(columns).sort("start_time", "span_id").collect()
+    ended = before.lazy().rename({"span_id": "a_span_id", "name": "a_name"})
+    nearest = _nearest(after.lazy(), ended, itself=True).collect()
     # A span that took no time and matches both would be found before itself; it is measured from an earlier end.
     to_itself = nearest["a_span_id"] == nearest["span_id"]
-    others = _nearest(nearest.filter(to_itself).lazy().select(columns), before, itself=False).collect()
+    others = _nearest(nearest.filter(to_itself).lazy().select(columns), ended, itself=False).collect()
     found = pl.concat([nearest.filter(~to_itself), others]).drop_nulls("a_span_id")
     return (
         found.with_columns(gap=pl.col("start_time") - pl.col("end_time"))

@@ -24,8 +24,8 @@ MAX_CHAIN: Final = 300
 MAX_ALTERNATIVES: Final = 1000
 """Conditions that `&&` or `||` alone joins; comparisons of one field with literals count as one."""
 
-MAX_TERMS: Final = 2000
-"""Operators in the whole query, counted in the same way."""
+MAX_TERMS: Final = 2500
+"""Conditions, calculations and stages in the whole query, where those of a field with literals count as one again."""
 
 MAX_REGEXES: Final = 300
 """Regular expressions in the whole query; each is compiled before it is used."""
@@ -62,7 +62,8 @@ def check_size(query: m.Query) -> None:
         if depth > MAX_DEPTH:
             raise QueryError(f"this query nests more than {MAX_NESTING} levels deep", source=source, position=at)
         children, length, most = _contents(node)
-        terms += length
+        is_logic = isinstance(node, n.Operation) and node.steps[0].operator in LOGIC
+        terms += sum(not isinstance(child, n.Operation) for child in children) if is_logic else length
         if length > most:
             message = f"this query chains {length:,} operations, {most:,} are the most; split it up"
             raise QueryError(message, source=source, position=at)
@@ -70,7 +71,7 @@ def check_size(query: m.Query) -> None:
             regexes += sum(step.operator in _REGEX for step in node.steps)
         if terms > MAX_TERMS or regexes > MAX_REGEXES:
             message = (
-                f"this query has more than {MAX_TERMS:,} conditions; split it up"
+                f"this query has more than {MAX_TERMS:,} conditions and stages; split it up"
                 if terms > MAX_TERMS
                 else f"this query has more than {MAX_REGEXES:,} regular expressions; join them with `|`"
             )

@@ -52,7 +52,7 @@ def _check(pattern: str) -> None:
     except pl.exceptions.ComputeError as error:
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         reason = next((line.removeprefix("error: ") for line in lines if line.startswith("error:")), lines[-1])
-        raise RegexError(reason) from None
+        raise RegexError("it is too large when compiled" if "size limit" in str(error) else reason) from None
 
 
 def _translated(pattern: str) -> str:
