@@ -13,7 +13,7 @@ from tracelab.conforming import conform
 from tracelab.errors import QueryError, QueryTypeError
 from tracelab.schema import DURATION, TIME
 from tracelab.synthetic import draw
-from tracelab.traceql import query_metrics
+from tracelab.traceql import query_metrics, series
 from tracelab.traceql.windows import default_step
 
 SECOND = 1_000_000_000
@@ -288,7 +288,29 @@ def test_hints_change_nothing() -> None:
         ("{ } | rate()", {"start": 5, "end": 1}, "lies before its start"),
         ("{ } | rate()", {"step": "soon"}, "is no step"),
         ("{ } | rate()", {"step": "1ns", "start": 0, "end": SECOND}, "choose a step of at least"),
-        ("{ } | rate()", {"start": "yesterday"}, "is no time"),
+        ("{ } | rate()", {"start": "yesterday"}, "start='yesterday' is no time"),
+        ("{ } | rate()", {"end": ""}, "end='' is no time"),
+        ("{ } | rate()", {"start": 5.5}, "pass a datetime, a text such as 2026-05-01T12:00:00, or an int of nanosec"),
+        ("{ } | rate()", {"end": True}, "end=True is no time"),
+        ("{ } | rate()", {"start": dt.datetime(9999, 1, 1, tzinfo=dt.UTC)}, "between the years 1678 and 2262"),
+        ("{ } | rate()", {"end": -(10**30)}, "between the years 1678 and 2262"),
+        ("{ } | rate()", {"start": -(2**63), "end": 2**63 - 1}, "longer than 64 bits can count"),
+        ("{ } | rate()", {"start": 2**63 - 5, "step": "1h"}, "beyond what times can be"),
+        ("{ } | rate()", {"end": "2020-01-01"}, "lies before the first span, which starts at 2026-05-01 12:00:00"),
+        (
+            "{ } | rate()",
+            {"start": "2027-01-01", "end": "2026-01-01"},
+            "the end of the range, 2026-01-01 .*, lies before its start, 2027-01-01 .*; exchange them",
+        ),
+        ("{ } | rate()", {"step": "0s"}, "step='0s' is no step; write a duration above zero"),
+        ("{ } | rate()", {"step": "-1s"}, "step='-1s' is no step"),
+        ("{ } | rate()", {"step": dt.timedelta(0)}, "is no step"),
+        ("{ } | rate()", {"step": 1.5}, "step=1.5 is no step"),
+        ("{ } | rate()", {"step": True}, "step=True is no step"),
+        ("{ } | rate()", {"step": []}, "is no step"),
+        ("{ } | rate()", {"step": "0s", "instant": True}, "is no step"),
+        ("{ } | rate()", {"step": 10**30}, "longer than 64 bits can count"),
+        ("{ } | rate()", {"step": 5}, "intervals of 5ns are too many; .an int is read as nanoseconds. choose a step"),
     ],
 )
 def test_query_metrics_refuses(text: str, options: dict[str, Any], words: str) -> None:
@@ -308,3 +330,35 @@ def test_query_metrics_of_an_empty_frame_is_empty() -> None:
         "{ } | compare({ status = error })",
     ):
         assert query_metrics(SHOP.clear(), text).is_empty()
+
+
+def test_too_many_points_are_refused_before_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(series, "MAX_POINTS", 9 * 40)
+    options: dict[str, Any] = {"step": "100ms"}
+    with pytest.raises(QueryError, match=r"9 series of 41 intervals are 369 points, 360 are the most"):
+        query_metrics(SHOP, "{ } | rate() by (span:id)", **options, end="2026-05-01T12:00:04")
+    assert query_metrics(SHOP, "{ } | rate() by (span:id)", **options).height == 9 * 22
+
+
+def test_pandas_times_keep_their_nanoseconds() -> None:
+    pd = pytest.importorskip("pandas")
+    spans = at((1.0, "a", None), (1.5, "b", None))
+    start = pd.Timestamp(SECOND + 1, unit="ns", tz="UTC")
+    found = query_metrics(spans, "{ } | count_over_time()", start=start, instant=True)
+    assert found["value"].to_list() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("-1 * ({ } | count_over_time())", [(2.0, -4.0), (3.0, -2.0)]),
+        ("({ } | count_over_time()) * -1", [(2.0, -4.0), (3.0, -2.0)]),
+        ("-8 / ({ } | count_over_time())", [(2.0, -2.0), (3.0, -4.0)]),
+        ("-1.5 - ({ } | count_over_time())", [(2.0, -5.5), (3.0, -3.5)]),
+        ("-(-1) * ({ } | count_over_time()) - -1", [(2.0, 5.0), (3.0, 3.0)]),
+        ("1 - (-1 * (-1 * ({ } | count_over_time())))", [(2.0, -3.0), (3.0, -1.0)]),
+        ("-1 * ({ } | count_over_time()) > -3", [(3.0, -2.0)]),
+    ],
+)
+def test_numbers_beside_metrics_may_be_negative(text: str, expected: list[tuple[Any, ...]]) -> None:
+    assert points(RANKED, text, end=3 * SECOND) == expected

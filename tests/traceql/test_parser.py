@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
-from tracelab.errors import QuerySyntaxError
+from tracelab.errors import QueryError, QuerySyntaxError, QueryTypeError
 from tracelab.traceql import parse
 
 
@@ -57,6 +58,18 @@ from tracelab.traceql import parse
         ("{} | compare({status = error})", "{ true } | compare({ status = error }, 10)"),
         ("({} | rate()) / ({} | rate()) > 1ms", "({ true } | rate()) / ({ true } | rate()) > 1ms"),
         ("2 * ({} | rate() | topk(2))", "2 * ({ true } | rate() | topk(2))"),
+        ("-1 * ({} | rate())", "-1 * ({ true } | rate())"),
+        ("-1.5 / ({} | rate())", "-1.5 / ({ true } | rate())"),
+        ("- 2 + ({} | rate())", "-2 + ({ true } | rate())"),
+        ("-(-1) * ({} | rate())", "1 * ({ true } | rate())"),
+        ("-1 * 2 * ({} | rate())", "-2 * ({ true } | rate())"),
+        ("-(1 + 2) * ({} | rate())", "-3 * ({ true } | rate())"),
+        ("2 - -1 * ({} | rate())", "2 - (-1 * ({ true } | rate()))"),
+        ("({} | rate()) * -1", "({ true } | rate()) * -1"),
+        ("({} | rate()) - -1.5", "({ true } | rate()) - -1.5"),
+        ("-1 * ({} | rate()) > -2s", "-1 * ({ true } | rate()) > -2s"),
+        ("-1 * count() > -5", "((-1) * (count())) > -5"),
+        ("{} | -2 * max(.a) + 1 > 0", "{ true }|(((-2) * (max(.a))) + 1) > 0"),
         ("{} with(sample=true) with(a=1, b=`x`)", "{ true } with(a=1, b=`x`)"),
     ],
 )
@@ -257,3 +270,81 @@ def test_parse_reads_long_chains_without_deep_recursion(text: str) -> None:
     assert query == parse(text)
     assert str(query)
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "place"),
+    [
+        ('({} | rate()) * "a"', 'not with "a"', 16),
+        ("({} | rate()) + true", "numbers and other metrics, not with true", 16),
+        ("({} | rate()) / error", "not with error", 16),
+        ("({} | rate()) - nil", "not with nil", 16),
+        ("({} | rate()) * client", "not with client", 16),
+        ("({} | rate()) * span.a", "not with span.a", 16),
+        ("({} | rate()) * duration", "not with duration", 16),
+        ('({} | rate()) > "a"', "compared with a number or a duration", 16),
+        ("{} | rate() = ok", "compared with a number or a duration", 14),
+        ("-({} | rate())", "write -1 * ({ true } | rate())", 0),
+        ("({} | rate()) + -({} | rate())", "only a number can be negative here", 16),
+        ("-count() > 2", "write -1 * (count())", 0),
+        ('"a" * ({} | rate())', "expected spans in braces", 0),
+    ],
+)
+def test_metrics_are_combined_with_numbers_only(text: str, words: str, place: int) -> None:
+    with pytest.raises(QuerySyntaxError) as caught:
+        parse(text)
+    assert words in str(caught.value)
+    assert caught.value.position == place
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("({} | rate()) * 10s", 16),
+        ("10s * ({} | rate())", 0),
+        ("-10s * ({} | rate())", 0),
+        ("({} | rate()) + (2 * 10ms)", 21),
+        ("(({} | rate()) * 10s) + 1", 17),
+        ("1 + (({} | rate()) / 1h)", 21),
+    ],
+)
+def test_durations_do_not_combine_with_metrics(text: str, place: int) -> None:
+    with pytest.raises(QueryTypeError, match="write seconds as a plain number") as caught:
+        parse(text)
+    assert caught.value.position == place
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (5, "a query is a text such as '{ duration > 1s }', not 5 of type int"),
+        (None, "not None"),
+        (b"{ }", "not bytes; decode them first"),
+        (["{ }"], "of type list"),
+        (parse("{ }"), "pass str\\(query\\)"),
+    ],
+)
+def test_parse_says_what_it_wants_where_there_is_no_text(query: Any, words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        parse(query)
+
+
+def test_parse_refuses_characters_that_cannot_be_written() -> None:
+    with pytest.raises(QuerySyntaxError, match=r"'\\ud800', at 4, is no character"):
+        parse("{ .a\ud800 = 1 }")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{ .a = 1e999 }", f"{{ .a = {'9' * 5000}.5 }}", f"{{ duration > {'1' * 5000}ms }}", f"{{ .a = {'1' * 99} }}"],
+)
+def test_parse_refuses_numbers_that_do_not_fit(text: str) -> None:
+    with pytest.raises(QuerySyntaxError, match="64 bits"):
+        parse(text)
+
+
+def test_messages_quote_long_words_in_part() -> None:
+    for text in ("a" * 50_000, "{ " + "a" * 50_000 + " }", "{ .a " + "b" * 50_000 + " }"):
+        with pytest.raises(QuerySyntaxError) as caught:
+            parse(text)
+        assert len(str(caught.value)) < 500

@@ -12,6 +12,11 @@ filters without braces. Where Tempo's storage gets in the way of its own semanti
 * Durations in metrics are in seconds, whatever they are of.
 * Arithmetic on lists, and comparisons between lists, are false instead of an error.
 * Sampling hints are accepted and everything is counted.
+
+What is hardly meant is answered with a `QueryWarning`: a name that no span has, a comparison that never holds, a
+duration beside a number without a unit (`duration > 100` means 100 ns). What is too large is refused at once: beyond
+1,000 different conditions joined by `&&` or `||` (comparisons of one field with literals count as one), 300 other
+operators, stages or regular expressions, or 100 levels.
 """
 
 from __future__ import annotations

@@ -98,12 +98,13 @@ class Compiler:
         return self.kept(value) if repeated else value
 
     def kept(self, value: Value) -> Value:
-        """Keep a value in columns of its own: an expression that repeats its operands grows with every step."""
+        """Keep a value in a column of its own: an expression that repeats its operands grows with every step."""
         if value.literal is not None:
             return value
         if value.settled:
             return decided(self.column(value.truth.fill_null(False)))
-        return replace(value, kinds={kind: self.column(part) for kind, part in value.kinds.items()})
+        column = self.column(pl.struct(part.alias(kind) for kind, part in value.kinds.items()))
+        return replace(value, kinds={kind: column.struct.field(kind) for kind in value.kinds})
 
     def column(self, expression: pl.Expr) -> pl.Expr:
         """Ask for a column of its own."""

@@ -117,9 +117,12 @@ def _contents(node: _Node) -> tuple[Iterable[_Node], int, int]:
     match node:
         case n.Operation() if node.steps[0].operator in LOGIC:
             cut = runs(node)
-            groups = [group for operator, operands in cut for group in alike(operator, operands)]
             # One of a group stands for all: they differ in their literals only.
-            return [group[0] for group in groups], len(groups), MAX_ALTERNATIVES if len(cut) == 1 else MAX_CHAIN
+            heads = [[group[0] for group in alike(operator, operands)] for operator, operands in cut]
+            within = [head for run in heads for head in run]
+            if len(cut) > MAX_CHAIN:  # of runs each has to wait for the one before
+                return within, len(cut), MAX_CHAIN
+            return within, max(map(len, heads)), MAX_ALTERNATIVES
         case n.Operation() | n.SpansetOperation() | n.ScalarOperation():
             return [node.first, *(step.operand for step in node.steps)], len(node.steps), MAX_CHAIN
         case n.Unary() | n.Presence():

@@ -119,7 +119,7 @@ def default_step(span_of_time: int) -> int:
     return max(ideal // unit * unit, _SECOND)
 
 
-def _instant_of(name: str, value: datetime | str | int | None) -> int | None:
+def _instant_of(name: str, value: object) -> int | None:
     """Read an instant: a datetime (UTC unless it says otherwise), ISO text, or nanoseconds since 1970."""
     if isinstance(value, str):
         try:
@@ -145,7 +145,7 @@ def _instant_of(name: str, value: datetime | str | int | None) -> int | None:
     return nanoseconds
 
 
-def _width(step: str | timedelta | int) -> int:
+def _width(step: object) -> int:
     """Read a step: a duration as text, a timedelta, or nanoseconds."""
     nanoseconds: int | None = None
     match step:
