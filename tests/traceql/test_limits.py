@@ -197,8 +197,16 @@ def test_no_stack_is_deep_enough_to_end_in_a_raw_error() -> None:
 
     nested = "{ " + "span.retries > 1 && (name = `x` || (" * 45 + "span.slow" + "))" * 45 + " }"
     room = sys.getrecursionlimit() - len(inspect.stack(0))
-    for left in (400, 250, 100):
-        for ask in (lambda: parse(nested), lambda: query(SHOP, nested), lambda: explain(nested)):
+    for left in (600, 450, 350, 250, 170, 100):
+        for ask in (
+            lambda: parse(nested),
+            lambda: validate(nested),
+            lambda: query(SHOP, nested),
+            lambda: search(SHOP, nested),
+            lambda: query_metrics(SHOP, f"{nested} | rate()"),
+            lambda: explain(nested),
+            lambda: gap(SHOP, nested, nested),
+        ):
             with suppress(QueryError):
                 further(room - left, ask)
     with pytest.raises(QueryError, match="nests too deeply"):

@@ -12,6 +12,7 @@ from tracelab.errors import QueryError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
+from tracelab.traceql.limits import plain_recursion
 from tracelab.traceql.names import warn_of_unknown
 from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
@@ -87,8 +88,7 @@ def matching(spans: pl.DataFrame | pl.LazyFrame, traceql: str, function: str) ->
 def checked(traceql: str) -> m.Query:
     """Parse and check a query."""
     parsed = parse(traceql)
-    with plain_errors():
-        validate(parsed)
+    validate(parsed)
     return parsed
 
 
@@ -123,10 +123,9 @@ def conditions(plan: Plan, stages: tuple[n.Stage, ...]) -> list[pl.Expr]:
 def plain_errors() -> Iterator[None]:
     """Keep polars' account of the expression out of our own errors, which say already what happened."""
     try:
-        yield
+        with plain_recursion():
+            yield
     except QueryError as error:
         if _CONTEXT not in str(error):
             raise
         raise QueryError(str(error).partition(_CONTEXT)[0]) from None
-    except RecursionError:
-        raise QueryError("this query nests too deeply for the stack that is left; split it up") from None

@@ -74,7 +74,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
             columns = Columns.of(frame)
             tests = conditions(Plan(columns), pipeline.stages)
             plans.append(columns.with_helpers(frame.lazy()).filter(*tests).drop(columns.helpers).explain())
-    return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
+        return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 
 def _pipelines(body: n.Pipeline | m.MetricsOperand) -> Iterator[n.Pipeline | m.MetricsPipeline]:

@@ -6,6 +6,7 @@ Beyond that polars would plan for minutes, so it is refused at once.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -77,6 +78,15 @@ def check_size(query: m.Query) -> None:
             )
             raise QueryError(message, source=source, position=at)
         stack += [(child, depth + 1) for child in children]
+
+
+@contextmanager
+def plain_recursion() -> Iterator[None]:
+    """Say that a query nests too deeply where the caller's own calls have left too little of the stack."""
+    try:
+        yield
+    except RecursionError:
+        raise QueryError("this query nests too deeply for the stack that is left; split it up") from None
 
 
 def alike(operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.FieldExpression]]:

@@ -19,6 +19,7 @@ from tracelab.traceql.cursor import shortened
 from tracelab.traceql.fields import VALUE_WORDS
 from tracelab.traceql.folding import folded_sign
 from tracelab.traceql.joining import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
+from tracelab.traceql.limits import plain_recursion
 from tracelab.traceql.metric_rules import METRICS, MetricParser
 from tracelab.traceql.tokens import BARE_INTRINSICS, Token
 
@@ -293,9 +294,8 @@ def parse(traceql: str) -> m.Query:
     if not isinstance(traceql, str):
         raise QueryError(_no_text(traceql))
     try:
-        return _parsed(traceql)
-    except RecursionError:
-        raise QueryError("this query nests too deeply for the stack that is left; split it up") from None
+        with plain_recursion():
+            return _parsed(traceql)
     except QuerySyntaxError as error:
         meant = corrected(traceql) if len(traceql) <= _MAX_ADVISED else traceql
         if meant == traceql or traceql.strip().isidentifier() or error.position is None:

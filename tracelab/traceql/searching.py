@@ -98,7 +98,7 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
         frame = inputs.collect()
         run = Run(frame, plan)
         found = run.stages(pipeline.stages, run.all())
-    return _answer(run, found, root, {field: fields[field] for field in dict.fromkeys(found.selected)})
+        return _answer(run, found, root, {field: fields[field] for field in dict.fromkeys(found.selected)})
 
 
 def _selected(stages: tuple[n.Stage, ...]) -> list[n.Attribute | n.Intrinsic]:

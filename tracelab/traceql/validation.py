@@ -8,7 +8,7 @@ from tracelab.errors import QueryTypeError
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.folding import COMPARISONS
-from tracelab.traceql.limits import check_size
+from tracelab.traceql.limits import check_size, plain_recursion
 from tracelab.traceql.parser import parse
 from tracelab.traceql.regexes import RegexError, anchored
 
@@ -64,7 +64,8 @@ def validate(query: m.Query | str) -> None:
     """
     checked = query if isinstance(query, m.Query) else parse(query)
     check_size(checked)
-    _Check(checked.source or str(checked)).body(checked.body)
+    with plain_recursion():
+        _Check(checked.source or str(checked)).body(checked.body)
 
 
 def implied_type(expression: n.FieldExpression) -> str:
