@@ -126,8 +126,8 @@ def takes_any_frame(function: FunctionT) -> FunctionT:
 
 
 def takes_any_frame_unchecked(function: FunctionT) -> FunctionT:
-    """Do the same for a function that passes a LazyFrame through `with_checks` itself, after filters that can be pushed."""
-    return _behind(function, lambda frame: _dtyped(frame) if isinstance(frame, pl.LazyFrame) else span_frame(frame))
+    """Do the same for a function that checks a LazyFrame itself (`with_checks`), after filters that can be pushed."""
+    return _behind(function, unchecked_frame)
 
 
 def _behind(function: FunctionT, door: Callable[[Any], pl.DataFrame | pl.LazyFrame]) -> FunctionT:
@@ -156,18 +156,20 @@ def span_frame(frame: Any) -> pl.DataFrame | pl.LazyFrame:
     SchemaError
         It cannot be conformed.
     """
+    known = unchecked_frame(frame)
+    return with_checks(known) if isinstance(known, pl.LazyFrame) else known
+
+
+def unchecked_frame(frame: Any) -> pl.DataFrame | pl.LazyFrame:
+    """Do as `span_frame` does, but for the values of a LazyFrame."""
     if isinstance(frame, pl.LazyFrame):
-        return with_checks(_dtyped(frame))
+        # Without the right dtypes it must be computed to be conformed.
+        return frame if _is_derived(frame.collect_schema()) else _conform(frame.collect()).lazy()
     eager = _as_polars(frame)
     if _is_derived(eager.schema) and _has_values(eager):
         missing = _defaults(eager.columns)
         return eager.with_columns(missing) if missing else eager
     return _conform(eager)
-
-
-def _dtyped(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Give a lazy frame as it is if it has the dtypes of a span frame; any other must be computed to be conformed."""
-    return frame if _is_derived(frame.collect_schema()) else _conform(frame.collect()).lazy()
 
 
 def _has_dtypes(schema: pl.Schema) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.conforming import conform
+from tracelab.conforming import unchecked_frame
 from tracelab.schema import SPAN_SCHEMA
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
@@ -65,7 +65,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     ...
     """
     parsed = checked(traceql)
-    known = _frame(spans)
+    known = None if spans is None else unchecked_frame(spans)
     plans = []
     with plain_errors():
         for pipeline in _pipelines(parsed.body):
@@ -85,11 +85,6 @@ def _pipelines(body: n.Pipeline | m.MetricsOperand) -> Iterator[n.Pipeline | m.M
         case m.MetricsOperation():
             yield from _pipelines(body.left)
             yield from _pipelines(body.right)
-
-
-def _frame(spans: object) -> pl.DataFrame | pl.LazyFrame | None:
-    """Take what the other functions take: a polars frame as it is, anything else conformed."""
-    return spans if spans is None or isinstance(spans, pl.DataFrame | pl.LazyFrame) else conform(spans)
 
 
 def _imagined(pipeline: n.Pipeline | m.MetricsPipeline) -> pl.DataFrame:
