@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,11 +95,19 @@ def lab(*words: str, folder: Path, environment: dict[str, str]) -> Iterator[tupl
 
 
 def run_all_cells(page: Page, address: str) -> None:
+    """Run the notebook to its end, and bring the gantt into view: cells out of view are not drawn."""
     page.goto(address)
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE, state="attached")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
-    page.locator(".lm-MenuBar-item", has_text="Run").first.click()
-    page.locator(".lm-Menu-item:visible", has_text=re.compile("^Run All Cells")).click()
+    gantt = page.locator(".jupyter-widgets .js-plotly-plot").first
+    for _ in range(3):
+        page.locator(".lm-MenuBar-item", has_text="Run").first.click()
+        page.locator(".lm-Menu-item:visible", has_text=re.compile("^Run All Cells")).click()
+        # On a busy machine the menu may be there before the notebook listens to it; running twice does no harm.
+        with suppress(playwright.TimeoutError):
+            gantt.wait_for(timeout=PATIENCE / 3, state="attached")
+            break
+    gantt.scroll_into_view_if_needed(timeout=PATIENCE)
 
 
 def changes_of_the_repository() -> str:

@@ -54,7 +54,8 @@ def serve(notebook: Path, *, root: Path, port: int, browser: bool, listening: Ca
         # A kernel of that name that somebody registered earlier may be any other Python, without tracelab in it.
         server.kernel_spec_manager.kernel_dirs = [kernels, *server.kernel_spec_manager.kernel_dirs]
         address = server.local_url
-        listening(address, server.port)
+        # Jupyter begins to listen in the first callback of its loop: what is said then is true.
+        server.io_loop.add_callback(listening, address, server.port)
         # Jupyter would say the address once more, in eight lines.
         server.log.addFilter(lambda record: address not in record.getMessage())
         # Jupyter asks back at a terminal, and without one leaves its kernels running: let Ctrl-C stop it as kill does.
