@@ -24,6 +24,11 @@ _NESTED: Final = {"events": EVENT, "links": LINK}
 _ENTRY: Final = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
 
 
+def filled(name: str) -> pl.Expr:
+    """Read a column with its default where it is null."""
+    return pl.col(name).fill_null(pl.lit(DEFAULTS[name], dtype=SPAN_SCHEMA[name]))
+
+
 def fixed_column(frame: pl.DataFrame, name: str) -> pl.Series:
     """Read a column as the dtype that the schema gives it."""
     found, wanted = frame.schema[name], SPAN_SCHEMA[name]

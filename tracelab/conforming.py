@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, cast, overload
 import polars as pl
 import pyarrow as pa
 
-from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, fixed_column
+from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, filled, fixed_column
 from tracelab.errors import SchemaError
 from tracelab.schema import (
     SPAN_SCHEMA,
@@ -207,10 +207,10 @@ def with_checks(frame: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _checked_column(name: str) -> pl.Expr:
-    column, dtype = pl.col(name), SPAN_SCHEMA[name]
     if name in DEFAULTS:
-        return column.fill_null(pl.lit(DEFAULTS[name], dtype=dtype))
-    return column.map_batches(partial(_refuse, name), return_dtype=dtype, is_elementwise=True)
+        return filled(name)
+    check = partial(_refuse, name)
+    return pl.col(name).map_batches(check, return_dtype=SPAN_SCHEMA[name], is_elementwise=True)
 
 
 def _refuse(name: str, values: pl.Series) -> pl.Series:

@@ -249,3 +249,14 @@ def test_files_are_written_from_conformed_frames(change: str, tmp_path: Path) ->
         for name in ("found", "expected")
     )
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    "query", ["{ resource.service.name = `unknown_service` }", "{ kind = unspecified }", "{ status != ok }"]
+)
+def test_a_lazy_null_counts_as_its_default_in_a_query(query: str) -> None:
+    nulls = ("service_name", "kind", "status_code")
+    frame = SPANS.with_columns(pl.when(~SECOND).then(pl.col(name)).alias(name) for name in nulls)
+    found = tl.query(frame.lazy(), query).collect()
+    assert found["span_id"].to_list() == tl.query(tl.conform(frame), query)["span_id"].to_list()
+    assert not any(found[name].null_count() for name in nulls)

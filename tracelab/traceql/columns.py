@@ -6,6 +6,7 @@ from typing import Final
 
 import polars as pl
 
+from tracelab.columns import filled
 from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql import nodes as n
@@ -95,7 +96,7 @@ class Columns:
         """Give an attribute that has a column; None if it has none."""
         if (scope, name) == _SERVICE_NAME:
             self.require("resource.service.name", "service_name")
-            return Value({n.STRING: pl.col("service_name")})
+            return Value({n.STRING: self._whole("service_name")})
         column = f"{scope}.{name}"
         if column not in self.schema:
             return None
@@ -196,6 +197,10 @@ class Columns:
     def intrinsic(self, node: n.Intrinsic) -> Value:
         """Give the value of an intrinsic."""
         match node.name:
+            case "status":
+                return Value({n.STATUS: self._whole("status_code")})
+            case "kind":
+                return Value({n.KIND: self._whole("kind")})
             case "span:childCount":
                 return Value({n.INT: self.helper(node.name, child_count())})
             case "traceDuration":
@@ -211,6 +216,10 @@ class Columns:
         of = item_scope(node)
         return _intrinsic(node.name) if of is None else first_item(node, of)
 
+    def _whole(self, column: str) -> pl.Expr:
+        """Read a column that has no nulls; that of a lazy frame is checked only after the filter that this is for."""
+        return filled(column) if self.spans is None else pl.col(column)
+
 
 def _missing(values: list[Value]) -> pl.Expr:
     return ~pl.any_horizontal(value.present for value in values)
@@ -222,10 +231,6 @@ def _intrinsic(name: str) -> Value:
             return Value({n.DURATION: pl.col("duration")})
         case "name":
             return Value({n.STRING: pl.col("name")})
-        case "status":
-            return Value({n.STATUS: pl.col("status_code")})
-        case "kind":
-            return Value({n.KIND: pl.col("kind")})
         case "statusMessage":
             return Value({n.STRING: pl.col("status_message").fill_null("")})
         case "span:id":
