@@ -55,6 +55,7 @@ from .schema import attr as attr
 from .schema import is_entry as is_entry
 from .schema import is_error as is_error
 from .schema import is_root as is_root
+from .tables import show as show
 from .traceql import explain as explain
 from .traceql import gap as gap
 from .traceql import query as query

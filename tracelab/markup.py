@@ -3,10 +3,33 @@
 from __future__ import annotations
 
 import html
+import re
 import unicodedata
 from typing import Final
 
 _LONGEST: Final = 200
+# Letters and marks that draw nothing, though they are no control characters.
+_BLANK: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
+
+
+def visible(text: object, *, keep: str = "") -> str:
+    r"""Write what would act on a terminal, or reorder or hide what stands beside it, as an escape that one can see.
+
+    These are control characters (escape sequences, NUL, newlines, C1), the controls of bidirectional text, characters
+    without width, line separators, and what stands for bytes that are no text; `keep` names those that stay.
+
+    Examples
+    --------
+    >>> print(visible("\x1b[31mGET\u202e /"))
+    \x1b[31mGET\u202e /
+    """
+    value = str(text)
+    if value.isprintable() and not _BLANK.search(value):
+        return value
+    return "".join(
+        character.encode("unicode_escape").decode("ascii") if _acts(character) and character not in keep else character
+        for character in value
+    )
 
 
 def plain(text: object, *, longest: int = _LONGEST) -> str:
@@ -19,13 +42,23 @@ def plain(text: object, *, longest: int = _LONGEST) -> str:
     >>> plain("a" * 500, longest=5)
     'aaaa…'
     """
-    value = str(text)
-    if len(value) > longest:
-        value = value[: longest - 1] + "…"
-    # Control and bidirectional override characters would reorder or hide what stands beside them.
-    shown = "".join(
-        character if unicodedata.category(character)[0] != "C" or character == "\n" else " " for character in value
-    )
     # In a page that holds MathJax, plotly would hand it what stands between dollar signs, links included.
     # Quotes stay: plotly shows &quot; as it is, and nothing here is written into an HTML attribute.
-    return html.escape(shown, quote=False).replace("$", "&#36;")
+    return html.escape(visible(cut(str(text), longest), keep="\n"), quote=False).replace("$", "&#36;")
+
+
+def cut(text: str, longest: int) -> str:
+    """Cut a text to a number of characters, the last of which then says so.
+
+    Examples
+    --------
+    >>> cut("recommendation", 6)
+    'recom…'
+    """
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or bool(
+        _BLANK.match(character)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -21,7 +22,9 @@ NANOSECONDS: Final = {
 }
 
 _PART: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)\s*(ns|us|µs|μs|ms|s|m|h|d|w)")
-_SCALES: Final = (("s", 1_000_000_000), ("ms", 1_000_000), ("µs", 1_000))
+# Each unit, and from how many of it on the next one is used.
+_SHORT: Final = (("ns", 1_000), ("µs", 1_000), ("ms", 1_000), ("s", 60))
+_LONG: Final = (("m", "s", 60), ("h", "m", 24), ("d", "h", math.inf))
 
 
 def parse_duration(text: str) -> int:
@@ -47,32 +50,40 @@ def parse_duration(text: str) -> int:
 
 
 def format_duration(nanoseconds: float) -> str:
-    """Write nanoseconds for people, with three significant digits.
+    """Write nanoseconds for people: three significant digits, from a minute on two units; `parse_duration` reads it.
 
     Examples
     --------
     >>> [format_duration(n) for n in (0, 950, 1_234_567, 1_500_000_000, 90_000_000_000, 7_260_000_000_000)]
     ['0 s', '950 ns', '1.23 ms', '1.5 s', '1 m 30 s', '2 h 1 m']
     """
+    if not math.isfinite(nanoseconds):
+        return f"{nanoseconds} s"
     if nanoseconds < 0:
         return "-" + format_duration(-nanoseconds)
-    if nanoseconds >= NANOSECONDS["h"]:
-        minutes = round(nanoseconds / NANOSECONDS["m"])
-        return f"{minutes // 60} h {minutes % 60} m"
-    if nanoseconds >= NANOSECONDS["m"]:
-        seconds = round(nanoseconds / NANOSECONDS["s"])
-        return f"{seconds // 60} m {seconds % 60} s" if seconds < 3600 else "1 h 0 m"
-    if nanoseconds == 0:
+    if nanoseconds < 0.0005:
         return "0 s"
-    for unit, scale in _SCALES:
-        if nanoseconds >= scale:
-            return f"{_three_digits(nanoseconds / scale)} {unit}"
-    return f"{_three_digits(nanoseconds)} ns"
+    for unit, most in _SHORT:
+        text = _three_digits(nanoseconds / NANOSECONDS[unit])
+        if float(text) < most:
+            return f"{text} {unit}"
+    pairs = (_two_units(nanoseconds, large, small, most) for large, small, most in _LONG)
+    return next(pair for pair in pairs if pair is not None)
+
+
+def _two_units(nanoseconds: float, large: str, small: str, most: float) -> str | None:
+    """Write `1 m 30 s`; None where there are so many of the larger unit that a still larger one reads better."""
+    number, rest = divmod(round(nanoseconds / NANOSECONDS[small]), NANOSECONDS[large] // NANOSECONDS[small])
+    if number >= most:
+        return None
+    return f"{number} {large} {rest} {small}" if rest else f"{number} {large}"
 
 
 def _three_digits(value: float) -> str:
-    """Spell a number from 1 to 1000 without an exponent."""
-    return f"{value:.0f}" if value >= 99.95 else f"{value:.3g}"
+    """Spell a number below 1000 without an exponent and without zeros at its end."""
+    digits = 0 if value >= 99.95 else 1 if value >= 9.995 else 2 if value >= 0.9995 else 3
+    text = f"{value:.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def _nanoseconds(number: str, unit: str) -> int:

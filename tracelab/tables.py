@@ -1,0 +1,321 @@
+"""Frames as tables for people: in a notebook, on a terminal, in the report."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from tracelab.errors import SchemaError, TracelabError
+from tracelab.markup import plain, visible
+from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
+from tracelab.words import IDS, NULL, Column, counted, in_words, zones
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import ConsoleOptions, RenderResult
+
+ROWS: Final = 20
+
+# What one looks at first in a span, and what comes last.
+_SPAN_FIRST: Final = ("start_time", "duration", "service_name", "name", "kind", "status_code", "status_message")
+_SPAN_LAST: Final = ("trace_id", "span_id", "parent_span_id")
+_MANY_COLUMNS: Final = 12
+_ATTRIBUTES: Final = 4
+
+# Where a table is too wide for a terminal: these stay longest, then ids of traces, then the others; these go first.
+_STAY: Final = re.compile(r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count")
+_GO: Final = re.compile(r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented")
+_NARROWEST: Final = 16
+_GAP: Final = 2
+_LISTED: Final = 6
+
+_STYLE: Final = """
+.tracelab-table { max-width: 100%; overflow-x: auto; color: var(--jp-content-font-color1, inherit); }
+.tracelab-table table { border-collapse: collapse; border: none; margin: 0; table-layout: auto; font-size: 13px;
+  font-variant-numeric: tabular-nums; color: inherit; }
+.tracelab-table th, .tracelab-table td { text-align: left; vertical-align: top; padding: 3px 16px 3px 0; border: none;
+  border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .25)); white-space: nowrap; max-width: none; }
+.tracelab-table th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
+.tracelab-table td.text { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 8em; max-width: 32em; }
+.tracelab-table .number { text-align: right; }
+.tracelab-table td.id { font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 12px; }
+.tracelab-table td.null, .tracelab-table p { opacity: .6; }
+.tracelab-table p { margin: 6px 0 0; font-size: 12px; }
+"""
+
+
+class Shown:
+    """A frame as people read it: `1.02 s` and `4.0 %`, ids whole, numbers to the right.
+
+    A notebook shows it as HTML, `print` as text as wide as the terminal. It holds words only; numbers stay in the
+    frame.
+    """
+
+    def __init__(
+        self, columns: list[Column], *, rows: int, of_columns: int, notes: Sequence[str] = (), hint: str = ""
+    ) -> None:
+        self._columns = columns
+        self._height = len(columns[0].texts) if columns else 0
+        self._rows = rows
+        self._of_columns = of_columns
+        self._notes = notes
+        self._hint = hint
+
+    def __repr__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        return f"<style>{_STYLE}</style>{self.html()}"
+
+    def html(self) -> str:
+        """Give the table as HTML, without its style."""
+        head = "".join(
+            f'<th{_class("number" if column.number else "")} title="{plain(column.dtype).replace(chr(34), "&quot;")}">'
+            f"{plain(column.name)}</th>"
+            for column in self._columns
+        )
+        cells = [[_html_cell(column, text) for text in column.texts] for column in self._columns]
+        body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
+        return (
+            # A notebook would typeset what stands between dollar signs.
+            '<div class="tracelab-table tex2jax_ignore mathjax_ignore">'
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{plain(self._note(), longest=2_000)}</p></div>"
+        )
+
+    def text(self, *, width: int | None = None) -> str:
+        """Give the table as text of at most so many characters a line; columns that find no room are named below."""
+        wide = shutil.get_terminal_size().columns if width is None else width
+        console = Console(file=io.StringIO(), width=wide, color_system=None, force_terminal=False, legacy_windows=False)
+        with console.capture() as captured:
+            console.print(self)
+        return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        widths = _widths(self._columns, options.max_width)
+        table = Table(
+            box=box.SIMPLE_HEAD if options.encoding.startswith("utf") else box.ASCII_DOUBLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
+        kept = [column for column in self._columns if column.name in widths]
+        for column in kept:
+            table.add_column(
+                Text(_broken(column, widths[column.name])),
+                justify="right" if column.number else "left",
+                overflow="fold",
+                width=widths[column.name],
+            )
+        for row in zip(*(column.texts for column in kept), strict=True):
+            table.add_row(*(Text(NULL, style="dim") if text is None else Text(text) for text in row))
+        left_out = [visible(column.name) for column in self._columns if column.name not in widths]
+        yield Group(table, Text(self._note(left_out), style="dim"))
+
+    def _note(self, left_out: Sequence[str] = ()) -> str:
+        """Say what is not shown, rows and columns, and in which zone times are."""
+        rows = counted(self._rows, "row")
+        parts = [rows if self._height == self._rows else f"{self._height:,} of {rows}"]
+        if self._of_columns > len(self._columns):
+            parts.append(f"{len(self._columns) - len(left_out):,} of {counted(self._of_columns, 'column')}")
+        elif left_out:
+            names = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
+            parts.append(f"{counted(len(left_out), 'column')} more: {names}{f' ({self._hint})' if self._hint else ''}")
+        return "; ".join([*parts, *self._notes])
+
+
+def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = None) -> Shown:
+    """Show a frame as people read it: durations as `1.02 s`, shares as `4.0 %`, ids whole.
+
+    Nothing of the frame changes: it keeps its dtypes, and what is shown is no frame. In a notebook,
+    `%load_ext tracelab` shows every polars frame so that stands at the end of a cell.
+
+    Parameters
+    ----------
+    frame
+        A span frame, an answer, or any other table: polars (a LazyFrame is collected as far as it is shown) or pandas.
+    rows
+        How many rows to show, from the top.
+    columns
+        Which columns to show, in this order; by default all. Of a span frame with many columns the start, duration,
+        service, name, kind and status, columns of your own, the attributes that differ between the rows shown, and
+        the ids.
+
+    Returns
+    -------
+    An object that a notebook shows as an HTML table and `print` as text. Below stand the numbers of rows and columns
+    where not all are shown, and the time zone.
+
+    Raises
+    ------
+    SchemaError
+        There is no such column, or what was passed is no frame.
+    TracelabError
+        `rows` is no number of rows.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> show(draw("api::GET / ====="), columns=["service_name", "name", "duration"])
+    service_name  name   duration
+    ─────────────────────────────
+    api           GET /      5 ms
+    1 row; 3 of 21 columns
+    """
+    if not _is_count(rows):
+        raise TracelabError(f"`rows` is the number of rows to show and must be a whole number from 1 on, got {rows!r}.")
+    lazy, total = _head(frame, rows)
+    names = lazy.columns
+    chosen = (
+        _span_columns(lazy) if columns is None else _named([columns] if isinstance(columns, str) else columns, names)
+    )
+    return shown(lazy.select(chosen), rows=total, of_columns=len(names))
+
+
+def shown(frame: pl.DataFrame, *, rows: int, of_columns: int | None = None, hint: str = "") -> Shown:
+    """Put the rows that are there into words; `rows` and `of_columns` say of how many."""
+    by_zone = zones(frame)
+    notes = [
+        f"times in {visible(zone)}" if len(by_zone) == 1 else f"{', '.join(map(visible, names))} in {visible(zone)}"
+        for zone, names in by_zone.items()
+    ]
+    width = frame.width if of_columns is None else of_columns
+    return Shown(in_words(frame), rows=rows, of_columns=width, notes=notes, hint=hint)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _head(frame: Any, rows: int) -> tuple[pl.DataFrame, int]:
+    """Take the first rows of any frame, and count all."""
+    if isinstance(frame, pl.LazyFrame):
+        head, count = pl.collect_all([frame.head(rows), frame.select(pl.len())])
+        return head, count.item()
+    table = _as_polars(frame)
+    return table.head(rows), table.height
+
+
+def _as_polars(frame: Any) -> pl.DataFrame:
+    if isinstance(frame, pl.DataFrame):
+        return frame
+    if isinstance(frame, pl.Series):
+        return frame.to_frame()
+    if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "index"):
+        table = frame.to_frame() if frame.ndim == 1 else frame
+        return pl.from_pandas(table, include_index=any(name is not None for name in table.index.names))
+    if hasattr(frame, "__arrow_c_stream__"):
+        return pl.DataFrame(frame)
+    raise SchemaError(f"A {type(frame).__name__} is no frame. Pass a polars or pandas frame, such as an answer.")
+
+
+def _named(columns: Sequence[str], names: list[str]) -> list[str]:
+    for column in columns:
+        if column not in names:
+            near = get_close_matches(str(column), names, n=3)
+            hint = f"Did you mean {', '.join(map(repr, near))}?" if near else f"There are {', '.join(names[:10])}."
+            raise SchemaError(f"The frame has no column {column!r}. {hint}")
+    return list(dict.fromkeys(columns))
+
+
+def _span_columns(head: pl.DataFrame) -> list[str]:
+    """Choose the columns that matter of a frame of spans; of any other frame, all."""
+    names = head.columns
+    if len(names) <= _MANY_COLUMNS or not {*_SPAN_FIRST[:4], *_SPAN_LAST[:2]} <= set(names):
+        return names
+    first = [name for name in _SPAN_FIRST if name in names and (name in _SPAN_FIRST[:4] or _says_something(head[name]))]
+    own = [name for name in names if name not in SPAN_SCHEMA and not is_attribute(name)]
+    attributes = [name for name in names if is_attribute(name) and not is_type_companion(name)]
+    telling = sorted((name for name in attributes if _varies(head[name])), key=lambda name: head[name].null_count())
+    last = [name for name in _SPAN_LAST if name in names]
+    return [*first, *own, *telling[:_ATTRIBUTES], *last]
+
+
+def _says_something(column: pl.Series) -> bool:
+    return column.null_count() < column.len()
+
+
+def _varies(column: pl.Series) -> bool:
+    """Say whether an attribute tells the rows apart; a list of values is no help in a table."""
+    return not column.dtype.is_nested() and column.drop_nulls().n_unique() > 1
+
+
+def _widths(columns: list[Column], room: int) -> dict[str, int]:
+    """Choose the columns that fit and how wide each is: text may be folded, all else is shown whole or not at all."""
+    natural = {column.name: _natural(column) for column in columns}
+    least = {column.name: _least(column, natural[column.name]) for column in columns}
+    chosen: set[str] = set()
+    left = room + _GAP
+    for column in sorted(columns, key=_importance):
+        if least[column.name] + _GAP <= left or not chosen:
+            chosen.add(column.name)
+            left -= least[column.name] + _GAP
+    widths = {column.name: least[column.name] for column in columns if column.name in chosen}
+    named = {name: cell_len(visible(name)) for name in widths}
+    for wanted in (natural, named):  # first what stands in the rows in one line, then the names
+        for name in sorted(widths, key=wanted.__getitem__):
+            more = max(0, min(wanted[name] - widths[name], left))
+            widths[name] += more
+            left -= more
+    return widths
+
+
+def _least(column: Column, natural: int) -> int:
+    """Say how narrow a column may be: what is folded keeps its ids whole."""
+    if column.whole:
+        return natural
+    ids = [word for text in column.texts if text for word in text.split(", ")] if IDS.fullmatch(column.name) else []
+    return max(min(natural, _NARROWEST), *(cell_len(word) + 1 for word in ids), 1)
+
+
+def _natural(column: Column) -> int:
+    """Say how wide a column would like to be: its widest value, or the longest word of its name."""
+    return max(
+        *(cell_len(part) for part in _parts(column.name)),
+        max((cell_len(text) for text in column.texts if text is not None), default=1),
+    )
+
+
+def _importance(column: Column) -> int:
+    if _STAY.fullmatch(column.name):
+        return 0
+    if column.name == "trace_id":
+        return 1
+    return 3 if _GO.fullmatch(column.name) else 2
+
+
+def _parts(name: str) -> list[str]:
+    """Cut a name where a line may end: after underscores and dots."""
+    return re.findall(r"[^_.]*[_.]?", visible(name))[:-1] or [""]
+
+
+def _broken(column: Column, width: int) -> str:
+    """Write the name of a column in as many lines as it needs."""
+    lines = [""]
+    for part in _parts(column.name):
+        if lines[-1] and cell_len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
+
+
+def _html_cell(column: Column, text: str | None) -> str:
+    if text is None:
+        return f"<td{_class('number null' if column.number else 'null')}>{NULL}</td>"
+    kind = "number" if column.number else "text" if not column.whole else "id" if column.name.endswith("id") else ""
+    return f"<td{_class(kind)}>{plain(text, longest=2_000)}</td>"
+
+
+def _class(names: str) -> str:
+    return f' class="{names}"' if names else ""

@@ -1,0 +1,205 @@
+"""Numbers, times, ids and names in words for people: the one place that says how a value of a frame reads.
+
+What a value is, its dtype says; where the dtype leaves it open, the name of the column does: `SHARES` are the columns
+whose numbers are parts of a whole, `CODES` those whose integers name something and count nothing.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import polars as pl
+
+from tracelab.markup import cut, visible
+from tracelab.schema import is_attribute
+from tracelab.units import format_duration
+
+SHARES: Final = re.compile(r"(?:.+_)?(?:share|error_rate)")
+"""Float columns that read `4.0 %`, where no value is beyond 1."""
+
+BOUNDS: Final = ("lower", "upper")
+"""Float columns that read like the share that they bound: `lower` beside `error_rate`, and `share_lower`."""
+
+CODES: Final = re.compile(r"(?:.*[._])?(?:id|port|code|pid|year|flags|version)")
+"""Integer columns without separators between thousands; those of attributes have none either."""
+
+IDS: Final = re.compile(r"(?:.*[._])?ids?")
+"""Text columns that are never cut."""
+
+NULL: Final = "\N{EN DASH}"
+"""How a null reads."""
+
+LONGEST: Final = 120
+_ITEMS: Final = 3
+_ID_LENGTH: Final = 64
+_MICROSECOND: Final = 1_000
+
+Word = Callable[[Any], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column in words: None where a value is null; `number` stands to the right, `whole` is never cut."""
+
+    name: str
+    dtype: str
+    texts: tuple[str | None, ...]
+    number: bool
+    whole: bool
+
+
+def in_words(frame: pl.DataFrame) -> list[Column]:
+    """Put every value of a frame into words.
+
+    Examples
+    --------
+    >>> frame = pl.DataFrame({"p95": [timedelta(seconds=1.02)], "error_rate": [0.04], "spans": [1234]})
+    >>> [column.texts[0] for column in in_words(frame)]
+    ['1.02 s', '4.0 %', '1,234']
+    """
+    shares = _shares(frame)
+    return [_column(column, share=column.name in shares) for column in frame]
+
+
+def zones(frame: pl.DataFrame) -> dict[str, list[str]]:
+    """Give the zones that the times of a frame are written in, and which columns each is for."""
+    found: dict[str, list[str]] = {}
+    for name, dtype in frame.schema.items():
+        if isinstance(dtype, pl.Datetime) and dtype.time_zone:
+            found.setdefault(dtype.time_zone, []).append(name)
+    return found
+
+
+def counted(number: int, what: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1234, "row"), counted(0, "row")
+    ('1 row', '1,234 rows', 'no rows')
+    """
+    return f"{number or 'no'} {what}" if number == 1 else f"{f'{number:,}' if number else 'no'} {what}s"
+
+
+def format_share(share: float) -> str:
+    """Write a part of a whole in per cent; what is not quite nothing or not quite all is not rounded to it.
+
+    Examples
+    --------
+    >>> [format_share(share) for share in (0, 0.000001, 0.0025, 0.04, 0.5, 0.99999, 1)]
+    ['0 %', '<0.01 %', '0.25 %', '4.0 %', '50.0 %', '>99.99 %', '100 %']
+    """
+    percent = share * 100
+    size = abs(percent)
+    if percent in {0, 100, -100}:
+        return f"{percent:.0f} %".removeprefix("-0")
+    if size < 0.005:
+        return "<0.01 %" if percent > 0 else ">-0.01 %"
+    if 99.995 <= size < 100:
+        return ">99.99 %" if percent > 0 else "<-99.99 %"
+    return f"{percent:.2f} %" if size < 0.995 or 99.95 <= size < 100 else f"{percent:.1f} %"
+
+
+def format_number(number: float) -> str:
+    """Write a number with at least four significant digits, and separators between thousands.
+
+    Examples
+    --------
+    >>> [format_number(number) for number in (0.123456, 12.0, 1234567.8, 1e-9)]
+    ['0.1235', '12', '1,234,568', '1e-09']
+    """
+    if math.isnan(number):
+        return "NaN"
+    if math.isinf(number):
+        return "∞" if number > 0 else "-∞"
+    if 1_000 <= abs(number) < 1e15 or number == int(number):
+        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.4g}"
+    return f"{number:.4g}"
+
+
+def _shares(frame: pl.DataFrame) -> set[str]:
+    """Find the columns that hold parts of a whole, and the bounds beside them."""
+    named = [name for name, dtype in frame.schema.items() if dtype.is_float() and SHARES.fullmatch(name)]
+    shares = {name for name in named if _within_one(frame[name])}
+    bounds = {*(BOUNDS if shares else ()), *(f"{name}_{bound}" for name in shares for bound in BOUNDS)}
+    return shares | {name for name in bounds & set(frame.columns) if frame.schema[name].is_float()}
+
+
+def _within_one(column: pl.Series) -> bool:
+    """Say whether no value is beyond 1: a column of this name that somebody filled with per cents is left as it is."""
+    return bool((column.abs() <= 1 + 1e-9).fill_null(True).all())
+
+
+def _column(column: pl.Series, *, share: bool) -> Column:
+    name, dtype = column.name, column.dtype
+    number = dtype.is_numeric() or dtype == pl.Duration
+    if dtype == pl.Datetime:
+        texts = _times(column)
+    elif dtype == pl.Duration:
+        texts = [None if value is None else format_duration(value) for value in column.dt.total_nanoseconds()]
+    else:
+        word = format_share if share else _word(name, dtype)
+        texts = [None if value is None else word(value) for value in column.to_list()]
+    whole = not dtype.is_nested() and (dtype not in {pl.String, pl.Categorical} or bool(IDS.fullmatch(name)))
+    return Column(name, str(dtype), tuple(texts), number, whole)
+
+
+def _word(name: str, dtype: pl.DataType) -> Word:
+    """Choose how the values of a column are written."""
+    if dtype.is_integer() and (is_attribute(name) or CODES.fullmatch(name)):
+        return str
+    if IDS.fullmatch(name) and dtype == pl.String:
+        return lambda value: visible(cut(value, max(_ID_LENGTH, LONGEST)))
+    return _any_value
+
+
+def _times(column: pl.Series) -> list[str | None]:
+    """Write times as far as they differ: whole seconds, thousandths, or finer where all lie within a second."""
+    finest = column.dt.epoch("us")
+    if (finest % (_MICROSECOND * 1_000) == 0).all():
+        pattern = "%Y-%m-%d %H:%M:%S"
+    else:
+        low, high = finest.min(), finest.max()
+        within = isinstance(low, int) and isinstance(high, int) and 0 < high - low < _MICROSECOND * 1_000
+        pattern = "%Y-%m-%d %H:%M:%S%.6f" if within else "%Y-%m-%d %H:%M:%S%.3f"
+    return column.dt.strftime(pattern).to_list()
+
+
+def _any_value(value: Any) -> str:
+    """Write a value by what it is in Python; what stands in lists and structs has no dtype of its own here."""
+    match value:
+        case bool() | None:
+            return NULL if value is None else str(value).lower()
+        case int():
+            return f"{value:,}"
+        case float():
+            return format_number(value)
+        case timedelta():
+            return format_duration(round(value / timedelta(microseconds=1)) * _MICROSECOND)
+        case datetime():
+            return visible(value.isoformat(" "))
+        case bytes():
+            return counted(len(value), "byte")
+        case Mapping():
+            return _listed([f"{key}={_any_value(held)}" for key, held in value.items()])
+        case list() | tuple() | pl.Series():
+            return _listed([_item(held) for held in value])
+        case _:
+            return visible(cut(str(value), LONGEST))
+
+
+def _item(value: Any) -> str:
+    """Write what stands in a list: events and the like by their names."""
+    if isinstance(value, Mapping) and value.get("name"):
+        return visible(cut(str(value["name"]), LONGEST))
+    return _any_value(value)
+
+
+def _listed(texts: list[str]) -> str:
+    more = f" and {len(texts) - _ITEMS:,} more" if len(texts) > _ITEMS else ""
+    return ", ".join(visible(text) for text in texts[:_ITEMS]) + more
