@@ -11,6 +11,7 @@ import zstandard
 
 from tracelab.conforming import REQUIRED, conform, takes_any_frame
 from tracelab.errors import LoadError, SourceError
+from tracelab.files import check_target, replacing
 from tracelab.loaders.otlp_writer import lines
 
 if TYPE_CHECKING:
@@ -18,12 +19,17 @@ if TYPE_CHECKING:
 
 _ROWS_IN_PART: Final = 500_000
 _HOUR: Final = "%Y-%m-%dT%H"
+_PARQUET: Final = ".parquet"
+_LINES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 _SUFFIXES: Final = ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, or no suffix for a folder"
 
 
 @takes_any_frame
 def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
-    """Write spans to a file or a folder, by the suffix of its name.
+    """Write spans to a file or a folder, by the suffix of its name: whole, or not at all.
+
+    A file that is there is replaced once the new one is whole; until then, and where the work is interrupted, it stays
+    as it was.
 
     Parameters
     ----------
@@ -54,19 +60,36 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     ...     read(write(spans, f"{folder}/spans.jsonl")).equals(spans)
     True
     """
-    target = Path(path).expanduser()
-    name = target.name
+    target = check_writing(path)
+    frame = conform(spans)
     try:
-        if name.endswith(".parquet"):
-            conform(spans).lazy().sink_parquet(target, compression="zstd")
-        elif name.endswith((".jsonl", ".jsonl.gz", ".jsonl.zst")):
-            _write_lines(conform(spans), target)
-        elif not target.suffix or target.is_dir():
-            _write_folder(conform(spans), target)
-        else:
-            raise SourceError(f"{target}: the suffix {target.suffix!r} says nothing. Use one of: {_SUFFIXES}.")
+        with replacing(target) as part:
+            if _is_folder(target):
+                _write_folder(frame, part)
+            elif target.name.endswith(_PARQUET):
+                frame.lazy().sink_parquet(part, compression="zstd")
+            else:
+                _write_lines(frame, part, target.suffix)
     except OSError as error:
         raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    return target
+
+
+def check_writing(path: str | Path) -> Path:
+    """Say where `write` would write, or refuse it, before there are spans to write.
+
+    Raises
+    ------
+    SourceError
+        The suffix is unknown, the folder already holds files, or it cannot be written there.
+    """
+    target = Path(path).expanduser()
+    folder = _is_folder(target)
+    if not folder and not target.name.endswith((_PARQUET, *_LINES)):
+        raise SourceError(f"{target}: the suffix {target.suffix!r} says nothing. Use one of: {_SUFFIXES}.")
+    check_target(target, folder=folder)
+    if folder and target.is_dir() and any(target.iterdir()):
+        raise SourceError(f"The folder {target} already holds files. Choose another, or empty it first.")
     return target
 
 
@@ -116,28 +139,30 @@ def scan(path: str | Path) -> pl.LazyFrame:
     return conform(frame)
 
 
-def _write_lines(spans: pl.DataFrame | pl.LazyFrame, target: Path) -> None:
+def _is_folder(target: Path) -> bool:
+    """Say whether spans are written as a folder: by a name without a suffix, or into a folder that is there."""
+    return not target.name.endswith((_PARQUET, *_LINES)) and (not target.suffix or target.is_dir())
+
+
+def _write_lines(spans: pl.DataFrame | pl.LazyFrame, target: Path, suffix: str) -> None:
     frame = spans.collect() if isinstance(spans, pl.LazyFrame) else spans
-    with _opened(target) as file:
+    with _opened(target, suffix) as file:
         for line in lines(frame):
             file.write(line)
 
 
-def _opened(target: Path) -> BinaryIO:
-    if target.suffix == ".gz":
+def _opened(target: Path, suffix: str) -> BinaryIO:
+    if suffix == ".gz":
         return cast("BinaryIO", gzip.open(target, "wb", compresslevel=6))
-    if target.suffix == ".zst":
+    if suffix == ".zst":
         return cast("BinaryIO", zstandard.open(target, "wb"))
     return target.open("wb")
 
 
 def _write_folder(spans: pl.DataFrame | pl.LazyFrame, target: Path) -> None:
     frame = spans.collect() if isinstance(spans, pl.LazyFrame) else spans
-    if target.is_dir() and any(target.iterdir()):
-        raise SourceError(f"The folder {target} already holds files. Choose another, or empty it first.")
-    target.mkdir(parents=True, exist_ok=True)
     for name, part in _parts(frame):
-        (target / name).parent.mkdir(exist_ok=True)
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         part.write_parquet(target / name, compression="zstd")
 
 

@@ -1,0 +1,71 @@
+"""Files that are written: whole or not at all, and refused before there is anything to write."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import TYPE_CHECKING
+
+from tracelab.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check_target(target: Path, *, folder: bool = False) -> None:
+    """Refuse a place where no file, or no folder, can be written.
+
+    Raises
+    ------
+    SourceError
+        The folder that it is to stand in is missing, something else is there, or one may not write there.
+    """
+    try:
+        holder = target if folder and target.is_dir() else target.parent
+        if not holder.exists():
+            raise SourceError(f"{target}: there is no folder {holder}. Make it first, or choose another place.")
+        if not holder.is_dir():
+            raise SourceError(f"{target}: {holder} is no folder. Choose another place.")
+        if folder and target.exists() and not target.is_dir():
+            raise SourceError(f"{target} is a file and no folder. Choose another name.")
+        if not folder and target.is_dir():
+            raise SourceError(f"{target} is a folder. Name a file in it.")
+        if not os.access(target if target.exists() else holder, os.W_OK):
+            raise SourceError(f"{target} may not be written to. Check the permissions, or choose another place.")
+    except (OSError, ValueError) as error:
+        if isinstance(error, SourceError):
+            raise
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{target!s:.200}: {reason}. Choose another name.") from error
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a path to write a file or make a folder at; what was written takes its place when all went well.
+
+    Until then what stood there stays as it was. A run that is interrupted leaves nothing behind. What is no file, such
+    as a pipe, is written to as it is.
+    """
+    real = Path(os.path.realpath(target))  # a link stays a link
+    if real.exists() and not real.is_file() and not real.is_dir():
+        yield real
+        return
+    holder = real if real.is_dir() else real.parent
+    part = holder / f".tracelab-{token_hex(6)}.part"  # hidden, so that nobody reads it for a dump
+    try:
+        yield part
+        if real.is_dir():
+            for each in sorted(part.iterdir()):
+                each.replace(real / each.name)
+        else:
+            if real.is_file():
+                shutil.copymode(real, part)
+            part.replace(real)
+    finally:
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
