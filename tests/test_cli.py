@@ -37,7 +37,7 @@ def run(*words: str, code: int = 0) -> str:
 
 def test_summary_counts_spans_traces_and_services(dump: str) -> None:
     text = run("summary", dump)
-    assert "2 spans in 1 traces of 2 services" in text
+    assert "2 spans in 1 trace of 2 services" in text
     assert "GET /" in text
 
 
@@ -58,7 +58,7 @@ def test_query_prints_a_table_json_or_csv(dump: str) -> None:
 
 
 def test_query_points_at_a_mistake(dump: str) -> None:
-    text = run("query", dump, "{ naem = 1 }", code=1)
+    text = run("query", dump, "{ naem = 1 }", code=2)
     assert re.search(r"\{ naem = 1 \}\n\s+\^", text)
 
 

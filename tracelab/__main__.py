@@ -1,7 +1,19 @@
-"""Run the command line as `python -m tracelab`."""
+"""The program `tracelab`, also as `python -m tracelab`."""
 
 from __future__ import annotations
 
-from tracelab.cli import app
+import sys
+from importlib import import_module
 
-app()
+
+def main() -> None:
+    """Run the command line; Ctrl-C while it is still loading ends it in one line too."""
+    try:
+        import_module("tracelab.cli").app()
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

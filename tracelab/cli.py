@@ -3,68 +3,81 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-import warnings
-from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import Annotated, Final
 
-import polars as pl
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 import tracelab as tl
 from tracelab import lab as notebooks
 from tracelab.lab.markdown import visible
+from tracelab.files import check_target
+from tracelab.loaders.sources import sources_of
+from tracelab.loaders.writing import check_writing
+from tracelab.overview import contents, failing_services, longest_traces, slowest_services
+from tracelab.records import as_csv, as_json
+from tracelab.terminal import USAGE, Commands, say, table, usage, write
+from tracelab.terminal import stop as _stop
 from tracelab.traceql.nodes import Pipeline
-from tracelab.units import format_duration
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 app = typer.Typer(
-    help="Explore distributed traces: any dump in, answers out.", no_args_is_help=True, pretty_exceptions_enable=False
+    cls=Commands,
+    help="Explore distributed traces: any dump in, answers out.",
+    epilog="Exit codes: 0 all went well, 1 something could not be read or written, 2 the command or the query is "
+    "wrong, 130 interrupted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
 )
-out = Console()
-err = Console(stderr=True)
 
 ROWS: Final = 20
+_HOME: Final = Path(__file__).parent.parent
+_FIRST_NOTEBOOK: Final = "notebooks/01_first_look.ipynb"
+_HTML: Final = b"<!doctype html"
 
 Dump = Annotated[str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
 
 @app.command()
 def summary(path: Dump) -> None:
     """Say what is in a dump: traces, services, time range, and what had to be repaired."""
-    spans = _read(path)
-    traces = tl.trace_summary(spans)
-    start, end = spans.select(pl.col("start_time").min(), end=(pl.col("start_time") + pl.col("duration")).max()).row(0)
-    out.print(
-        f"[bold]{spans.height:,}[/] spans in [bold]{traces.height:,}[/] traces of "
-        f"[bold]{spans['service_name'].n_unique():,}[/] services, {start} to {end}",
-        highlight=False,
-    )
-    _show("Services", tl.error_rates(spans, entry_only=False), note="all spans of each service")
-    _show("Slowest traces", traces.sort("duration", "trace_id", descending=[True, False]).head(10))
+    spans = tl.read(path)
+    say(contents(spans), style="bold")
+    if spans.is_empty():
+        return
+    table("Services", failing_services(spans, entry_only=False), rows=ROWS, note="all spans of each service")
+    table("Slowest traces", longest_traces(spans), rows=10)
 
 
 @app.command()
 def report(
     path: Dump,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where to write the report.")] = Path(
-        "tracelab-report.html"
-    ),
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="Where to write the report. An HTML page that is there is replaced, no other file."
+        ),
+    ] = Path("tracelab-report.html"),
+    *,
+    force: Force = False,
 ) -> None:
-    """Print percentiles, error rates and the critical path, and write one offline HTML file with timelines."""
-    spans = _read(path)
-    _show("Latency percentiles by service", tl.latency_percentiles(spans), note="entry spans")
-    _show("Error rates by service", tl.error_rates(spans), note="entry spans")
-    _show("Where the time goes: critical path", tl.critical_path_profile(spans))
-    tl.write_report(spans, output)
-    out.print(f"Wrote [bold]{escape(str(output))}[/], {output.stat().st_size / 1e6:.1f} MB.", highlight=False)
+    """Write one offline HTML file with timelines, and print percentiles, error rates and the critical path."""
+    target = output.expanduser()
+    with usage():
+        check_target(target)
+    _keep_sources(path, target)
+    if not force and target.is_file() and not _is_page(target):
+        _stop(f"{target} is there and is no HTML page. Choose another name, or pass --force to replace it.", USAGE)
+    spans = tl.read(path)
+    tl.write_report(spans, target)
+    say(f"Wrote {target}{_size(target)}.", style="bold")
+    hint = "the report has all"
+    table("Latency percentiles by service", slowest_services(spans), rows=ROWS, note="entry spans", hint=hint)
+    table("Error rates by service", failing_services(spans), rows=ROWS, note="entry spans", hint=hint)
+    table("Where the time goes: critical path", tl.critical_path_profile(spans), rows=ROWS, hint=hint)
 
 
 @app.command()
@@ -72,33 +85,64 @@ def query(
     path: Dump,
     text: Annotated[str, typer.Argument(metavar="QUERY", help="TraceQL, such as '{ status = error }'.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
-    limit: Annotated[int, typer.Option(help="How many rows a table shows.")] = ROWS,
+    as_json_lines: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines, every text exactly as it is.")
+    ] = False,
+    as_csv_table: Annotated[
+        bool,
+        typer.Option(
+            "--csv",
+            help="Print CSV for a spreadsheet: a text that begins like a formula (= + - @) gets an apostrophe before "
+            "it, control characters are written as escapes.",
+        ),
+    ] = False,
+    limit: Annotated[int, typer.Option(min=1, help="How many rows a table shows.")] = ROWS,
+    step: Annotated[
+        str | None, typer.Option(help="Metrics: the width of an interval, such as 30s.", show_default=False)
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Metrics: where the range begins: ISO time or nanoseconds since 1970.", show_default=False),
+    ] = None,
+    end: Annotated[
+        str | None, typer.Option(help="Metrics: where the range ends, written like --start.", show_default=False)
+    ] = None,
 ) -> None:
     """Ask TraceQL: matching traces for a search, series for a metrics query."""
-    spans = _read(path)
-    with _errors_in_words():
-        searches = isinstance(tl.traceql.parse(text).body, Pipeline)
-        answer = tl.search(spans, text) if searches else tl.query_metrics(spans, text)
-    if as_json:
-        sys.stdout.write(_flat(answer).write_ndjson())
-    elif as_csv:
-        sys.stdout.write(_flat(answer, nested=False).write_csv())
+    if as_json_lines and as_csv_table:
+        _stop("--json and --csv exclude each other; pass one of them.", USAGE)
+    searches = isinstance(tl.traceql.parse(text).body, Pipeline)
+    if searches and (step or start or end):
+        _stop("--step, --start and --end are for metrics queries, such as '{ } | rate()'; this one searches.", USAGE)
+    spans = tl.read(path)
+    if searches:
+        answer = tl.search(spans, text)
     else:
-        _show(text, answer, rows=limit)
+        answer = tl.query_metrics(spans, text, step=step, start=_instant(start), end=_instant(end))
+    if as_json_lines:
+        write(as_json(answer))
+    elif as_csv_table:
+        write(as_csv(answer))
+    else:
+        table(text, answer, rows=limit, hint="--json has all")
 
 
 @app.command()
 def convert(
     source: Dump,
     target: Annotated[Path, typer.Argument(help="A .parquet or .jsonl file, or a folder for partitioned parquet.")],
+    *,
+    force: Force = False,
 ) -> None:
     """Write a dump anew: as parquet, or as OTLP JSON lines that other tools read."""
-    spans = _read(source)
-    with _errors_in_words():
-        tl.write(spans, target)
-    out.print(f"Wrote {spans.height:,} spans to [bold]{escape(str(target))}[/].", highlight=False)
+    with usage():
+        written = check_writing(target)
+    _keep_sources(source, written)
+    if not force and written.is_file():
+        _stop(f"{written} is there. Choose another name, or pass --force to replace it.", USAGE)
+    spans = tl.read(source)
+    tl.write(spans, written)
+    say(f"Wrote {spans.height:,} spans to {written}{_size(written)}.", style="bold")
 
 
 @app.command()
@@ -151,63 +195,27 @@ def lab(
     notebooks.serve(opened.notebook, root=opened.root, port=port, browser=browser, listening=listening)
 
 
-def _read(path: str) -> pl.DataFrame:
-    """Read with a progress bar; say what was repaired on the error stream."""
-    with _errors_in_words(), warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", tl.LoadWarning)
-        spans = tl.read(path)
-    for warning in caught:
-        err.print(f"[yellow]{escape(str(warning.message))}[/]", highlight=False)
-    return spans
+def _keep_sources(path: str, target: Path) -> None:
+    """Refuse to write over a file that is read."""
+    for source in sources_of(path):
+        if source.path is not None and target.exists() and target.samefile(source.path):
+            _stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
 
 
-@contextmanager
-def _errors_in_words() -> Iterator[None]:
-    """Turn our own errors into a sentence and exit code 1; anything else is a bug and stays a traceback."""
+def _is_page(path: Path) -> bool:
+    """Say whether a file is an HTML page, such as an earlier report, or empty."""
     try:
-        yield
-    except tl.TracelabError as error:
-        _stop(str(error))
+        with path.open("rb") as file:
+            head = file.read(len(_HTML))
+    except OSError:  # one may write to it, but not look
+        return False
+    return head.lower() == _HTML or not head
 
 
-def _stop(message: str) -> NoReturn:
-    err.print(f"[red]{escape(message)}[/]", highlight=False)
-    raise typer.Exit(1)
+def _size(path: Path) -> str:
+    return f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ""
 
 
-def _show(title: str, frame: pl.DataFrame, *, rows: int = ROWS, note: str = "") -> None:
-    table = Table(title=escape(title), caption=escape(note) or None, title_justify="left", caption_justify="left")
-    for name, dtype in frame.schema.items():
-        table.add_column(escape(name), justify="right" if dtype.is_numeric() or dtype == pl.Duration else "left")
-    for row in frame.head(rows).with_columns(pl.col(pl.Duration).cast(pl.Int64)).iter_rows():
-        table.add_row(*(_cell(value, dtype) for value, dtype in zip(row, frame.dtypes, strict=True)))
-    out.print(table)
-    if frame.height > rows:
-        out.print(f"... and {frame.height - rows:,} rows more")
-
-
-def _cell(value: object, dtype: pl.DataType) -> str:
-    if value is None:
-        return "-"
-    if dtype == pl.Duration and isinstance(value, int):
-        return format_duration(value)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list):
-        return escape(", ".join(map(str, value[:3])) + (" ..." if len(value) > 3 else ""))
-    return escape(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value))
-
-
-def _flat(frame: pl.DataFrame, *, nested: bool = True) -> pl.DataFrame:
-    """Make durations seconds and times text, which is what JSON and CSV readers expect; for CSV nested values too."""
-    flat = frame.with_columns(
-        pl.col(pl.Duration).dt.total_nanoseconds() / 1e9,
-        pl.col(pl.Datetime).dt.to_string("iso:strict"),
-    )
-    if nested:
-        return flat
-    return flat.with_columns(
-        pl.Series(name, [json.dumps(value) for value in flat[name].to_list()], dtype=pl.String)
-        for name, dtype in flat.schema.items()
-        if dtype.is_nested()
-    )
+def _instant(text: str | None) -> str | int | None:
+    """Read nanoseconds as the number that they are."""
+    return int(text) if text is not None and text.isascii() and text.isdigit() else text

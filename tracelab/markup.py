@@ -27,7 +27,7 @@ def visible(text: object, *, keep: str = "") -> str:
     if value.isprintable() and not _BLANK.search(value):
         return value
     return "".join(
-        character.encode("unicode_escape").decode("ascii") if _acts(character) and character not in keep else character
+        character.encode("unicode_escape").decode("ascii") if acts(character) and character not in keep else character
         for character in value
     )
 
@@ -58,7 +58,8 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _acts(character: str) -> bool:
+def acts(character: str) -> bool:
+    """Say whether a character does something instead of showing itself."""
     return unicodedata.category(character) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} or bool(
         _BLANK.match(character)
     )

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import plotly.io as pio
-import polars as pl
 from plotly.offline import get_plotlyjs
 
-from tracelab.analysis.failures import error_rates
-from tracelab.analysis.latency import latency_percentiles
 from tracelab.analysis.origins import error_origins
 from tracelab.analysis.path_profile import critical_path_profile
-from tracelab.analysis.summary import trace_summary
 from tracelab.analysis.timeline import slowest_traces
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import SourceError, TracelabError
 from tracelab.figures.gantt import plot_gantt
 from tracelab.figures.latency import plot_latency_percentiles
 from tracelab.figures.paths import plot_critical_path_profile
+from tracelab.files import check_target, replacing
 from tracelab.markup import plain
-from tracelab.units import format_duration
+from tracelab.overview import contents, failing_services, longest_traces, slowest_services
+from tracelab.tables import STYLE, shown
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    import polars as pl
 
     from tracelab.analysis.grouping import Spans
 
@@ -38,11 +36,6 @@ main { max-width: 1120px; margin: 0 auto; padding: 24px 20px 60px; }
 h1 { font-size: 24px; margin: 8px 0 2px; } h2 { font-size: 17px; margin: 0 0 8px; }
 section { background: #fff; border: 1px solid #e1e6eb; border-radius: 8px; padding: 16px 18px; margin: 16px 0; }
 p { margin: 2px 0 10px; color: #51606e; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-size: 13px; width: 100%; }
-th, td { text-align: left; padding: 4px 12px 4px 0; border-bottom: 1px solid #eef1f4; vertical-align: top; }
-th { color: #51606e; font-weight: 600; }
-td.number, th.number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 """
 
 
@@ -55,7 +48,7 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     spans
         A span frame.
     path
-        The file to write; one that is there is replaced.
+        The file to write; one that is there is replaced once the new one is whole.
     slowest
         How many of the slowest traces get a timeline.
     title
@@ -77,6 +70,8 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     ...     "api" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
     True
     """
+    target = Path(path).expanduser()
+    check_target(target)
     frame = spans.lazy().collect()
     if frame.is_empty():
         raise TracelabError("There are no spans to report on. Pass a frame that holds at least one trace.")
@@ -85,36 +80,29 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     body = "".join([_head(frame, heading), *_answers(frame), *_timelines(frame, slowest)])
     page = (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{plain(heading)}</title>'
-        f"<style>{_CSS}</style><script>{get_plotlyjs()}</script></head><body><main>{body}</main></body></html>\n"
+        f"<style>{_CSS}{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>{body}</main></body></html>\n"
     )
     try:
-        Path(path).write_text(page, encoding="utf-8")
+        with replacing(target) as part:
+            part.write_text(page, encoding="utf-8")
     except OSError as error:
-        raise SourceError(f"The report cannot be written to {path}: {error.strerror}. Choose another place.") from error
+        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
 
 
 def _head(frame: pl.DataFrame, heading: str) -> str:
-    start, end = frame.select(
-        start=pl.col("start_time").min(), end=(pl.col("start_time") + pl.col("duration")).max()
-    ).row(0)
-    return (
-        f"<h1>{plain(heading)}</h1><p>{frame.height:,} spans in {frame['trace_id'].n_unique():,} traces of "
-        f"{frame['service_name'].n_unique():,} services, {start:%Y-%m-%d %H:%M:%S} to {end:%Y-%m-%d %H:%M:%S} UTC.</p>"
-    )
+    return f"<h1>{plain(heading)}</h1><p>{contents(frame)}.</p>"
 
 
 def _answers(frame: pl.DataFrame) -> list[str]:
-    slow = trace_summary(frame).sort("duration", "trace_id", descending=[True, False])
-    percentiles = latency_percentiles(frame)
     origins = error_origins(frame)
     return [
         _section(
             "Latency percentiles by service",
             "Entry spans. Exact quantiles; lower and upper bound the true value with 95 % confidence, whatever the "
             "distribution. A dash means that there are too few spans to bound it.",
-            _figure(plot_latency_percentiles(frame)) + _table(percentiles, rows=_PERCENTILE_ROWS),
+            _figure(plot_latency_percentiles(frame)) + _table(slowest_services(frame), rows=_PERCENTILE_ROWS),
         ),
-        _section("Error rates by service", "Entry spans, with 95 % Wilson intervals.", _table(error_rates(frame))),
+        _section("Error rates by service", "Entry spans, with 95 % Wilson intervals.", _table(failing_services(frame))),
         _section(
             "Where errors start",
             "The deepest failing span of each failing branch.",
@@ -125,7 +113,7 @@ def _answers(frame: pl.DataFrame) -> list[str]:
             "Time on the critical path, over all traces: what the answers had to wait for.",
             _figure(plot_critical_path_profile(frame)) + _table(critical_path_profile(frame)),
         ),
-        _section("Slowest traces", "", _table(slow)),
+        _section("Slowest traces", "", _table(longest_traces(frame))),
     ]
 
 
@@ -147,25 +135,4 @@ def _figure(figure: go.Figure) -> str:
 
 
 def _table(frame: pl.DataFrame, *, rows: int = _ROWS) -> str:
-    numeric = [dtype.is_numeric() or dtype == pl.Duration for dtype in frame.dtypes]
-    head = "".join(_cell("th", plain(name), number) for name, number in zip(frame.columns, numeric, strict=True))
-    body = "".join(
-        f"<tr>{''.join(_cell('td', _shown(value), number) for value, number in zip(row, numeric, strict=True))}</tr>"
-        for row in frame.head(rows).iter_rows()
-    )
-    more = f"<p>... and {frame.height - rows:,} rows more.</p>" if frame.height > rows else ""
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>{more}'
-
-
-def _cell(tag: str, content: str, number: bool) -> str:
-    return f'<{tag} class="number">{content}</{tag}>' if number else f"<{tag}>{content}</{tag}>"
-
-
-def _shown(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, timedelta):
-        return format_duration(value.total_seconds() * 1e9)
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return plain(f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value, longest=120)
+    return shown(frame.head(rows), rows=frame.height).html()

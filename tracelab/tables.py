@@ -40,7 +40,7 @@ _NARROWEST: Final = 16
 _GAP: Final = 2
 _LISTED: Final = 6
 
-_STYLE: Final = """
+STYLE: Final = """
 .tracelab-table { max-width: 100%; overflow-x: auto; color: var(--jp-content-font-color1, inherit); }
 .tracelab-table table { border-collapse: collapse; border: none; margin: 0; table-layout: auto; font-size: 13px;
   font-variant-numeric: tabular-nums; color: inherit; }
@@ -76,7 +76,7 @@ class Shown:
         return self.text()
 
     def _repr_html_(self) -> str:
-        return f"<style>{_STYLE}</style>{self.html()}"
+        return f"<style>{STYLE}</style>{self.html()}"
 
     def html(self) -> str:
         """Give the table as HTML, without its style."""

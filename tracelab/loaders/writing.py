@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -141,7 +142,7 @@ def scan(path: str | Path) -> pl.LazyFrame:
 
 def _is_folder(target: Path) -> bool:
     """Say whether spans are written as a folder: by a name without a suffix, or into a folder that is there."""
-    return not target.name.endswith((_PARQUET, *_LINES)) and (not target.suffix or target.is_dir())
+    return not target.name.endswith((_PARQUET, *_LINES)) and (not target.suffix or os.path.isdir(target))  # noqa: PTH112 - no error for a name that is too long
 
 
 def _write_lines(spans: pl.DataFrame | pl.LazyFrame, target: Path, suffix: str) -> None:

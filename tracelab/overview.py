@@ -1,0 +1,46 @@
+"""The tables that the report and the command line show of a dump: the answers, with the worst on top."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tracelab.analysis.failures import error_rates
+from tracelab.analysis.latency import latency_percentiles
+from tracelab.analysis.summary import trace_summary
+from tracelab.words import counted
+
+if TYPE_CHECKING:
+    from tracelab.analysis.grouping import Spans
+
+_TIME: Final = "%Y-%m-%d %H:%M:%S"
+
+
+def slowest_services(spans: Spans) -> pl.DataFrame:
+    """Give the latency percentiles of each service, the service with the longest of the highest quantile first."""
+    percentiles = latency_percentiles(spans)
+    worst = pl.col("duration").sort_by("quantile").last().over("service_name")
+    return percentiles.sort(worst, "service_name", "quantile", descending=[True, False, False])
+
+
+def failing_services(spans: Spans, *, entry_only: bool = True) -> pl.DataFrame:
+    """Give the error rates of each service, the highest first."""
+    rates = error_rates(spans, entry_only=entry_only)
+    return rates.sort("error_rate", "errors", "spans", "service_name", descending=[True, True, True, False])
+
+
+def longest_traces(spans: Spans) -> pl.DataFrame:
+    """Give one row per trace, the longest first."""
+    return trace_summary(spans).sort("duration", "trace_id", descending=[True, False])
+
+
+def contents(spans: pl.DataFrame) -> str:
+    """Say how many spans, traces and services there are, and when the first span starts and the last one ends."""
+    end = pl.col("start_time") + pl.col("duration")
+    times = spans.select(pl.col("start_time").min(), end=end.max()).select(pl.all().dt.strftime(_TIME)).row(0)
+    counts = (
+        f"{counted(spans.height, 'span')} in {counted(spans['trace_id'].n_unique(), 'trace')} of "
+        f"{counted(spans['service_name'].n_unique(), 'service')}"
+    )
+    return f"{counts}, {times[0]} to {times[1]} UTC" if spans.height else counts

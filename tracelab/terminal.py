@@ -1,0 +1,153 @@
+"""How the command line speaks: messages and exit codes, closed pipes, Ctrl-C, terminals that lack characters."""
+
+from __future__ import annotations
+
+import codecs
+import errno
+import os
+import sys
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from tracelab.errors import LoadWarning, QueryError, TracelabError
+from tracelab.markup import visible
+from tracelab.tables import shown
+from tracelab.traceql import QueryWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import polars as pl
+
+UNREADABLE: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130  # as shells say it: 128 and the number of the signal
+
+_OURS: Final = (LoadWarning, QueryWarning)
+_FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+_ENCODABLE: Final = "tracelab.encodable"
+_INSTEAD: Final = {"µ": "u", "…": "...", "\N{EN DASH}": "-", "─": "-", "∞": "inf"}
+
+
+class _Console(Console):
+    """A console that leaves it to its caller what a closed pipe means."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
+out: Final = _Console(highlight=False, markup=False, emoji=False)
+err: Final = _Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+
+class Commands(TyperGroup):
+    """Commands that end in one line and an exit code, whatever happens to them but a bug."""
+
+    def invoke(self, ctx: Any) -> Any:
+        _have_streams()
+        try:
+            with _our_warnings():
+                result = super().invoke(ctx)
+            sys.stdout.flush()
+        except TracelabError as error:
+            _stop_with(error, USAGE if isinstance(error, QueryError) else UNREADABLE)
+        except KeyboardInterrupt:
+            stop("interrupted", code=INTERRUPTED)
+        except BrokenPipeError:
+            _close_quietly()
+            raise typer.Exit(0) from None  # whoever read has seen enough
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            stop(f"the output cannot be written: {error.strerror}", code=UNREADABLE)
+        return result
+
+
+def stop(message: str, code: int = UNREADABLE, *, below: Sequence[str] = ()) -> NoReturn:
+    """End with a message of one line on the error stream, and lines that show a place below it."""
+    for line in (f"error: {message}", *below):
+        err.print(Text(visible(line), style="red"))
+    raise typer.Exit(code)
+
+
+@contextmanager
+def usage() -> Iterator[None]:
+    """Take what is refused here for a mistake in the command: exit code 2."""
+    try:
+        yield
+    except TracelabError as error:
+        _stop_with(error, USAGE)
+
+
+def say(message: str, *, style: str = "") -> None:
+    """Print a line."""
+    out.print(Text(visible(message), style=style), soft_wrap=True)
+
+
+def table(title: str, frame: pl.DataFrame, *, rows: int, note: str = "", hint: str = "") -> None:
+    """Print the first rows of a frame, as many columns as there is room for."""
+    out.print(Text.assemble((visible(title), "bold"), (f"  {note}" if note else "", "dim")))
+    out.print(shown(frame.head(rows), rows=frame.height, hint=hint))
+    out.print()
+
+
+def write(text: str) -> None:
+    """Write what is for programs: UTF-8, whatever the terminal says."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
+@contextmanager
+def _our_warnings() -> Iterator[None]:
+    """Print our own warnings as a line each; those of others are for developers, who ask for them with `-W`."""
+    with warnings.catch_warnings():
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
+        for category in _OURS:
+            warnings.simplefilter("always", category)
+        warnings.showwarning = _show_warning
+        yield
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_place: Any, **_more: Any) -> None:
+    named = "" if issubclass(category, _OURS) else f"{category.__name__}: "
+    err.print(Text(f"warning: {named}{visible(message)}", style="yellow"))
+
+
+def _stop_with(error: TracelabError, code: int) -> NoReturn:
+    """End with an error of ours; one that points into a query has two lines for that."""
+    points = isinstance(error, QueryError) and error.position is not None
+    message, *below = str(error).rsplit("\n", 2) if points else [str(error)]
+    stop(message, code, below=below)
+
+
+def _have_streams() -> None:
+    """Let no missing stream and no character that the terminal has no code for end the program."""
+    codecs.register_error(_ENCODABLE, _instead)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it: `>&-`
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+        if hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors=_ENCODABLE)
+
+
+def _instead(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    missing = error.object[error.start : error.end]
+    return "".join(_INSTEAD.get(each) or each.encode("unicode_escape").decode() for each in missing), error.end
+
+
+def _close_quietly() -> None:
+    """Point the streams elsewhere, so that Python's own last flush does not complain once more."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
