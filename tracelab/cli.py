@@ -22,6 +22,7 @@ from tracelab.records import as_csv, as_json
 from tracelab.terminal import USAGE, Commands, say, table, usage, write
 from tracelab.terminal import stop as _stop
 from tracelab.traceql.nodes import Pipeline
+from tracelab.words import format_bytes
 
 app = typer.Typer(
     cls=Commands,
@@ -213,7 +214,7 @@ def _is_page(path: Path) -> bool:
 
 
 def _size(path: Path) -> str:
-    return f", {path.stat().st_size / 1e6:,.1f} MB" if path.is_file() else ""
+    return f", {format_bytes(path.stat().st_size)}" if path.is_file() else ""
 
 
 def _instant(text: str | None) -> str | int | None:

@@ -30,6 +30,9 @@ ROWS: Final = 20
 # What one looks at first in a span, and what comes last.
 _SPAN_FIRST: Final = ("start_time", "duration", "service_name", "name", "kind", "status_code", "status_message")
 _SPAN_LAST: Final = ("trace_id", "span_id", "parent_span_id")
+_PLUMBING: Final = re.compile(
+    r"span\.(?:net|network|server|client|user_agent|thread|code)\.|.*(?:size|version|flavor)$"
+)
 _MANY_COLUMNS: Final = 12
 _ATTRIBUTES: Final = 4
 
@@ -40,19 +43,24 @@ _NARROWEST: Final = 16
 _GAP: Final = 2
 _LISTED: Final = 6
 
+# The name twice, so that it outweighs what a notebook says of all tables.
 STYLE: Final = """
 .tracelab-table { max-width: 100%; overflow-x: auto; color: var(--jp-content-font-color1, inherit); }
-.tracelab-table table { border-collapse: collapse; border: none; margin: 0; table-layout: auto; font-size: 13px;
-  font-variant-numeric: tabular-nums; color: inherit; }
-.tracelab-table th, .tracelab-table td { text-align: left; vertical-align: top; padding: 3px 16px 3px 0; border: none;
-  border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .25)); white-space: nowrap; max-width: none; }
-.tracelab-table th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
-.tracelab-table td.text { white-space: pre-wrap; overflow-wrap: anywhere; min-width: 8em; max-width: 32em; }
-.tracelab-table .number { text-align: right; }
-.tracelab-table td.id { font-family: var(--jp-code-font-family, ui-monospace, monospace); font-size: 12px; }
-.tracelab-table td.null, .tracelab-table p { opacity: .6; }
-.tracelab-table p { margin: 6px 0 0; font-size: 12px; }
+.tracelab-table.tracelab-table table { border-collapse: collapse; border: none; margin: 0; table-layout: auto;
+  width: auto; font-size: 13px; font-variant-numeric: tabular-nums; color: inherit; }
+.tracelab-table.tracelab-table th, .tracelab-table.tracelab-table td { text-align: left; vertical-align: top;
+  padding: 3px 10px; border: none; border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .25));
+  white-space: nowrap; max-width: none; }
+.tracelab-table.tracelab-table th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
+.tracelab-table.tracelab-table td.long { white-space: normal; overflow-wrap: anywhere; min-width: 22em;
+  max-width: 36em; }
+.tracelab-table.tracelab-table .number { text-align: right; }
+.tracelab-table.tracelab-table td.id { font-family: var(--jp-code-font-family, ui-monospace, monospace);
+  font-size: 12px; }
+.tracelab-table.tracelab-table td.null, .tracelab-table p { opacity: .6; }
+.tracelab-table p { margin: 6px 0 0; padding-left: 10px; font-size: 12px; }
 """
+_LONG: Final = 44
 
 
 class Shown:
@@ -237,7 +245,7 @@ def _span_columns(head: pl.DataFrame) -> list[str]:
     first = [name for name in _SPAN_FIRST if name in names and (name in _SPAN_FIRST[:4] or _says_something(head[name]))]
     own = [name for name in names if name not in SPAN_SCHEMA and not is_attribute(name)]
     attributes = [name for name in names if is_attribute(name) and not is_type_companion(name)]
-    telling = sorted((name for name in attributes if _varies(head[name])), key=lambda name: head[name].null_count())
+    telling = sorted((name for name in attributes if _tells_apart(head, name)), key=lambda name: _rank(head, name))
     last = [name for name in _SPAN_LAST if name in names]
     return [*first, *own, *telling[:_ATTRIBUTES], *last]
 
@@ -246,9 +254,17 @@ def _says_something(column: pl.Series) -> bool:
     return column.null_count() < column.len()
 
 
-def _varies(column: pl.Series) -> bool:
-    """Say whether an attribute tells the rows apart; a list of values is no help in a table."""
-    return not column.dtype.is_nested() and column.drop_nulls().n_unique() > 1
+def _tells_apart(head: pl.DataFrame, attribute: str) -> bool:
+    """Say whether an attribute tells spans of one service apart; a list of values is no help in a table."""
+    if head.schema[attribute].is_nested():
+        return False
+    known = head.select("service_name", attribute).drop_nulls(attribute)
+    return known.n_unique() > known["service_name"].n_unique()
+
+
+def _rank(head: pl.DataFrame, attribute: str) -> tuple[bool, bool, int]:
+    """Put what spans do before their connections, both before processes, and what most spans have first."""
+    return not attribute.startswith("span."), bool(_PLUMBING.match(attribute)), head[attribute].null_count()
 
 
 def _widths(columns: list[Column], room: int) -> dict[str, int]:
@@ -313,7 +329,7 @@ def _broken(column: Column, width: int) -> str:
 def _html_cell(column: Column, text: str | None) -> str:
     if text is None:
         return f"<td{_class('number null' if column.number else 'null')}>{NULL}</td>"
-    kind = "number" if column.number else "text" if not column.whole else "id" if column.name.endswith("id") else ""
+    kind = "number" if column.number else "id" if IDS.fullmatch(column.name) else "long" if len(text) > _LONG else ""
     return f"<td{_class(kind)}>{plain(text, longest=2_000)}</td>"
 
 

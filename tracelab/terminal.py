@@ -134,7 +134,7 @@ def _have_streams() -> None:
     codecs.register_error(_ENCODABLE, _instead)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # the shell closed it: `>&-`
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
         if hasattr(getattr(sys, name), "reconfigure"):
             getattr(sys, name).reconfigure(errors=_ENCODABLE)
 

@@ -122,6 +122,19 @@ def format_number(number: float) -> str:
     return f"{number:.4g}"
 
 
+def format_bytes(count: int) -> str:
+    """Write a size.
+
+    Examples
+    --------
+    >>> format_bytes(17), format_bytes(4_321), format_bytes(1_234_567_890)
+    ('17 bytes', '4.3 kB', '1,234.6 MB')
+    """
+    if count < 1_000:
+        return counted(count, "byte")
+    return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:,.1f} MB"
+
+
 def _shares(frame: pl.DataFrame) -> set[str]:
     """Find the columns that hold parts of a whole, and the bounds beside them."""
     named = [name for name, dtype in frame.schema.items() if dtype.is_float() and SHARES.fullmatch(name)]
@@ -184,7 +197,7 @@ def _any_value(value: Any) -> str:
         case datetime():
             return visible(value.isoformat(" "))
         case bytes():
-            return counted(len(value), "byte")
+            return format_bytes(len(value))
         case Mapping():
             return _listed([f"{key}={_any_value(held)}" for key, held in value.items()])
         case list() | tuple() | pl.Series():
