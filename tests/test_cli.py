@@ -1,11 +1,20 @@
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 import re
+import signal
+import struct
 import subprocess
 import sys
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +23,7 @@ from tracelab.cli import app
 from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 SPANS = draw("""
 web::GET /   =====  kind=server
@@ -71,6 +80,245 @@ def test_a_missing_file_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     text = run("summary", str(tmp_path / "nothing.json"), code=1)
     assert "There is no file" in text
     assert "Traceback" not in text
+
+
+EVIL = "=cmd\x1b[31m\u202e\x9b2J\u200b\r\x00"
+ACTING = set("\x1b\u202e\x9b\u200b\x00\r")
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> str:
+    evil = pl.col("name", "status_message").fill_null("") + EVIL
+    return str(
+        tl.write(
+            SPANS.with_columns(evil, *(pl.lit(EVIL).alias(name) for name in ("service_name", f"span.{EVIL[1:]}"))),
+            tmp_path / f"{EVIL[1:-1]}.jsonl",
+        )
+    )
+
+
+def program(*words: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the real program, its streams no terminal."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracelab", *words],
+        capture_output=True,
+        check=False,
+        env={**os.environ, "COLUMNS": "80", **environment},
+    )
+
+
+def on_a_terminal(columns: int, *words: str, **environment: str) -> str:
+    """Run the real program on a terminal of so many columns, and give what it showed there."""
+    pty = pytest.importorskip("pty")
+    fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
+    known = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "NO_COLOR"}}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracelab", *words],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**known, "TERM": "xterm-256color", **environment},
+    )
+    os.close(slave)
+    shown = b""
+    with suppress(OSError):  # what Linux says at the end
+        while part := os.read(master, 65536):
+            shown += part
+    os.close(master)
+    assert process.wait() == 0, shown
+    return shown.decode()
+
+
+COMMANDS = (
+    ("summary", "DUMP"),
+    ("report", "DUMP", "-o", "OUT.html"),
+    ("query", "DUMP", "{ } | select(name, statusMessage)"),
+    ("query", "DUMP", "{ } | rate() by (name)"),
+    ("query", "DUMP", "{ } | select(name)", "--json"),
+    ("query", "DUMP", "{ } | rate() by (name)", "--csv"),
+    ("query", "DUMP", '{ span."cmd[31m2J" = 1 }'),
+    ("convert", "DUMP", "OUT.jsonl"),
+    ("convert", "DUMP", "DUMP"),
+    ("summary", "DUMP.not"),
+)
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_no_hostile_name_acts_on_the_terminal(words: tuple[str, ...], hostile: str, tmp_path: Path) -> None:
+    done = program(*(word.replace("DUMP", hostile).replace("OUT", f"{tmp_path}/{EVIL[1:-1]}") for word in words))
+    shown = done.stdout.decode() + done.stderr.decode()
+    assert "Traceback" not in shown
+    assert not ACTING & set(shown)
+    assert "x1b" in shown or "u001b" in shown
+
+
+def test_csv_runs_no_formula_and_json_is_exact(hostile: str) -> None:
+    rows = list(csv.DictReader(io.StringIO(run("query", hostile, "{ } | rate() by (resource.service.name)", "--csv"))))
+    texts = {row["resource.service.name"] for row in rows}
+    assert texts == {"'=cmd\\x1b[31m\\u202e\\x9b2J\\u200b\\r\\x00"}
+    assert all(float(row["value"]) >= 0 for row in rows)
+    row = json.loads(run("query", hostile, "{ }", "--json"))
+    assert row["root_name"] == f"GET /{EVIL}"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 200])
+def test_tables_fit_the_terminal_and_ids_are_whole(columns: int, dump: str) -> None:
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(columns, "summary", dump))
+    lines = shown.replace("\r", "").split("\n")
+    assert max(len(line) for line in lines[1:]) <= columns
+    assert "5 ms" in shown
+    assert "more" in shown or columns > 80
+    if columns >= 80:
+        assert SPANS["trace_id"][0] in shown
+    assert "…" not in shown
+    assert "..." not in shown.replace(", ...", "")
+
+
+def test_colours_are_for_terminals_that_want_them(dump: str) -> None:
+    assert "\x1b[1m" in on_a_terminal(80, "summary", dump)
+    assert "\x1b[3" not in on_a_terminal(80, "summary", dump, NO_COLOR="1")
+    assert b"\x1b" not in program("summary", dump).stdout
+
+
+def test_a_terminal_that_lacks_characters_gets_others(dump: str) -> None:
+    done = program("summary", dump, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
+    assert done.returncode == 0
+    assert done.stdout.isascii()
+    assert b"5 ms" in done.stdout
+    assert program("query", dump, "{ }", "--json", PYTHONIOENCODING="ascii").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words", [("report", "DUMP", "-o", "OUT.html"), ("summary", "DUMP"), ("query", "DUMP", "{ }", "--json")]
+)
+def test_a_closed_pipe_is_no_failure(words: tuple[str, ...], dump: str, tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tracelab",
+            *(word.replace("DUMP", dump).replace("OUT", f"{tmp_path}/r") for word in words),
+        ],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert (tmp_path / "r.html").exists() == (words[0] == "report")
+
+
+def test_an_output_that_is_full_is_one_line(dump: str) -> None:
+    if not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("this system has no /dev/full")
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "tracelab", "summary", dump], stdout=full, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: the output cannot be written: ")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_ctrl_c_ends_in_one_line_and_leaves_no_file(tmp_path: Path) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        pytest.skip("whoever started the tests ignores Ctrl-C, and programs inherit that")
+    pipe = tmp_path / "dump.json"
+    os.mkfifo(pipe)
+    target = tmp_path / "kept.parquet"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tracelab", "convert", str(pipe), str(target)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    with pipe.open("wb"):  # opens when the program does; it waits for what never comes
+        time.sleep(1)  # until it does
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert (out, error) == (b"", b"error: interrupted\n")
+    assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_an_interrupted_conversion_leaves_what_was_there(
+    dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: object) -> Iterator[bytes]:
+        yield b"half"
+        raise KeyboardInterrupt
+
+    target = tmp_path / "kept.jsonl"
+    target.write_text("old")
+    monkeypatch.setattr("tracelab.loaders.writing.lines", interrupted)
+    run("convert", dump, str(target), "--force", code=130)
+    assert target.read_text() == "old"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dump.jsonl", "kept.jsonl"]
+
+
+def test_a_report_checks_its_target_before_it_reads(dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with monkeypatch.context() as patched:
+        patched.setattr(tl, "read", lambda _: pytest.fail("it was read"))
+        for target in (tmp_path / "no" / "r.html", tmp_path, Path(dump), notes):
+            text = run("report", dump, "-o", str(target), code=2)
+            assert text.startswith("error: ")
+            assert text.count("\n") == 1
+    assert notes.read_text() == "mine"
+    run("report", dump, "-o", str(notes), "--force")
+    run("report", dump, "-o", str(notes))  # a page is written anew without a word
+    assert notes.read_bytes().startswith(b"<!DOCTYPE html>")
+
+
+def test_convert_replaces_only_by_force_and_never_its_source(dump: str, tmp_path: Path) -> None:
+    target = str(tmp_path / "kept.parquet")
+    run("convert", dump, target)
+    assert "--force" in run("convert", dump, target, code=2)
+    run("convert", dump, target, "--force")
+    assert "written over" in run("convert", dump, dump, "--force", code=2)
+    assert "written over" in run("convert", str(tmp_path), dump, "--force", code=2)
+    assert "says nothing" in run("convert", dump, str(tmp_path / "x.csv"), code=2)
+    assert tl.read(dump).equals(tl.read(target))
+
+
+def test_warnings_are_ours_and_say_nothing_of_files_of_python(dump: str) -> None:
+    done = program("query", dump, "{ span.nope = 1 }")
+    assert done.stderr == b"warning: No span has `span.nope`.\n"
+    assert b"no rows" in done.stdout
+
+
+def test_metrics_take_a_step_and_a_range(dump: str) -> None:
+    start = "2026-05-01T12:00:00"
+    for begin in (start, "1777636800000000000"):
+        text = run(
+            "query", dump, "{ } | rate()", "--step", "10s", "--start", begin, "--end", "2026-05-01T12:01:00", "--json"
+        )
+        times = [json.loads(line)["time"][:19] for line in text.splitlines()]
+        assert times[:2] == ["2026-05-01T12:00:00", "2026-05-01T12:00:10"]
+        assert times[-1] == "2026-05-01T12:01:00"
+    assert "no step" in run("query", dump, "{ } | rate()", "--step", "x", code=2)
+    assert "metrics" in run("query", dump, "{ }", "--step", "10s", code=2)
+
+
+def test_what_cannot_be_read_is_1_and_what_was_asked_wrongly_is_2(dump: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.json").touch()
+    (tmp_path / "folder").mkdir()
+    for bad in ("empty.json", "folder", "nothing"):
+        for words in (["summary"], ["report", "-o", str(tmp_path / "r.html")], ["convert"], ["query"]):
+            rest = {"convert": [str(tmp_path / "x.parquet")], "query": ["{ }"]}.get(words[0], [])
+            text = run(words[0], str(tmp_path / bad), *rest, *words[1:], code=1)
+            assert text.count("\n") == 1
+    for wrong in (["--json", "--csv"], ["--limit", "0"], ["--what"]):
+        run("query", dump, "{ }", *wrong, code=2)
+
+
+def test_a_dump_without_spans_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text('{"resourceSpans": []}')
+    assert run("summary", str(tmp_path / "none.json")).strip() == "no spans in no traces of no services"
 
 
 def test_the_module_runs_as_a_program() -> None:

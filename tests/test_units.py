@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tracelab.errors import TracelabError
 from tracelab.units import format_duration, parse_duration
@@ -38,3 +40,35 @@ def test_parse_duration_refuses_what_is_no_duration(text: str) -> None:
 )
 def test_format_duration_keeps_three_digits(nanoseconds: int, text: str) -> None:
     assert format_duration(nanoseconds) == text
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "text"),
+    [
+        (0, "0 s"),
+        (0.4, "0.4 ns"),
+        (999.6, "1 µs"),
+        (176_544_033, "177 ms"),
+        (999_400_000, "999 ms"),
+        (999_600_000, "1 s"),
+        (1_023_912_047, "1.02 s"),
+        (-1_023_912_047, "-1.02 s"),
+        (59_940_000_000, "59.9 s"),
+        (90_000_000_000, "1 m 30 s"),
+        (3_599_600_000_000, "1 h"),
+        (86_399_000_000_000, "1 d"),
+        (9_223_372_036_854_775_807, "106752 d"),
+    ],
+)
+def test_format_duration_chooses_the_unit_after_rounding(nanoseconds: float, text: str) -> None:
+    assert format_duration(nanoseconds) == text
+
+
+@given(st.integers(-(2**63), 2**63))
+def test_what_format_duration_writes_parse_duration_reads(nanoseconds: int) -> None:
+    assert parse_duration(format_duration(nanoseconds)) == pytest.approx(nanoseconds, rel=0.021)
+
+
+@given(st.integers(-60_000_000_000, 60_000_000_000))
+def test_below_a_minute_three_digits_are_right(nanoseconds: int) -> None:
+    assert parse_duration(format_duration(nanoseconds)) == pytest.approx(nanoseconds, rel=0.0051)

@@ -23,6 +23,8 @@ def check_target(target: Path, *, folder: bool = False) -> None:
     SourceError
         The folder that it is to stand in is missing, something else is there, or one may not write there.
     """
+    if "\0" in str(target):
+        raise SourceError(f"{str(target)!r:.200} holds a NUL, which no name may. Choose another name.")
     try:
         holder = target if folder and target.is_dir() else target.parent
         if not holder.exists():
@@ -35,11 +37,8 @@ def check_target(target: Path, *, folder: bool = False) -> None:
             raise SourceError(f"{target} is a folder. Name a file in it.")
         if not os.access(target if target.exists() else holder, os.W_OK):
             raise SourceError(f"{target} may not be written to. Check the permissions, or choose another place.")
-    except (OSError, ValueError) as error:
-        if isinstance(error, SourceError):
-            raise
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise SourceError(f"{target!s:.200}: {reason}. Choose another name.") from error
+    except OSError as error:
+        raise SourceError(f"{target!s:.200}: {error.strerror}. Choose another name.") from error
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def _flat(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_text(dtype: pl.DataType) -> bool:
-    return dtype in {pl.String, pl.Categorical, pl.Enum}
+    return isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
 
 
 def _text_cells(column: pl.Series) -> pl.Series:

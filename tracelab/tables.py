@@ -37,9 +37,14 @@ _MANY_COLUMNS: Final = 12
 _ATTRIBUTES: Final = 4
 
 # Where a table is too wide for a terminal: these stay longest, then ids of traces, then the others; these go first.
-_STAY: Final = re.compile(r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count")
+_STAY: Final = re.compile(
+    r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
+)
 _GO: Final = re.compile(r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented")
+_RANKS: Final = 4
+_IDS_RANK: Final = 1
 _NARROWEST: Final = 16
+_READABLE: Final = 36
 _GAP: Final = 2
 _LISTED: Final = 6
 
@@ -270,21 +275,29 @@ def _rank(head: pl.DataFrame, attribute: str) -> tuple[bool, bool, int]:
 def _widths(columns: list[Column], room: int) -> dict[str, int]:
     """Choose the columns that fit and how wide each is: text may be folded, all else is shown whole or not at all."""
     natural = {column.name: _natural(column) for column in columns}
-    least = {column.name: _least(column, natural[column.name]) for column in columns}
-    chosen: set[str] = set()
+    widths: dict[str, int] = {}
     left = room + _GAP
-    for column in sorted(columns, key=_importance):
-        if least[column.name] + _GAP <= left or not chosen:
-            chosen.add(column.name)
-            left -= least[column.name] + _GAP
-    widths = {column.name: least[column.name] for column in columns if column.name in chosen}
-    named = {name: cell_len(visible(name)) for name in widths}
-    for wanted in (natural, named):  # first what stands in the rows in one line, then the names
-        for name in sorted(widths, key=wanted.__getitem__):
-            more = max(0, min(wanted[name] - widths[name], left))
-            widths[name] += more
-            left -= more
-    return widths
+    for rank in range(_RANKS):
+        for column in columns:
+            least = _least(column, natural[column.name])
+            if _importance(column) == rank and (least + _GAP <= left or not widths):
+                widths[column.name] = least
+                left -= least + _GAP
+        if rank == _IDS_RANK:  # names in one line are worth more than one column more
+            left -= _widen(widths, {name: min(natural[name], _READABLE) for name in widths}, left)
+    left -= _widen(widths, natural, left)
+    _widen(widths, {name: cell_len(visible(name)) for name in widths}, left)
+    return {column.name: widths[column.name] for column in columns if column.name in widths}
+
+
+def _widen(widths: dict[str, int], wanted: dict[str, int], room: int) -> int:
+    """Give columns the width that they want as far as there is room, and say how much it took."""
+    left = room
+    for name in sorted(widths, key=wanted.__getitem__):
+        more = max(0, min(wanted[name] - widths[name], left))
+        widths[name] += more
+        left -= more
+    return room - left
 
 
 def _least(column: Column, natural: int) -> int:
@@ -307,7 +320,7 @@ def _importance(column: Column) -> int:
     if _STAY.fullmatch(column.name):
         return 0
     if column.name == "trace_id":
-        return 1
+        return _IDS_RANK
     return 3 if _GO.fullmatch(column.name) else 2
 
 

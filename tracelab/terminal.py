@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import signal
 import sys
 import warnings
 from contextlib import contextmanager
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 UNREADABLE: Final = 1
 USAGE: Final = 2
-INTERRUPTED: Final = 130  # as shells say it: 128 and the number of the signal
 
 _OURS: Final = (LoadWarning, QueryWarning)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
@@ -52,14 +52,13 @@ class Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         _have_streams()
+        _hear_ctrl_c()
         try:
             with _our_warnings():
                 result = super().invoke(ctx)
             sys.stdout.flush()
         except TracelabError as error:
             _stop_with(error, USAGE if isinstance(error, QueryError) else UNREADABLE)
-        except KeyboardInterrupt:
-            stop("interrupted", code=INTERRUPTED)
         except BrokenPipeError:
             _close_quietly()
             raise typer.Exit(0) from None  # whoever read has seen enough
@@ -137,6 +136,12 @@ def _have_streams() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
         if hasattr(getattr(sys, name), "reconfigure"):
             getattr(sys, name).reconfigure(errors=_ENCODABLE)
+
+
+def _hear_ctrl_c() -> None:
+    """Let Ctrl-C interrupt a read that waits: polars, once imported, has the system start such reads again."""
+    if hasattr(signal, "siginterrupt"):
+        signal.siginterrupt(signal.SIGINT, True)
 
 
 def _instead(error: UnicodeError) -> tuple[str, int]:

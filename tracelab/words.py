@@ -158,7 +158,7 @@ def _column(column: pl.Series, *, share: bool) -> Column:
     else:
         word = format_share if share else _word(name, dtype)
         texts = [None if value is None else word(value) for value in column.to_list()]
-    whole = not dtype.is_nested() and (dtype not in {pl.String, pl.Categorical} or bool(IDS.fullmatch(name)))
+    whole = not dtype.is_nested() and (not isinstance(dtype, pl.String | pl.Categorical) or bool(IDS.fullmatch(name)))
     return Column(name, str(dtype), tuple(texts), number, whole)
 
 

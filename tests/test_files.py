@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from tracelab.errors import SourceError
+from tracelab.files import check_target, replacing
+
+
+def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    target.chmod(0o640)
+    with replacing(target) as part:
+        part.write_text("new")
+        assert target.read_text() == "old"
+    assert target.read_text() == "new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError, MemoryError])
+def test_what_is_interrupted_leaves_what_was_there(tmp_path: Path, error: type[BaseException]) -> None:
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    with pytest.raises(error):
+        half_written(target, error)
+    with pytest.raises(error):
+        half_made(tmp_path / "folder", error)
+    assert target.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def half_written(target: Path, error: type[BaseException]) -> None:
+    with replacing(target) as part:
+        part.write_text("hal")
+        raise error
+
+
+def half_made(target: Path, error: type[BaseException]) -> None:
+    with replacing(target) as part:
+        part.mkdir()
+        (part / "x").write_text("x")
+        raise error
+
+
+def test_a_folder_takes_its_place_also_where_an_empty_one_is(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with replacing(tmp_path / name) as part:
+            (part / "hour").mkdir(parents=True)
+            (part / "hour" / "x").touch()
+        assert [each.name for each in (tmp_path / name).iterdir()] == ["hour"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["empty", "new"]
+
+
+def test_links_and_devices_stay_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "real").write_text("old")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    with replacing(tmp_path / "link") as part:
+        part.write_text("new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_text() == "new"
+    with replacing(Path(os.devnull)) as part:
+        part.write_text("gone")
+    assert not Path(os.devnull).is_file()
+
+
+def test_places_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    for target, message in (
+        (tmp_path / "no" / "x", "there is no folder"),
+        (tmp_path / "file" / "x", "is no folder"),
+        (tmp_path / "folder", "is a folder"),
+        (tmp_path / ("x" * 300), "name too long"),
+        (tmp_path / "nul\0", "holds a NUL"),
+    ):
+        with pytest.raises(SourceError, match=f"(?i){message}"):
+            check_target(target)
+    with pytest.raises(SourceError, match="is a file"):
+        check_target(tmp_path / "file", folder=True)
+    check_target(tmp_path / "folder", folder=True)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(SourceError, match="may not be written"):
+        check_target(tmp_path / "file")
