@@ -147,8 +147,8 @@ COMMANDS = (
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_no_hostile_name_acts_on_the_terminal(words: tuple[str, ...], hostile: str, tmp_path: Path) -> None:
-    done = program(*(word.replace("DUMP", hostile).replace("OUT", f"{tmp_path}/{EVIL[1:-1]}") for word in words))
-    shown = done.stdout.decode() + done.stderr.decode()
+    real = [word.replace("DUMP", hostile).replace("OUT", f"{tmp_path}/{EVIL[1:-1]}") for word in words]
+    shown = CliRunner().invoke(app, real, env={"COLUMNS": "80"}).output
     assert "Traceback" not in shown
     assert not ACTING & set(shown)
     assert "x1b" in shown or "u001b" in shown
@@ -190,9 +190,7 @@ def test_a_terminal_that_lacks_characters_gets_others(dump: str) -> None:
     assert program("query", dump, "{ }", "--json", PYTHONIOENCODING="ascii").returncode == 0
 
 
-@pytest.mark.parametrize(
-    "words", [("report", "DUMP", "-o", "OUT.html"), ("summary", "DUMP"), ("query", "DUMP", "{ }", "--json")]
-)
+@pytest.mark.parametrize("words", [("report", "DUMP", "-o", "OUT.html"), ("query", "DUMP", "{ }", "--json")])
 def test_a_closed_pipe_is_no_failure(words: tuple[str, ...], dump: str, tmp_path: Path) -> None:
     read, write = os.pipe()
     os.close(read)

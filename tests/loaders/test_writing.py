@@ -14,6 +14,7 @@ from tests.loaders.test_otlp import full_span
 from tracelab.conforming import conform
 from tracelab.errors import LoadError, SourceError
 from tracelab.loaders import read, scan, write
+from tracelab.loaders.writing import check_writing
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
@@ -122,3 +123,40 @@ def test_an_empty_frame_is_kept(tmp_path: Path) -> None:
     empty = conform(draw("api ===").clear())
     for suffix in (".parquet", ""):
         assert read(write(empty, tmp_path / f"x{suffix}")).height == 0
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_what_is_interrupted_leaves_what_was_there(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = draw("api ===")
+    target = tmp_path / f"kept{suffix}"
+    if suffix:
+        write(spans, target)
+    before = sorted(tmp_path.rglob("*")), target.read_bytes() if suffix else b""
+
+    def interrupted(*_: object, **__: object) -> None:
+        (part,) = tmp_path.iterdir() if not suffix else (each for each in tmp_path.iterdir() if each != target)
+        assert part.name.startswith(".")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", interrupted_sink)
+    monkeypatch.setattr(pl.DataFrame, "write_parquet", interrupted)
+    monkeypatch.setattr("tracelab.loaders.writing.lines", lambda _: interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        write(draw("other ==="), target)
+    assert (sorted(tmp_path.rglob("*")), target.read_bytes() if suffix else b"") == before
+
+
+def interrupted_sink(_: pl.LazyFrame, part: Path, **__: object) -> None:
+    part.write_bytes(b"half")
+    raise KeyboardInterrupt
+
+
+def test_a_place_is_refused_before_there_are_spans(tmp_path: Path) -> None:
+    for name in ("x.csv", "missing/x.parquet"):
+        with pytest.raises(SourceError):
+            check_writing(tmp_path / name)
+    (tmp_path / "file").touch()
+    with pytest.raises(SourceError, match="no folder"):
+        write(draw("api ==="), tmp_path / "file")
