@@ -28,16 +28,17 @@ def test_load_ext_makes_frames_readable_and_unload_ext_takes_it_back(shell: Any)
     shell.run_line_magic("load_ext", "tracelab")
     assert "5 ms" in shown(shell, FRAME)["text/html"]
     assert "5 ms" in shown(shell, FRAME)["text/plain"]
+    assert "5 ms" in shown(shell, FRAME["duration"])["text/html"]
     assert "dataframe" not in shown(shell, FRAME)["text/html"]
     shell.run_line_magic("unload_ext", "tracelab")
     assert shown(shell, FRAME) == before
 
 
 def test_somebody_else_s_way_of_showing_frames_is_left_alone(shell: Any) -> None:
-    tl.load_ipython_extension(shell)
+    shell.run_line_magic("load_ext", "tracelab")
     formatter = shell.display_formatter.formatters["text/html"]
     formatter.for_type(pl.DataFrame, lambda _: "mine")
-    tl.unload_ipython_extension(shell)
+    shell.run_line_magic("unload_ext", "tracelab")
     assert shown(shell, FRAME)["text/html"] == "mine"
 
 

@@ -6,11 +6,17 @@ import sys
 import warnings
 from typing import Final
 
+from tracelab.markup import visible
+
 _NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars")
 
 
 class TracelabError(ValueError):
     """Anything that tracelab refuses: the message says what, where and what to do."""
+
+    def __str__(self) -> str:
+        """Give the message, in which no name that it quotes acts on a terminal."""
+        return visible(super().__str__(), keep="\n")
 
 
 class SchemaError(TracelabError):
@@ -63,7 +69,7 @@ def warn_caller(message: str, category: type[Warning]) -> None:
     frame, level = sys._getframe(1), 2  # noqa: SLF001  (inspect.stack reads every source file on the way)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_CALLER:
         frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(visible(message, keep="\n"), category, stacklevel=level)
 
 
 def _pointed_at(source: str, position: int) -> str:
@@ -73,5 +79,5 @@ def _pointed_at(source: str, position: int) -> str:
     line = source[start : end if end >= 0 else len(source)]
     column = position - start
     cut = max(0, column - 60)
-    shown = line[cut : cut + 100].replace("\t", " ")
-    return f"  {shown}\n  {' ' * (column - cut)}^"
+    before = visible(line[cut:column])
+    return f"  {before}{visible(line[column : cut + 100])}\n  {' ' * len(before)}^"

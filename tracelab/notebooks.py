@@ -8,27 +8,30 @@ import polars as pl
 
 from tracelab.tables import show
 
+_FRAMES: Final = (pl.DataFrame, pl.Series)
 _TYPES: Final = ("text/html", "text/plain")
 
 
 def install(ipython: Any) -> None:
-    """Let a notebook show every polars DataFrame with its durations and shares in words."""
+    """Let a notebook show every polars DataFrame and Series with their durations and shares in words."""
     formatters = ipython.display_formatter.formatters
-    formatters["text/html"].for_type(pl.DataFrame, _html)
-    formatters["text/plain"].for_type(pl.DataFrame, _text)
+    for kind in _FRAMES:
+        formatters["text/html"].for_type(kind, _html)
+        formatters["text/plain"].for_type(kind, _text)
 
 
 def uninstall(ipython: Any) -> None:
     """Take our way of showing frames out of a notebook again."""
     for name, ours in zip(_TYPES, (_html, _text), strict=True):
         formatter = ipython.display_formatter.formatters[name]
-        if formatter.lookup_by_type(pl.DataFrame) is ours:
-            formatter.pop(pl.DataFrame)
+        for kind in _FRAMES:
+            if formatter.type_printers.get(kind) is ours:
+                formatter.pop(kind)
 
 
-def _html(frame: pl.DataFrame) -> str:
+def _html(frame: pl.DataFrame | pl.Series) -> str:
     return show(frame)._repr_html_()
 
 
-def _text(frame: pl.DataFrame, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - how IPython calls it
+def _text(frame: pl.DataFrame | pl.Series, printer: Any, cycle: bool) -> None:  # noqa: ARG001 - how IPython calls it
     printer.text(show(frame).text())
