@@ -54,6 +54,13 @@ def test_durations_and_shares_read_well_and_dtypes_stay() -> None:
     assert frame.schema == schema
 
 
+def test_what_is_a_share_is_said_by_all_rows_and_not_by_those_shown() -> None:
+    per_cents = pl.DataFrame({"error_rate": [0.5, 40.0]})
+    for frame in (per_cents, per_cents.lazy()):
+        assert "%" not in str(tl.show(frame, rows=1))
+        assert "50.0 %" in str(tl.show(frame.head(1)))
+
+
 def test_rows_that_are_not_shown_are_counted() -> None:
     frame = pl.DataFrame({"n": range(1234)})
     assert "20 of 1,234 rows" in str(tl.show(frame))

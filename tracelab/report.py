@@ -135,4 +135,4 @@ def _figure(figure: go.Figure) -> str:
 
 
 def _table(frame: pl.DataFrame, *, rows: int = _ROWS) -> str:
-    return shown(frame.head(rows), rows=frame.height).html()
+    return shown(frame, rows=rows).html()

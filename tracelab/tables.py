@@ -18,7 +18,7 @@ from rich.text import Text
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.markup import plain, visible
 from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
-from tracelab.words import IDS, NULL, Column, counted, in_words, zones
+from tracelab.words import IDS, NULL, Column, counted, in_words, share_columns, zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,36 +188,40 @@ def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = 
     """
     if not _is_count(rows):
         raise TracelabError(f"`rows` is the number of rows to show and must be a whole number from 1 on, got {rows!r}.")
-    lazy, total = _head(frame, rows)
-    names = lazy.columns
-    chosen = (
-        _span_columns(lazy) if columns is None else _named([columns] if isinstance(columns, str) else columns, names)
-    )
-    return shown(lazy.select(chosen), rows=total, of_columns=len(names))
+    table = frame if isinstance(frame, pl.LazyFrame) else _as_polars(frame)
+    head, total = _head(table, rows)
+    if columns is None:
+        chosen = _span_columns(head)
+    else:
+        chosen = _named([columns] if isinstance(columns, str) else columns, head.columns)
+    return _shown(head.select(chosen), rows=total, shares=share_columns(table.select(chosen)), of_columns=head.width)
 
 
-def shown(frame: pl.DataFrame, *, rows: int, of_columns: int | None = None, hint: str = "") -> Shown:
+def shown(frame: pl.DataFrame, *, rows: int, hint: str = "") -> Shown:
+    """Show the first rows of an answer with all its columns; `hint` says where those are that find no room."""
+    return _shown(frame.head(rows), rows=frame.height, shares=share_columns(frame), of_columns=frame.width, hint=hint)
+
+
+def _shown(frame: pl.DataFrame, *, rows: int, shares: set[str], of_columns: int, hint: str = "") -> Shown:
     """Put the rows that are there into words; `rows` and `of_columns` say of how many."""
     by_zone = zones(frame)
     notes = [
         f"times in {visible(zone)}" if len(by_zone) == 1 else f"{', '.join(map(visible, names))} in {visible(zone)}"
         for zone, names in by_zone.items()
     ]
-    width = frame.width if of_columns is None else of_columns
-    return Shown(in_words(frame), rows=rows, of_columns=width, notes=notes, hint=hint)
+    return Shown(in_words(frame, shares=shares), rows=rows, of_columns=of_columns, notes=notes, hint=hint)
 
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _head(frame: Any, rows: int) -> tuple[pl.DataFrame, int]:
-    """Take the first rows of any frame, and count all."""
-    if isinstance(frame, pl.LazyFrame):
-        head, count = pl.collect_all([frame.head(rows), frame.select(pl.len())])
-        return head, count.item()
-    table = _as_polars(frame)
-    return table.head(rows), table.height
+def _head(frame: pl.DataFrame | pl.LazyFrame, rows: int) -> tuple[pl.DataFrame, int]:
+    """Take the first rows, and count all."""
+    if isinstance(frame, pl.DataFrame):
+        return frame.head(rows), frame.height
+    head, count = pl.collect_all([frame.head(rows), frame.select(pl.len())])
+    return head, count.item()
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:

@@ -93,7 +93,7 @@ def say(message: str, *, style: str = "") -> None:
 def table(title: str, frame: pl.DataFrame, *, rows: int, note: str = "", hint: str = "") -> None:
     """Print the first rows of a frame, as many columns as there is room for."""
     out.print(Text.assemble((visible(title), "bold"), (f"  {note}" if note else "", "dim")))
-    out.print(shown(frame.head(rows), rows=frame.height, hint=hint))
+    out.print(shown(frame, rows=rows, hint=hint))
     out.print()
 
 

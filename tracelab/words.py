@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,8 +53,8 @@ class Column:
     whole: bool
 
 
-def in_words(frame: pl.DataFrame) -> list[Column]:
-    """Put every value of a frame into words.
+def in_words(frame: pl.DataFrame, *, shares: Collection[str] | None = None) -> list[Column]:
+    """Put every value of a frame into words; `shares` names its shares where they are known from more rows.
 
     Examples
     --------
@@ -62,8 +62,23 @@ def in_words(frame: pl.DataFrame) -> list[Column]:
     >>> [column.texts[0] for column in in_words(frame)]
     ['1.02 s', '4.0 %', '1,234']
     """
-    shares = _shares(frame)
-    return [_column(column, share=column.name in shares) for column in frame]
+    known = share_columns(frame) if shares is None else shares
+    return [_column(column, share=column.name in known) for column in frame]
+
+
+def share_columns(frame: pl.DataFrame | pl.LazyFrame) -> set[str]:
+    """Find the columns that hold parts of a whole, and the bounds beside them.
+
+    A column of such a name in which a value is beyond 1 is none: somebody filled it with per cents, and it stays so.
+    """
+    floats = {name for name, dtype in frame.lazy().collect_schema().items() if dtype.is_float()}
+    named = [name for name in floats if SHARES.fullmatch(name)]
+    if not named:
+        return set()
+    within = (pl.col(named).abs() <= 1 + 1e-9).fill_null(True).all()
+    shares = {name for name, inside in frame.lazy().select(within).collect().row(0, named=True).items() if inside}
+    bounds = {*(BOUNDS if shares else ()), *(f"{name}_{bound}" for name in shares for bound in BOUNDS)}
+    return shares | (bounds & floats)
 
 
 def zones(frame: pl.DataFrame) -> dict[str, list[str]]:
@@ -133,19 +148,6 @@ def format_bytes(count: int) -> str:
     if count < 1_000:
         return counted(count, "byte")
     return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:,.1f} MB"
-
-
-def _shares(frame: pl.DataFrame) -> set[str]:
-    """Find the columns that hold parts of a whole, and the bounds beside them."""
-    named = [name for name, dtype in frame.schema.items() if dtype.is_float() and SHARES.fullmatch(name)]
-    shares = {name for name in named if _within_one(frame[name])}
-    bounds = {*(BOUNDS if shares else ()), *(f"{name}_{bound}" for name in shares for bound in BOUNDS)}
-    return shares | {name for name in bounds & set(frame.columns) if frame.schema[name].is_float()}
-
-
-def _within_one(column: pl.Series) -> bool:
-    """Say whether no value is beyond 1: a column of this name that somebody filled with per cents is left as it is."""
-    return bool((column.abs() <= 1 + 1e-9).fill_null(True).all())
 
 
 def _column(column: pl.Series, *, share: bool) -> Column:
