@@ -40,7 +40,9 @@ _ATTRIBUTES: Final = 4
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
 )
-_GO: Final = re.compile(r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented")
+_GO: Final = re.compile(
+    r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented|.+_(?:lower|upper)"
+)
 _RANKS: Final = 4
 _IDS_RANK: Final = 1
 _NARROWEST: Final = 16
