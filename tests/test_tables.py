@@ -159,5 +159,5 @@ def test_where_room_is_scarce_figures_come_before_their_bounds() -> None:
     took = timedelta(milliseconds=177)
     names = [name for p in ("p50", "p90", "p95", "p99") for name in (p, f"{p}_lower", f"{p}_upper")]
     frame = pl.DataFrame({"service_name": ["gateway"], "count": [3_000], **{name: [took] for name in names}})
-    assert tl.show(frame).text(width=56).split()[:6] == ["service_name", "count", "p50", "p90", "p95", "p99"]
+    assert tl.show(frame).text(width=52).split()[:6] == ["service_name", "count", "p50", "p90", "p95", "p99"]
     assert tl.show(frame).text(width=300).split()[:14] == frame.columns
