@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
@@ -13,14 +10,12 @@ import typer
 
 import tracelab as tl
 from tracelab import lab as notebooks
-from tracelab.lab.markdown import visible
 from tracelab.files import check_target
 from tracelab.loaders.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.records import as_csv, as_json
-from tracelab.terminal import USAGE, Commands, say, table, usage, write
-from tracelab.terminal import stop as _stop
+from tracelab.terminal import USAGE, Commands, say, stop, table, usage, write
 from tracelab.traceql.nodes import Pipeline
 from tracelab.words import format_bytes
 
@@ -34,8 +29,6 @@ app = typer.Typer(
 )
 
 ROWS: Final = 20
-_HOME: Final = Path(__file__).parent.parent
-_FIRST_NOTEBOOK: Final = "notebooks/01_first_look.ipynb"
 _HTML: Final = b"<!doctype html"
 
 Dump = Annotated[str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False)]
@@ -71,7 +64,7 @@ def report(
         check_target(target)
     _keep_sources(path, target)
     if not force and target.is_file() and not _is_page(target):
-        _stop(f"{target} is there and is no HTML page. Choose another name, or pass --force to replace it.", USAGE)
+        stop(f"{target} is there and is no HTML page. Choose another name, or pass --force to replace it.", USAGE)
     spans = tl.read(path)
     tl.write_report(spans, target)
     say(f"Wrote {target}{_size(target)}.", style="bold")
@@ -111,10 +104,10 @@ def query(
 ) -> None:
     """Ask TraceQL: matching traces for a search, series for a metrics query."""
     if as_json_lines and as_csv_table:
-        _stop("--json and --csv exclude each other; pass one of them.", USAGE)
+        stop("--json and --csv exclude each other; pass one of them.", USAGE)
     searches = isinstance(tl.traceql.parse(text).body, Pipeline)
     if searches and (step or start or end):
-        _stop("--step, --start and --end are for metrics queries, such as '{ } | rate()'; this one searches.", USAGE)
+        stop("--step, --start and --end are for metrics queries, such as '{ } | rate()'; this one searches.", USAGE)
     spans = tl.read(path)
     if searches:
         answer = tl.search(spans, text)
@@ -140,7 +133,7 @@ def convert(
         written = check_writing(target)
     _keep_sources(source, written)
     if not force and written.is_file():
-        _stop(f"{written} is there. Choose another name, or pass --force to replace it.", USAGE)
+        stop(f"{written} is there. Choose another name, or pass --force to replace it.", USAGE)
     spans = tl.read(source)
     tl.write(spans, written)
     say(f"Wrote {spans.height:,} spans to {written}{_size(written)}.", style="bold")
@@ -169,21 +162,16 @@ def lab(
 ) -> None:
     """Open JupyterLab on a notebook about a dump, or on copies of the sample notebooks."""
     if find_spec("jupyterlab") is None:
-        _stop('JupyterLab is not installed. Install it with: pip install "tracelab-kit[lab]"')
+        stop('JupyterLab is not installed. Install it with: pip install "tracelab-kit[lab]"')
     try:
         dump = notebooks.dump_named(dumps) if dumps else None
     except tl.SourceError as error:
-        raise typer.BadParameter(visible(str(error)), param_hint="DUMP") from error
-    with _errors_in_words():
-        if dump is None:
-            opened = notebooks.sample_notebooks(notebook_dir)
-        else:
-            notebooks.check(dump)
-            opened = notebooks.notebook_about(dump, folder=notebook_dir)
-
-    def say(text: str) -> None:
-        # Not wrapped, so that paths and addresses can be copied and clicked.
-        out.print(escape(visible(text)), highlight=False, soft_wrap=True)
+        stop(str(error), USAGE)
+    if dump is None:
+        opened = notebooks.sample_notebooks(notebook_dir)
+    else:
+        notebooks.check(dump)
+        opened = notebooks.notebook_about(dump, folder=notebook_dir)
 
     def listening(address: str, came_to: int) -> None:
         if port not in (came_to, 0):
@@ -200,7 +188,7 @@ def _keep_sources(path: str, target: Path) -> None:
     """Refuse to write over a file that is read."""
     for source in sources_of(path):
         if source.path is not None and target.exists() and target.samefile(source.path):
-            _stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
+            stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
 
 
 def _is_page(path: Path) -> bool:

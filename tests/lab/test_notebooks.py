@@ -13,7 +13,7 @@ from nbclient import NotebookClient
 
 import tracelab as tl
 from tracelab.lab import Opened, check, dump_named, dumps, notebook_about
-from tracelab.lab.markdown import in_markdown, visible
+from tracelab.lab.markdown import in_markdown
 from tracelab.synthetic import draw
 
 HOSTILE = "a'b\"c \\ {x} `$y$` <b>[z](z)\n%matplotlib\u202e.jsonl"
@@ -195,11 +195,6 @@ def test_markdown_shows_a_name_as_it_is() -> None:
     shown = in_markdown(HOSTILE)
     assert set("<>`$\\{}[]*\n\u202e").isdisjoint(shown.removeprefix("<code>").removesuffix("</code>"))
     assert len(in_markdown("x" * 5000)) < 300
-
-
-def test_visible_leaves_text_alone_and_spells_controls_out() -> None:
-    assert visible("größe/日本 dump.json") == "größe/日本 dump.json"
-    assert visible("\x1b[2J\n\udcff") == "\\x1b[2J\\n\\udcff"
 
 
 def test_a_large_dump_is_not_read_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracelab.markup import cut, visible
+
 _LONGEST: Final = 200
 _PLAIN: Final = frozenset(" !#%'()+,-./:;=@^_")
 """What Jupyter's markdown leaves alone in a code span, besides letters and digits."""
-
-
-def visible(text: str) -> str:
-    r"""Write what would act on a terminal, or hide or reorder what stands beside it, as an escape that one can see.
-
-    Examples
-    --------
-    >>> print(visible("\x1b[31mdump\u202e.json"))
-    \x1b[31mdump\u202e.json
-    """
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def in_markdown(text: str) -> str:
@@ -33,7 +21,7 @@ def in_markdown(text: str) -> str:
     >>> in_markdown("<b>`$x$")
     '<code>&#60;b&#62;&#96;&#36;x&#36;</code>'
     """
-    short = visible(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+    short = visible(cut(text, _LONGEST))
     if short.strip() == short and all(character.isalnum() or character in _PLAIN for character in short):
         return f"`{short}`"
     # Math is looked for in the text before markdown, and in the page after it, though not inside of <code>.
