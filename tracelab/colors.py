@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 ERROR: Final = "#c62828"
 CRITICAL_PATH: Final = "#111111"
 
-# Twenty-four tints that stay apart on white and on dark grey; reds are left to errors.
+# Twenty-four tints that stay apart, each with a contrast of at least 3 to white and to #111111; reds are left to errors.
 _PALETTE: Final = (
-    "#3366cc", "#0f8b8d", "#7a5195", "#ef8e19", "#2e8b57", "#5b8ff9", "#b8860b", "#8c6bb1",
+    "#3366cc", "#0f8b8d", "#7a5195", "#cb62ad", "#2e8b57", "#5b8ff9", "#b8860b", "#8c6bb1",
     "#1f9ed1", "#6b8e23", "#a05195", "#d1791f", "#2a9d8f", "#4f6d7a", "#9a7d0a", "#5d5fef",
-    "#3b9c5a", "#b46bd6", "#1b6ca8", "#8a9a5b", "#607d8b", "#c08457", "#008ea8", "#6f7bd9",
+    "#4aa139", "#b46bd6", "#1b6ca8", "#8a9a5b", "#93808d", "#7d5f4f", "#8f4fd0", "#6f7bd9",
 )  # fmt: skip
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from tracelab.figures.style import GRID, colors_in, label_rows, styled
+from tracelab.figures.style import CLEAR, LINE, colors_in, framed, in_legend, label_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.analysis.grouping import Spans
-
-_AROUND: Final = 145
-"""What the title, the axis and the legend need."""
 
 
 def ranked_bars(
@@ -25,8 +22,9 @@ def ranked_bars(
     *,
     solid: tuple[str, Sequence[float]],
     hatched: tuple[str, Sequence[float]],
-    axis: str,
+    axis: dict[str, Any],
     title: str,
+    subtitle: str = "",
     below: Sequence[str] | None = None,
 ) -> go.Figure:
     """Draw bars of two parts each, in the colours of services.
@@ -39,38 +37,46 @@ def ranked_bars(
         The name of each bar, the service whose colour it has, and what is said where the mouse points at it (markup).
     solid, hatched
         The names of both parts, and their lengths.
-    axis, title
+    axis, title, subtitle
         What the lengths are, with their unit, and what the figure is.
     below
         What is written small below each name.
     """
     colors = colors_in(spans, services)
     figure = go.Figure()
-    for (name, lengths), shape in ((solid, ""), (hatched, "/")):
+    for (name, lengths), hatch in ((solid, False), (hatched, True)):
         figure.add_bar(
             x=list(lengths),
             y=list(range(len(rows))),
             orientation="h",
             name=name,
+            legendgroup=name,
+            showlegend=False,
+            width=0.72,
             marker={
                 "color": [colors[service] for service in services],
-                "pattern": {"shape": shape, "fgcolor": "white", "fgopacity": 0.7},
+                "line": {"width": 1 if hatch else 0, "color": [colors[service] for service in services]},
+                "pattern": _HATCH if hatch else {},
             },
             hoverinfo="text",
             hovertext=list(hover),
         )
-    figure.update_xaxes(title=axis, gridcolor=GRID, rangemode="tozero")
+    if rows:
+        in_legend(figure, solid[0], go.Bar, marker={"color": LINE, "line": {"width": 0}})
+        in_legend(
+            figure, hatched[0], go.Bar, marker={"color": LINE, "line": {"width": 1, "color": LINE}, "pattern": _HATCH}
+        )
+    figure.update_xaxes(rangemode="tozero", **axis)
     label_rows(figure, rows, below=below)
-    height = 24 if below is None else 34
-    styled(figure, title=title, barmode="stack", height=_AROUND + height * max(len(rows), 1))
-    return legend_at_the_bottom(figure)
+    inner = (26 if below is None else 36) * max(len(rows), 1)
+    return framed(figure, title=title, subtitle=subtitle, inner=inner, barmode="stack")
 
 
-def legend_at_the_bottom(figure: go.Figure) -> go.Figure:
-    """Put the legend below the title of the axis, however high the figure is."""
-    return figure.update_layout(
-        legend={"yref": "container", "y": 0.01, "yanchor": "bottom", "traceorder": "normal"}, margin={"b": 85}
-    )
+_HATCH = {"shape": "/", "fillmode": "replace", "bgcolor": CLEAR, "size": 7, "solidity": 0.45}
+"""Lines in the bar's own colour with the page between them.
+
+With the default mode plotly looks for a colour that stands out from the bar's, and takes a list of colours for one.
+"""
 
 
 def of_all(first: int, total: int) -> str:

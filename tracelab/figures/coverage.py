@@ -8,8 +8,10 @@ import polars as pl
 
 from tracelab.analysis.coverage import gaps
 from tracelab.conforming import takes_any_frame
+from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.style import first_rows, time_unit
+from tracelab.figures.options import length_of_time, share
+from tracelab.figures.style import first_rows, percent, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -42,7 +44,7 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
     Raises
     ------
     TracelabError
-        `first` is no number of rows.
+        `first` is no number of rows, `min_duration` no length of time, or `min_share` no share.
 
     Examples
     --------
@@ -55,6 +57,8 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
     >>> plot_gaps(spans).data[1].x
     (4.0,)
     """
+    length_of_time("min_duration", min_duration)
+    share("min_share", min_share, usual=0.1)
     length = pl.col("duration").dt.total_nanoseconds()
     places = (
         gaps(spans, min_duration=min_duration, min_share=min_share)
@@ -70,16 +74,17 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
         .sort("time", *_PLACE, descending=[True, False, False, False, False])
     )
     top = first_rows(places, first)
-    unit, scale = time_unit(float(top["time"].max() or 0))  # type: ignore[arg-type]
+    longest = float(top["time"].max() or 0)  # type: ignore[arg-type]
+    unit, scale = time_unit(longest)
     around = pl.format(
         "between {} and {}", pl.col("after").fill_null("its start"), pl.col("before").fill_null("its end")
     )
     hover = [
         f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b><br>{plain(where, longest=120)}<br>"
         f"{format_duration(time)} in {count:,} gaps, half of them up to {format_duration(median)}<br>"
-        f"half of them up to {share:.0%} of their span<br>"
-        f"the longest {format_duration(longest)}, in trace {plain(trace_id)}"
-        for service, name, where, count, time, median, longest, share, trace_id in top.select(
+        f"half of them up to {part:.0%} of their span<br>"
+        f"the longest {format_duration(most)}, in trace {plain(trace_id)}"
+        for service, name, where, count, time, median, most, part, trace_id in top.select(
             "service_name", "name", around.alias("where"), "count", "time", "median", "longest", "share", "trace_id"
         ).iter_rows()
     ]
@@ -90,7 +95,11 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
         hover,
         solid=("all but the longest", ((top["time"] - top["longest"]) / scale).to_list()),
         hatched=("the longest gap", (top["longest"] / scale).to_list()),
-        axis=f"time that no child covers ({unit})",
+        axis={
+            "title": f"time that no child covers ({unit})",
+            **linear_duration_axis(longest, scale=scale, unit=unit),
+        },
         below=top.select(around).to_series().to_list(),
-        title=f"Gaps inside of spans, from {plain(min_duration)} on{of_all(first, places.height)}",
+        title=f"Gaps inside of spans{of_all(first, places.height)}",
+        subtitle=f"Of {plain(min_duration)} and {percent(min_share)} of their span at least, with what ran before and after",
     )

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
+from tracelab.analysis.timeline import slowest_traces, timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
+from tracelab.errors import TracelabError
+from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, timeline_title
-from tracelab.figures.style import GRID, colors_in, styled, time_unit
+from tracelab.figures.style import GRID, LINE, colors_in, framed, time_unit
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _HIGHEST: Final = 2400
 
 
 @takes_any_frame
-def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
+def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
     """Draw a trace with its depth downwards: what ran below what, and for how long.
 
     Parameters
@@ -31,7 +33,7 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
     spans
         A span frame.
     trace_id
-        The trace to draw.
+        The trace to draw; by default the slowest.
 
     Returns
     -------
@@ -41,7 +43,7 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
     Raises
     ------
     TracelabError
-        There is no such trace.
+        There is no such trace, or none at all.
 
     Examples
     --------
@@ -50,10 +52,10 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
     ... api    =====
     ...   db   .===
     ... ''')
-    >>> [bar.y for bar in plot_flamegraph(spans, spans["trace_id"][0]).data][:2]
+    >>> [bar.y for bar in plot_flamegraph(spans).data][:2]
     [(0,), (1,)]
     """
-    rows = timeline_rows(trace_spans(spans, trace_id))
+    rows = timeline_rows(trace_spans(spans, _slowest(spans) if trace_id is None else _checked(trace_id)))
     total = trace_length(rows)
     seen = rows.filter((pl.col("length") * _NARROWEST >= total) | (pl.col("depth") == 0))
     longest = seen.sort("length", "place", descending=[True, False]).head(_MOST).sort("place")
@@ -62,25 +64,57 @@ def plot_flamegraph(spans: Spans, trace_id: str) -> go.Figure:
         [
             go.Bar(
                 **bar_arrays(part := bars.filter(pl.col("service_name") == service)),
-                name=plain(service),
+                name=plain(service, longest=40),
+                showlegend=True,
                 orientation="h",
                 width=0.94,
                 text=[plain(name, longest=40) for name in part["name"]],
                 textposition="inside",
                 insidetextanchor="start",
                 constraintext="inside",
-                opacity=0.9,
-                marker={"color": color, "line": {"color": "white", "width": 1}},
+                opacity=0.92,
+                marker={"color": color, "line": {"color": LINE, "width": 0.5}},
                 hoverinfo="text",
             )
             for service, color in colors_in(spans, bars["service_name"]).items()
         ]
     )
-    figure.add_scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")
+    if bars["is_error"].any():
+        figure.add_scatter(
+            **error_arrays(bars), name="error", showlegend=True, mode="markers", marker=ERROR_STYLE, hoverinfo="skip"
+        )
     levels = int(bars["depth"].to_numpy().max(initial=0)) + 1
+    unit, scale = time_unit(total)
     figure.update_yaxes(range=[levels - 0.5, -0.5], visible=False, fixedrange=True)
-    figure.update_xaxes(title=f"time since the trace began ({time_unit(total)[0]})", gridcolor=GRID, zeroline=False)
+    figure.update_xaxes(
+        title=f"time since the trace began ({unit})",
+        gridcolor=GRID,
+        zeroline=False,
+        **linear_duration_axis(total, scale=scale, unit=unit),
+    )
     drawn = f"{rows.height:,} spans" if bars.height == rows.height else f"{bars.height:,} of {rows.height:,} spans"
-    title = f"{timeline_title(rows, total=total)}, {drawn}"
-    height = min(150 + 26 * levels, _HIGHEST)
-    return styled(figure, title=title, barmode="overlay", height=height, hovermode="closest")
+    return framed(
+        figure,
+        title=timeline_title(rows, total=total),
+        subtitle=f"{drawn if rows.height > 1 else '1 span'}, those below others ran inside of them"
+        + (", the slowest trace" if trace_id is None else ""),
+        inner=min(26 * levels, _HIGHEST),
+        barmode="overlay",
+        hovermode="closest",
+    ).update_layout(margin={"l": 16})
+
+
+def _slowest(spans: Spans) -> str:
+    """Give the id of the trace to draw where none is asked for."""
+    found = slowest_traces(spans, count=1)["trace_id"]
+    if not found.len():
+        raise TracelabError("There are no spans, so that there is no trace to draw. Pass a frame that holds one.")
+    return str(found[0])
+
+
+def _checked(trace_id: object) -> str:
+    if not isinstance(trace_id, str):
+        raise TracelabError(
+            f"`trace_id` must be the id of a trace as text, got {trace_id!r}. trace_summary(spans) lists them."
+        )
+    return trace_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,7 +11,23 @@ import polars as pl
 from tracelab.analysis.distributions import latency_histogram
 from tracelab.analysis.latency import latency_percentiles
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, colors_in, label_rows, styled, time_unit
+from tracelab.figures.axes import log_duration_axis, log_zero
+from tracelab.figures.bars import of_all
+from tracelab.figures.options import flag, grouping, length_of_time, number, shares, whole
+from tracelab.figures.panels import Panels, with_breaks
+from tracelab.figures.style import (
+    GRID,
+    LINE,
+    TEXT,
+    colors_in,
+    faint,
+    first_rows,
+    framed,
+    in_legend,
+    label_rows,
+    percent,
+    time_unit,
+)
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -19,6 +35,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.analysis.grouping import By, Spans
+
+_ANSWER: Final = frozenset(("window", "quantile", "duration", "lower", "upper", "count", "exemplar_trace_id"))
+_SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "bowtie")
+_DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_COLORSCALE: Final = ((0.0, "rgba(64, 128, 208, 0.28)"), (0.45, "rgb(128, 88, 190)"), (1.0, "rgb(224, 112, 30)"))
+"""From few to many spans: neither end is as light or as dark as a page."""
 
 
 @takes_any_frame
@@ -30,11 +52,12 @@ def plot_latency_percentiles(
     every: str | None = None,
     entry_only: bool = True,
     confidence: float = 0.95,
+    first: int = 60,
 ) -> go.Figure:
     """Draw latency percentiles with their confidence intervals.
 
-    Without `every` each group is a row of points, one per quantile, with its interval as a line. With `every` time
-    runs to the right, one line per group and quantile.
+    Without `every` each group is a row of points, one per quantile, with its interval as a line. With `every` each
+    group is a picture of its own, with time to the right and a line per quantile.
 
     Parameters
     ----------
@@ -42,10 +65,18 @@ def plot_latency_percentiles(
         A span frame.
     by, quantiles, every, entry_only, confidence
         As in `latency_percentiles`.
+    first
+        How many groups to draw at most, the slowest (at the highest quantile) first.
 
     Returns
     -------
-    A plotly Figure; the latency axis is logarithmic, in the unit that it names.
+    A plotly Figure; the latency axis is logarithmic, with the unit at every tick. A latency of 0 is drawn left of all
+    others.
+
+    Raises
+    ------
+    TracelabError
+        An option is no such thing: `first` no number of rows, a quantile no share, `every` no length of time.
 
     Examples
     --------
@@ -53,23 +84,42 @@ def plot_latency_percentiles(
     >>> plot_latency_percentiles(draw("api ====="), quantiles=(0.5,)).data[0].x
     (5.0,)
     """
+    grouping(by)
+    length_of_time("every", every, optional=True)
+    flag("entry_only", entry_only)
+    number("confidence", confidence, usual=0.95, above=0, below=1)
+    wanted = shares("quantiles", quantiles)
     answer = latency_percentiles(
-        spans, by=by, quantiles=quantiles, every=every, entry_only=entry_only, confidence=confidence
+        spans, by=by, quantiles=wanted, every=every, entry_only=entry_only, confidence=confidence
     )
     named = _grouped(answer, [name for name in answer.columns if name not in _ANSWER])
-    unit, scale = time_unit(float(answer["duration"].dt.total_nanoseconds().median() or 0))  # type: ignore[arg-type]
+    groups = (
+        named.group_by("group", maintain_order=True)
+        .agg(pl.col("duration").filter(pl.col("quantile") == wanted[-1]).max())
+        .sort("duration", descending=True, maintain_order=True)
+    )
+    top = first_rows(groups, first)
+    shown = named.filter(pl.col("group").is_in(top["group"].to_list()))
+    unit, scale = time_unit(float(shown["duration"].dt.total_nanoseconds().median() or 0))  # type: ignore[arg-type]
     exact = pl.col("duration", "lower", "upper").dt.total_nanoseconds()
-    lengths = named.with_columns(exact / scale, exact.name.suffix("_ns"))
-    figure = go.Figure()
+    lengths = shown.with_columns(exact.name.suffix("_ns"))
+    seen = [value for name in ("duration_ns", "lower_ns", "upper_ns") for value in lengths[name].drop_nulls()]
+    lengths = lengths.with_columns(exact.clip(lower_bound=log_zero(seen)) / scale)
+    axis = {
+        "title": f"latency ({unit})", "gridcolor": GRID,
+        **log_duration_axis(seen, scale=scale, most=5 if every else 8),
+    }  # fmt: skip
     draw = _over_time if every else _at_once
-    draw(figure, lengths, colors_in(spans, lengths["color"]))
-    axis = {"title": f"latency ({unit})", "type": "log", "minorloglabels": "complete", "gridcolor": GRID}
-    figure.update_layout(**({"yaxis": axis, "xaxis": {"title": "time (UTC)"}} if every else {"xaxis": axis}))
-    groups = named["group"].n_unique()
-    return styled(
+    figure, inner = draw(lengths, top["group"].to_list(), colors_in(spans, lengths["color"]), axis, every or "")
+    names = [f"p{quantile * 100:.10g}" for quantile in wanted]
+    which = names[0] if len(names) == 1 else "Percentiles"
+    windows = f", in windows of {plain(every)}" if every else ""
+    return framed(
         figure,
-        title=f"Latency percentiles, {confidence:.0%} intervals ({'entry' if entry_only else 'all'} spans)",
-        height=380 if every else 150 + 34 * max(groups, 2),
+        title=f"Latency percentiles{of_all(first, groups.height)}",
+        subtitle=f"{which} of {'entry' if entry_only else 'all'} spans with {percent(confidence)} intervals{windows}",
+        inner=inner,
+        **({} if every else {"hovermode": "closest"}),
     )
 
 
@@ -86,7 +136,13 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
 
     Returns
     -------
-    A plotly Figure: time to the right, latency upwards (logarithmic), colour for the number of entry spans.
+    A plotly Figure: time to the right, latency upwards (logarithmic), colour for the number of entry spans. Cells
+    reach from the start of their window to its end, and over the whole of their bin.
+
+    Raises
+    ------
+    TracelabError
+        `every` is no length of time, or `bins` no number of bins.
 
     Examples
     --------
@@ -94,91 +150,151 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
     >>> plot_latency_histogram(draw("api ====="), bins=4).data[0].type
     'heatmap'
     """
-    answer = latency_histogram(spans, every=every, bins=bins)
-    unit, scale = time_unit(float(answer["lower"].dt.total_nanoseconds().median() or 0))  # type: ignore[arg-type]
-    edges = answer.select("lower", "upper").unique().sort("lower").with_row_index("bin")
-    windows = answer.select("window").unique().sort("window").with_row_index("column")
-    placed = answer.join(edges, on=["lower", "upper"]).join(windows, on="window")
-    counts = np.full((edges.height, windows.height), np.nan)
-    counts[placed["bin"].to_numpy(), placed["column"].to_numpy()] = placed["count"].to_numpy()
-    middle = ((edges["lower"].dt.total_nanoseconds() + edges["upper"].dt.total_nanoseconds()) / 2 / scale).to_list()
+    length_of_time("every", every)
+    whole("bins", bins, what="the number of bins")
+    answer = latency_histogram(spans, every=every, bins=bins).with_columns(
+        low=pl.col("lower").dt.total_nanoseconds(),
+        high=pl.col("upper").dt.total_nanoseconds(),
+        end=pl.col("window").dt.offset_by(every),
+    )
+    unit, scale = time_unit(float(answer["low"].median() or 0))  # type: ignore[arg-type]
+    # Bins and windows without spans are in no row, so that the picture is laid out by their edges.
+    edges = np.unique(np.concatenate([answer["low"].to_numpy(), answer["high"].to_numpy()]))
+    times = pl.concat([answer["window"], answer["end"]]).unique().sort()
+    row = np.searchsorted(edges, answer["low"].to_numpy())
+    column = times.search_sorted(answer["window"]).to_numpy() if answer.height else np.zeros(0, dtype=np.int64)
+    shape = (max(edges.size - 1, 0), max(times.len() - 1, 0))
+    counts, said = np.full(shape, np.nan), np.full(shape, "", dtype=object)
+    counts[row, column] = answer["count"].to_numpy()
+    said[row, column] = [
+        f"{window:%H:%M:%S} to {end:%H:%M:%S}<br>{format_duration(low)} to {format_duration(high)}<br>"
+        f"<b>{count:,} {'spans' if count != 1 else 'span'}</b>"
+        for window, end, low, high, count in answer.select("window", "end", "low", "high", "count").iter_rows()
+    ]
+    zero = log_zero(edges.tolist())
     figure = go.Figure(
         go.Heatmap(
-            x=windows["window"].to_list(),
-            y=middle,
+            x=times.to_list(),
+            y=(np.maximum(edges, zero or 0) / scale).tolist(),
             z=counts,
-            colorscale="Blues",
-            colorbar={"title": "spans"},
-            hovertemplate=f"%{{x}}<br>about %{{y:.3g}} {unit}<br>%{{z}} spans<extra></extra>",
+            text=said,
+            zmin=0,
+            colorscale=_COLORSCALE,
+            colorbar={
+                "title": {"text": "spans", "font": {"color": TEXT}}, "tickfont": {"color": TEXT}, "outlinewidth": 0,
+                "thickness": 14, "tickformat": ",d", **({"dtick": 1} if (answer["count"].max() or 0) <= 5 else {}),
+            },
+            hoverongaps=False,
+            hovertemplate="%{text}<extra></extra>",
         )
+    )  # fmt: skip
+    figure.update_yaxes(title=f"latency ({unit})", gridcolor=GRID, **log_duration_axis(edges, scale=scale))
+    figure.update_xaxes(title="time (UTC)")
+    return framed(
+        figure,
+        title="How latency is spread over time",
+        subtitle=f"Entry spans in windows of {plain(every)} and at most {bins} bins of latency",
+        inner=320,
     )
-    figure.update_yaxes(title=f"latency ({unit})", type="log", gridcolor=GRID)
-    figure.update_xaxes(title=f"time (UTC), windows of {plain(every)}")
-    return styled(figure, title="How latency is spread over time (entry spans)", height=420)
-
-
-_ANSWER = frozenset(("window", "quantile", "duration", "lower", "upper", "count", "exemplar_trace_id"))
 
 
 def _grouped(answer: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     """Name each group by its keys, and keep the one that says its colour."""
     texts = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all spans")]
     color = pl.col("service_name") if "service_name" in keys else texts[0]
-    return answer.with_columns(group=pl.concat_str(texts, separator=" · "), color=color)
+    return answer.with_columns(group=pl.concat_str(texts, separator=" · "), color=color.fill_null("(none)"))
 
 
-def _at_once(figure: go.Figure, lengths: pl.DataFrame, colors: dict[str, str]) -> None:
-    groups = lengths["group"].unique(maintain_order=True).to_list()
+def _at_once(
+    lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], axis: dict[str, Any], _every: str
+) -> tuple[go.Figure, int]:
+    """Draw a row of points per group; give the figure and how high its plot is."""
+    figure = go.Figure()
     rows = {group: row for row, group in enumerate(groups)}
     quantiles = lengths["quantile"].unique().sort()
-    for quantile, shade in zip(quantiles, np.linspace(0.4, 1, quantiles.len()), strict=True):
+    marks = [(f"p{quantile * 100:.10g}", _SYMBOLS[place % len(_SYMBOLS)]) for place, quantile in enumerate(quantiles)]
+    for quantile, (name, symbol) in zip(quantiles, marks, strict=True):
         part = lengths.filter(pl.col("quantile") == quantile)
         figure.add_scatter(
             x=part["duration"].to_list(),
             y=[rows[group] for group in part["group"]],
             mode="markers",
-            name=f"p{quantile * 100:g}",
-            marker={"size": 11, "color": [colors[name] for name in part["color"]], "opacity": float(shade)},
+            name=name,
+            legendgroup=name,
+            showlegend=False,
+            marker={"size": 10, "symbol": symbol, "color": [colors[name] for name in part["color"]]},
             error_x={
                 "type": "data",
                 "symmetric": False,
                 "array": (part["upper"] - part["duration"]).to_list(),
                 "arrayminus": (part["duration"] - part["lower"]).to_list(),
-                "thickness": 1.2,
+                "thickness": 1.5,
                 "width": 4,
-                "color": "rgba(110, 110, 110, 0.8)",
+                "color": LINE,
             },
             hoverinfo="text",
-            hovertext=_hover(part, quantile),
+            hovertext=_hover(part, name),
         )
+    for name, symbol in marks if len(marks) > 1 else []:
+        in_legend(figure, name, go.Scatter, mode="markers", marker={"size": 10, "symbol": symbol, "color": LINE})
+    figure.update_xaxes(**axis)
     label_rows(figure, groups)
+    return figure, 34 * max(len(groups), 1)
 
 
-def _over_time(figure: go.Figure, lengths: pl.DataFrame, colors: dict[str, str]) -> None:
-    dashes = ("solid", "dash", "dot", "dashdot")
-    for number, quantile in enumerate(lengths["quantile"].unique().sort()):
-        for group in lengths["group"].unique().sort():
-            part = lengths.filter((pl.col("quantile") == quantile) & (pl.col("group") == group))
-            figure.add_scatter(
+def _over_time(
+    lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], axis: dict[str, Any], every: str
+) -> tuple[go.Figure, int]:
+    """Draw a panel per group; give the figure and how high its plot is."""
+    title = str(axis.pop("title"))
+    panels = Panels(groups, value_axis=axis, title=title)
+    quantiles = lengths["quantile"].unique().sort()
+    marks = [(f"p{quantile * 100:.10g}", _DASHES[place % len(_DASHES)]) for place, quantile in enumerate(quantiles)]
+    parts = lengths.partition_by("group", "quantile", as_dict=True)
+    for quantile, (name, dash) in zip(quantiles, marks, strict=True):
+        for group in groups:
+            part = with_breaks(parts[group, quantile], every)
+            color = colors[parts[group, quantile]["color"][0]]
+            panels.add(
+                group,
                 x=part["window"].to_list(),
                 y=part["duration"].to_list(),
                 mode="lines+markers",
-                name=f"{plain(group)} p{quantile * 100:g}",
-                line={"color": colors[part["color"][0]], "dash": dashes[number % 4], "width": 1.5},
+                name=f"{plain(group)} {name}",
+                legendgroup=name,
+                showlegend=False,
+                line={"color": color, "dash": dash, "width": 1.5},
                 marker={"size": 4},
+                error_y={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": (part["upper"] - part["duration"]).to_list(),
+                    "arrayminus": (part["duration"] - part["lower"]).to_list(),
+                    "thickness": 3,
+                    "width": 0,
+                    "color": faint(color, 0.5),
+                },
                 hoverinfo="text",
-                hovertext=_hover(part, quantile),
+                hovertext=_hover(part, name),
             )
+    for name, dash in marks if len(marks) > 1 else []:
+        in_legend(panels.figure, name, go.Scatter, mode="lines", line={"color": LINE, "dash": dash, "width": 1.5})
+    return panels.figure, panels.inner
 
 
-def _hover(part: pl.DataFrame, quantile: float) -> list[str]:
+def _hover(part: pl.DataFrame, name: str) -> list[str]:
     """Say the value and its interval, and what they rest on."""
     columns = ("group", "duration_ns", "lower_ns", "upper_ns", "count")
-    texts = []
-    for group, value, low, high, count in part.select(columns).iter_rows():
-        sure = f"{format_duration(low)} to {format_duration(high)}" if low is not None and high is not None else None
-        texts.append(
-            f"<b>{plain(group, longest=120)}</b> p{quantile * 100:g}<br>{format_duration(value)} "
-            f"({sure or 'no interval'})<br>{count:,} spans"
-        )
-    return texts
+    return [
+        ""
+        if value is None
+        else f"<b>{plain(group, longest=120)}</b> {name}<br>{format_duration(value)} ({_interval(low, high)})<br>"
+        f"{count:,} {'spans' if count != 1 else 'span'}"
+        for group, value, low, high, count in part.select(columns).iter_rows()
+    ]
+
+
+def _interval(low: int | None, high: int | None) -> str:
+    if low is None:
+        return "no interval" if high is None else f"at most {format_duration(high)}"
+    return f"at least {format_duration(low)}" if high is None else f"{format_duration(low)} to {format_duration(high)}"

@@ -8,6 +8,7 @@ import polars as pl
 
 from tracelab.analysis.origins import error_origins
 from tracelab.conforming import takes_any_frame
+from tracelab.figures.axes import count_axis
 from tracelab.figures.bars import of_all, ranked_bars
 from tracelab.figures.style import first_rows
 from tracelab.markup import plain
@@ -66,7 +67,7 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
         hover,
         solid=("reached the root", top["reached_root"].to_list()),
         hatched=("swallowed", (top["errors"] - top["reached_root"]).to_list()),
-        axis="failing spans in which a failure started",
+        axis={"title": "failing spans in which a failure started", **count_axis(top["errors"])},
         below=top.select(pl.when(said != "").then(said).otherwise(pl.lit("no exception"))).to_series().to_list(),
         title=f"Where failures start{of_all(first, origins.height)}",
     )

@@ -9,6 +9,7 @@ import polars as pl
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.options import grouping
 from tracelab.figures.style import first_rows
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -40,7 +41,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     Raises
     ------
     TracelabError
-        `first` is no number of rows.
+        `first` is no number of rows, or `by` names no group.
 
     Examples
     --------
@@ -48,6 +49,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     >>> plot_critical_path_profile(draw("api =====")).data[0].x
     (100.0,)
     """
+    grouping(by)
     profile = critical_path_profile(spans, by=by)
     top = first_rows(profile, first)
     keys = top.columns[: top.columns.index("time")]
@@ -72,6 +74,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
         hover,
         solid=("order is certain", ((top["share"] - unsure) * 100).to_list()),
         hatched=("order is ambiguous", (unsure * 100).to_list()),
-        axis="share of end-to-end time (%)",
-        title=f"Where end-to-end time goes: on the critical path{of_all(first, profile.height)}",
+        axis={"title": "share of end-to-end time (%)", "ticksuffix": " %"},
+        title=f"Where end-to-end time goes{of_all(first, profile.height)}",
+        subtitle="Time on the critical path of all traces: what the answers had to wait for",
     )

@@ -10,7 +10,10 @@ import polars as pl
 from tracelab.analysis.failures import error_rates
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, colors_in, label_rows, styled
+from tracelab.figures.bars import of_all
+from tracelab.figures.options import flag, grouping, length_of_time, number
+from tracelab.figures.panels import Panels, with_breaks
+from tracelab.figures.style import GRID, TEXT, colors_in, faint, first_rows, framed, label_rows, percent
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -25,8 +28,9 @@ def plot_error_rates(
     every: str | None = None,
     entry_only: bool = True,
     confidence: float = 0.95,
+    first: int = 60,
 ) -> go.Figure:
-    """Draw error rates with Wilson intervals: one bar per group, or with `every` one line per group over time.
+    """Draw error rates with Wilson intervals: one bar per group, or with `every` a picture per group over time.
 
     Parameters
     ----------
@@ -34,10 +38,17 @@ def plot_error_rates(
         A span frame.
     by, every, entry_only, confidence
         As in `error_rates`.
+    first
+        How many groups to draw at most, those with the highest error rate first.
 
     Returns
     -------
-    A plotly Figure; rates in per cent.
+    A plotly Figure; rates in per cent, each with its interval as a line.
+
+    Raises
+    ------
+    TracelabError
+        An option is no such thing: `first` no number of rows, `confidence` no share, `every` no length of time.
 
     Examples
     --------
@@ -45,50 +56,105 @@ def plot_error_rates(
     >>> plot_error_rates(draw("api ==!")).data[0].x
     (100.0,)
     """
+    grouping(by)
+    length_of_time("every", every, optional=True)
+    flag("entry_only", entry_only)
+    number("confidence", confidence, usual=0.95, above=0, below=1)
     answer = error_rates(spans, by=by, every=every, entry_only=entry_only, confidence=confidence)
     keys = answer.columns[: answer.columns.index("spans")]
-    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys if key != "window"] or [
-        pl.lit("all spans")
-    ]
+    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys if key != "window" or not every]
     rates = answer.with_columns(
-        pl.col("error_rate", "lower", "upper") * 100, group=pl.concat_str(names, separator=" · ")
+        pl.col("error_rate", "lower", "upper") * 100,
+        group=pl.concat_str(names or [pl.lit("all spans")], separator=" · "),
     )
+    groups = (
+        rates.group_by("group", maintain_order=True)
+        .agg(rate=pl.col("errors").sum() / pl.col("spans").sum())
+        .sort("rate", descending=True, maintain_order=True)
+    )
+    top = first_rows(groups, first)["group"].to_list()
+    figure, inner = _over_time(spans, rates, top, every) if every else _at_once(rates, top)
+    windows = f", in windows of {plain(every)}" if every else ""
+    return framed(
+        figure,
+        title=f"Error rates{of_all(first, groups.height)}",
+        subtitle=f"Share of {'entry' if entry_only else 'all'} spans that failed, with {percent(confidence)} "
+        f"intervals{windows}",
+        inner=inner,
+    )
+
+
+def _at_once(rates: pl.DataFrame, groups: list[str]) -> tuple[go.Figure, int]:
+    """Draw a bar per group; give the figure and how high its plot is."""
+    order = pl.DataFrame({"group": groups}, schema={"group": pl.String})
+    shown = order.join(rates, on="group", maintain_order="left")
     figure = go.Figure()
-    if every:
-        colors = colors_in(spans, rates["group"])
-        for group, color in colors.items():
-            part = rates.filter(pl.col("group") == group)
-            figure.add_scatter(
-                x=part["window"].to_list(),
-                y=part["error_rate"].to_list(),
-                mode="lines+markers",
-                name=plain(group),
-                line={"color": color},
-                hovertemplate="%{fullData.name}: %{y:.2f} %<extra></extra>",
-            )
-        figure.update_yaxes(title="error rate (%)", rangemode="tozero", gridcolor=GRID)
-        figure.update_xaxes(title="time (UTC)")
-    else:
-        figure.add_bar(
-            x=rates["error_rate"].to_list(),
-            y=list(range(rates.height)),
-            orientation="h",
-            marker={"color": ERROR},
-            error_x={
+    figure.add_bar(
+        x=shown["error_rate"].to_list(),
+        y=list(range(shown.height)),
+        orientation="h",
+        width=0.66,
+        marker={"color": faint(ERROR, 0.6), "line": {"width": 1.5, "color": ERROR}},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": (shown["upper"] - shown["error_rate"]).to_list(),
+            "arrayminus": (shown["error_rate"] - shown["lower"]).to_list(),
+            "color": TEXT,
+            "thickness": 1.5,
+            "width": 5,
+        },
+        hoverinfo="text",
+        hovertext=_hover(shown),
+        showlegend=False,
+    )
+    figure.update_xaxes(title="error rate (%)", ticksuffix=" %", rangemode="tozero", gridcolor=GRID)
+    below = [f"{errors:,} of {count:,}" for errors, count in shown.select("errors", "spans").iter_rows()]
+    label_rows(figure, shown["group"].to_list(), below=below)
+    return figure, 36 * max(shown.height, 1)
+
+
+def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str) -> tuple[go.Figure, int]:
+    """Draw a panel per group; give the figure and how high its plot is."""
+    axis = {"ticksuffix": " %", "rangemode": "tozero", "gridcolor": GRID, "nticks": 5}
+    panels = Panels(groups, value_axis=axis, title="error rate")
+    parts = rates.partition_by("group", as_dict=True)
+    services = "service_name" if "service_name" in rates.columns else "group"
+    colors = colors_in(spans, rates[services].fill_null("(none)"))
+    for group in groups:
+        color = colors[parts[(group,)][services].fill_null("(none)")[0]]
+        part = with_breaks(parts[(group,)], every)
+        panels.add(
+            group,
+            x=part["window"].to_list(),
+            y=part["error_rate"].to_list(),
+            mode="lines+markers",
+            name=plain(group),
+            showlegend=False,
+            line={"color": color, "width": 1.5},
+            marker={"size": 5},
+            error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": (rates["upper"] - rates["error_rate"]).to_list(),
-                "arrayminus": (rates["error_rate"] - rates["lower"]).to_list(),
-                "color": "rgba(90, 90, 90, 0.9)",
-                "thickness": 1.2,
+                "array": (part["upper"] - part["error_rate"]).to_list(),
+                "arrayminus": (part["error_rate"] - part["lower"]).to_list(),
+                "color": faint(color, 0.5),
+                "thickness": 3,
+                "width": 0,
             },
             hoverinfo="text",
-            hovertext=[
-                f"<b>{plain(group, longest=120)}</b><br>{rate:.2f} %<br>{errors:,} of {count:,} spans"
-                for group, rate, errors, count in rates.select("group", "error_rate", "errors", "spans").iter_rows()
-            ],
+            hovertext=_hover(part),
         )
-        figure.update_xaxes(title="error rate (%)", rangemode="tozero", gridcolor=GRID)
-        label_rows(figure, rates["group"].to_list())
-    title = f"Error rates, {confidence:.0%} intervals ({'entry' if entry_only else 'all'} spans)"
-    return styled(figure, title=title, height=360 if every else 140 + 26 * max(rates.height, 3))
+    return panels.figure, panels.inner
+
+
+def _hover(rates: pl.DataFrame) -> list[str]:
+    """Say the rate and its interval, and what they rest on."""
+    columns = ("group", "error_rate", "lower", "upper", "errors", "spans")
+    return [
+        ""
+        if rate is None
+        else f"<b>{plain(group, longest=120)}</b><br>{rate:.3g} % ({low:.3g} % to {high:.3g} %)<br>"
+        f"{errors:,} of {count:,} spans"
+        for group, rate, low, high, errors, count in rates.select(columns).iter_rows()
+    ]

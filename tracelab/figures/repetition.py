@@ -8,7 +8,9 @@ import polars as pl
 
 from tracelab.analysis.repetition import repeated_calls
 from tracelab.conforming import takes_any_frame
+from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.options import whole
 from tracelab.figures.style import first_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -43,7 +45,7 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
     Raises
     ------
     TracelabError
-        `first` is no number of rows.
+        `first` is no number of rows, or `min_count` no number of calls.
 
     Examples
     --------
@@ -56,6 +58,7 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
     >>> plot_repeated_calls(spans, min_count=2).data[0].x
     (4.0,)
     """
+    whole("min_count", min_count, what="the number of calls from which on they are many", least=2)
     elapsed = pl.col("elapsed").dt.total_nanoseconds()
     kinds = (
         repeated_calls(spans, min_count=min_count)
@@ -88,7 +91,11 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         hover,
         solid=("one after the other", (top["sequential"] / scale).to_list()),
         hatched=("overlapping", (top["overlapping"] / scale).to_list()),
-        axis=f"time in runs of like calls ({unit})",
-        below=top.select(pl.format("{} calls below {}", "calls", "parent_name")).to_series().to_list(),
-        title=f"Calls made again and again, {min_count} times and more{of_all(first, kinds.height)}",
+        axis={
+            "title": f"time in runs of like calls ({unit})",
+            **linear_duration_axis(longest, scale=scale, unit=unit),
+        },
+        below=[f"{calls:,} calls below {name}" for calls, name in top.select("calls", "parent_name").iter_rows()],
+        title=f"Calls made again and again{of_all(first, kinds.height)}",
+        subtitle=f"{min_count} like calls or more below one parent; the time of all such runs together",
     )

@@ -10,8 +10,10 @@ import polars as pl
 from tracelab.analysis.grouping import keys, names_of
 from tracelab.analysis.unusual import outliers
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import legend_at_the_bottom, of_all
-from tracelab.figures.style import GRID, colors_in, first_rows, label_rows, styled, time_unit
+from tracelab.figures.axes import log_duration_axis, log_zero
+from tracelab.figures.bars import of_all
+from tracelab.figures.options import grouping, number, whole
+from tracelab.figures.style import GRID, LINE, colors_in, first_rows, framed, in_legend, label_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -49,7 +51,7 @@ def plot_outliers(
     Raises
     ------
     TracelabError
-        `first` is no number of rows.
+        `first` is no number of rows, `min_count` no number of spans, or `threshold` not above 0.
 
     Examples
     --------
@@ -58,6 +60,9 @@ def plot_outliers(
     >>> plot_outliers(spans).data[1].x
     (90.0,)
     """
+    grouping(by)
+    number("threshold", threshold, usual=3.5, above=0)
+    whole("min_count", min_count, what="the number of spans that tell what is usual")
     found = outliers(spans, by=by, threshold=threshold, min_count=min_count)
     names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in names_of(keys(spans, by))] or [
         pl.lit("all spans")
@@ -77,13 +82,16 @@ def plot_outliers(
     )
     unit, scale = time_unit(float(drawn["nanoseconds"].median() or 0))  # type: ignore[arg-type]
     colors = colors_in(spans, drawn["service_name"])
+    seen = [*top["typical"].to_list(), *drawn["nanoseconds"].to_list()]
+    zero = log_zero(seen)
     figure = go.Figure()
     figure.add_scatter(
-        x=(top["typical"] / scale).to_list(),
+        x=(top["typical"].clip(lower_bound=zero) / scale).to_list(),
         y=top["row"].to_list(),
         mode="markers",
         name="median of the group",
-        marker={"symbol": "line-ns-open", "size": 16, "color": "rgba(110, 110, 110, 0.9)", "line": {"width": 2}},
+        showlegend=top.height > 0,
+        marker={"symbol": "line-ns-open", "size": 16, "color": LINE, "line": {"width": 2}},
         hoverinfo="text",
         hovertext=[
             f"<b>{plain(group, longest=120)}</b><br>usually {format_duration(typical)}<br>"
@@ -96,7 +104,9 @@ def plot_outliers(
         y=drawn["row"].to_list(),
         mode="markers",
         name="outliers",
-        marker={"size": 7, "opacity": 0.6, "color": [colors[name] for name in drawn["service_name"]]},
+        legendgroup="outliers",
+        showlegend=False,
+        marker={"size": 8, "opacity": 0.7, "color": [colors[name] for name in drawn["service_name"]]},
         hoverinfo="text",
         hovertext=[
             f"<b>{plain(group, longest=120)}</b><br>{format_duration(length)}, {times:.3g} times the median "
@@ -106,8 +116,20 @@ def plot_outliers(
             ).iter_rows()
         ],
     )
-    figure.update_xaxes(title=f"duration ({unit})", type="log", minorloglabels="complete", gridcolor=GRID)
+    if drawn.height:
+        in_legend(figure, "outliers", go.Scatter, mode="markers", marker={"size": 8, "color": LINE})
+    figure.update_xaxes(title=f"duration ({unit})", gridcolor=GRID, **log_duration_axis(seen, scale=scale))
     label_rows(figure, top["group"].to_list())
-    title = f"Spans far longer than their like: score above {threshold:g}{of_all(first, groups.height)}"
-    styled(figure, title=title, height=150 + 26 * max(top.height, 2))
-    return legend_at_the_bottom(figure)
+    return framed(
+        figure,
+        title=f"Spans far longer than their like{of_all(first, groups.height)}",
+        subtitle=f"Score of {threshold:g} or more, in groups of at least {min_count:,} spans"
+        + (f"; the {_MOST_POINTS} with the highest scores of each" if drawn.height < _of_top(found, top) else ""),
+        inner=28 * max(top.height, 1),
+        hovermode="closest",
+    )
+
+
+def _of_top(found: pl.DataFrame, top: pl.DataFrame) -> int:
+    """Count the outliers of the groups that are drawn."""
+    return found.filter(pl.col("group").is_in(top["group"].to_list())).height
