@@ -139,7 +139,8 @@ def test_plot_latency_percentiles_shows_intervals_where_there_are_some() -> None
         [draw(f"api::op {'=' * (n % 9 + 1)}").with_columns(span_id=pl.lit(f"{n:016x}")) for n in range(60)]
     )
     figure = tl.plot_latency_percentiles(spans, quantiles=(0.5, 0.99))
-    median, tail = figure.data
+    median, tail, *legend = figure.data
+    assert [mark.name for mark in legend] == ["p50", "p99"]
     assert median.error_x.array[0] is not None
     assert tail.error_x.array[0] is None
     assert "no interval" in tail.hovertext[0]
@@ -147,7 +148,8 @@ def test_plot_latency_percentiles_shows_intervals_where_there_are_some() -> None
 
 def test_plot_latency_percentiles_draws_every_quantile() -> None:
     quantiles = [n / 12 for n in range(1, 12)]
-    assert len(tl.plot_latency_percentiles(TRACE, quantiles=quantiles).data) == len(quantiles)
+    drawn = [points for points in tl.plot_latency_percentiles(TRACE, quantiles=quantiles).data if points.x != (None,)]
+    assert len({points.name for points in drawn}) == len(drawn) == len(quantiles)
 
 
 @pytest.mark.parametrize("figure", ["latency_percentiles", "error_rates", "critical_path_profile"])
@@ -214,14 +216,14 @@ def test_plot_error_origins_tells_what_was_swallowed() -> None:
     web       =====
       bank    .==!
     """)
-    reached, swallowed = tl.plot_error_origins(spans).data
+    reached, swallowed = tl.plot_error_origins(spans).data[:2]
     assert (reached.name, reached.x, swallowed.name, swallowed.x) == ("reached the root", (1,), "swallowed", (1,))
     assert "swallowed by web::web" in swallowed.hovertext[0]
 
 
 def test_plot_outliers_draws_what_is_usual_beside_what_is_not() -> None:
     spans = draw("\n\n".join(["api ===", "api ====", "api ====="] * 8 + ["api " + 90 * "="]))
-    usual, outliers = tl.plot_outliers(spans).data
+    usual, outliers = tl.plot_outliers(spans).data[:2]
     assert (usual.x, usual.y, outliers.x, outliers.y) == ((4.0,), (0,), (90.0,), (0,))
     assert tl.plot_outliers(spans, by=None).layout.yaxis.ticktext == ("all spans",)
 
@@ -234,7 +236,7 @@ def test_plot_repeated_calls_tells_runs_from_those_that_overlap() -> None:
       GET        .===
       GET        .====
     """)
-    turns, overlapping = tl.plot_repeated_calls(spans, min_count=2).data
+    turns, overlapping = tl.plot_repeated_calls(spans, min_count=2).data[:2]
     assert dict(zip(turns.y, turns.x, strict=True)) == {0: 0, 1: 4}
     assert dict(zip(overlapping.y, overlapping.x, strict=True)) == {0: 4, 1: 0}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import log10
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.figures.text import text_width
 from tracelab.units import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -19,11 +20,14 @@ _STEPS: Final = (
     ((1, 3), (1, 3, 10, 30), (1, 3, 10), (1, 3)),
     ((1,), (1, 10), (1, 10), (1,)),
 )
+_FONT, _LINE, _SPACE = 12, 20.0, 10.0
 _LONGEST_TICK: Final = 100_000 * NANOSECONDS["d"]
 
 
-def log_duration_axis(values: Iterable[float | None], *, scale: float, most: int = 8) -> dict[str, Any]:
-    """Give a logarithmic axis for durations in nanoseconds that are drawn in units of `scale`.
+def log_duration_axis(
+    values: Iterable[float | None], *, scale: float, room: float, upright: bool = False
+) -> dict[str, Any]:
+    """Give a logarithmic axis for durations in nanoseconds that are drawn in units of `scale`, `room` pixels long.
 
     Its ticks are written out, each with its unit, since the digits that plotly writes between powers of ten (500 ms as
     "5") can be read as anything. A duration of 0 has no place on such an axis: `log_place` says where it is drawn.
@@ -34,7 +38,8 @@ def log_duration_axis(values: Iterable[float | None], *, scale: float, most: int
     zero = log_zero(known)
     widen = max(2.0 / (high / low) ** 0.5, 1.12)
     lowest, highest = (zero / 1.3 if zero else low / widen), high * widen
-    ticks = log_ticks(low / widen if not zero else low / 1.5, highest, most=most)
+    inner = room * log10(highest / (low / 1.5 if zero else lowest)) / log10(highest / lowest)
+    ticks = log_ticks(low / 1.5 if zero else lowest, highest, room=inner, upright=upright)
     places = [tick for tick, _ in ticks]
     texts = [text for _, text in ticks]
     if zero:
@@ -45,7 +50,7 @@ def log_duration_axis(values: Iterable[float | None], *, scale: float, most: int
         "tickvals": [place / scale for place in places],
         "ticktext": texts,
         "range": [log10(lowest / scale), log10(highest / scale)],
-        "minor": {"showgrid": False, "ticks": ""},
+        "tickangle": 0,
     }
 
 
@@ -56,14 +61,25 @@ def log_zero(values: Sequence[float]) -> float | None:
     return min((value for value in values if value > 0), default=3.0) / 3
 
 
-def log_ticks(low: float, high: float, *, most: int) -> list[tuple[float, str]]:
-    """Choose round durations between two, in nanoseconds, at most `most` but at least those of the sparsest scale."""
+def log_ticks(low: float, high: float, *, room: float, upright: bool = False) -> list[tuple[float, str]]:
+    """Choose round durations between two, in nanoseconds: as many as have room for their texts, side by side or upright."""
+    pixels = room / log10(high / low)
+    chosen: list[tuple[float, str]] = []
     for steps in _STEPS:
-        ticks = [tick for tick in _round_durations(*steps) if low <= tick[0] <= high]
-        if len(ticks) <= most:
-            return ticks
-    step = -(-len(ticks) // most)
-    return ticks[::step]
+        chosen = [tick for tick in _round_durations(*steps) if low <= tick[0] <= high]
+        if all(_apart(*pair, pixels=pixels, upright=upright) for pair in zip(chosen, chosen[1:], strict=False)):
+            return chosen
+    spread: list[tuple[float, str]] = []
+    for tick in chosen:
+        if not spread or _apart(spread[-1], tick, pixels=pixels, upright=upright):
+            spread.append(tick)
+    return spread
+
+
+def _apart(left: tuple[float, str], right: tuple[float, str], *, pixels: float, upright: bool) -> bool:
+    """Say whether the texts of two ticks keep off each other, where a decade takes so many pixels."""
+    needed = _LINE if upright else (text_width(left[1], _FONT) + text_width(right[1], _FONT)) / 2 + _SPACE
+    return log10(right[0] / left[0]) * pixels >= needed
 
 
 def linear_duration_axis(longest: float, *, scale: int, unit: str) -> dict[str, Any]:
@@ -72,7 +88,13 @@ def linear_duration_axis(longest: float, *, scale: int, unit: str) -> dict[str, 
     Up to two minutes every tick has the unit behind it. Beyond, round minutes, hours and days are written out.
     """
     if longest < 2 * NANOSECONDS["m"]:
-        return {"ticksuffix": f" {unit}", "exponentformat": "none", "separatethousands": True, "showticksuffix": "all"}
+        return {
+            "tickangle": 0,
+            "ticksuffix": f" {unit}",
+            "exponentformat": "none",
+            "separatethousands": True,
+            "showticksuffix": "all",
+        }
     rounds = [tick for tick in _round_durations(*_STEPS[0]) if tick[0] >= NANOSECONDS["s"]]
     step = next((tick for tick, _ in rounds if longest / tick <= 6), longest)
     places = [step * count for count in range(int(longest / step) + 2)]

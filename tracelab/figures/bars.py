@@ -26,6 +26,7 @@ def ranked_bars(
     title: str,
     subtitle: str = "",
     below: Sequence[str] | None = None,
+    nothing: str,
 ) -> go.Figure:
     """Draw bars of two parts each, in the colours of services.
 
@@ -41,6 +42,8 @@ def ranked_bars(
         What the lengths are, with their unit, and what the figure is.
     below
         What is written small below each name.
+    nothing
+        What is said where there are no rows.
     """
     colors = colors_in(spans, services)
     figure = go.Figure()
@@ -69,7 +72,8 @@ def ranked_bars(
     figure.update_xaxes(rangemode="tozero", **axis)
     label_rows(figure, rows, below=below)
     inner = (26 if below is None else 36) * max(len(rows), 1)
-    return framed(figure, title=title, subtitle=subtitle, inner=inner, barmode="stack")
+    said = "" if rows else nothing
+    return framed(figure, title=title, subtitle=subtitle, inner=inner, nothing=said, barmode="stack")
 
 
 _HATCH = {"shape": "/", "fillmode": "replace", "bgcolor": CLEAR, "size": 7, "solidity": 0.45}
@@ -81,4 +85,4 @@ With the default mode plotly looks for a colour that stands out from the bar's, 
 
 def of_all(first: int, total: int) -> str:
     """Say in a title how many rows are left out."""
-    return f", the first {first} of {total:,}" if total > first else ""
+    return f", the first {first:,} of {total:,}" if total > first else ""

@@ -11,7 +11,7 @@ from tracelab.analysis.timeline import slowest_traces, timeline_rows, trace_leng
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.axes import linear_duration_axis
-from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, timeline_title
+from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_span, timeline_title
 from tracelab.figures.style import GRID, LINE, colors_in, framed, time_unit
 from tracelab.markup import plain
 
@@ -90,6 +90,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
         title=f"time since the trace began ({unit})",
         gridcolor=GRID,
         zeroline=False,
+        range=[end / scale for end in time_span(total)],
         **linear_duration_axis(total, scale=scale, unit=unit),
     )
     drawn = f"{rows.height:,} spans" if bars.height == rows.height else f"{bars.height:,} of {rows.height:,} spans"

@@ -13,8 +13,9 @@ from tracelab.analysis.latency import latency_percentiles
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
+from tracelab.figures.naming import with_groups
 from tracelab.figures.options import flag, grouping, length_of_time, number, shares, whole
-from tracelab.figures.panels import Panels, with_breaks
+from tracelab.figures.panels import Panels, moment, with_breaks
 from tracelab.figures.style import (
     GRID,
     LINE,
@@ -26,6 +27,7 @@ from tracelab.figures.style import (
     in_legend,
     label_rows,
     percent,
+    row_room,
     time_unit,
 )
 from tracelab.markup import plain
@@ -39,6 +41,8 @@ if TYPE_CHECKING:
 _ANSWER: Final = frozenset(("window", "quantile", "duration", "lower", "upper", "count", "exemplar_trace_id"))
 _SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "bowtie")
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_HEAT_HEIGHT, _THIN = 320, 1.15
+_MOST_BINS: Final = 10_000
 _COLORSCALE: Final = ((0.0, "rgba(64, 128, 208, 0.28)"), (0.45, "rgb(128, 88, 190)"), (1.0, "rgb(224, 112, 30)"))
 """From few to many spans: neither end is as light or as dark as a page."""
 
@@ -92,7 +96,8 @@ def plot_latency_percentiles(
     answer = latency_percentiles(
         spans, by=by, quantiles=wanted, every=every, entry_only=entry_only, confidence=confidence
     )
-    named = _grouped(answer, [name for name in answer.columns if name not in _ANSWER])
+    named = with_groups(answer, [name for name in answer.columns if name not in _ANSWER])
+    named = named.with_columns(color=pl.col("service_name" if "service_name" in named.columns else "group"))
     groups = (
         named.group_by("group", maintain_order=True)
         .agg(pl.col("duration").filter(pl.col("quantile") == wanted[-1]).max())
@@ -105,12 +110,15 @@ def plot_latency_percentiles(
     lengths = shown.with_columns(exact.name.suffix("_ns"))
     seen = [value for name in ("duration_ns", "lower_ns", "upper_ns") for value in lengths[name].drop_nulls()]
     lengths = lengths.with_columns(exact.clip(lower_bound=log_zero(seen)) / scale)
-    axis = {
-        "title": f"latency ({unit})", "gridcolor": GRID,
-        **log_duration_axis(seen, scale=scale, most=5 if every else 8),
-    }  # fmt: skip
-    draw = _over_time if every else _at_once
-    figure, inner = draw(lengths, top["group"].to_list(), colors_in(spans, lengths["color"]), axis, every or "")
+    shown_groups, colors = top["group"].to_list(), colors_in(spans, lengths["color"])
+    axis = {"title": f"latency ({unit})", "gridcolor": GRID}
+    if every:
+        panels = Panels(shown_groups, lengths["window"], every)
+        axis |= log_duration_axis(seen, scale=scale, room=panels.high, upright=True)
+        figure, inner = _over_time(panels, lengths, colors, axis, every), panels.inner
+    else:
+        axis |= log_duration_axis(seen, scale=scale, room=row_room(shown_groups))
+        figure, inner = _at_once(lengths, shown_groups, colors, axis), 34 * max(top.height, 1)
     names = [f"p{quantile * 100:.10g}" for quantile in wanted]
     which = names[0] if len(names) == 1 else "Percentiles"
     windows = f", in windows of {plain(every)}" if every else ""
@@ -119,6 +127,7 @@ def plot_latency_percentiles(
         title=f"Latency percentiles{of_all(first, groups.height)}",
         subtitle=f"{which} of {'entry' if entry_only else 'all'} spans with {percent(confidence)} intervals{windows}",
         inner=inner,
+        nothing="" if top.height else "No spans",
         **({} if every else {"hovermode": "closest"}),
     )
 
@@ -151,7 +160,7 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
     'heatmap'
     """
     length_of_time("every", every)
-    whole("bins", bins, what="the number of bins")
+    whole("bins", bins, what="the number of bins", most=_MOST_BINS)
     answer = latency_histogram(spans, every=every, bins=bins).with_columns(
         low=pl.col("lower").dt.total_nanoseconds(),
         high=pl.col("upper").dt.total_nanoseconds(),
@@ -167,18 +176,23 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
     counts, said = np.full(shape, np.nan), np.full(shape, "", dtype=object)
     counts[row, column] = answer["count"].to_numpy()
     said[row, column] = [
-        f"{window:%H:%M:%S} to {end:%H:%M:%S}<br>{format_duration(low)} to {format_duration(high)}<br>"
+        f"{moment(window)} to {moment(end)}<br>{format_duration(low)} to {format_duration(high)}<br>"
         f"<b>{count:,} {'spans' if count != 1 else 'span'}</b>"
         for window, end, low, high, count in answer.select("window", "end", "low", "high", "count").iter_rows()
     ]
     zero = log_zero(edges.tolist())
+    shown = np.maximum(edges, zero or 0)
+    if edges.size and shown[-1] < _THIN * shown[0]:
+        # A bin of a few nanoseconds is too thin to be seen.
+        shown = np.geomspace(shown[0] / _THIN, shown[-1] * _THIN, shown.size)
     figure = go.Figure(
         go.Heatmap(
             x=times.to_list(),
-            y=(np.maximum(edges, zero or 0) / scale).tolist(),
+            y=(shown / scale).tolist(),
             z=counts,
             text=said,
             zmin=0,
+            zmax=answer["count"].max() or 1,
             colorscale=_COLORSCALE,
             colorbar={
                 "title": {"text": "spans", "font": {"color": TEXT}}, "tickfont": {"color": TEXT}, "outlinewidth": 0,
@@ -188,27 +202,23 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
             hovertemplate="%{text}<extra></extra>",
         )
     )  # fmt: skip
-    figure.update_yaxes(title=f"latency ({unit})", gridcolor=GRID, **log_duration_axis(edges, scale=scale))
+    figure.update_yaxes(
+        title=f"latency ({unit})",
+        gridcolor=GRID,
+        **log_duration_axis(edges, scale=scale, room=_HEAT_HEIGHT, upright=True),
+    )
     figure.update_xaxes(title="time (UTC)")
     return framed(
         figure,
         title="How latency is spread over time",
         subtitle=f"Entry spans in windows of {plain(every)} and at most {bins} bins of latency",
-        inner=320,
+        inner=_HEAT_HEIGHT,
+        nothing="" if answer.height else "No spans",
     )
 
 
-def _grouped(answer: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
-    """Name each group by its keys, and keep the one that says its colour."""
-    texts = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all spans")]
-    color = pl.col("service_name") if "service_name" in keys else texts[0]
-    return answer.with_columns(group=pl.concat_str(texts, separator=" · "), color=color.fill_null("(none)"))
-
-
-def _at_once(
-    lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], axis: dict[str, Any], _every: str
-) -> tuple[go.Figure, int]:
-    """Draw a row of points per group; give the figure and how high its plot is."""
+def _at_once(lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], axis: dict[str, Any]) -> go.Figure:
+    """Draw a row of points per group."""
     figure = go.Figure()
     rows = {group: row for row, group in enumerate(groups)}
     quantiles = lengths["quantile"].unique().sort()
@@ -238,21 +248,19 @@ def _at_once(
     for name, symbol in marks if len(marks) > 1 else []:
         in_legend(figure, name, go.Scatter, mode="markers", marker={"size": 10, "symbol": symbol, "color": LINE})
     figure.update_xaxes(**axis)
-    label_rows(figure, groups)
-    return figure, 34 * max(len(groups), 1)
+    return label_rows(figure, groups)
 
 
 def _over_time(
-    lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], axis: dict[str, Any], every: str
-) -> tuple[go.Figure, int]:
-    """Draw a panel per group; give the figure and how high its plot is."""
-    title = str(axis.pop("title"))
-    panels = Panels(groups, value_axis=axis, title=title)
+    panels: Panels, lengths: pl.DataFrame, colors: dict[str, str], axis: dict[str, Any], every: str
+) -> go.Figure:
+    """Draw a line per quantile in the panel of each group."""
+    panels.draw_axes(axis)
     quantiles = lengths["quantile"].unique().sort()
     marks = [(f"p{quantile * 100:.10g}", _DASHES[place % len(_DASHES)]) for place, quantile in enumerate(quantiles)]
     parts = lengths.partition_by("group", "quantile", as_dict=True)
     for quantile, (name, dash) in zip(quantiles, marks, strict=True):
-        for group in groups:
+        for group in panels.groups:
             part = with_breaks(parts[group, quantile], every)
             color = colors[parts[group, quantile]["color"][0]]
             panels.add(
@@ -270,7 +278,7 @@ def _over_time(
                     "symmetric": False,
                     "array": (part["upper"] - part["duration"]).to_list(),
                     "arrayminus": (part["duration"] - part["lower"]).to_list(),
-                    "thickness": 3,
+                    "thickness": panels.interval,
                     "width": 0,
                     "color": faint(color, 0.5),
                 },
@@ -279,18 +287,19 @@ def _over_time(
             )
     for name, dash in marks if len(marks) > 1 else []:
         in_legend(panels.figure, name, go.Scatter, mode="lines", line={"color": LINE, "dash": dash, "width": 1.5})
-    return panels.figure, panels.inner
+    return panels.figure
 
 
 def _hover(part: pl.DataFrame, name: str) -> list[str]:
     """Say the value and its interval, and what they rest on."""
     columns = ("group", "duration_ns", "lower_ns", "upper_ns", "count")
+    begins = part["window"].to_list() if "window" in part.columns else [None] * part.height
     return [
         ""
         if value is None
         else f"<b>{plain(group, longest=120)}</b> {name}<br>{format_duration(value)} ({_interval(low, high)})<br>"
-        f"{count:,} {'spans' if count != 1 else 'span'}"
-        for group, value, low, high, count in part.select(columns).iter_rows()
+        f"{count:,} {'spans' if count != 1 else 'span'}" + (f"<br>from {moment(begin)}" if begin else "")
+        for begin, (group, value, low, high, count) in zip(begins, part.select(columns).iter_rows(), strict=True)
     ]
 
 

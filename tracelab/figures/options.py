@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 
 from tracelab.errors import TracelabError
 
+_LARGEST: Final = 2**31 - 1
 
-def whole(name: str, value: Any, *, what: str, least: int = 1) -> int:
-    """Give a whole number back.
+
+def whole(name: str, value: Any, *, what: str, least: int = 1, most: int | None = None) -> int:
+    """Give a whole number back, or the largest that polars takes where it is larger.
 
     Raises
     ------
     TracelabError
-        It is none, or is too small.
+        It is none, or is too small or too large.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise TracelabError(
             f"`{name}` is {what} and must be a whole number of at least {least}, got {value!r}. Write {name}=20."
         )
-    return int(value)
+    if most is not None and value > most:
+        raise TracelabError(f"`{name}` is {what} and must be at most {most:,}, got {value!r}.")
+    return min(int(value), _LARGEST)
 
 
 def number(name: str, value: Any, *, usual: float, above: float, below: float = float("inf")) -> float:

@@ -70,4 +70,5 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
         axis={"title": "failing spans in which a failure started", **count_axis(top["errors"])},
         below=top.select(pl.when(said != "").then(said).otherwise(pl.lit("no exception"))).to_series().to_list(),
         title=f"Where failures start{of_all(first, origins.height)}",
+        nothing="No span failed",
     )

@@ -9,6 +9,7 @@ import polars as pl
 from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all, ranked_bars
+from tracelab.figures.naming import with_groups
 from tracelab.figures.options import grouping
 from tracelab.figures.style import first_rows
 from tracelab.markup import plain
@@ -53,8 +54,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     profile = critical_path_profile(spans, by=by)
     top = first_rows(profile, first)
     keys = top.columns[: top.columns.index("time")]
-    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys] or [pl.lit("all")]
-    top = top.with_columns(group=pl.concat_str(names, separator=" · "))
+    top = with_groups(top, keys)
     hover = [
         f"<b>{plain(group, longest=120)}</b><br>{share:.1%} of end-to-end time<br>"
         f"{format_duration(time)} in {traces:,} traces<br>ambiguous: {ambiguous:.0%}"
@@ -77,4 +77,5 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
         axis={"title": "share of end-to-end time (%)", "ticksuffix": " %"},
         title=f"Where end-to-end time goes{of_all(first, profile.height)}",
         subtitle="Time on the critical path of all traces: what the answers had to wait for",
+        nothing="No spans, or none that took any time",
     )

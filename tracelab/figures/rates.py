@@ -11,8 +11,9 @@ from tracelab.analysis.failures import error_rates
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all
+from tracelab.figures.naming import with_groups
 from tracelab.figures.options import flag, grouping, length_of_time, number
-from tracelab.figures.panels import Panels, with_breaks
+from tracelab.figures.panels import Panels, moment, with_breaks
 from tracelab.figures.style import GRID, TEXT, colors_in, faint, first_rows, framed, label_rows, percent
 from tracelab.markup import plain
 
@@ -62,10 +63,9 @@ def plot_error_rates(
     number("confidence", confidence, usual=0.95, above=0, below=1)
     answer = error_rates(spans, by=by, every=every, entry_only=entry_only, confidence=confidence)
     keys = answer.columns[: answer.columns.index("spans")]
-    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in keys if key != "window" or not every]
-    rates = answer.with_columns(
-        pl.col("error_rate", "lower", "upper") * 100,
-        group=pl.concat_str(names or [pl.lit("all spans")], separator=" · "),
+    rates = with_groups(
+        answer.with_columns(pl.col("error_rate", "lower", "upper") * 100),
+        [key for key in keys if key != "window" or not every],
     )
     groups = (
         rates.group_by("group", maintain_order=True)
@@ -81,6 +81,7 @@ def plot_error_rates(
         subtitle=f"Share of {'entry' if entry_only else 'all'} spans that failed, with {percent(confidence)} "
         f"intervals{windows}",
         inner=inner,
+        nothing="" if top else "No spans",
     )
 
 
@@ -116,13 +117,21 @@ def _at_once(rates: pl.DataFrame, groups: list[str]) -> tuple[go.Figure, int]:
 
 def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str) -> tuple[go.Figure, int]:
     """Draw a panel per group; give the figure and how high its plot is."""
-    axis = {"ticksuffix": " %", "rangemode": "tozero", "gridcolor": GRID, "nticks": 5}
-    panels = Panels(groups, value_axis=axis, title="error rate")
+    panels = Panels(groups, rates["window"], every)
+    panels.draw_axes(
+        {
+            "title": "error rate",
+            "ticksuffix": " %",
+            "range": [0, max(rates["upper"].max() or 0, 1e-9) * 1.04],  # type: ignore[operator, type-var]
+            "gridcolor": GRID,
+            "nticks": 5,
+        }
+    )
     parts = rates.partition_by("group", as_dict=True)
     services = "service_name" if "service_name" in rates.columns else "group"
-    colors = colors_in(spans, rates[services].fill_null("(none)"))
+    colors = colors_in(spans, rates[services])
     for group in groups:
-        color = colors[parts[(group,)][services].fill_null("(none)")[0]]
+        color = colors[parts[(group,)][services][0]]
         part = with_breaks(parts[(group,)], every)
         panels.add(
             group,
@@ -139,7 +148,7 @@ def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str)
                 "array": (part["upper"] - part["error_rate"]).to_list(),
                 "arrayminus": (part["error_rate"] - part["lower"]).to_list(),
                 "color": faint(color, 0.5),
-                "thickness": 3,
+                "thickness": panels.interval,
                 "width": 0,
             },
             hoverinfo="text",
@@ -151,10 +160,13 @@ def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str)
 def _hover(rates: pl.DataFrame) -> list[str]:
     """Say the rate and its interval, and what they rest on."""
     columns = ("group", "error_rate", "lower", "upper", "errors", "spans")
+    begins = rates["window"].to_list() if "window" in rates.columns else [None] * rates.height
     return [
         ""
         if rate is None
         else f"<b>{plain(group, longest=120)}</b><br>{rate:.3g} % ({low:.3g} % to {high:.3g} %)<br>"
-        f"{errors:,} of {count:,} spans"
-        for group, rate, low, high, errors, count in rates.select(columns).iter_rows()
+        f"{errors:,} of {count:,} spans" + (f"<br>from {moment(begin)}" if begin else "")
+        for begin, (group, rate, low, high, errors, count) in zip(
+            begins, rates.select(columns).iter_rows(), strict=True
+        )
     ]

@@ -98,4 +98,5 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         below=[f"{calls:,} calls below {name}" for calls, name in top.select("calls", "parent_name").iter_rows()],
         title=f"Calls made again and again{of_all(first, kinds.height)}",
         subtitle=f"{min_count} like calls or more below one parent; the time of all such runs together",
+        nothing="No such calls",
     )

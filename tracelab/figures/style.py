@@ -28,6 +28,9 @@ CLEAR: Final = "rgba(0, 0, 0, 0)"
 TEXT: Final = "#797979"
 """Titles, ticks and labels, on the page itself."""
 
+ERROR_TEXT: Final = "#dc3f3f"
+"""Text about failures: the red of errors is too dark for small letters on a dark page."""
+
 LINE: Final = "rgba(121, 121, 121, 0.8)"
 """Axes, intervals, outlines: what has no service's colour."""
 
@@ -51,9 +54,11 @@ _AXIS: Final = {
     "gridcolor": GRID,
     "zerolinecolor": GRID,
     "linecolor": LINE,
-    "tickcolor": LINE,
+    "tickcolor": CLEAR,
     "automargin": True,
     "zeroline": False,
+    "ticks": "outside",
+    "ticklen": 5,
     "title": {"standoff": 12, "font": {"size": 12, "color": TEXT}},
     "tickfont": {"color": TEXT},
 }
@@ -71,6 +76,7 @@ _TEMPLATE: Final = go.layout.Template(
 )
 _TITLE_SIZE: Final = 16
 _SUBTITLE_SIZE: Final = 12
+_LONGEST_NAME: Final = 46
 _TITLE_LINE, _LEGEND_LINE = 21, 20
 _TOP, _SIDE = 10, 12
 _RAISED: Final = 11
@@ -112,8 +118,14 @@ def first_rows(rows: pl.DataFrame, first: int) -> pl.DataFrame:
     return rows.head(whole("first", first, what="the number of rows to draw"))
 
 
+def row_room(texts: Iterable[str]) -> float:
+    """Say how many pixels are left for the plot at the narrowest where `label_rows` writes these names beside it."""
+    longest = max((text_width(shortened(text, _LONGEST_NAME), 12) for text in texts), default=0.0)
+    return NARROWEST - 40 - longest
+
+
 def label_rows(
-    figure: go.Figure, texts: Sequence[str], *, below: Sequence[str] | None = None, longest: int = 46
+    figure: go.Figure, texts: Sequence[str], *, below: Sequence[str] | None = None, longest: int = _LONGEST_NAME
 ) -> go.Figure:
     """Write the names of rows that are numbered from 0, the first at the top, and something small below each.
 
@@ -133,9 +145,6 @@ def label_rows(
         automargin=True,
         zeroline=False,
         showgrid=False,
-        ticks="outside",
-        ticklen=4,
-        tickcolor=CLEAR,
     )
 
 
@@ -169,21 +178,37 @@ def styled(figure: go.Figure, *, title: str, subtitle: str = "", **layout: Any) 
     return figure
 
 
-def framed(figure: go.Figure, *, title: str, subtitle: str = "", inner: int, **layout: Any) -> go.Figure:
+def framed(
+    figure: go.Figure,
+    *,
+    title: str,
+    subtitle: str = "",
+    inner: int,
+    bottom: int = 54,
+    nothing: str = "",
+    **layout: Any,
+) -> go.Figure:
     """Style a figure whose plot is `inner` pixels high: title, legend and plot below one another, the axis last.
 
     The legend stands between title and plot. Below it would share the place of the axis' title, which nobody can
-    foresee.
+    foresee. Where there is nothing to draw the figure says so instead of showing empty axes.
     """
+    if nothing:
+        figure.add_annotation(
+            text=nothing, x=0, y=0.5, xref="paper", yref="paper", xanchor="left", showarrow=False,
+            font={"size": 13, "color": TEXT},
+        )  # fmt: skip
+        figure.update_xaxes(visible=False).update_yaxes(visible=False)
     styled(figure, title=title, subtitle=subtitle, **layout)
     entries = [trace.name or "" for trace in figure.data if trace.showlegend is not False and trace.name]
     lines = _legend_lines(entries) if len(entries) > 1 or any(trace.showlegend for trace in figure.data) else 0
     heading = _heading(title, subtitle)[1]
-    top, bottom = heading + _LEGEND_LINE * lines + 12, 54
+    top = heading + _LEGEND_LINE * lines + 12
+    inner, bottom = (44, 10) if nothing else (inner, bottom)
     height = top + inner + bottom
     return figure.update_layout(
         height=height,
-        margin={"t": top, "b": bottom},
+        margin={"t": top, "b": bottom, **({"l": _SIDE} if nothing else {})},
         showlegend=lines > 0,
         legend={
             "orientation": "h", "xref": "container", "x": (_SIDE - 5) / NARROWEST, "xanchor": "left",
@@ -197,9 +222,7 @@ def in_legend(figure: go.Figure, name: str, drawn: type[Any], **style: Mapping[s
 
     A click on it hides all traces whose `legendgroup` is its name.
     """
-    figure.add_trace(
-        drawn(x=[None], y=[None], name=name, legendgroup=name, showlegend=True, hoverinfo="skip", **style)
-    )
+    figure.add_trace(drawn(x=[None], y=[None], name=name, legendgroup=name, showlegend=True, hoverinfo="skip", **style))
 
 
 def _heading(title: str, subtitle: str) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from typing import Final
 from tracelab.markup import plain
 
 _NARROW: Final = frozenset("iljtfrI.,:;|!'`()[]{}/\\ -\u00b7")
-_BROAD: Final = frozenset("mwMW@%_")
+_BROAD: Final = frozenset("mwMW@%_<>=+~^#&\u2026")
 
 
 def text_width(text: str, size: float) -> float:
@@ -67,7 +67,7 @@ def _pieces(word: str, room: float, size: float) -> list[str]:
 
 def _ems(letter: str) -> float:
     if letter in _NARROW:
-        return 0.4
+        return 0.39
     if letter in _BROAD or unicodedata.east_asian_width(letter) in "WF":
         return 1.0
-    return 0.72 if letter.isupper() else 0.64
+    return 0.72 if letter.isupper() else 0.61

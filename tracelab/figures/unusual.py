@@ -12,8 +12,9 @@ from tracelab.analysis.unusual import outliers
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
+from tracelab.figures.naming import with_groups
 from tracelab.figures.options import grouping, number, whole
-from tracelab.figures.style import GRID, LINE, colors_in, first_rows, framed, in_legend, label_rows, time_unit
+from tracelab.figures.style import GRID, LINE, colors_in, first_rows, framed, in_legend, label_rows, row_room, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -64,11 +65,8 @@ def plot_outliers(
     number("threshold", threshold, usual=3.5, above=0)
     whole("min_count", min_count, what="the number of spans that tell what is usual")
     found = outliers(spans, by=by, threshold=threshold, min_count=min_count)
-    names = [pl.col(key).cast(pl.String).fill_null("(none)") for key in names_of(keys(spans, by))] or [
-        pl.lit("all spans")
-    ]
-    found = found.with_columns(
-        group=pl.concat_str(names, separator=" · "), nanoseconds=pl.col("duration").dt.total_nanoseconds()
+    found = with_groups(found, names_of(keys(spans, by))).with_columns(
+        nanoseconds=pl.col("duration").dt.total_nanoseconds()
     )
     groups = found.group_by("group", maintain_order=True).agg(
         pl.len().alias("outliers"),
@@ -118,7 +116,9 @@ def plot_outliers(
     )
     if drawn.height:
         in_legend(figure, "outliers", go.Scatter, mode="markers", marker={"size": 8, "color": LINE})
-    figure.update_xaxes(title=f"duration ({unit})", gridcolor=GRID, **log_duration_axis(seen, scale=scale))
+    figure.update_xaxes(
+        title=f"duration ({unit})", gridcolor=GRID, **log_duration_axis(seen, scale=scale, room=row_room(top["group"]))
+    )
     label_rows(figure, top["group"].to_list())
     return framed(
         figure,
@@ -126,6 +126,7 @@ def plot_outliers(
         subtitle=f"Score of {threshold:g} or more, in groups of at least {min_count:,} spans"
         + (f"; the {_MOST_POINTS} with the highest scores of each" if drawn.height < _of_top(found, top) else ""),
         inner=28 * max(top.height, 1),
+        nothing="" if top.height else "No such spans",
         hovermode="closest",
     )
 
