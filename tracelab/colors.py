@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 ERROR: Final = "#c62828"
 CRITICAL_PATH: Final = "#111111"
 
-# Twenty-four tints that stay apart, each with a contrast of at least 3 to white and to #111111; reds are left to errors.
+# Twenty-four tints that stay apart, each with a contrast of 3 and more to white and to #111111; reds are for errors.
 _PALETTE: Final = (
     "#3366cc", "#0f8b8d", "#7a5195", "#cb62ad", "#2e8b57", "#5b8ff9", "#b8860b", "#8c6bb1",
     "#1f9ed1", "#6b8e23", "#a05195", "#d1791f", "#2a9d8f", "#4f6d7a", "#9a7d0a", "#5d5fef",

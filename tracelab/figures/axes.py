@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import log10
 from typing import TYPE_CHECKING, Any, Final
 
@@ -62,12 +63,12 @@ def log_zero(values: Sequence[float]) -> float | None:
 
 
 def log_ticks(low: float, high: float, *, room: float, upright: bool = False) -> list[tuple[float, str]]:
-    """Choose round durations between two, in nanoseconds: as many as have room for their texts, side by side or upright."""
+    """Choose round durations between two, in nanoseconds: as many as have room, side by side or one above the other."""
     pixels = room / log10(high / low)
     chosen: list[tuple[float, str]] = []
     for steps in _STEPS:
         chosen = [tick for tick in _round_durations(*steps) if low <= tick[0] <= high]
-        if all(_apart(*pair, pixels=pixels, upright=upright) for pair in zip(chosen, chosen[1:], strict=False)):
+        if all(_apart(*pair, pixels=pixels, upright=upright) for pair in pairwise(chosen)):
             return chosen
     spread: list[tuple[float, str]] = []
     for tick in chosen:

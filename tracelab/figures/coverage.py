@@ -101,6 +101,6 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
         },
         below=top.select(around).to_series().to_list(),
         title=f"Gaps inside of spans{of_all(first, places.height)}",
-        subtitle=f"Of {plain(min_duration)} and {percent(min_share)} of their span at least, with what ran before and after",
+        subtitle=f"Of {plain(min_duration)} and {percent(min_share)} of their span at least, with what is around them",
         nothing="No such gaps",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -230,7 +231,8 @@ def _draw_boxes(
     grid = [(x, item) for item in boxes for x in _along(picture, item.layer)]
     figure.add_scatter(
         x=[x for x, _ in grid], y=[item.y for _, item in grid], mode="markers", showlegend=False,
-        marker={"size": 22, "opacity": 0, "color": LINE}, hoverinfo="text", hovertext=[said[item.name] for _, item in grid],
+        marker={"size": 22, "opacity": 0, "color": LINE}, hoverinfo="text",
+        hovertext=[said[item.name] for _, item in grid],
     )  # fmt: skip
     tints = [colors[item.name] for item in boxes]
     figure.add_scatter(
@@ -300,7 +302,7 @@ def _path(picture: _Picture, edge: tuple[str, str], ports: _Ports) -> tuple[list
     xs: list[float] = [picture.rights[laid.items[route[0]].layer]]
     ys: list[float] = [heights[0]]
     bent = np.linspace(0, 1, _STEPS)
-    for number, (low, high) in enumerate(zip(heights, heights[1:], strict=False)):
+    for number, (low, high) in enumerate(pairwise(heights)):
         layer = laid.items[route[number]].layer
         right, left = picture.rights[layer], picture.lefts[layer + 1]
         # All edges are straight where numbers stand, those that pass too, so that none runs through a number.
@@ -323,7 +325,7 @@ def _reach(laid: Layers, start: str, end: str) -> float:
 
 def _along(picture: _Picture, layer: int) -> Iterable[float]:
     left, right = picture.lefts[layer], picture.rights[layer]
-    return np.linspace(left + 10, right - 10, max(int((right - left) // 20), 2)).tolist()
+    return map(float, np.linspace(left + 10, right - 10, max(int((right - left) // 20), 2)))
 
 
 def _rows_by_edge(edges: pl.DataFrame) -> Iterable[tuple[str, str, dict[str, Any]]]:

@@ -1,25 +1,22 @@
-"""Latency: percentiles with their intervals, and histograms over time."""
+"""Latency percentiles with their intervals."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.distributions import latency_histogram
 from tracelab.analysis.latency import latency_percentiles
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
 from tracelab.figures.naming import with_groups
-from tracelab.figures.options import flag, grouping, length_of_time, number, shares, whole
+from tracelab.figures.options import flag, grouping, length_of_time, number, shares
 from tracelab.figures.panels import Panels, moment, with_breaks
 from tracelab.figures.style import (
     GRID,
     LINE,
-    TEXT,
     colors_in,
     faint,
     first_rows,
@@ -41,10 +38,6 @@ if TYPE_CHECKING:
 _ANSWER: Final = frozenset(("window", "quantile", "duration", "lower", "upper", "count", "exemplar_trace_id"))
 _SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "bowtie")
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
-_HEAT_HEIGHT, _THIN = 320, 1.15
-_MOST_BINS: Final = 10_000
-_COLORSCALE: Final = ((0.0, "rgba(64, 128, 208, 0.28)"), (0.45, "rgb(128, 88, 190)"), (1.0, "rgb(224, 112, 30)"))
-"""From few to many spans: neither end is as light or as dark as a page."""
 
 
 @takes_any_frame
@@ -128,92 +121,7 @@ def plot_latency_percentiles(
         subtitle=f"{which} of {'entry' if entry_only else 'all'} spans with {percent(confidence)} intervals{windows}",
         inner=inner,
         nothing="" if top.height else "No spans",
-        **({} if every else {"hovermode": "closest"}),
-    )
-
-
-@takes_any_frame
-def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -> go.Figure:
-    """Draw how latency is spread over time, as a heat map.
-
-    Parameters
-    ----------
-    spans
-        A span frame.
-    every, bins
-        As in `latency_histogram`.
-
-    Returns
-    -------
-    A plotly Figure: time to the right, latency upwards (logarithmic), colour for the number of entry spans. Cells
-    reach from the start of their window to its end, and over the whole of their bin.
-
-    Raises
-    ------
-    TracelabError
-        `every` is no length of time, or `bins` no number of bins.
-
-    Examples
-    --------
-    >>> from tracelab.synthetic import draw
-    >>> plot_latency_histogram(draw("api ====="), bins=4).data[0].type
-    'heatmap'
-    """
-    length_of_time("every", every)
-    whole("bins", bins, what="the number of bins", most=_MOST_BINS)
-    answer = latency_histogram(spans, every=every, bins=bins).with_columns(
-        low=pl.col("lower").dt.total_nanoseconds(),
-        high=pl.col("upper").dt.total_nanoseconds(),
-        end=pl.col("window").dt.offset_by(every),
-    )
-    unit, scale = time_unit(float(answer["low"].median() or 0))  # type: ignore[arg-type]
-    # Bins and windows without spans are in no row, so that the picture is laid out by their edges.
-    edges = np.unique(np.concatenate([answer["low"].to_numpy(), answer["high"].to_numpy()]))
-    times = pl.concat([answer["window"], answer["end"]]).unique().sort()
-    row = np.searchsorted(edges, answer["low"].to_numpy())
-    column = times.search_sorted(answer["window"]).to_numpy() if answer.height else np.zeros(0, dtype=np.int64)
-    shape = (max(edges.size - 1, 0), max(times.len() - 1, 0))
-    counts, said = np.full(shape, np.nan), np.full(shape, "", dtype=object)
-    counts[row, column] = answer["count"].to_numpy()
-    said[row, column] = [
-        f"{moment(window)} to {moment(end)}<br>{format_duration(low)} to {format_duration(high)}<br>"
-        f"<b>{count:,} {'spans' if count != 1 else 'span'}</b>"
-        for window, end, low, high, count in answer.select("window", "end", "low", "high", "count").iter_rows()
-    ]
-    zero = log_zero(edges.tolist())
-    shown = np.maximum(edges, zero or 0)
-    if edges.size and shown[-1] < _THIN * shown[0]:
-        # A bin of a few nanoseconds is too thin to be seen.
-        shown = np.geomspace(shown[0] / _THIN, shown[-1] * _THIN, shown.size)
-    figure = go.Figure(
-        go.Heatmap(
-            x=times.to_list(),
-            y=(shown / scale).tolist(),
-            z=counts,
-            text=said,
-            zmin=0,
-            zmax=answer["count"].max() or 1,
-            colorscale=_COLORSCALE,
-            colorbar={
-                "title": {"text": "spans", "font": {"color": TEXT}}, "tickfont": {"color": TEXT}, "outlinewidth": 0,
-                "thickness": 14, "tickformat": ",d", **({"dtick": 1} if (answer["count"].max() or 0) <= 5 else {}),
-            },
-            hoverongaps=False,
-            hovertemplate="%{text}<extra></extra>",
-        )
-    )  # fmt: skip
-    figure.update_yaxes(
-        title=f"latency ({unit})",
-        gridcolor=GRID,
-        **log_duration_axis(edges, scale=scale, room=_HEAT_HEIGHT, upright=True),
-    )
-    figure.update_xaxes(title="time (UTC)")
-    return framed(
-        figure,
-        title="How latency is spread over time",
-        subtitle=f"Entry spans in windows of {plain(every)} and at most {bins} bins of latency",
-        inner=_HEAT_HEIGHT,
-        nothing="" if answer.height else "No spans",
+        hovermode="closest",
     )
 
 

@@ -8,6 +8,7 @@ would take more layers than anybody can look at, a node stands one layer right o
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 import networkx as nx
@@ -91,7 +92,7 @@ def layered(nodes: Sequence[str], edges: Mapping[tuple[str, str], int], heights:
         for edge in ((start, end), (end, start)):
             if edge in edges:
                 routes[edge] = route
-        for left, right in zip(route, route[1:], strict=False):
+        for left, right in pairwise(route):
             items[left].behind.append(right)
             items[right].before.append(left)
     layers: list[list[int]] = [[] for _ in range(max((item.layer for item in items), default=-1) + 1)]
@@ -111,8 +112,8 @@ def _turn_cycles(graph: nx.DiGraph) -> None:
             head = max(
                 reversed(part),
                 key=lambda name: (
-                    graph.in_degree(name) - inside.in_degree(name) > 0,  # noqa: B023  (used at once)
-                    inside.out_degree(name, weight="weight") - inside.in_degree(name, weight="weight"),  # noqa: B023
+                    graph.in_degree(name) - inside.in_degree(name) > 0,
+                    inside.out_degree(name, weight="weight") - inside.in_degree(name, weight="weight"),
                 ),
             )
             back = [(start, head) for start in sorted(inside.predecessors(head))]
@@ -167,7 +168,7 @@ def _without_crossings(items: list[Item], layers: list[list[int]]) -> list[list[
 def _crossings(items: list[Item], layers: list[list[int]]) -> int:
     """Count the pairs of edges that cross between layers."""
     count = 0
-    for left, right in zip(layers, layers[1:], strict=False):
+    for left, right in pairwise(layers):
         at = {place: number for number, place in enumerate(right)}
         ends = [at[end] for place in left for end in sorted(items[place].behind, key=at.__getitem__)]
         heights = np.array(ends)

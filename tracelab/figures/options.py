@@ -21,11 +21,11 @@ def whole(name: str, value: Any, *, what: str, least: int = 1, most: int | None 
     TracelabError
         It is none, or is too small or too large.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < least:
         raise TracelabError(
             f"`{name}` is {what} and must be a whole number of at least {least}, got {value!r}. Write {name}=20."
         )
-    if most is not None and value > most:
+    if most is not None and int(value) > most:
         raise TracelabError(f"`{name}` is {what} and must be at most {most:,}, got {value!r}.")
     return min(int(value), _LARGEST)
 

@@ -84,8 +84,9 @@ class Panels:
         left, right = self._across(column)
         room = (right - left) * (NARROWEST - 90)
         self.figure.add_annotation(
-            text=plain(fitting(group, room, 12)), x=left, xref="paper", xanchor="left", y=top - (_TITLE - 2) / self.inner,
-            yref="paper", yanchor="bottom", showarrow=False, font={"size": 12, "color": TEXT}, hovertext=plain(group),
+            text=plain(fitting(group, room, 12)), x=left, xref="paper", xanchor="left",
+            y=top - (_TITLE - 2) / self.inner, yref="paper", yanchor="bottom", showarrow=False,
+            font={"size": 12, "color": TEXT}, hovertext=plain(group),
         )  # fmt: skip
 
 

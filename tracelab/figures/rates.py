@@ -122,7 +122,7 @@ def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str)
         {
             "title": "error rate",
             "ticksuffix": " %",
-            "range": [0, max(rates["upper"].max() or 0, 1e-9) * 1.04],  # type: ignore[operator, type-var]
+            "range": [0, max(rates["upper"].max() or 0, 1e-9) * 1.04],  # type: ignore[operator]
             "gridcolor": GRID,
             "nticks": 5,
         }

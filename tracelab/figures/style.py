@@ -169,7 +169,8 @@ def styled(figure: go.Figure, *, title: str, subtitle: str = "", **layout: Any) 
         hoverlabel=HOVER,
         title={
             "text": text, "font": {"size": _TITLE_SIZE, "color": TEXT}, "x": 0, "xref": "container", "xanchor": "left",
-            "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": _TOP + (_RAISED if "<br>" in text else 0), "l": _SIDE},
+            "y": 1, "yref": "container", "yanchor": "top",
+            "pad": {"t": _TOP + (_RAISED if "<br>" in text else 0), "l": _SIDE},
         },
         margin={"l": 60, "r": 20, "t": high + 8, "b": 45},
         legend={"orientation": "h", "y": -0.18, "x": 0, "title": None},
@@ -234,7 +235,7 @@ def _heading(title: str, subtitle: str) -> tuple[str, int]:
 
 
 def _legend_lines(entries: Sequence[str]) -> int:
-    """Say how many lines a legend has at the narrowest; plotly gives every entry the width of the widest if it breaks."""
+    """Say how many lines a legend has at the narrowest; where it breaks all entries are as wide as the widest."""
     room = NARROWEST - 2 * _SIDE
     widths = [text_width(entry, 12) + _LEGEND_MARK for entry in entries]
     if sum(widths) <= room:
