@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 import polars as pl
 import pytest
 
 import tracelab as tl
+from tests.figures.every import FIGURES, TRACE, by_name
 from tracelab.colors import ERROR, service_colors
 from tracelab.synthetic import draw, generate
 
@@ -15,21 +16,9 @@ if TYPE_CHECKING:
 
 HOSTILE = "<script>alert(1)</script><b>bold</b>"
 
-TRACE = draw("""
-web::GET /pay     ==========      kind=server
-  web::POST       .========       kind=client
-    bank::charge  ..======!       kind=server
-  lost
-    web::orphan   .==
-""")
-
 
 def texts(figure: go.Figure) -> str:
     return str(figure.to_dict())
-
-
-def by_name(figure: go.Figure) -> dict[str, Any]:
-    return {trace.name: trace for trace in figure.data}
 
 
 def test_plot_gantt_has_one_bar_trace_per_service() -> None:
@@ -94,23 +83,6 @@ def test_plot_flamegraph_leaves_out_what_cannot_be_seen_and_says_so() -> None:
 def test_plot_gantt_of_an_unknown_trace_offers_near_ids() -> None:
     with pytest.raises(tl.TracelabError, match=r"There is no trace .*Did you mean"):
         tl.plot_gantt(TRACE, TRACE["trace_id"][0][:-1] + "2")
-
-
-FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
-    "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
-    "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
-    "latency_percentiles": tl.plot_latency_percentiles,
-    "latency_percentiles over time": lambda spans: tl.plot_latency_percentiles(spans, every="1m"),
-    "latency_histogram": tl.plot_latency_histogram,
-    "error_rates": tl.plot_error_rates,
-    "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
-    "service_graph": tl.plot_service_graph,
-    "critical_path_profile": tl.plot_critical_path_profile,
-    "error_origins": tl.plot_error_origins,
-    "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),
-    "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
-    "gaps": tl.plot_gaps,
-}
 
 
 @pytest.mark.parametrize("figure", FIGURES)

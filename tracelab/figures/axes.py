@@ -96,8 +96,9 @@ def linear_duration_axis(longest: float, *, scale: int, unit: str) -> dict[str, 
             "separatethousands": True,
             "showticksuffix": "all",
         }
-    rounds = [tick for tick in _round_durations(*_STEPS[0]) if tick[0] >= NANOSECONDS["s"]]
-    step = next((tick for tick, _ in rounds if longest / tick <= 6), longest)
+    # Steps of 50 s or 7 s would have ticks that are not round.
+    rounds = [tick for tick, _ in _round_durations(*_STEPS[1]) if tick >= 10 * NANOSECONDS["s"]]
+    step = next((tick for tick in rounds if longest / tick <= 6), longest)
     places = [step * count for count in range(int(longest / step) + 2)]
     return {
         "tickmode": "array",
@@ -132,7 +133,7 @@ def _round_durations(
 ) -> list[tuple[float, str]]:
     """Give round durations from a nanosecond to thousands of days, the shortest first."""
     short = [step * 10**power for power in range(11) for step in decade]
-    places = [float(place) for place in short if place < NANOSECONDS["m"]]
+    places = [float(place) for place in short if 2 * place <= NANOSECONDS["m"]]
     places += [float(step * NANOSECONDS["m"]) for step in minutes]
     places += [float(step * NANOSECONDS["h"]) for step in hours]
     places += [float(step * 10**power * NANOSECONDS["d"]) for power in range(6) for step in days]

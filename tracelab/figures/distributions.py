@@ -90,8 +90,8 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
             zmax=most,
             colorscale=_COLORSCALE,
             colorbar={
-                "title": {"text": "spans", "font": {"color": TEXT}}, "tickfont": {"color": TEXT}, "outlinewidth": 0,
-                "thickness": 14, "tickformat": ",d", **({"dtick": 1} if most <= 5 else {}),
+                "title": {"text": "spans<br> ", "font": {"color": TEXT}}, "tickfont": {"color": TEXT},
+                "outlinewidth": 0, "thickness": 14, "tickformat": ",d", **({"dtick": 1} if most <= 5 else {}),
             },
             hoverongaps=False,
             hovertemplate="%{text}<extra></extra>",

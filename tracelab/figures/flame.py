@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _NARROWEST: Final = 1500
 _MOST: Final = 2000
 _HIGHEST: Final = 2400
+_FAILED: Final = {**ERROR_STYLE, "line": {"color": LINE, "width": 1}}
 
 
 @takes_any_frame
@@ -72,6 +73,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
                 textposition="inside",
                 insidetextanchor="start",
                 constraintext="inside",
+                textangle=0,
                 opacity=0.92,
                 marker={"color": color, "line": {"color": LINE, "width": 0.5}},
                 hoverinfo="text",
@@ -81,7 +83,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
     )
     if bars["is_error"].any():
         figure.add_scatter(
-            **error_arrays(bars), name="error", showlegend=True, mode="markers", marker=ERROR_STYLE, hoverinfo="skip"
+            **error_arrays(bars), name="error", showlegend=True, mode="markers", marker=_FAILED, hoverinfo="skip"
         )
     levels = int(bars["depth"].to_numpy().max(initial=0)) + 1
     unit, scale = time_unit(total)

@@ -102,7 +102,7 @@ def plot_latency_percentiles(
     exact = pl.col("duration", "lower", "upper").dt.total_nanoseconds()
     lengths = shown.with_columns(exact.name.suffix("_ns"))
     seen = [value for name in ("duration_ns", "lower_ns", "upper_ns") for value in lengths[name].drop_nulls()]
-    lengths = lengths.with_columns(exact.clip(lower_bound=log_zero(seen)) / scale)
+    lengths = lengths.with_columns(exact.cast(pl.Float64).clip(lower_bound=log_zero(seen)) / scale)
     shown_groups, colors = top["group"].to_list(), colors_in(spans, lengths["color"])
     axis = {"title": f"latency ({unit})", "gridcolor": GRID}
     if every:

@@ -84,7 +84,7 @@ def plot_outliers(
     zero = log_zero(seen)
     figure = go.Figure()
     figure.add_scatter(
-        x=(top["typical"].clip(lower_bound=zero) / scale).to_list(),
+        x=(top["typical"].cast(pl.Float64).clip(lower_bound=zero) / scale).to_list(),
         y=top["row"].to_list(),
         mode="markers",
         name="median of the group",

@@ -1,0 +1,42 @@
+"""Every figure there is, and a small trace for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import plotly.graph_objects as go
+    import polars as pl
+
+TRACE = draw("""
+web::GET /pay     ==========      kind=server
+  web::POST       .========       kind=client
+    bank::charge  ..======!       kind=server
+  lost
+    web::orphan   .==
+""")
+
+FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
+    "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
+    "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
+    "latency_percentiles": tl.plot_latency_percentiles,
+    "latency_percentiles over time": lambda spans: tl.plot_latency_percentiles(spans, every="1m"),
+    "latency_histogram": tl.plot_latency_histogram,
+    "error_rates": tl.plot_error_rates,
+    "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
+    "service_graph": tl.plot_service_graph,
+    "critical_path_profile": tl.plot_critical_path_profile,
+    "error_origins": tl.plot_error_origins,
+    "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),
+    "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
+    "gaps": tl.plot_gaps,
+}
+
+
+def by_name(figure: go.Figure) -> dict[str, Any]:
+    return {trace.name: trace for trace in figure.data}
