@@ -119,7 +119,8 @@ def _draw_edges(figure: go.Figure, picture: Picture, edges: pl.DataFrame) -> Non
         line[2].extend([_edge_text(edge)] * (len(xs) + 1))
         back = -1 if (caller, callee) in picture.laid.bows | picture.laid.turned else 1
         heads.append({
-            "x": xs[-1], "y": ys[-1], "ax": xs[-1] - 9 * back, "ay": ys[-1], "xref": "x", "yref": "y", "axref": "x", "ayref": "y", "text": "",
+            "x": xs[-1], "y": ys[-1], "ax": xs[-1] - 9 * back, "ay": ys[-1], "xref": "x", "yref": "y",
+            "axref": "x", "ayref": "y", "text": "",
             "showarrow": True, "arrowhead": 2, "arrowsize": 0.9, "arrowwidth": max(1.4, min(_WIDTHS[size], 3.2)),
             "arrowcolor": ERROR if failing else LINE,
         })  # fmt: skip
