@@ -13,12 +13,13 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.coverage import with_self_time
-from tracelab.analysis.forest import plant, starts
+from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.paths import path_sections
 from tracelab.errors import TracelabError
 from tracelab.schema import is_error
 
 if TYPE_CHECKING:
+    from tracelab.analysis.forest import Ints
     from tracelab.analysis.grouping import Spans
 
 _AT: Final = "__row"
@@ -26,16 +27,23 @@ _ID_LENGTH: Final = 32
 _COMPARED: Final = 5_000
 
 
-def trace_spans(spans: Spans, trace_id: str) -> pl.DataFrame:
-    """Give the spans of one trace, in tree order.
+def trace_spans(spans: Spans, trace_id: str | None = None) -> pl.DataFrame:
+    """Give the spans of one trace, in tree order; of the slowest one where no id is given.
 
     The id may be written in capitals or without its leading zeros, as some tools do.
 
     Raises
     ------
     TracelabError
-        There is no such trace.
+        There is no such trace, or none at all, or the id is no text.
     """
+    if trace_id is None:
+        slowest = slowest_traces(spans, count=1)
+        if slowest.is_empty():
+            raise TracelabError("There are no spans to show. Pass a frame that holds at least one trace.")
+        trace_id = str(slowest["trace_id"][0])
+    if not isinstance(trace_id, str):
+        raise TracelabError(f"`trace_id` must be the id of a trace as text, and is {trace_id!r}.")
     canonical = trace_id.strip().lower().rjust(_ID_LENGTH, "0")
     found = spans.lazy().filter(pl.col("trace_id").is_in([trace_id, canonical])).with_row_index(_AT).collect()
     if trace_id != canonical and (found["trace_id"] == trace_id).any():
@@ -45,8 +53,8 @@ def trace_spans(spans: Spans, trace_id: str) -> pl.DataFrame:
     return found[plant(found, _AT)[0][_AT]].drop(_AT)
 
 
-def slowest_traces(spans: Spans, *, count: int) -> pl.DataFrame:
-    """Give the slowest traces and what their first root is called.
+def slowest_traces(spans: Spans, *, count: int | None = None) -> pl.DataFrame:
+    """Give the slowest traces, or all of them, and what their first root is called.
 
     Returns
     -------
@@ -62,7 +70,7 @@ def slowest_traces(spans: Spans, *, count: int) -> pl.DataFrame:
             spans=pl.len().cast(pl.UInt32),
         )
         .sort("duration", "trace_id", descending=[True, False])
-        .head(count)
+        .head(2**32 - 1 if count is None else count)
         .collect()
     )
 
@@ -74,9 +82,12 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
     -------
     `row`, `place` (UInt32, equal until something is left out), `span_id`, `name`, `service_name`, `kind`, `depth`,
     `below` (UInt32, how many spans are below it), `start`, `length`, `self_time` (Int64, nanoseconds; start since the
-    trace began), `is_error` (Boolean), `fragment` (Boolean, its parent is missing).
+    trace began), `is_error` (Boolean), `fragment` (Boolean, its parent is missing), `early`, `late` (Int64, the
+    nanoseconds by which it starts before its parent, and ends after it; 0 where it does not).
     """
     frame, forest = plant(with_self_time(trace), is_error(), "self_time")
+    start, end = starts(frame), starts(frame) + durations(frame)
+    parent = np.where(forest.has_parent, forest.parent, np.arange(start.size))
     return (
         frame.lazy()
         .with_row_index("place")
@@ -94,6 +105,8 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
             self_time=pl.col("self_time").dt.total_nanoseconds(),
             is_error=pl.col("is_error").fill_null(value=False),
             fragment=pl.Series(~forest.has_parent) & pl.col("parent_span_id").is_not_null(),
+            early=pl.Series(np.maximum(start[parent] - start, 0), dtype=pl.Int64),
+            late=pl.Series(np.maximum(end - end[parent], 0), dtype=pl.Int64),
         )
         .collect()
     )
@@ -144,14 +157,41 @@ def shown_rows(rows: pl.DataFrame, *, folded: frozenset[int] = frozenset(), text
         hits = rows.select(words.str.contains(text.lower(), literal=True)).to_series().to_numpy()
         before = np.concatenate([[0], np.cumsum(hits)])
         keep &= before[ends] > before[places]
-    closed = np.array(sorted(place for place in folded if place < rows.height), dtype=np.int64)
-    if closed.size:
-        # What lies below a row is a run of rows: count the runs that are open.
-        change = np.bincount(closed + 1, minlength=rows.height + 2) - np.bincount(
-            ends[closed], minlength=rows.height + 2
-        )
-        keep &= np.cumsum(change)[: rows.height] <= 0
+    outer, closes = _outermost(rows, folded)
+    # What lies below a row is a run of rows: count the runs that are open.
+    change = np.bincount(outer + 1, minlength=rows.height + 2) - np.bincount(closes, minlength=rows.height + 2)
+    keep &= np.cumsum(change)[: rows.height] <= 0
     return rows.filter(pl.Series(keep)).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+
+
+def folded_path(sections: pl.DataFrame, rows: pl.DataFrame, folded: frozenset[int]) -> pl.DataFrame:
+    """Give the sections of what is folded away to the span that it is folded into, so that a fold loses no path.
+
+    Parameters
+    ----------
+    sections
+        As `timeline_path` gives them.
+    rows
+        All rows of the timeline.
+    folded
+        Places below which everything is hidden.
+    """
+    outer, ends = _outermost(rows, folded)
+    if not outer.size:
+        return sections
+    places = sections["place"].to_numpy().astype(np.int64)
+    last = np.searchsorted(outer, places) - 1
+    inside = (last >= 0) & (places < ends[last])
+    shown = pl.Series("place", np.where(inside, outer[last], places), dtype=pl.UInt32)
+    return sections.with_columns(shown).sort("place", "start")
+
+
+def _outermost(rows: pl.DataFrame, folded: frozenset[int]) -> tuple[Ints, Ints]:
+    """Find the folded places that are in no other: the places, and where what is below each ends."""
+    closed = np.array(sorted(place for place in folded if place < rows.height), dtype=np.int64)
+    ends = closed + 1 + rows["below"].to_numpy().astype(np.int64)[closed]
+    covered = np.maximum.accumulate(np.concatenate([[0], ends]))[:-1]
+    return closed[closed >= covered], ends[closed >= covered]
 
 
 def path_marks(sections: pl.DataFrame, rows: pl.DataFrame, *, low: int, high: int, steps: int = 500) -> pl.DataFrame:
@@ -166,7 +206,7 @@ def path_marks(sections: pl.DataFrame, rows: pl.DataFrame, *, low: int, high: in
     """
     step = max((high - low) // steps, 1)
     end = pl.col("start") + pl.col("length")
-    last = pl.col("end").shift().over("place")
+    last = pl.col("end").cum_max().shift().over("place")
     return (
         sections.lazy()
         .filter(pl.col("start") <= high, end >= low)

@@ -15,33 +15,42 @@ from tracelab.markup import plain
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tracelab.analysis.grouping import Spans
 
 ROW_HEIGHT: Final = 20
 BAR_WIDTH: Final = 0.72
 PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": {"width": 0}}
-ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": {"color": "white", "width": 1}}
-LONGEST_LABEL: Final = 44
-DEEPEST_INDENT: Final = 12
+ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": {"color": "rgba(255, 255, 255, 0.6)", "width": 1}}
+EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left"}
+"""What marks a span that starts before its parent."""
+_LONGEST_LABEL: Final = 48
+_SHORTEST_NAME: Final = 30
+_DEEPEST_INDENT: Final = 12
 _SPACE: Final = "\u00a0"
 _ROOM: Final = 0.13
-_QUIET: Final = "#52606d"
-_HOVERED: Final = ("name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment")
+_QUIET: Final = "#797979"
+_CLEAR: Final = "rgba(0, 0, 0, 0)"
+_HOVERED: Final = (
+    "name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment", "early", "late",
+)  # fmt: skip
 
 
 @takes_any_frame
-def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
+def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -> go.Figure:
     """Draw a trace as a timeline: a row for each span, in tree order.
 
-    Bars are coloured by service, errors are marked at their end, and a dark line runs over the critical path. For
-    traces of thousands of spans use `widgets.Gantt`, which draws only what is in view.
+    Bars are coloured by service, errors are marked at their end, and a dark line runs over the critical path. A span
+    that starts before its parent, as those do whose host has another clock, has a triangle at its start. For traces
+    of thousands of spans use `widgets.Gantt`, which draws only what is in view.
 
     Parameters
     ----------
     spans
         A span frame.
     trace_id
-        The trace to draw.
+        The trace to draw; the slowest one if there is none.
     first
         How many rows to draw at most; the title says so where there are more.
 
@@ -52,7 +61,7 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     Raises
     ------
     TracelabError
-        There is no such trace, or `first` is no number of rows.
+        There is no such trace, or none at all, or `first` is no number of rows.
 
     Examples
     --------
@@ -90,7 +99,9 @@ def plot_gantt(spans: Spans, trace_id: str, *, first: int = 200) -> go.Figure:
     styled(
         figure, title=timeline_title(rows, total=total) + more, barmode="overlay", height=height, hovermode="closest"
     )
-    return figure.update_layout(margin={"l": 10}, legend={"y": -60 / height})
+    return figure.update_layout(
+        margin={"l": 10}, legend={"y": -60 / height}, paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font={"color": _QUIET}
+    )
 
 
 def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
@@ -115,7 +126,7 @@ def bar_columns(rows: pl.DataFrame, *, total: int, seen: int | None = None) -> p
     return rows.with_columns(
         base=pl.col("start") / scale,
         x=(pl.col("length") / scale).clip(lower_bound=least),
-        hover=pl.Series([_hover(row) for row in rows.select(_HOVERED).iter_rows(named=True)], dtype=pl.String),
+        hover=pl.Series([_hover(lines) for lines in tips(rows)], dtype=pl.String),
     )
 
 
@@ -143,6 +154,12 @@ def error_arrays(bars: pl.DataFrame) -> dict[str, list[Any]]:
     """Give the arrays of the marks at the ends of failed spans."""
     failed = bars.filter("is_error")
     return {"x": (failed["base"] + failed["x"]).to_list(), "y": failed["row"].to_list()}
+
+
+def early_arrays(bars: pl.DataFrame) -> dict[str, list[Any]]:
+    """Give the arrays of the marks at the starts of spans that start before their parents."""
+    early = bars.filter(pl.col("early") > 0)
+    return {"x": early["base"].to_list(), "y": early["row"].to_list()}
 
 
 def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dict[str, Any]:
@@ -173,23 +190,19 @@ def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dic
     }
 
 
-def row_axis(rows: pl.DataFrame, folded: frozenset[int] | None = None) -> dict[str, object]:
+def row_axis(rows: pl.DataFrame) -> dict[str, object]:
     """Label the rows with the names of their spans, indented by depth.
 
-    Plotly aligns tick labels on the right; letters of one width, padded to one length, align them on the left. Where
-    rows can be folded, the first letter says whether there is something below, and whether it is hidden.
+    Plotly aligns tick labels on the right; letters of one width, padded to one length, align them on the left.
     """
     # Indents count from the least deep row that is drawn, or as far as there is room.
     depths = rows["depth"].to_numpy().astype(int)
-    cut = max(int(depths.max(initial=0)) - DEEPEST_INDENT, int(depths.min(initial=2**31)) if depths.size else 0)
+    cut = max(int(depths.max(initial=0)) - _DEEPEST_INDENT, int(depths.min(initial=2**31)) if depths.size else 0)
     texts = []
-    columns = ("name", "depth", "below", "place", "fragment")
-    for name, depth, below, place, fragment in rows.select(columns).iter_rows():
-        closed = folded is not None and place in folded and below > 0
-        gutter = "" if folded is None else "▸ " if closed else "▾ " if below else "  "
-        mark = ("⚠ " if fragment else "") + (f"(+{below:,}) " if closed else "")
-        text = gutter + "  " * max(0, depth - cut) + mark + name
-        texts.append(text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…")
+    for name, depth, fragment in rows.select("name", "depth", "fragment").iter_rows():
+        indent = "  " * max(0, depth - cut) + ("⚠ " if fragment else "")
+        room = max(_LONGEST_LABEL - len(indent), _SHORTEST_NAME)
+        texts.append(indent + (name if len(name) <= room else name[: room - 1] + "…"))
     width = max(map(len, texts), default=0)
     return {
         "tickmode": "array",
@@ -230,19 +243,43 @@ def _traces(
         textfont={"size": 10, "color": texts["textfont.color"]}, hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     errors = go.Scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")
-    return [*services, path, lengths, errors]
+    early = early_arrays(bars)
+    marks_of_clocks = [
+        go.Scatter(**early, name="starts before its parent", mode="markers", marker=EARLY_STYLE, hoverinfo="skip")
+    ]
+    return [*services, path, lengths, errors, *(marks_of_clocks if early["x"] else [])]
 
 
-def _hover(row: dict[str, Any]) -> str:
+def clock_notes(row: Mapping[str, Any]) -> list[str]:
+    """Say where a span does not lie within its parent: a start before it is most often another host's clock."""
+    notes = []
+    if row["early"]:
+        notes.append(f"starts {format_duration(row['early'])} before its parent (the clocks of their hosts may differ)")
+    if row["late"]:
+        notes.append(f"ends {format_duration(row['late'])} after its parent")
+    return notes
+
+
+def tips(rows: pl.DataFrame) -> list[list[str]]:
+    """Give the lines that tell about each row: its name first. They are text as it was sent, to be escaped or not."""
+    return [_tip(row) for row in rows.select(_HOVERED).iter_rows(named=True)]
+
+
+def _tip(row: dict[str, Any]) -> list[str]:
     lines = [
-        f"<b>{plain(row['name'], longest=120)}</b>",
-        f"{plain(row['service_name'], longest=120)}, {row['kind']}",
+        row["name"],
+        f"{row['service_name']}, {row['kind']}",
         f"{format_duration(row['length'])}, from {format_duration(row['start'])}",
     ]
     if row["below"]:
         lines.append(f"self {format_duration(row['self_time'])}, {_spans(row['below'])} below")
     notes = {"error": row["is_error"], "its parent is missing": row["fragment"]}
-    return "<br>".join([*lines, *(note for note, holds in notes.items() if holds)])
+    return [*lines, *(note for note, holds in notes.items() if holds), *clock_notes(row)]
+
+
+def _hover(lines: list[str]) -> str:
+    name, *rest = (plain(line, longest=120) for line in lines)
+    return "<br>".join([f"<b>{name}</b>", *rest])
 
 
 def _spans(count: int) -> str:

@@ -1,4 +1,4 @@
-"""What stands around the figure of the gantt: the menu, the filter, the buttons, the slider."""
+"""What stands around the figure of the gantt: the box for traces, the filter, the buttons, and a line for complaints."""
 
 from __future__ import annotations
 
@@ -6,43 +6,96 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import ipywidgets as ipw
+import polars as pl
 
+from tracelab.markup import plain
 from tracelab.units import format_duration
-from tracelab.widgets.gestures import Gestures
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import polars as pl
+_OFFERED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """The parts; what they do is said where they are used."""
 
-    menu: ipw.Dropdown
+    traces: TraceBox
     filter: ipw.Text
     fold: ipw.Button
-    count: ipw.Label
-    slider: ipw.IntSlider
-    gestures: Gestures
+    notice: ipw.HTML
     bar: ipw.HBox
 
+    def complain(self, text: str) -> None:
+        """Say what could not be done; nothing where all is well."""
+        self.notice.value = f'<div class="tracelab-notice">{plain(text, longest=600)}</div>' if text else ""
 
-def new_controls(traces: pl.DataFrame, buttons: dict[tuple[str, str], Callable[[], None]]) -> Controls:
+
+class TraceBox:
+    """A box that offers the slowest traces, finds others by what is typed, and takes the id of any.
+
+    The trace that is shown stands in the empty box, so that all that it offers can be seen and nothing need be deleted.
+    """
+
+    def __init__(self, traces: pl.DataFrame, chosen: Callable[[str], None]) -> None:
+        words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id").str.to_lowercase()
+        self._traces = traces.with_columns(words=words, length=pl.col("duration").dt.total_nanoseconds()).drop("duration")
+        self._chosen = chosen
+        self._labels: dict[str, str] = {}
+        self.box = ipw.Combobox(layout=ipw.Layout(flex="1 1 260px"), ensure_option=False)
+        self.box.add_class("tracelab-traces")
+        self.box.tooltip = (
+            f"{traces.height:,} traces, the slowest first. Type words of a service or name, or a trace id, to find one."
+        )
+        self._offer(self._traces)
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
+
+    def show(self, trace_id: str) -> None:
+        """Show which trace is chosen."""
+        self.box.placeholder = _label(self._traces.row(by_predicate=pl.col("trace_id") == trace_id, named=True))
+        self.box.value = ""
+
+    def _offer(self, traces: pl.DataFrame) -> None:
+        self._labels = {_label(row): row["trace_id"] for row in traces.head(_OFFERED).iter_rows(named=True)}
+        self.box.options = tuple(self._labels)
+
+    def _typed(self, text: str) -> None:
+        """Show the trace whose label or id this is; else offer those that hold every word."""
+        known = self._labels.get(text)
+        wanted = text.strip().lower()
+        if known is None and len(wanted) == len(self._traces["trace_id"][0]) and wanted in self._traces["trace_id"]:
+            known = wanted
+        if known is not None:
+            self._chosen(known)
+            return
+        found = self._traces
+        for word in wanted.split():
+            found = found.filter(pl.col("words").str.contains(word, literal=True))
+        if found.is_empty():
+            self._chosen(text)
+        else:
+            self._offer(found)
+
+
+def new_controls(
+    traces: pl.DataFrame,
+    chosen: Callable[[str], None],
+    buttons: dict[tuple[str, str], Callable[[], None]],
+) -> Controls:
     """Make the parts.
 
     Parameters
     ----------
     traces
-        The traces that the menu offers.
+        All traces, the slowest first.
+    chosen
+        What to do with a trace that was chosen, or with what was typed where no trace is like it.
     buttons
         Icon and tooltip of every button, and what it does; the first has words instead of an icon.
     """
-    menu = ipw.Dropdown(options=_choices(traces), value=None, layout=ipw.Layout(flex="1 1 240px"))
-    text = ipw.Text(
-        placeholder="filter by service or name", continuous_update=False, layout=ipw.Layout(flex="0 1 170px")
-    )
+    box = TraceBox(traces, chosen)
+    text = ipw.Text(placeholder="filter by service or name", layout=ipw.Layout(flex="0 1 190px"))
     made = []
     for number, ((icon, tooltip), act) in enumerate(buttons.items()):
         look = {"icon": icon, "layout": {"width": "34px"}} if number else {"description": icon}
@@ -50,18 +103,16 @@ def new_controls(traces: pl.DataFrame, buttons: dict[tuple[str, str], Callable[[
         button.on_click(lambda _, act=act: act())
         made.append(button)
     made[0].layout.width = "104px"
-    count = ipw.Label(layout=ipw.Layout(flex="0 0 auto"))
-    slider = ipw.IntSlider(
-        value=0, min=0, max=1, orientation="vertical", readout=False, layout=ipw.Layout(height="auto", width="28px")
-    )
-    gestures = Gestures()
-    return Controls(menu, text, made[0], count, slider, gestures, ipw.HBox([menu, text, *made, count, gestures]))
+    return Controls(box, text, made[0], ipw.HTML(), ipw.HBox([box.box, text, *made]))
 
 
-def _choices(traces: pl.DataFrame) -> list[tuple[str, str]]:
-    lengths = traces["duration"].dt.total_nanoseconds()
-    columns = (lengths, traces["service_name"], traces["name"], traces["spans"], traces["trace_id"])
-    return [
-        (f"{format_duration(length)} · {service}: {name} · {count:,} spans · {trace_id[:8]}", trace_id)
-        for length, service, name, count, trace_id in zip(*columns, strict=True)
-    ]
+def _label(trace: dict[str, object]) -> str:
+    length = format_duration(trace["length"])  # type: ignore[arg-type]
+    spans = f"{trace['spans']:,} {'span' if trace['spans'] == 1 else 'spans'}"
+    return f"{length} · {_short(trace['service_name'])}: {_short(trace['name'])} · {spans} · {trace['trace_id']}"
+
+
+def _short(text: object) -> str:
+    """Cut what would push the rest out of the box."""
+    value = str(text)
+    return value if len(value) <= 50 else value[:49] + "…"

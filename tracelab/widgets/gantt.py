@@ -10,6 +10,7 @@ import traitlets
 
 from tracelab.analysis.timeline import (
     busy_time,
+    folded_path,
     parent_place,
     shown_rows,
     slowest_traces,
@@ -22,30 +23,31 @@ from tracelab.conforming import conform
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
 from tracelab.figures.style import colors_in
-from tracelab.units import format_duration
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
-from tracelab.widgets.drawing import BARS, HITS, Canvas, legend_html, rows_in_view
+from tracelab.widgets.drawing import Canvas, heading_html, rows_in_view
+from tracelab.widgets.surface import Surface
 
-_CHOICES: Final = 200
 _CLOSEST_ZOOM: Final = 50  # nanoseconds
 
 
 class Gantt(ipw.VBox):  # type: ignore[misc]
     """A trace as an interactive timeline.
 
-    Rows are spans in tree order, coloured by service. A dark line runs over the critical path, errors carry a red
-    cross, a warning sign marks a span whose parent is missing. Scroll with the wheel, the slider or the keys; zoom
-    into time with the wheel and Ctrl held, move with Shift held or by dragging, double-click to see all of it again.
-    Click a row for its details, and the triangle beside a name to fold what is below it. However large the trace is,
-    only the rows in view, and some around them, are sent to the browser.
+    Rows are spans in tree order, coloured by service. A line runs over the critical path, that of what is folded away
+    over the row that it is folded into. Errors carry a red cross, a warning sign marks a span whose parent is missing,
+    an orange triangle one that starts before its parent. Scroll with the wheel, the scrollbar or the keys; zoom into
+    time with the wheel and Ctrl held, move with Shift held or by dragging, double-click to see all of it again. Click a
+    row for its details, and the triangle beside a name to fold what is below it. However large the trace is, only the
+    rows in view, and some around them, are sent to the browser, which scrolls within them by itself.
 
     Parameters
     ----------
     spans
         A span frame (polars or pandas).
     trace_id
-        The trace to show first; the slowest one if there is none. The menu offers the 200 slowest.
+        The trace to show first; the slowest one if there is none. The box above the timeline offers the slowest, finds
+        others by the words that are typed, and takes any id.
     rows
         How many rows are in view.
 
@@ -63,7 +65,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     Raises
     ------
     TracelabError
-        There is no such trace, or no such span in it, or the frame is empty.
+        There is no such trace, or no such span in it, or the frame is empty, or `rows` is no number of rows.
 
     Examples
     --------
@@ -86,18 +88,16 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     _place: int | None
 
     def __init__(self, spans: Any, trace_id: str | None = None, *, rows: int = 40) -> None:
-        if rows < 1:
-            raise TracelabError(f"`rows` must be at least 1, and is {rows}.")
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+            raise TracelabError(f"`rows` is how many rows are in view, a whole number of at least 1, and is {rows!r}.")
         self._spans = conform(spans)
-        slowest = slowest_traces(self._spans, count=_CHOICES)
-        if slowest.is_empty():
-            raise TracelabError("There are no spans to show. Pass a frame that holds at least one trace.")
         self._most_rows = rows
-        self._load(slowest["trace_id"][0] if trace_id is None else trace_id)
-        self._canvas = Canvas()
-        self._legend, self._details = ipw.HTML(), ipw.HTML()
+        self._load(trace_id)
+        self._canvas, self._surface = Canvas(), Surface()
+        self._heading, self._details = ipw.HTML(), ipw.HTML()
         self._controls = new_controls(
-            slowest,
+            slowest_traces(self._spans),
+            self._trace_asked,
             {
                 ("fold / unfold", "Fold what is below the selected span, or unfold it"): self._fold_selected,
                 ("compress", "Fold all below the first level"): self.fold_all,
@@ -107,11 +107,13 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             },
         )
         wide = ipw.Layout(width="100%")
-        box = ipw.Box(
-            [self._canvas.figure], layout=ipw.Layout(flex="1 1 auto", width="auto", display="block", min_width="0")
+        middle = ipw.Box(
+            [self._canvas.figure, self._surface], layout=ipw.Layout(width="100%", display="block", min_width="0")
         )
-        middle = ipw.HBox([box, self._controls.slider], layout=wide)
-        super().__init__([self._controls.bar, self._legend, middle, self._details], layout=wide)
+        middle.add_class("tracelab-rows")
+        super().__init__(
+            [self._controls.bar, self._controls.notice, self._heading, middle, self._details], layout=wide
+        )
         self.add_class("tracelab-gantt")
         self._connect()
         self.trace_id = self._trace["trace_id"][0]
@@ -174,17 +176,18 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     def _last_row(self) -> int:
         return max(self._shown.height - self._in_view, 0)
 
-    def _load(self, trace_id: str) -> None:
+    def _load(self, trace_id: str | None) -> None:
         """Compute all that does not change while a trace is shown."""
         self._trace = trace_spans(self._spans, trace_id)
         self._rows = timeline_rows(self._trace)
-        self._sections = timeline_path(self._trace)
+        self._sections = self._path = timeline_path(self._trace)
         self._total = trace_length(self._rows)
         self._in_view = rows_in_view(self._rows, at_most=self._most_rows)
         self._times = time_span(self._total)
         self._folded = frozenset()
         self._place = None
         self._shown = self._rows
+        self._deepest = int(self._rows["depth"].max() or 0)  # type: ignore[arg-type]
 
     def _place_of(self, span_id: str) -> int:
         found = (self._rows["span_id"] == span_id).arg_true()
@@ -194,35 +197,35 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
 
     def _connect(self) -> None:
         """Listen to what the parts are told."""
-        parts, figure = self._controls, self._canvas.figure
-        for trace in (HITS, BARS):
-            figure.data[trace].on_click(self._clicked)
-        figure.layout.on_change(self._moved, "xaxis2.range", "yaxis2.range")
-        parts.menu.observe(lambda change: change["new"] and self.set_trait("trace_id", change["new"]), "value")
-        traitlets.link((parts.filter, "value"), (self, "filter_text"))
-        # The slider counts upwards from the bottom, rows from the top.
-        parts.slider.observe(lambda change: self._scroll(parts.slider.max - change["new"]), "value")
-        parts.gestures.observe(lambda change: self._scroll(change["new"]), "first_row")
-        parts.gestures.observe(self._time_asked, "time_range")
-        parts.gestures.on_msg(self._told)
+        self._canvas.figure.layout.on_change(self._moved, "xaxis2.range")
+        traitlets.link((self._controls.filter, "value"), (self, "filter_text"))
+        self._surface.listen(scrolled=self._scroll, zoomed=self._time_asked)
+        self._surface.on_msg(self._told)
 
     def _open(self) -> None:
         """Show the trace that was loaded, in the figure that is there."""
-        menu, trace_id = self._controls.menu, self.trace_id
-        if trace_id not in [value for _, value in menu.options]:
-            label = f"{format_duration(self._total)} · {self._rows.height:,} spans · {trace_id}"
-            menu.options = [(label, trace_id), *menu.options]
-        menu.value = trace_id
         colors = colors_in(self._spans, self._rows["service_name"])
-        self._legend.value = legend_html(self._rows, colors)
+        self._controls.traces.show(self.trace_id)
+        self._controls.complain("")
+        self._heading.value = heading_html(self._rows, self.trace_id, colors)
         self.selected_span_id = None
-        self._canvas.open(self._rows, self._sections, colors, in_view=self._in_view)
+        self._canvas.open(self._rows, colors, in_view=self._in_view)
         self._show_details()
         self._arrange(top=True)
+
+    def _trace_asked(self, trace_id: str) -> None:
+        """Show the trace that the box was asked for, or say why not."""
+        try:
+            self.trace_id = trace_id
+        except TracelabError as error:
+            self._controls.complain(str(error))
+        else:
+            self._controls.traces.show(self.trace_id)
 
     def _arrange(self, *, top: bool = False) -> None:
         """Find the rows anew, after something was folded or filtered, and draw from a row that there is."""
         self._shown = shown_rows(self._rows, folded=self._folded, text=self.filter_text)
+        self._path = folded_path(self._sections, self._rows, self._folded)
         self._canvas.forget()
         before = self.first_row
         self.first_row = 0 if top else before
@@ -230,17 +233,19 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             self._draw()
 
     def _draw(self) -> None:
-        top, last = self.first_row, self._last_row
-        self._canvas.draw(
-            self._shown, top=top, times=self._times, folded=self._folded, selected=self._shown_at(self._place)
+        """Send rows if those in view are not in the browser, and say which of them to show."""
+        canvas, top = self._canvas, self.first_row
+        if not canvas.holds(self._shown, top):
+            block = canvas.send(self._shown, self._path, top=top, times=self._times)
+            self._surface.hold(block, serial=canvas.serial, first=canvas.first, folded=self._folded)
+        self._surface.show(
+            top=top,
+            total=self._shown.height,
+            in_view=self._in_view,
+            selected=self._shown_at(self._place),
+            note="" if self._shown.height else f"No span matches “{self.filter_text}”.",
+            deepest=self._deepest,
         )
-        slider, gestures = self._controls.slider, self._controls.gestures
-        with slider.hold_trait_notifications():
-            slider.max, slider.value = max(last, 1), max(last, 1) - top
-        slider.layout.visibility = "visible" if last else "hidden"
-        gestures.last_row, gestures.first_row = last, top
-        end = min(top + self._in_view, self._shown.height)
-        self._controls.count.value = f"rows {min(top + 1, end):,} to {end:,} of {self._shown.height:,}"
 
     def _shown_at(self, place: int | None) -> int | None:
         """Find the row of a span; None if it is folded or filtered away."""
@@ -313,32 +318,27 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     def _filtered(self, _: object) -> None:
         self._arrange()
 
-    def _clicked(self, _: Any, points: Any, __: object) -> None:
-        if points.point_inds:
-            self._select(self._shown["place"][self._canvas.first + points.point_inds[0]])
-
-    def _moved(self, _: object, times: tuple[float, float] | None, rows: tuple[float, float] | None) -> None:
-        """Follow a drag or the modebar: the number of rows in view stays."""
-        if self._canvas.drawing or times is None or rows is None:
+    def _moved(self, _: object, times: tuple[float, float] | None) -> None:
+        """Follow a drag or the modebar."""
+        if self._canvas.drawing or times is None:
             return
-        before, (low, high) = self.first_row, self._times
-        self.first_row = round(min(rows) + 0.5)
+        low, high = self._times
         start, end = (time * self._canvas.scale for time in times)
         if max(abs(start - low), abs(end - high)) * 1000 > high - low:
             self._show_time(start, end)
-        elif self.first_row == before:
-            self._draw()
 
-    def _time_asked(self, change: dict[str, Any]) -> None:
-        if len(change["new"]) == 2:
-            self._show_time(*(time * self._canvas.scale for time in change["new"]))
+    def _time_asked(self, low: float, high: float) -> None:
+        self._show_time(low * self._canvas.scale, high * self._canvas.scale)
 
     def _told(self, _: object, message: dict[str, Any], __: object) -> None:
-        """Do what a key or a click beside the bars asks for."""
+        """Do what a key or a click asks for, where the browser stands."""
+        if isinstance(top := message.get("top"), int):
+            self._surface.stands(top)
+            self.first_row = top
         match message:
             case {"kind": "whole"}:
                 self.zoom_out()
-            case {"kind": "label", "row": int(row), "fold": fold} if 0 <= row < self._shown.height:
+            case {"kind": "row", "row": int(row), "fold": fold} if 0 <= row < self._shown.height:
                 place = self._shown["place"][row]
                 self._toggle(place) if fold else self._select(place)
             case {"kind": "key", "key": str(key)}:
@@ -346,10 +346,6 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
 
     def _pressed(self, key: str) -> None:
         match key:
-            case "PageDown" | "PageUp":
-                self.first_row += self._in_view if key == "PageDown" else -self._in_view
-            case "Home" | "End":
-                self.first_row = 0 if key == "Home" else self._last_row
             case "Escape":
                 self.selected_span_id = None
             case "ArrowDown" | "ArrowUp":

@@ -1,0 +1,112 @@
+"""What lies over the figure in the browser: names, selection, tooltip and scrollbar; and what the pointer and keys ask."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anywidget
+import polars as pl
+import traitlets
+
+from tracelab.figures.gantt import ROW_HEIGHT, tips
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HERE: Final = Path(__file__).parent
+_LETTER: Final = 6.6
+_SIGNS: Final = 40
+_NARROWEST: Final = 150
+_WIDEST: Final = 330
+_INDENT: Final = 12
+_DEEPEST: Final = 150
+
+
+class Surface(anywidget.AnyWidget):
+    """The only JavaScript of our own. It scrolls within the rows that it holds without asking the kernel.
+
+    Attributes
+    ----------
+    block
+        The rows that the browser holds: their names and what is told of them, and the number of the drawing that
+        belongs to them.
+    view
+        What of them to show: how many rows there are and are in view, the one that is selected, what to say where there
+        is none. `top` is obeyed when `moves` has grown, so that an answer which comes late pulls no one back.
+    place
+        Where the browser stands: the row at the top, and a number that grows.
+    times
+        The ends of the time that the browser asks for, in the unit of the axis, and a number that grows.
+    """
+
+    _esm = _HERE / "surface.js"
+    _css = _HERE / "surface.css"
+    block = traitlets.Dict().tag(sync=True)
+    view = traitlets.Dict().tag(sync=True)
+    place = traitlets.List().tag(sync=True)
+    times = traitlets.List().tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._moves = self._at = 0
+        self.add_class("tracelab-surface")
+
+    def listen(self, *, scrolled: Callable[[int], None], zoomed: Callable[[float, float], None]) -> None:
+        """Say whom to tell where the browser stands, and which time it asks for."""
+
+        def arrived(change: dict[str, Any]) -> None:
+            self.stands(int(change["new"][0]))
+            scrolled(self._at)
+
+        self.observe(arrived, "place")
+        self.observe(lambda change: zoomed(*map(float, change["new"][:2])), "times")
+
+    def stands(self, row: int) -> None:
+        """Take note of the row that the browser has at the top."""
+        self._at = row
+
+    def hold(self, rows: pl.DataFrame, *, serial: int, first: int, folded: frozenset[int]) -> None:
+        """Send the names of rows, and what is told of them where the pointer is."""
+        columns = rows.select("name", "depth", "below", "is_error", "fragment", "early", "place")
+        names, depths, below, errors, fragments, early, places = columns.get_columns()
+        self.block = {
+            "serial": serial,
+            "first": first,
+            "name": names.to_list(),
+            "depth": depths.to_list(),
+            "below": below.to_list(),
+            "closed": [place in folded for place in places],
+            "error": errors.to_list(),
+            "fragment": fragments.to_list(),
+            "early": (early > 0).to_list(),
+            "tip": tips(rows),
+        }
+
+    def show(self, *, top: int, total: int, in_view: int, selected: int | None, note: str, deepest: int) -> None:
+        """Say what to show of the rows."""
+        if top != self._at:
+            self._at = top
+            self._moves += 1
+        self.view = {
+            "top": top,
+            "moves": self._moves,
+            "total": total,
+            "in_view": in_view,
+            "selected": selected,
+            "note": note,
+            "pixels": ROW_HEIGHT,
+            "indent": indent(deepest),
+        }
+
+
+def indent(deepest: int) -> float:
+    """Give the pixels by which a name stands behind that of its parent, so that the deepest still has room."""
+    return min(_INDENT, _DEEPEST / max(deepest, 1))
+
+
+def label_width(rows: pl.DataFrame) -> int:
+    """Give names the room that the longest of the trace needs, so that nothing moves when rows scroll."""
+    step = indent(int(rows["depth"].max() or 0))  # type: ignore[arg-type]
+    widths = rows.select((pl.col("depth") * step + pl.col("name").str.len_chars() * _LETTER).max())
+    return int(min(max(widths.item() or 0, _NARROWEST), _WIDEST)) + _SIGNS
