@@ -10,7 +10,7 @@ from plotly.basedatatypes import Undefined
 import tracelab as tl
 from tracelab.synthetic import draw, generate
 from tracelab.widgets.details import details_html
-from tracelab.widgets.drawing import BARS, HITS, PATH, Canvas
+from tracelab.widgets.drawing import BARS, EARLY, ERRORS, PATH, Canvas
 
 SPANS = draw("""
 web::GET /pay     ==========
@@ -23,21 +23,43 @@ web::GET /health  =
 
 
 def sent(gantt: tl.widgets.Gantt) -> int:
-    return len(json.dumps(gantt._canvas.figure.to_plotly_json(), default=str))
+    figure, block = gantt._canvas.figure.to_plotly_json(), gantt._surface.block
+    return len(json.dumps([figure, block], default=str))
 
 
 def rows(gantt: tl.widgets.Gantt) -> int:
     return len(gantt._canvas.figure.data[BARS].y)
 
 
-def click(gantt: tl.widgets.Gantt, row: int) -> None:
-    points = type("Points", (), {"point_inds": [row - gantt._canvas.first]})()
-    gantt._clicked(gantt._canvas.figure.data[BARS], points, None)
+def told(gantt: tl.widgets.Gantt, **message: Any) -> None:
+    """Say what the browser says."""
+    gantt._told(None, message, None)
+
+
+def click(gantt: tl.widgets.Gantt, row: int, *, fold: bool = False) -> None:
+    told(gantt, kind="row", row=row, fold=fold)
 
 
 def press(gantt: tl.widgets.Gantt, *keys: str) -> None:
     for key in keys:
-        gantt._told(None, {"kind": "key", "key": key}, None)
+        told(gantt, kind="key", key=key)
+
+
+def scroll(gantt: tl.widgets.Gantt, row: int) -> None:
+    """Scroll as the browser does, which counts what it says."""
+    gantt._surface.place = [row, len(gantt._surface.place) and gantt._surface.place[1] + 1]
+
+
+def drawings(gantt: tl.widgets.Gantt) -> list[dict[str, Any]]:
+    """Give a list that every change of the figure is written into from now on."""
+    changes: list[dict[str, Any]] = []
+    gantt._canvas.figure.observe(lambda change: change["new"] and changes.append(change["new"]), "_py2js_update")
+    return changes
+
+
+def path(gantt: tl.widgets.Gantt) -> list[tuple[int, float, float]]:
+    bars = gantt._canvas.figure.data[PATH]
+    return [(int(y), float(base), float(base + x)) for y, base, x in zip(bars.y, bars.base, bars.x, strict=True)]
 
 
 def chain(count: int) -> pl.DataFrame:
@@ -121,7 +143,7 @@ def test_gantt_folds_and_unfolds_what_is_below_a_span() -> None:
     gantt = tl.widgets.Gantt(SPANS)
     gantt.fold(SPANS["span_id"][2])
     assert gantt.visible["name"].to_list() == ["GET /pay", "render", "charge"]
-    assert "(+1)" in gantt._canvas.figure.layout.yaxis2.ticktext[2]
+    assert gantt._surface.block["closed"] == [False, False, True]
     gantt.fold(SPANS["span_id"][2])
     assert gantt.visible.height == 4
     gantt.fold_all()
@@ -132,40 +154,63 @@ def test_gantt_folds_and_unfolds_what_is_below_a_span() -> None:
 
 def test_gantt_sends_only_the_rows_in_view_however_large_the_trace_is() -> None:
     small, large = (tl.widgets.Gantt(generate(size, spans_per_trace=size * 3)) for size in (500, 8_000))
-    assert rows(small) == rows(large) == 60
-    assert sent(large) < 1.3 * sent(small) < 80_000
+    assert rows(small) == rows(large) == 120
+    assert sent(large) < 1.3 * sent(small) < 100_000
 
 
 def test_gantt_sends_no_more_of_the_path_than_can_be_seen() -> None:
     assert sent(tl.widgets.Gantt(chain(20_000))) < 120_000
 
 
-def test_gantt_sends_nothing_new_for_short_ways() -> None:
+def test_gantt_sends_nothing_while_the_rows_in_view_are_in_the_browser() -> None:
     gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
-    changes: list[object] = []
-    gantt._canvas.figure.observe(lambda change: changes.append(change["new"]), "_py2js_update")
-    gantt.first_row = 15
-    assert changes == []
-    assert tuple(gantt._canvas.figure.layout.yaxis2.range) == (54.5, 14.5)
-    gantt.first_row = 25
-    assert gantt._canvas.figure.data[BARS].y[0] == 5
+    changes = drawings(gantt)
+    scroll(gantt, 50)
+    assert (gantt.first_row, changes) == (50, [])
+    assert gantt.visible.height == 40
+    scroll(gantt, 70)
+    assert len(changes) == 1
+    assert gantt._canvas.figure.data[BARS].y[0] == 0
+    scroll(gantt, 300)
+    assert (gantt._canvas.figure.data[BARS].y[0], gantt._surface.block["first"], rows(gantt)) == (220, 220, 200)
 
 
-def test_gantt_scrolls_by_wheel_slider_drag_and_selection() -> None:
+def test_gantt_names_and_bars_are_of_one_drawing() -> None:
     gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
-    slider, wheel = gantt._controls.slider, gantt._controls.gestures
-    slider.value = slider.max - 100
-    assert gantt.first_row == wheel.first_row == 100
-    wheel.first_row = 300
-    assert (gantt.first_row, slider.max - slider.value) == (300, 300)
-    whole = gantt._canvas.figure.layout.xaxis2.range
-    gantt._moved(None, whole, (239.5, 199.5))
-    assert gantt.first_row == 200
-    gantt._moved(None, whole, (30.0, -12.0))
-    assert gantt.first_row == 0
+    for row in (0, 300, 1_900):
+        scroll(gantt, row)
+        block, figure = gantt._surface.block, gantt._canvas.figure
+        assert block["serial"] == figure.layout.meta
+        assert (block["first"], len(block["name"])) == (figure.data[BARS].y[0], len(figure.data[BARS].y))
+        assert block["name"] == gantt._rows["name"][block["first"] :][: len(block["name"])].to_list()
+
+
+def test_gantt_pulls_the_browser_only_where_python_moves_the_rows() -> None:
+    gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
+    moves = gantt._surface.view["moves"]
+    scroll(gantt, 500)
+    assert (gantt.first_row, gantt._surface.view["moves"]) == (500, moves)
+    gantt.first_row = 0
+    assert (gantt._surface.view["top"], gantt._surface.view["moves"]) == (0, moves + 1)
+    gantt.first_row = 500
+    assert (gantt._surface.view["top"], gantt._surface.view["moves"]) == (500, moves + 2)
+    scroll(gantt, 10**6)
+    assert gantt.first_row == gantt._surface.view["top"] == 1_960
+    assert gantt._surface.view["moves"] == moves + 3
+
+
+def test_gantt_scrolls_to_what_is_selected() -> None:
+    gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
     last = gantt._rows["span_id"][-1]
     gantt.selected_span_id = last
     assert last in gantt.visible["span_id"]
+
+
+def test_gantt_takes_a_click_where_the_browser_stands_before_it_was_told() -> None:
+    gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
+    moves = gantt._surface.view["moves"]
+    told(gantt, kind="row", row=45, fold=False, top=30)
+    assert (gantt.first_row, gantt._surface.view["selected"], gantt._surface.view["moves"]) == (30, 45, moves)
 
 
 def test_gantt_first_row_stays_where_there_are_rows() -> None:
@@ -190,13 +235,13 @@ def test_gantt_keys_walk_fold_and_let_go() -> None:
     assert gantt.selected.is_empty()
 
 
-def test_gantt_labels_select_and_fold() -> None:
+def test_gantt_clicks_on_names_and_triangles_select_and_fold() -> None:
     gantt = tl.widgets.Gantt(SPANS)
-    gantt._told(None, {"kind": "label", "row": 2, "fold": False}, None)
+    click(gantt, 2)
     assert gantt.selected["name"].item() == "charge"
-    gantt._told(None, {"kind": "label", "row": 2, "fold": True}, None)
+    click(gantt, 2, fold=True)
     assert gantt.visible.height == 3
-    gantt._told(None, {"kind": "label", "row": 99, "fold": True}, None)
+    click(gantt, 99, fold=True)
     assert gantt.visible.height == 3
 
 
@@ -204,26 +249,110 @@ def test_gantt_zooms_within_the_time_of_the_trace() -> None:
     gantt = tl.widgets.Gantt(SPANS)
     axis = gantt._canvas.figure.layout.xaxis2
     whole = tuple(axis.range)
-    gantt._controls.gestures.time_range = [2.0, 4.0]
+    gantt._surface.times = [2.0, 4.0, 1]
     assert tuple(axis.range) == (2.0, 4.0)
-    gantt._controls.gestures.time_range = [-50.0, 500.0]
+    gantt._surface.times = [-50.0, 500.0, 2]
     assert tuple(axis.range) == whole
     gantt.zoom_to_rows()
     assert whole[0] <= axis.range[0] < axis.range[1] <= whole[1]
-    gantt._told(None, {"kind": "whole"}, None)
+    told(gantt, kind="whole")
     assert tuple(axis.range) == whole
+    gantt._moved(None, (3.0, 5.0))
+    assert tuple(axis.range) == (3.0, 5.0)
 
 
-def test_gantt_shows_a_trace_that_the_menu_does_not_offer_and_keeps_its_figure() -> None:
+def test_gantt_says_that_nothing_matches_and_shows_no_rows() -> None:
+    gantt = tl.widgets.Gantt(SPANS)
+    gantt.filter_text = "nobody"
+    assert gantt.visible.is_empty()
+    assert [len(gantt._canvas.figure.data[place].y) for place in (BARS, PATH, ERRORS)] == [0, 0, 0]
+    assert gantt._surface.block["name"] == []
+    assert gantt._surface.view["note"] == "No span matches “nobody”."
+    gantt.filter_text = ""
+    assert gantt._surface.view["note"] == ""
+    assert rows(gantt) == 4
+
+
+def test_gantt_filters_while_one_types() -> None:
+    gantt = tl.widgets.Gantt(SPANS)
+    assert gantt._controls.filter.continuous_update
+    gantt._controls.filter.value = "ledg"
+    assert gantt.visible["name"].to_list() == ["GET /pay", "charge", "ledger"]
+
+
+def test_gantt_draws_the_path_of_what_is_folded_on_the_row_it_is_folded_into() -> None:
+    gantt = tl.widgets.Gantt(SPANS)
+    before = path(gantt)
+    assert {row for row, _, _ in before} == {0, 1, 2, 3}
+    gantt.fold(SPANS["span_id"][2])
+    assert path(gantt) == [(0, 0.0, 1.0), (0, 8.0, 10.0), (1, 1.0, 2.0), (2, 2.0, 8.0)]
+    gantt.fold(SPANS["span_id"][0])
+    assert path(gantt) == [(0, 0.0, 10.0)]
+    gantt.unfold_all()
+    assert path(gantt) == before
+
+
+def test_gantt_marks_a_span_that_starts_before_its_parent() -> None:
+    spans = draw("""
+    web::GET       ...=======
+      bank::charge .====
+    """)
+    gantt = tl.widgets.Gantt(spans)
+    mark = gantt._canvas.figure.data[EARLY]
+    assert (list(mark.x), list(mark.y)) == ([0.0], [1])
+    assert gantt._surface.block["early"] == [False, True]
+    words = "starts 2 ms before its parent"
+    assert any(words in line for line in gantt._surface.block["tip"][1])
+    assert "starts before its parent" in gantt._heading.value
+    click(gantt, 1)
+    assert words in gantt._details.value
+    click(gantt, 0)
+    assert words not in gantt._details.value
+
+
+def test_gantt_says_of_a_span_that_it_ends_after_its_parent() -> None:
+    spans = draw("""
+    web::GET       ====
+      bank::charge .=======
+    """)
+    gantt = tl.widgets.Gantt(spans)
+    assert "ends 4 ms after its parent" in gantt._surface.block["tip"][1]
+    click(gantt, 1)
+    assert "ends 4 ms after its parent" in gantt._details.value
+    assert list(gantt._canvas.figure.data[EARLY].x) == []
+
+
+def test_gantt_every_trace_can_be_reached_by_its_id_or_by_words() -> None:
     spans = generate(15_000, spans_per_trace=50)
     gantt = tl.widgets.Gantt(spans)
-    offered = [value for _, value in gantt._controls.menu.options]
-    other = next(trace for trace in spans["trace_id"].unique().sort() if trace not in offered)
+    box = gantt._controls.traces.box
+    ids = spans["trace_id"].unique().sort()
+    assert len(box.options) == 200 < ids.len()
+    other = next(trace for trace in ids if not any(trace in label for label in box.options))
     figure = gantt._canvas.figure
-    gantt.trace_id = other
+    box.value = other.upper()
     assert gantt.visible["trace_id"].unique().to_list() == [other]
-    assert gantt._controls.menu.value == other
+    assert other in box.placeholder
+    assert box.value == ""
+    box.value = other[:12]
+    assert [other in label for label in box.options] == [True]
+    box.value = box.options[0]
+    assert gantt.trace_id == other
+    gantt.trace_id = ids[0]
+    assert ids[0] in box.placeholder
     assert gantt._canvas.figure is figure
+
+
+def test_gantt_box_says_that_there_is_no_such_trace() -> None:
+    gantt = tl.widgets.Gantt(SPANS)
+    before = gantt.trace_id
+    gantt._controls.traces.box.value = "<b>nope"
+    assert "There is no trace" in gantt._controls.notice.value
+    assert "<b>nope" not in gantt._controls.notice.value
+    assert gantt.trace_id == before
+    gantt._controls.traces.box.value = SPANS["trace_id"][4]
+    assert gantt._controls.notice.value == ""
+    assert gantt.visible["name"].to_list() == ["GET /health"]
 
 
 def test_gantt_refuses_a_trace_that_there_is_not_and_keeps_the_one_shown() -> None:
@@ -237,15 +366,15 @@ def test_gantt_refuses_a_trace_that_there_is_not_and_keeps_the_one_shown() -> No
 
 def test_gantt_every_change_names_every_trace_it_is_sent_with() -> None:
     """Plotly's model in the browser resets what one trace of a change is not told."""
-    figure = Canvas().figure
-    assert [figure.data[place].marker.color for place in (HITS, PATH)] == ["rgba(0, 0, 0, 0)", "#111111"]
-    changes: list[dict[str, Any]] = []
+    assert Canvas().figure.data[PATH].marker.color == "#111111"
     gantt = tl.widgets.Gantt(generate(2_000, spans_per_trace=6_000))
-    gantt._canvas.figure.observe(lambda change: changes.append(change["new"]), "_py2js_update")
+    changes = drawings(gantt)
     gantt.first_row = 500
-    styles = [change["style_data"] for change in changes if change]
-    assert styles
-    assert all(Undefined not in values for style in styles for values in style.values() if isinstance(values, list))
+    styles = [change["style_data"] for change in changes]
+    assert len(styles) == 1
+    for name, values in styles[0].items():
+        without = {place for place, value in enumerate(values) if value is Undefined}
+        assert without == ({2, 3, 4} if name == "base" else set()), name  # no scatter knows a base
 
 
 def test_gantt_takes_pandas() -> None:
@@ -259,6 +388,25 @@ def test_gantt_refuses_unknown_options_traces_and_empty_frames() -> None:
         tl.widgets.Gantt(SPANS, "x")
     with pytest.raises(tl.TracelabError, match="no spans to show"):
         tl.widgets.Gantt(SPANS.clear())
+
+
+@pytest.mark.parametrize("rows", [0, -1, 2.5, "3", None, True])
+def test_gantt_refuses_what_is_no_number_of_rows(rows: Any) -> None:
+    with pytest.raises(tl.TracelabError, match="`rows` is how many rows are in view"):
+        tl.widgets.Gantt(SPANS, rows=rows)
+
+
+def test_gantt_refuses_an_id_that_is_no_text() -> None:
+    with pytest.raises(tl.TracelabError, match="`trace_id` must be the id of a trace as text, and is 5"):
+        tl.widgets.Gantt(SPANS, 5)  # type: ignore[arg-type]
+
+
+def test_gantt_shows_a_trace_of_one_span_that_took_no_time() -> None:
+    spans = SPANS.head(1).with_columns(duration=pl.duration(nanoseconds=0, time_unit="ns"))
+    gantt = tl.widgets.Gantt(spans)
+    bars = gantt._canvas.figure.data[BARS]
+    low, high = gantt._canvas.figure.layout.xaxis2.range
+    assert low < bars.base[0] < bars.base[0] + bars.x[0] < high
 
 
 def test_details_show_events_links_and_sparse_attributes() -> None:

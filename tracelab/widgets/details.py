@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.figures.gantt import clock_notes
 from tracelab.markup import plain
 from tracelab.schema import SCOPES, SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.units import format_duration
@@ -65,7 +66,7 @@ def _facts(span: pl.DataFrame, values: Mapping[str, Any], row: Mapping[str, Any]
         "self": format_duration(row["self_time"]) if row.get("below") else None,
         "on the path": f"{format_duration(on_path)} ({on_path / max(length, 1):.0%})" if on_path else None,
         "start": f"{begin} UTC",
-        "in the trace": f"at {format_duration(row['start'])}" if row else None,
+        "in the trace": "; ".join([f"at {format_duration(row['start'])}", *clock_notes(row)]) if row else None,
         "spans below": f"{row['below']:,}" if row.get("below") else None,
         "scope": " ".join(filter(None, (values["scope_name"], values["scope_version"]))),
         "trace id": values["trace_id"],

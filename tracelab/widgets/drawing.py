@@ -180,8 +180,10 @@ def _new_figure() -> go.FigureWidget:
     figure.add_scatter(mode="markers", marker=EARLY_STYLE, hoverinfo="skip", row=2, col=1)
     bare = {"fixedrange": True, "showticklabels": False, "showgrid": False, "zeroline": False, "ticks": ""}
     figure.update_xaxes(bare, row=1, col=1)
-    figure.update_yaxes(bare)
+    figure.update_yaxes(bare, automargin=False)
     figure.update_xaxes(gridcolor=GRID, zeroline=False, row=2, col=1)
+    # Margins that plotly chooses would make rows lower than they are meant to be.
+    figure.update_xaxes(automargin=False)
     styled(figure, title="", barmode="overlay", dragmode="pan", showlegend=False, autosize=True)
     figure.update_layout(
         hovermode=False, paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font={"color": _TEXT},

@@ -220,6 +220,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         except TracelabError as error:
             self._controls.complain(str(error))
         else:
+            self._controls.complain("")
             self._controls.traces.show(self.trace_id)
 
     def _arrange(self, *, top: bool = False) -> None:

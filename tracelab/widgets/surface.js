@@ -62,7 +62,7 @@ class Rows {
     const block = this.model.get("block");
     if (block.serial !== this.block?.serial && block.serial === this.graph.layout.meta) {
       this.block = block;
-      this.write();
+      this.pixels = null;
     }
     if (this.view.moves !== this.moves) {
       this.moves = this.view.moves;
@@ -70,6 +70,11 @@ class Rows {
     }
     this.top = Math.min(this.top, this.lowest);
     this.measure();
+    const { _length } = this.graph._fullLayout.yaxis2;
+    if (this.block && this.pixels !== _length / this.view.in_view) {
+      this.pixels = _length / this.view.in_view;
+      this.write();
+    }
     this.paint();
   }
 
@@ -78,7 +83,7 @@ class Rows {
     const { xaxis2: x, yaxis2: y, yaxis: above } = this.graph._fullLayout;
     const place = (part, style) => Object.assign(part.style, style);
     const rows = { top: `${y._offset}px`, height: `${y._length}px` };
-    const height = Math.min(this.view.total * this.view.pixels, HIGHEST);
+    const height = Math.min(this.view.total * TURN, HIGHEST);
     place(this.behind, rows);
     place(this.names, { ...rows, width: `${x._offset - 2}px` });
     place(this.bar, { ...rows, visibility: this.lowest ? "visible" : "hidden" });
@@ -88,11 +93,11 @@ class Rows {
   }
 
   write() {
-    const { block, view } = this;
+    const { block, view, pixels } = this;
     const rows = block.name.map((name, i) => {
       const row = document.createElement("div");
       row.className = block.error[i] ? "name error" : "name";
-      row.style.top = `${i * view.pixels}px`;
+      row.style.top = `${i * pixels}px`;
       row.style.paddingLeft = `${block.depth[i] * view.indent}px`;
       add(row, "fold", block.below[i] ? (block.closed[i] ? "▸" : "▾") : "");
       if (block.fragment[i]) add(row, "sign", "⚠");
@@ -106,13 +111,12 @@ class Rows {
 
   // What changes with every turn of the wheel, and nothing else.
   paint() {
-    const { view, top } = this;
-    const [bottom, drawn] = this.graph._fullLayout.yaxis2.range;
-    const pixels = this.graph._fullLayout.yaxis2._length / (bottom - drawn);
+    const { view, top, pixels } = this;
+    const drawn = this.graph._fullLayout.yaxis2.range[1];
     this.graph.style.setProperty("--tracelab-shift", `${(drawn + 0.5 - top) * pixels}px`);
     this.all.style.transform = `translateY(${((this.block?.first ?? 0) - top) * pixels}px)`;
-    this.light(this.selected, view.selected, pixels);
-    this.light(this.pointed, null, pixels);
+    this.light(this.selected, view.selected);
+    this.light(this.pointed, null);
     this.tip.hidden = true;
     const last = Math.min(top + view.in_view, view.total);
     const [from, to, all] = [Math.min(top + 1, last), last, view.total].map((n) => n.toLocaleString("en"));
@@ -123,8 +127,9 @@ class Rows {
     if (Math.abs(this.bar.scrollTop - at) >= 1) this.bar.scrollTop = at;
   }
 
-  light(part, row, pixels) {
-    part.hidden = row === null || row === undefined;
+  light(part, row) {
+    const { pixels } = this;
+    part.hidden = row === null;
     if (!part.hidden) Object.assign(part.style, { top: `${(row - this.top) * pixels}px`, height: `${pixels}px` });
   }
 
@@ -252,11 +257,11 @@ class Rows {
   }
 
   move(event) {
-    const { pressed, view } = this;
+    const { pressed } = this;
     if (pressed && event.buttons & 1) {
       const by = event.clientY - pressed.clientY;
       this.dragged ||= Math.hypot(event.clientX - pressed.clientX, by) > 4;
-      if (this.dragged) this.scrollTo(pressed.top - Math.round(by / view.pixels));
+      if (this.dragged) this.scrollTo(pressed.top - Math.round(by / this.pixels));
       return;
     }
     if (this.frame.contains(event.target)) this.hover(event);
@@ -281,8 +286,7 @@ class Rows {
 
   hover(event) {
     const at = this.at(event);
-    const pixels = this.graph._fullLayout.yaxis2._length / this.view.in_view;
-    this.light(this.pointed, at.inside ? at.row : null, pixels);
+    this.light(this.pointed, at.inside ? at.row : null);
     const lines = at.names || at.bar ? this.block?.tip[at.row - this.block.first] : null;
     this.tip.hidden = !lines;
     if (!lines) return;

@@ -9,7 +9,7 @@ import anywidget
 import polars as pl
 import traitlets
 
-from tracelab.figures.gantt import ROW_HEIGHT, tips
+from tracelab.figures.gantt import tips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,7 +95,6 @@ class Surface(anywidget.AnyWidget):
             "in_view": in_view,
             "selected": selected,
             "note": note,
-            "pixels": ROW_HEIGHT,
             "indent": indent(deepest),
         }
 
