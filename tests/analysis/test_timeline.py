@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
 from tracelab.analysis.timeline import (
     active_spans,
     busy_time,
+    folded_path,
     parent_place,
     path_marks,
     shown_rows,
@@ -140,3 +143,74 @@ def test_slowest_traces_are_in_total_order() -> None:
     slow = slowest_traces(spans, count=2)
     assert slow["name"].to_list() == ["a", "b"]
     assert slow["spans"].to_list() == [1, 1]
+
+
+def test_the_slowest_trace_is_meant_where_no_id_is_given() -> None:
+    spans = draw("""
+    a  ==
+
+    b  =====
+    """)
+    assert trace_spans(spans)["name"].to_list() == ["b"]
+    with pytest.raises(TracelabError, match="no spans to show"):
+        trace_spans(spans.clear())
+
+
+@pytest.mark.parametrize("trace_id", [5, ["x"], b"00"])
+def test_an_id_that_is_no_text_is_refused(trace_id: Any) -> None:
+    with pytest.raises(TracelabError, match="`trace_id` must be the id of a trace as text"):
+        trace_spans(draw("a  =="), trace_id)
+
+
+def test_rows_say_how_far_a_span_reaches_beyond_its_parent() -> None:
+    rows = timeline_rows(
+        trace_spans(
+            draw("""
+            a      ..=====
+              b    ..==
+                c  .=====
+              d    .....======
+            """)
+        )
+    )
+    assert rows.select("name", "early", "late").rows() == [
+        ("a", 0, 0), ("b", 0, 0), ("c", 1_000_000, 2_000_000), ("d", 0, 4_000_000)
+    ]  # fmt: skip
+
+
+def test_a_fold_keeps_all_of_the_path_and_an_inner_fold_gives_way_to_the_outer() -> None:
+    trace = draw("""
+    a      ==========
+      b    .====
+        c  ..==
+      d    ......===
+        e  ......==
+    """)
+    rows, sections = timeline_rows(trace), timeline_path(trace)
+    length = sections["length"].sum()
+
+    def lengths(*folded: int) -> dict[int, int]:
+        path = folded_path(sections, rows, frozenset(folded))
+        assert path["length"].sum() == length
+        return dict(path.group_by("place").agg(pl.col("length").sum() // 1_000_000).sort("place").rows())
+
+    assert lengths() == {0: 3, 1: 2, 2: 2, 3: 1, 4: 2}
+    assert lengths(1) == {0: 3, 1: 4, 3: 1, 4: 2}
+    assert lengths(1, 3) == {0: 3, 1: 4, 3: 3}
+    assert lengths(0, 1, 3) == {0: 10}
+
+
+@pytest.mark.parametrize("folded", [(), (0,), (1,), (1, 3), (0, 1, 3), (2, 4)])
+def test_rows_that_are_shown_are_those_without_a_folded_ancestor(folded: tuple[int, ...]) -> None:
+    rows = timeline_rows(
+        draw("""
+        a      ==========
+          b    .====
+            c  ..==
+          d    ......===
+            e  ......==
+        """)
+    )
+    above = {0: set[int](), 1: {0}, 2: {0, 1}, 3: {0}, 4: {0, 3}}
+    expected = [place for place, ancestors in above.items() if not ancestors & set(folded)]
+    assert shown_rows(rows, folded=frozenset(folded))["place"].to_list() == expected

@@ -53,7 +53,12 @@ def scroll(gantt: tl.widgets.Gantt, row: int) -> None:
 def drawings(gantt: tl.widgets.Gantt) -> list[dict[str, Any]]:
     """Give a list that every change of the figure is written into from now on."""
     changes: list[dict[str, Any]] = []
-    gantt._canvas.figure.observe(lambda change: change["new"] and changes.append(change["new"]), "_py2js_update")
+
+    def drawn(change: dict[str, Any]) -> None:
+        if change["new"]:
+            changes.append(change["new"])
+
+    gantt._canvas.figure.observe(drawn, "_py2js_update")
     return changes
 
 

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 ROW_HEIGHT: Final = 20
 BAR_WIDTH: Final = 0.72
 PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": {"width": 0}}
-ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": {"color": "rgba(255, 255, 255, 0.6)", "width": 1}}
-EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left"}
+_EDGE: Final = {"color": "rgba(255, 255, 255, 0.6)", "width": 1}
+ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": _EDGE}
+EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left", "line": _EDGE}
 """What marks a span that starts before its parent."""
 _LONGEST_LABEL: Final = 48
 _SHORTEST_NAME: Final = 30
@@ -31,6 +32,8 @@ _DEEPEST_INDENT: Final = 12
 _SPACE: Final = "\u00a0"
 _ROOM: Final = 0.13
 _QUIET: Final = "#797979"
+_INSIDE: Final = "white"
+_HALO: Final = "0 0 2px #000, 0 0 3px #000, 0 0 4px #000"
 _CLEAR: Final = "rgba(0, 0, 0, 0)"
 _HOVERED: Final = (
     "name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment", "early", "late",
@@ -107,7 +110,8 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
 def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
     """Say what a timeline shows: its root, and how long it took."""
     service, name = rows.select("service_name", "name").row(0)
-    return f"{plain(service, longest=60)}: {plain(name, longest=80)}, {format_duration(total)}"
+    took = total if (rows["start"] + rows["length"]).max() else 0  # a drawing of no time at all still has an axis
+    return f"{plain(service, longest=60)}: {plain(name, longest=80)}, {format_duration(took)}"
 
 
 def time_span(total: int) -> tuple[int, int]:
@@ -179,7 +183,7 @@ def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dic
         elif base - room >= left:
             places.append((base, "middle left", text + _SPACE, _QUIET))
         else:
-            places.append((min(end, right), "middle left", text + gap, "white"))
+            places.append((min(end, right), "middle left", text + gap, _INSIDE))
     xs, positions, texts, colors = zip(*places, strict=True) if places else ((), (), (), ())
     return {
         "x": list(xs),
@@ -187,6 +191,7 @@ def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dic
         "text": list(texts),
         "textposition": list(positions),
         "textfont.color": list(colors),
+        "textfont.shadow": [_HALO if color == _INSIDE else "none" for color in colors],
     }
 
 
@@ -240,7 +245,8 @@ def _traces(
     texts = length_arrays(bars, total=total, low=low, high=high)
     lengths = go.Scatter(
         x=texts["x"], y=texts["y"], text=texts["text"], textposition=texts["textposition"], mode="text",
-        textfont={"size": 10, "color": texts["textfont.color"]}, hoverinfo="skip", showlegend=False,
+        textfont={"size": 10, "color": texts["textfont.color"], "shadow": texts["textfont.shadow"]},
+        hoverinfo="skip", showlegend=False,
     )  # fmt: skip
     errors = go.Scatter(**error_arrays(bars), name="error", mode="markers", marker=ERROR_STYLE, hoverinfo="skip")
     early = early_arrays(bars)

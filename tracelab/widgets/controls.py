@@ -1,9 +1,9 @@
-"""What stands around the figure of the gantt: the box for traces, the filter, the buttons, and a line for complaints."""
+"""What stands around the figure of the gantt: the box for traces, filter, buttons, a line for complaints."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import ipywidgets as ipw
 import polars as pl
@@ -14,7 +14,7 @@ from tracelab.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_OFFERED = 200
+_OFFERED: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +24,16 @@ class Controls:
     traces: TraceBox
     filter: ipw.Text
     fold: ipw.Button
-    notice: ipw.HTML
+    notice: Notice
     bar: ipw.HBox
 
-    def complain(self, text: str) -> None:
-        """Say what could not be done; nothing where all is well."""
-        self.notice.value = f'<div class="tracelab-notice">{plain(text, longest=600)}</div>' if text else ""
+
+class Notice(ipw.HTML):  # type: ignore[misc]
+    """A line that says what could not be done; nothing where all is well."""
+
+    def say(self, text: str) -> None:
+        """Say something, or nothing."""
+        self.value = f'<div class="tracelab-notice">{plain(text, longest=600)}</div>' if text else ""
 
 
 class TraceBox:
@@ -38,10 +42,12 @@ class TraceBox:
     The trace that is shown stands in the empty box, so that all that it offers can be seen and nothing need be deleted.
     """
 
-    def __init__(self, traces: pl.DataFrame, chosen: Callable[[str], None]) -> None:
+    def __init__(self, traces: pl.DataFrame, chosen: Callable[[str], None], complain: Callable[[str], None]) -> None:
         words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id").str.to_lowercase()
-        self._traces = traces.with_columns(words=words, length=pl.col("duration").dt.total_nanoseconds()).drop("duration")
-        self._chosen = chosen
+        self._traces = traces.with_columns(words=words, length=pl.col("duration").dt.total_nanoseconds()).drop(
+            "duration"
+        )
+        self._chosen, self._complain = chosen, complain
         self._labels: dict[str, str] = {}
         self.box = ipw.Combobox(layout=ipw.Layout(flex="1 1 260px"), ensure_option=False)
         self.box.add_class("tracelab-traces")
@@ -75,6 +81,7 @@ class TraceBox:
         if found.is_empty():
             self._chosen(text)
         else:
+            self._complain("")
             self._offer(found)
 
 
@@ -94,7 +101,8 @@ def new_controls(
     buttons
         Icon and tooltip of every button, and what it does; the first has words instead of an icon.
     """
-    box = TraceBox(traces, chosen)
+    notice = Notice()
+    box = TraceBox(traces, chosen, notice.say)
     text = ipw.Text(placeholder="filter by service or name", layout=ipw.Layout(flex="0 1 190px"))
     made = []
     for number, ((icon, tooltip), act) in enumerate(buttons.items()):
@@ -103,7 +111,7 @@ def new_controls(
         button.on_click(lambda _, act=act: act())
         made.append(button)
     made[0].layout.width = "104px"
-    return Controls(box, text, made[0], ipw.HTML(), ipw.HBox([box.box, text, *made]))
+    return Controls(box, text, made[0], notice, ipw.HBox([box.box, text, *made]))
 
 
 def _label(trace: dict[str, object]) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import plotly.graph_objects as go
-import polars as pl
 from plotly.basedatatypes import Undefined
 from plotly.subplots import make_subplots
 
@@ -17,7 +16,6 @@ from tracelab.figures.gantt import (
     ERROR_STYLE,
     PATH_STYLE,
     ROW_HEIGHT,
-    bar_arrays,
     bar_columns,
     early_arrays,
     error_arrays,
@@ -29,6 +27,9 @@ from tracelab.figures.gantt import (
 from tracelab.figures.style import GRID, styled, time_unit
 from tracelab.markup import plain
 from tracelab.widgets.surface import label_width
+
+if TYPE_CHECKING:
+    import polars as pl
 
 OVERVIEW, BARS, PATH, LENGTHS, ERRORS, EARLY = range(6)
 """The places of the figure's traces."""
@@ -78,7 +79,7 @@ class Canvas:
         self.first = self.last = -1
 
     def holds(self, shown: pl.DataFrame, top: int) -> bool:
-        """Say whether the rows from `top` on were sent, and as many on both sides as the next turn of the wheel needs."""
+        """Say whether the rows from `top` on were sent, and as many around them as the next turn of the wheel needs."""
         near = self._in_view // 2
         low, high = max(top - near, 0), min(top + self._in_view + near, shown.height)
         return 0 <= self.first <= low and high <= self.last
@@ -91,14 +92,18 @@ class Canvas:
         wide = high - low
         bars = bar_columns(block, total=self._total, seen=wide)
         path = path_marks(sections, block, low=low - wide, high=high + wide, steps=3 * _STEPS)
-        drawn = {
-            BARS: {**bar_arrays(bars), "marker.color": [self._colors[service] for service in block["service_name"]]},
+        drawn: dict[int, dict[str, Any]] = {
+            BARS: {
+                "base": bars["base"].to_list(),
+                "x": bars["x"].to_list(),
+                "y": bars["row"].to_list(),
+                "marker.color": [self._colors[service] for service in block["service_name"]],
+            },
             PATH: {**path_arrays(path, total=self._total), "marker.color": CRITICAL_PATH},
             LENGTHS: length_arrays(bars, total=self._total, low=low, high=high),
             ERRORS: {**error_arrays(bars), "marker.color": ERROR_STYLE["color"]},
             EARLY: {**early_arrays(bars), "marker.color": EARLY_STYLE["color"]},
         }
-        drawn[BARS].pop("hovertext")
         self.serial += 1
         self.first, self.last = start, start + block.height
         self._tell(list(drawn), _side_by_side(list(drawn.values())), self._view(top, times))
@@ -154,7 +159,9 @@ def heading_html(rows: pl.DataFrame, trace_id: str, colors: dict[str, str]) -> s
         (f'<b style="color: {EARLY_STYLE["color"]}">◀</b>', "starts before its parent", (rows["early"] > 0).sum()),
     )
     chips.extend(_chip(sign, words, f"{count:,}") for sign, words, count in marks if count)
-    title = f"{timeline_title(rows, total=trace_length(rows))}, {rows.height:,} {'spans' if rows.height > 1 else 'span'}"
+    title = (
+        f"{timeline_title(rows, total=trace_length(rows))}, {rows.height:,} {'spans' if rows.height > 1 else 'span'}"
+    )
     return (
         f'<div class="tracelab-title">{title} <span class="tracelab-quiet">{plain(trace_id)}</span></div>'
         f'<div class="tracelab-legend">{" ".join(chips)}</div>'

@@ -88,10 +88,8 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     _place: int | None
 
     def __init__(self, spans: Any, trace_id: str | None = None, *, rows: int = 40) -> None:
-        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-            raise TracelabError(f"`rows` is how many rows are in view, a whole number of at least 1, and is {rows!r}.")
         self._spans = conform(spans)
-        self._most_rows = rows
+        self._most_rows = _number_of_rows(rows)
         self._load(trace_id)
         self._canvas, self._surface = Canvas(), Surface()
         self._heading, self._details = ipw.HTML(), ipw.HTML()
@@ -111,9 +109,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             [self._canvas.figure, self._surface], layout=ipw.Layout(width="100%", display="block", min_width="0")
         )
         middle.add_class("tracelab-rows")
-        super().__init__(
-            [self._controls.bar, self._controls.notice, self._heading, middle, self._details], layout=wide
-        )
+        super().__init__([self._controls.bar, self._controls.notice, self._heading, middle, self._details], layout=wide)
         self.add_class("tracelab-gantt")
         self._connect()
         self.trace_id = self._trace["trace_id"][0]
@@ -206,7 +202,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         """Show the trace that was loaded, in the figure that is there."""
         colors = colors_in(self._spans, self._rows["service_name"])
         self._controls.traces.show(self.trace_id)
-        self._controls.complain("")
+        self._controls.notice.say("")
         self._heading.value = heading_html(self._rows, self.trace_id, colors)
         self.selected_span_id = None
         self._canvas.open(self._rows, colors, in_view=self._in_view)
@@ -218,9 +214,9 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         try:
             self.trace_id = trace_id
         except TracelabError as error:
-            self._controls.complain(str(error))
+            self._controls.notice.say(str(error))
         else:
-            self._controls.complain("")
+            self._controls.notice.say("")
             self._controls.traces.show(self.trace_id)
 
     def _arrange(self, *, top: bool = False) -> None:
@@ -370,3 +366,9 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             above = parent_place(self._rows, place)
             if above is not None:
                 self._select(above)
+
+
+def _number_of_rows(rows: Any) -> int:
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise TracelabError(f"`rows` is how many rows are in view, a whole number of at least 1, and is {rows!r}.")
+    return rows

@@ -261,7 +261,7 @@ class Rows {
     if (pressed && event.buttons & 1) {
       const by = event.clientY - pressed.clientY;
       this.dragged ||= Math.hypot(event.clientX - pressed.clientX, by) > 4;
-      if (this.dragged) this.scrollTo(pressed.top - Math.round(by / this.pixels));
+      if (this.dragged && this.graph._fullLayout.dragmode === "pan") this.scrollTo(pressed.top - Math.round(by / this.pixels));
       return;
     }
     if (this.frame.contains(event.target)) this.hover(event);

@@ -1,4 +1,4 @@
-"""What lies over the figure in the browser: names, selection, tooltip and scrollbar; and what the pointer and keys ask."""
+"""What lies over the figure in the browser: names, selection, tooltip, scrollbar; and what pointer and keys ask."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Surface(anywidget.AnyWidget):
     _css = _HERE / "surface.css"
     block = traitlets.Dict().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
-    place = traitlets.List().tag(sync=True)
-    times = traitlets.List().tag(sync=True)
+    place: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    times: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
     def __init__(self) -> None:
         super().__init__()

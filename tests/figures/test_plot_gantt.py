@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+TRACES = draw("""
+web::GET /a       ..====
+  bank::charge    .===
+  web::late       ...=======
+
+web::GET /b       =
+""")
+
+
+def named(figure: go.Figure, name: str) -> Any:
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def test_plot_gantt_takes_the_slowest_trace_where_none_is_named() -> None:
+    assert "GET /a" in tl.plot_gantt(TRACES).layout.title.text
+    assert tl.plot_gantt(TRACES) == tl.plot_gantt(TRACES, TRACES["trace_id"][0])
+
+
+def test_plot_gantt_marks_a_span_that_starts_before_its_parent_and_says_so() -> None:
+    figure = tl.plot_gantt(TRACES)
+    mark = named(figure, "starts before its parent")
+    assert (list(mark.x), list(mark.y)) == ([0.0], [1])
+    assert "starts 1 ms before its parent" in named(figure, "bank").hovertext[0]
+    assert "ends 4 ms after its parent" in named(figure, "web").hovertext[1]
+    other = tl.plot_gantt(TRACES, TRACES["trace_id"][3])
+    assert "starts before its parent" not in {trace.name for trace in other.data}
+
+
+def test_plot_gantt_lets_the_page_show_through() -> None:
+    layout = tl.plot_gantt(TRACES).layout
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0, 0, 0, 0)"
+
+
+def test_plot_gantt_says_no_time_of_a_trace_that_took_none() -> None:
+    spans = TRACES.tail(1).with_columns(duration=pl.duration(nanoseconds=0, time_unit="ns"))
+    assert "web: GET /b, 0 s" in tl.plot_gantt(spans).layout.title.text
+
+
+def test_plot_gantt_leaves_deep_names_room() -> None:
+    depth = 30
+    lines = "\n".join(f"{'  ' * place}svc::name_of_a_span_at_depth_{place} =" for place in range(depth))
+    ticks = tl.plot_gantt(draw(lines)).layout.yaxis.ticktext
+    assert all(f"name_of_a_span_at_depth_{place}" in text for place, text in enumerate(ticks))
