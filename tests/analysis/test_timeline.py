@@ -55,7 +55,7 @@ def test_trace_spans_of_frames_put_together_are_one_tree() -> None:
 def test_trace_spans_names_near_ids_or_where_to_find_them() -> None:
     with pytest.raises(TracelabError, match=r"Did you mean '0+1'\?"):
         trace_spans(SPANS, SPANS["trace_id"][0][:-1] + "2")
-    with pytest.raises(TracelabError, match="holds 1 traces; trace_summary"):
+    with pytest.raises(TracelabError, match="holds 1 trace; see trace_summary"):
         trace_spans(SPANS, "zzz")
 
 

@@ -433,3 +433,13 @@ def test_details_give_times_to_the_nanosecond() -> None:
     events = [{"time": begin[0], "name": "late", "attributes": {}}]
     span = SPANS.head(1).with_columns(start_time=begin, events=pl.Series([events], dtype=SPANS.schema["events"]))
     assert "1970-01-01 00:00:01.000000123 UTC" in details_html(span)
+
+
+def test_gantt_leaves_bars_the_better_half_of_a_narrow_page() -> None:
+    gantt = tl.widgets.Gantt(draw(f"{'long_name_' * 8}  ==="))
+    margin = gantt._canvas.figure.layout.margin
+    wanted = margin.l
+    gantt._surface.width = 500
+    assert margin.l == 200 < wanted
+    gantt._surface.width = 1_400
+    assert margin.l == wanted

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 ROW_HEIGHT: Final = 20
 BAR_WIDTH: Final = 0.72
-PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": {"width": 0}}
+# The edges tell dark marks from dark pages.
 _EDGE: Final = {"color": "rgba(255, 255, 255, 0.6)", "width": 1}
 ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": _EDGE}
+PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": _EDGE}
 EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left", "line": _EDGE}
 """What marks a span that starts before its parent."""
 _LONGEST_LABEL: Final = 48

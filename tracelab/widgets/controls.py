@@ -111,7 +111,9 @@ def new_controls(
         button.on_click(lambda _, act=act: act())
         made.append(button)
     made[0].layout.width = "104px"
-    return Controls(box, text, made[0], notice, ipw.HBox([box.box, text, *made]))
+    return Controls(
+        box, text, made[0], notice, ipw.HBox([box.box, text, *made], layout=ipw.Layout(flex_flow="row wrap"))
+    )
 
 
 def _label(trace: dict[str, object]) -> str:

@@ -14,7 +14,6 @@ from tracelab.figures.gantt import (
     BAR_WIDTH,
     EARLY_STYLE,
     ERROR_STYLE,
-    PATH_STYLE,
     ROW_HEIGHT,
     bar_columns,
     early_arrays,
@@ -64,15 +63,22 @@ class Canvas:
         self.first = self.last = 0
         """Which rows were sent: from the first on, without the last."""
 
-    def open(self, rows: pl.DataFrame, colors: dict[str, str], *, in_view: int) -> None:
-        """Show another trace."""
+    def open(self, rows: pl.DataFrame, colors: dict[str, str], *, in_view: int, width: int) -> None:
+        """Show another trace, in so many pixels."""
         self._total = trace_length(rows)
         self.scale = time_unit(self._total)[1]
         self._colors = colors
         self._in_view = in_view
         self.forget()
         curve = {key: [values] for key, values in _overview_arrays(rows, total=self._total).items()}
-        self._tell([OVERVIEW], curve, _trace_layout(rows, total=self._total, in_view=in_view))
+        self._tell([OVERVIEW], curve, _trace_layout(total=self._total, in_view=in_view))
+        self.fit(rows, width)
+
+    def fit(self, rows: pl.DataFrame, width: int) -> None:
+        """Share the width of the gantt between names and bars."""
+        left = label_width(rows, among=width)
+        if left != self.figure.layout.margin.l:
+            self._tell([], {}, {"margin.l": left})
 
     def forget(self) -> None:
         """Hold what was sent for outdated."""
@@ -127,7 +133,10 @@ class Canvas:
         lost.
         """
         self.drawing = True
-        self.figure.plotly_update(styles, layout, trace_indexes=traces)
+        if styles:
+            self.figure.plotly_update(styles, layout, trace_indexes=traces)
+        else:
+            self.figure.plotly_relayout(layout)
         self.drawing = False
 
 
@@ -181,7 +190,8 @@ def _new_figure() -> go.FigureWidget:
         row=1, col=1,
     )  # fmt: skip
     figure.add_bar(orientation="h", width=BAR_WIDTH, marker={"line": {"width": 0}}, hoverinfo="skip", row=2, col=1)
-    figure.add_bar(orientation="h", width=0.2, marker=PATH_STYLE, hoverinfo="skip", row=2, col=1)
+    path = {"color": CRITICAL_PATH, "line": {"width": 0}}
+    figure.add_bar(orientation="h", width=0.2, marker=path, hoverinfo="skip", row=2, col=1)
     figure.add_scatter(mode="text", textfont={"size": 10}, hoverinfo="skip", row=2, col=1)
     figure.add_scatter(mode="markers", marker=ERROR_STYLE, hoverinfo="skip", row=2, col=1)
     figure.add_scatter(mode="markers", marker=EARLY_STYLE, hoverinfo="skip", row=2, col=1)
@@ -201,14 +211,16 @@ def _new_figure() -> go.FigureWidget:
     return widget
 
 
-def _trace_layout(rows: pl.DataFrame, *, total: int, in_view: int) -> dict[str, Any]:
+def _trace_layout(*, total: int, in_view: int) -> dict[str, Any]:
     """Give the layout that stays while a trace is shown: sizes, domains, ranges and titles."""
     unit, scale = time_unit(total)
     inner = _OVERVIEW_HEIGHT + _GAP + ROW_HEIGHT * in_view
     low, high = (end / scale for end in time_span(total))
     return {
         "height": inner + _MARGIN["t"] + _MARGIN["b"],
-        "margin": {"l": label_width(rows), **_MARGIN},
+        "margin.t": _MARGIN["t"],
+        "margin.r": _MARGIN["r"],
+        "margin.b": _MARGIN["b"],
         "xaxis.range": [low, high],
         "yaxis.domain": [1 - _OVERVIEW_HEIGHT / inner, 1],
         "xaxis2.range": [low, high],

@@ -195,7 +195,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         """Listen to what the parts are told."""
         self._canvas.figure.layout.on_change(self._moved, "xaxis2.range")
         traitlets.link((self._controls.filter, "value"), (self, "filter_text"))
-        self._surface.listen(scrolled=self._scroll, zoomed=self._time_asked)
+        self._surface.listen(scrolled=self._scroll, zoomed=self._time_asked, resized=self._fit)
         self._surface.on_msg(self._told)
 
     def _open(self) -> None:
@@ -205,7 +205,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         self._controls.notice.say("")
         self._heading.value = heading_html(self._rows, self.trace_id, colors)
         self.selected_span_id = None
-        self._canvas.open(self._rows, colors, in_view=self._in_view)
+        self._canvas.open(self._rows, colors, in_view=self._in_view, width=self._surface.width)
         self._show_details()
         self._arrange(top=True)
 
@@ -251,6 +251,9 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
 
     def _scroll(self, row: int) -> None:
         self.first_row = row
+
+    def _fit(self, width: int) -> None:
+        self._canvas.fit(self._rows, width)
 
     def _show_time(self, low: float, high: float) -> None:
         """Show the time between two instants, in nanoseconds since the trace began."""

@@ -200,6 +200,8 @@ class Rows {
       if (Math.abs(root.clientWidth - width) < 2) return;
       width = root.clientWidth;
       window.dispatchEvent(new Event("resize"));
+      model.set("width", Math.round(width));
+      model.save_changes();
     });
     sizes.observe(root);
     signal.addEventListener("abort", () => sizes.disconnect());

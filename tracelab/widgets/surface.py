@@ -34,6 +34,8 @@ class Surface(anywidget.AnyWidget):
     view
         What of them to show: how many rows there are and are in view, the one that is selected, what to say where there
         is none. `top` is obeyed when `moves` has grown, so that an answer which comes late pulls no one back.
+    width
+        How many pixels wide the gantt is; 0 as long as nobody has seen it.
     place
         Where the browser stands: the row at the top, and a number that grows.
     times
@@ -44,6 +46,7 @@ class Surface(anywidget.AnyWidget):
     _css = _HERE / "surface.css"
     block = traitlets.Dict().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
+    width = traitlets.Int(0).tag(sync=True)
     place: traitlets.List[Any] = traitlets.List().tag(sync=True)
     times: traitlets.List[Any] = traitlets.List().tag(sync=True)
 
@@ -52,14 +55,21 @@ class Surface(anywidget.AnyWidget):
         self._moves = self._at = 0
         self.add_class("tracelab-surface")
 
-    def listen(self, *, scrolled: Callable[[int], None], zoomed: Callable[[float, float], None]) -> None:
-        """Say whom to tell where the browser stands, and which time it asks for."""
+    def listen(
+        self,
+        *,
+        scrolled: Callable[[int], None],
+        zoomed: Callable[[float, float], None],
+        resized: Callable[[int], None],
+    ) -> None:
+        """Say whom to tell where the browser stands, which time it asks for, and how wide it is."""
 
         def arrived(change: dict[str, Any]) -> None:
             self.stands(int(change["new"][0]))
             scrolled(self._at)
 
         self.observe(arrived, "place")
+        self.observe(lambda change: resized(int(change["new"])), "width")
         self.observe(lambda change: zoomed(*map(float, change["new"][:2])), "times")
 
     def stands(self, row: int) -> None:
@@ -104,8 +114,12 @@ def indent(deepest: int) -> float:
     return min(_INDENT, _DEEPEST / max(deepest, 1))
 
 
-def label_width(rows: pl.DataFrame) -> int:
-    """Give names the room that the longest of the trace needs, so that nothing moves when rows scroll."""
+def label_width(rows: pl.DataFrame, *, among: int) -> int:
+    """Give names the room that the longest of the trace needs, so that nothing moves when rows scroll.
+
+    Where the gantt is `among` pixels wide, bars get the better half; 0 is as wide as need be.
+    """
     step = indent(int(rows["depth"].max() or 0))  # type: ignore[arg-type]
     widths = rows.select((pl.col("depth") * step + pl.col("name").str.len_chars() * _LETTER).max())
-    return int(min(max(widths.item() or 0, _NARROWEST), _WIDEST)) + _SIGNS
+    wanted = int(min(max(widths.item() or 0, _NARROWEST), _WIDEST)) + _SIGNS
+    return min(wanted, max(among * 2 // 5, _SIGNS)) if among else wanted
