@@ -7,6 +7,8 @@ const REST = 150; // milliseconds without a scroll, or a letter, after which Pyt
 const REACH = 8; // pixels beside a bar where its tooltip still comes
 const HIGHEST = 8e6; // browsers draw nothing that is much higher
 const BARS = 1; // the place of the bars among the figure's traces
+const INDENT = 12; // pixels by which a name stands behind that of its parent
+const DEEPEST = 0.45; // share of the names' width that the deepest may be indented by
 const KEYS = new Set(["ArrowUp", "ArrowDown", "ArrowLeft", "ArrowRight", "PageUp", "PageDown", "Home", "End", "Escape", "Enter"]);
 const TYPING = "input, textarea, select, [contenteditable=true]";
 
@@ -70,9 +72,11 @@ class Rows {
     }
     this.top = Math.min(this.top, this.lowest);
     this.measure();
-    const { _length } = this.graph._fullLayout.yaxis2;
-    if (this.block && this.pixels !== _length / this.view.in_view) {
-      this.pixels = _length / this.view.in_view;
+    const { xaxis2: x, yaxis2: y } = this.graph._fullLayout;
+    const pixels = y._length / this.view.in_view;
+    const indent = Math.min(INDENT, (DEEPEST * x._offset) / Math.max(this.view.deepest, 1));
+    if (this.block && (this.pixels !== pixels || this.indent !== indent)) {
+      Object.assign(this, { pixels, indent });
       this.write();
     }
     this.paint();
@@ -89,16 +93,16 @@ class Rows {
     place(this.bar, { ...rows, visibility: this.lowest ? "visible" : "hidden" });
     place(this.filler, { height: `${Math.max(height, y._length)}px`, width: "1px" });
     place(this.note, { top: rows.top, left: `${x._offset}px`, width: `${x._length}px` });
-    place(this.count, { top: `${above._offset + (above._length - 20) / 2}px` });
+    place(this.count, { top: `${above._offset}px`, height: `${above._length}px`, width: `${x._offset - 20}px` });
   }
 
   write() {
-    const { block, view, pixels } = this;
+    const { block, pixels, indent } = this;
     const rows = block.name.map((name, i) => {
       const row = document.createElement("div");
       row.className = block.error[i] ? "name error" : "name";
       row.style.top = `${i * pixels}px`;
-      row.style.paddingLeft = `${block.depth[i] * view.indent}px`;
+      row.style.paddingLeft = `${block.depth[i] * indent}px`;
       add(row, "fold", block.below[i] ? (block.closed[i] ? "▸" : "▾") : "");
       if (block.fragment[i]) add(row, "sign", "⚠");
       if (block.early[i]) add(row, "sign early", "◀");

@@ -105,13 +105,8 @@ class Surface(anywidget.AnyWidget):
             "in_view": in_view,
             "selected": selected,
             "note": note,
-            "indent": indent(deepest),
+            "deepest": deepest,
         }
-
-
-def indent(deepest: int) -> float:
-    """Give the pixels by which a name stands behind that of its parent, so that the deepest still has room."""
-    return min(_INDENT, _DEEPEST / max(deepest, 1))
 
 
 def label_width(rows: pl.DataFrame, *, among: int) -> int:
@@ -119,7 +114,7 @@ def label_width(rows: pl.DataFrame, *, among: int) -> int:
 
     Where the gantt is `among` pixels wide, bars get the better half; 0 is as wide as need be.
     """
-    step = indent(int(rows["depth"].max() or 0))  # type: ignore[arg-type]
+    step = min(_INDENT, _DEEPEST / max(int(rows["depth"].max() or 0), 1))  # type: ignore[arg-type]
     widths = rows.select((pl.col("depth") * step + pl.col("name").str.len_chars() * _LETTER).max())
     wanted = int(min(max(widths.item() or 0, _NARROWEST), _WIDEST)) + _SIGNS
     return min(wanted, max(among * 2 // 5, _SIGNS)) if among else wanted
