@@ -443,3 +443,19 @@ def test_gantt_leaves_bars_the_better_half_of_a_narrow_page() -> None:
     assert margin.l == 200 < wanted
     gantt._surface.width = 1_400
     assert margin.l == wanted
+
+
+def test_gantt_lets_go_of_the_selection_when_another_trace_is_chosen() -> None:
+    large = generate(2_000, spans_per_trace=6_000)
+    small = draw("""
+    quite::another  =
+    """)
+    spans = pl.concat([large, small], how="diagonal_relaxed")
+    gantt = tl.widgets.Gantt(spans, small["trace_id"][0])
+    gantt.selected_span_id = small["span_id"][0]
+    changes = drawings(gantt)
+    gantt.trace_id = large["trace_id"][0]
+    assert gantt.selected.is_empty()
+    assert "Click a row" in gantt._details.value
+    assert gantt.visible.height == 40
+    assert len(changes) == 2  # the overview, and the rows

@@ -204,10 +204,10 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         self._controls.traces.show(self.trace_id)
         self._controls.notice.say("")
         self._heading.value = heading_html(self._rows, self.trace_id, colors)
-        self.selected_span_id = None
         self._canvas.open(self._rows, colors, in_view=self._in_view, width=self._surface.width)
-        self._show_details()
         self._arrange(top=True)
+        self.selected_span_id = None
+        self._show_details()
 
     def _trace_asked(self, trace_id: str) -> None:
         """Show the trace that the box was asked for, or say why not."""

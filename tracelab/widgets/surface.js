@@ -4,6 +4,7 @@
 const TURN = 20; // pixels of the wheel for one row
 const PAUSE = 250; // milliseconds after which a new scroll begins
 const REST = 150; // milliseconds without a scroll, or a letter, after which Python is told
+const OFTEN = 250; // milliseconds between two questions for rows
 const REACH = 8; // pixels beside a bar where its tooltip still comes
 const HIGHEST = 8e6; // browsers draw nothing that is much higher
 const BARS = 1; // the place of the bars among the figure's traces
@@ -146,10 +147,13 @@ class Rows {
     const end = block ? block.first + block.name.length : 0;
     const near = view.in_view / 2;
     const enough = block && block.first <= Math.max(top - near, 0) && Math.min(top + view.in_view + near, view.total) <= end;
+    // Rows that are missing are asked for at once, but plotly takes a while to draw each answer: not too often.
+    const since = performance.now() - (this.asked ?? -Infinity);
     clearTimeout(this.telling);
-    // The widget's model holds back what comes while Python is busy, and sends the last of it.
-    if (enough) this.telling = setTimeout(() => this.tell("place", [this.top]), REST);
-    else this.tell("place", [top]);
+    this.telling = setTimeout(() => {
+      this.asked = performance.now();
+      this.tell("place", [this.top]);
+    }, enough ? REST : Math.max(OFTEN - since, 0));
     return true;
   }
 
