@@ -53,3 +53,13 @@ def test_plot_gantt_leaves_deep_names_room() -> None:
     lines = "\n".join(f"{'  ' * place}svc::name_of_a_span_at_depth_{place} =" for place in range(depth))
     ticks = tl.plot_gantt(draw(lines)).layout.yaxis.ticktext
     assert all(f"name_of_a_span_at_depth_{place}" in text for place, text in enumerate(ticks))
+
+
+def test_plot_gantt_gives_the_legend_a_place_of_its_own_and_every_row_its_height() -> None:
+    services = "\n".join(f"{'a_service_with_a_long_name_' * 2}{n}::x  =" for n in range(9))
+    for spans in (TRACES, draw(services)):
+        layout = tl.plot_gantt(spans).layout
+        rows = layout.yaxis.range[0] - layout.yaxis.range[1]
+        assert layout.height - layout.margin.t - layout.margin.b >= 20 * rows
+        assert (layout.legend.yref, layout.legend.yanchor, layout.legend.y) == ("container", "bottom", 0)
+    assert layout.margin.b > 62 + 9 * 20

@@ -27,6 +27,11 @@ ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": _EDGE}
 PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": _EDGE}
 EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left", "line": _EDGE}
 """What marks a span that starts before its parent."""
+_AXIS_HEIGHT: Final = 62
+_LEGEND_LINE: Final = 20
+_LEGEND_MARK: Final = 58
+_LETTER: Final = 7
+_NARROWEST: Final = 700
 _LONGEST_LABEL: Final = 48
 _SHORTEST_NAME: Final = 30
 _DEEPEST_INDENT: Final = 12
@@ -99,13 +104,21 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
         range=[end / scale for end in time_span(total)],
     )
     more = f", the first {first:,} of {rows.height:,} spans" if rows.height > first else f", {_spans(rows.height)}"
-    height = 120 + ROW_HEIGHT * max(shown.height, 4)
-    styled(
-        figure, title=timeline_title(rows, total=total) + more, barmode="overlay", height=height, hovermode="closest"
-    )
+    styled(figure, title=timeline_title(rows, total=total) + more, barmode="overlay", hovermode="closest")
+    bottom = _AXIS_HEIGHT + _LEGEND_LINE * _legend_lines(figure)
     return figure.update_layout(
-        margin={"l": 10}, legend={"y": -60 / height}, paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font={"color": _QUIET}
-    )
+        height=figure.layout.margin.t + ROW_HEIGHT * max(shown.height, 4) + bottom,
+        margin={"l": 10, "b": bottom},
+        legend={"x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"},
+        paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font={"color": _QUIET},
+    )  # fmt: skip
+
+
+def _legend_lines(figure: go.Figure) -> int:
+    """Say how many lines the legend takes on a narrow page, where plotly gives all entries the width of the widest."""
+    names = [trace.name for trace in figure.data if trace.name and trace.showlegend is not False]
+    across = _NARROWEST // (max(map(len, names)) * _LETTER + _LEGEND_MARK)
+    return -(-len(names) // max(across, 1))
 
 
 def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
@@ -239,7 +252,7 @@ def _traces(
         **path_arrays(marks, total=total),
         name="critical path",
         orientation="h",
-        width=0.2,
+        width=0.28,
         marker=PATH_STYLE,
         hoverinfo="skip",
     )
