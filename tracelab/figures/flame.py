@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.timeline import slowest_traces, timeline_rows, trace_length, trace_spans
+from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_span, timeline_title
 from tracelab.figures.style import GRID, LINE, colors_in, framed, time_unit
@@ -56,7 +55,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
     >>> [bar.y for bar in plot_flamegraph(spans).data][:2]
     [(0,), (1,)]
     """
-    rows = timeline_rows(trace_spans(spans, _slowest(spans) if trace_id is None else _checked(trace_id)))
+    rows = timeline_rows(trace_spans(spans, trace_id))
     total = trace_length(rows)
     seen = rows.filter((pl.col("length") * _NARROWEST >= total) | (pl.col("depth") == 0))
     longest = seen.sort("length", "place", descending=[True, False]).head(_MOST).sort("place")
@@ -105,19 +104,3 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
         barmode="overlay",
         hovermode="closest",
     ).update_layout(margin={"l": 16})
-
-
-def _slowest(spans: Spans) -> str:
-    """Give the id of the trace to draw where none is asked for."""
-    found = slowest_traces(spans, count=1)["trace_id"]
-    if not found.len():
-        raise TracelabError("There are no spans, so that there is no trace to draw. Pass a frame that holds one.")
-    return str(found[0])
-
-
-def _checked(trace_id: object) -> str:
-    if not isinstance(trace_id, str):
-        raise TracelabError(
-            f"`trace_id` must be the id of a trace as text, got {trace_id!r}. trace_summary(spans) lists them."
-        )
-    return trace_id

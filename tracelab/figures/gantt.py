@@ -110,7 +110,6 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
         height=figure.layout.margin.t + ROW_HEIGHT * max(shown.height, 4) + bottom,
         margin={"l": 10, "b": bottom},
         legend={"x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"},
-        paper_bgcolor=_CLEAR, plot_bgcolor=_CLEAR, font={"color": _QUIET},
     )  # fmt: skip
 
 

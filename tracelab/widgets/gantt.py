@@ -19,9 +19,10 @@ from tracelab.analysis.timeline import (
     trace_length,
     trace_spans,
 )
-from tracelab.conforming import conform
+from tracelab.conforming import span_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
+from tracelab.figures.options import whole
 from tracelab.figures.style import colors_in
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
@@ -88,8 +89,8 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
     _place: int | None
 
     def __init__(self, spans: Any, trace_id: str | None = None, *, rows: int = 40) -> None:
-        self._spans = conform(spans)
-        self._most_rows = _number_of_rows(rows)
+        self._spans = span_frame(spans)
+        self._most_rows = whole("rows", rows, what="how many rows are in view")
         self._load(trace_id)
         self._canvas, self._surface = Canvas(), Surface()
         self._heading, self._details = ipw.HTML(), ipw.HTML()
@@ -369,9 +370,3 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
             above = parent_place(self._rows, place)
             if above is not None:
                 self._select(above)
-
-
-def _number_of_rows(rows: Any) -> int:
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise TracelabError(f"`rows` is how many rows are in view, a whole number of at least 1, and is {rows!r}.")
-    return rows
