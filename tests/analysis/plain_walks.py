@@ -15,6 +15,8 @@ class Span:
     span_id: str
     orphaned: bool
     kind: str
+    service: str
+    host: str | None
     start: int
     end: int
     children: list[Span] = field(default_factory=list)
@@ -27,11 +29,13 @@ Section = tuple[str, str, int, int]
 
 def roots_of(spans: pl.DataFrame) -> list[Span]:
     """Build the trees of a frame whose span ids are unique in their trace and that has no cycles."""
-    columns = ["trace_id", "span_id", "parent_span_id", "kind", "start_time", "duration"]
-    rows = spans.select(columns).with_columns(pl.col("start_time", "duration").to_physical()).rows()
+    host = pl.col("resource.host.name") if "resource.host.name" in spans.columns else pl.lit(None, dtype=pl.String)
+    columns = ["trace_id", "span_id", "parent_span_id", "kind", "service_name", host.alias("host")]
+    rows = spans.select(*columns, pl.col("start_time", "duration").to_physical()).rows()
     known: dict[tuple[str, str], Span] = {}
-    for place, (trace_id, span_id, parent_span_id, kind, start, duration) in enumerate(rows):
-        known[trace_id, span_id] = Span(place, span_id, parent_span_id is not None, kind, start, start + duration)
+    for place, (trace_id, span_id, parent_span_id, kind, service, on, start, duration) in enumerate(rows):
+        orphaned = parent_span_id is not None
+        known[trace_id, span_id] = Span(place, span_id, orphaned, kind, service, on, start, start + duration)
     roots: list[Span] = []
     for trace_id, span_id, parent_span_id, *_ in rows:
         parent = known.get((trace_id, parent_span_id)) if parent_span_id is not None else None
@@ -44,6 +48,13 @@ def roots_of(spans: pl.DataFrame) -> list[Span]:
 def waited_for(parent: Span, child: Span) -> bool:
     """Say whether a parent may wait for the child: nobody waits for the consumer of a message."""
     return not (parent.kind == "producer" and child.kind == "consumer")
+
+
+def left_running(parent: Span, child: Span) -> bool:
+    """Say whether the parent ended without the child, which ran in its process and answered no call."""
+    called = child.kind == "server" or (child.kind == "unspecified" and parent.kind == "client")
+    elsewhere = None not in (parent.host, child.host) and parent.host != child.host
+    return child.end > parent.end and not called and parent.service == child.service and not elsewhere
 
 
 def tracelab_walk(root: Span) -> list[Section]:
@@ -69,7 +80,12 @@ def tracelab_walk(root: Span) -> list[Section]:
 
 
 def _candidates(parent: Span) -> list[Span]:
-    """Clip the children and keep those that take time."""
+    """Give the clipped children that the parent may have waited for."""
+    return [child for child in _clipped(parent) if not left_running(parent, child)]
+
+
+def _clipped(parent: Span) -> list[Span]:
+    """Clip the children and keep those that take time, but for consumers."""
     low, high = parent.clipped
     for child in parent.children:
         child.clipped = (max(child.start, low), min(child.end, high))
@@ -129,18 +145,21 @@ def _kept_children(parent: Span) -> list[Span]:
     return kept
 
 
-def other_spans_ran(root: Span, section: Section) -> bool:
-    """Say whether during a section anything ran but its span and the ancestors of that (after `tracelab_walk`)."""
+def basis_of(root: Span, section: Section) -> str:
+    """Say what a section rests on, by all that ran during it but its span and the ancestors (after `tracelab_walk`)."""
     _, owner, begin, end = section
-    stack: list[tuple[Span, frozenset[int]]] = [(root, frozenset())]
+    stack: list[tuple[Span, frozenset[int], bool]] = [(root, frozenset(), False)]
     family: frozenset[int] = frozenset()
-    running: set[int] = set()
+    running: dict[int, bool] = {}
     while stack:
-        span, above = stack.pop()
+        span, above, left = stack.pop()
         line = above | {span.place}
         if span.span_id == owner:
             family = line
         if span.clipped[0] < end and span.clipped[1] > begin:
-            running.add(span.place)
-        stack.extend((child, line) for child in _candidates(span))
-    return not running <= family
+            running[span.place] = left
+        stack.extend((child, line, left or left_running(span, child)) for child in _clipped(span))
+    others = [left for place, left in running.items() if place not in family]
+    if not others:
+        return "forced"
+    return "left_running" if all(others) else "ambiguous"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.analysis.plain_walks import jaeger_walk, roots_of, tracelab_walk
-from tracelab.analysis import critical_path, paths
+from tracelab.analysis import critical_path, critical_path_profile, critical_services, paths
+from tracelab.analysis.timeline import timeline_path
 from tracelab.conforming import conform
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.schema import DURATION, TIME
@@ -135,6 +137,122 @@ def test_critical_path_leaves_out_what_lies_outside_with_all_below_it() -> None:
           b    ...====
             c  .==
     """) == ["a"]
+
+
+TASK_LEFT_RUNNING = """
+    shop::req    ===========
+      shop::work .========
+      shop::fire ..==========================
+        db::late ...=======
+"""
+
+
+def test_critical_path_leaves_out_what_outlives_its_parent_in_one_process_with_all_below_it() -> None:
+    path = critical_path(draw(TASK_LEFT_RUNNING))
+    assert path.select("name", "basis").rows() == [
+        ("req", "forced"),
+        ("work", "left_running"),
+        ("req", "left_running"),
+    ]
+    assert names(TASK_LEFT_RUNNING, method="jaeger") == ["req", "fire", "late", "fire"]
+
+
+def test_critical_path_of_a_root_that_leaves_everything_running_is_its_own_time() -> None:
+    path = critical_path(
+        draw("""
+            shop::req   ==
+              shop::a   .=====
+              shop::b   .========
+        """)
+    )
+    assert path.select("name", "duration", "basis").rows() == [("req", timedelta(milliseconds=2), "left_running")]
+
+
+def test_what_counts_on_paths_leaves_out_what_was_left_running() -> None:
+    spans = draw(TASK_LEFT_RUNNING)
+    profile = critical_path_profile(spans, by="name")
+    assert profile.select("name", "share", "ambiguous_share").rows() == [("work", 8 / 11, 0.0), ("req", 3 / 11, 0.0)]
+    assert critical_services(spans).select("service_name", "path_share").rows() == [("shop", 1.0), ("db", 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("parent", "child", "waited"),
+    [
+        ("shop::a", "shop::b", False),
+        ("shop::a", "db::b", True),
+        ("shop::a", "shop::b kind=server", True),
+        ("shop::a kind=client", "shop::b kind=server", True),
+        ("shop::a kind=client", "shop::b kind=unspecified", True),
+        ("shop::a kind=client", "shop::b kind=internal", False),
+        ("shop::a", "shop::b kind=unspecified", False),
+        ("shop::a kind=server", "shop::b kind=client", False),
+        ("shop::a", "shop::b kind=consumer", False),
+    ],
+)
+def test_critical_path_waits_past_the_end_of_a_parent_for_calls_only(parent: str, child: str, *, waited: bool) -> None:
+    above, below = parent.split(" "), child.split(" ")
+    picture = " ".join([above[0], "=====", *above[1:]]) + "\n  " + " ".join([below[0], ".=========", *below[1:]])
+    assert names(picture) == (["a", "b"] if waited else ["a"])
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "waited"),
+    [
+        ({"resource.host.name": "one"}, {"resource.host.name": "two"}, True),
+        ({"resource.host.name": "one"}, {"resource.host.name": "one"}, False),
+        ({"resource.host.name": "one"}, {"resource.host.name": None}, False),
+        ({"resource.process.pid": 7}, {"resource.process.pid": 8}, True),
+        ({"resource.k8s.pod.name": "a"}, {"resource.k8s.pod.name": "b"}, True),
+        ({"resource.service.instance.id": "a"}, {"resource.service.instance.id": "b"}, True),
+        ({"span.host.name": "one"}, {"span.host.name": "two"}, False),
+    ],
+)
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_critical_path_tells_processes_of_a_service_apart_by_their_resource(
+    above: dict[str, Any], below: dict[str, Any], *, in_columns: bool, waited: bool
+) -> None:
+    spans = draw("shop::a =====\n  shop::b .=========")
+    if in_columns:
+        spans = spans.with_columns(pl.Series(key, [above[key], below[key]]) for key in above)
+    else:
+        entries = [
+            [{"key": key, "value": None if it[key] is None else str(it[key])} for key in it] for it in (above, below)
+        ]
+        known = [[entry for entry in some if entry["value"] is not None] for some in entries]
+        kind = pl.List(pl.Struct({"key": pl.String, "value": pl.String}))
+        spans = conform(spans.with_columns(pl.Series("more_attributes", known, dtype=kind)))
+    assert critical_path(spans)["name"].to_list() == (["a", "b"] if waited else ["a"])
+    assert timeline_path(spans)["place"].to_list() == ([0, 1] if waited else [0])
+
+
+MS, US = 1_000_000, 1_000
+EPOCH = 1_777_636_800 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("starts", "lengths", "waited"),
+    [
+        # Whole microseconds: start and duration may each be one too short.
+        ((123_457 * US, 123_460 * US), (500 * US, 498 * US), True),
+        ((123_457 * US, 123_460 * US), (500 * US, 499 * US), True),
+        ((123_457 * US, 123_460 * US), (500 * US, 500 * US), False),
+        # Nanoseconds: nothing is missing.
+        ((123_457_001, 123_460_000), (500_003, 498_000 + 7), False),
+        ((123_457_001, 123_460_001), (500_003, 497_003), True),
+        # Starts of milliseconds, durations of nanoseconds, as JavaScript has them.
+        ((120 * MS, 121 * MS), (9_500_123, 9_400_456), True),
+        ((120 * MS, 121 * MS), (9_500_123, 9_600_456), False),
+        # All whole milliseconds: doubted where it is no more than a hundredth.
+        ((120 * MS, 121 * MS), (500 * MS, 500 * MS), True),
+        ((120 * MS, 121 * MS), (500 * MS, 505 * MS), False),
+        ((120 * MS, 121 * MS), (9 * MS, 9 * MS), False),
+    ],
+)
+def test_critical_path_forgives_an_end_that_is_late_by_lost_digits(
+    starts: tuple[int, int], lengths: tuple[int, int], *, waited: bool
+) -> None:
+    spans = frame_of(["a", "b"], [None, "a"], [EPOCH + start for start in starts], lengths)
+    assert ("b" in critical_path(spans)["name"]) == waited
 
 
 def test_critical_path_does_not_wait_for_consumers() -> None:

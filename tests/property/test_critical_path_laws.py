@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.analysis.plain_walks import Section, jaeger_walk, other_spans_ran, roots_of, tracelab_walk
+from tests.analysis.plain_walks import Section, basis_of, jaeger_walk, roots_of, tracelab_walk
 from tests.strategies import span_frames
 from tracelab.analysis import critical_path, critical_path_profile
 from tracelab.conforming import conform, with_tree
@@ -18,7 +18,7 @@ from tracelab.schema import DURATION, TIME
 
 WALKS = {"tracelab": tracelab_walk, "jaeger": jaeger_walk}
 METHODS = st.sampled_from(["tracelab", "jaeger"])
-KINDS = ("internal", "client", "server", "producer", "consumer")
+KINDS = ("unspecified", "internal", "client", "server", "producer", "consumer")
 
 
 def numbers(path: pl.DataFrame) -> pl.DataFrame:
@@ -44,18 +44,20 @@ def random_traces(seed: int, *, traces: int) -> pl.DataFrame:
             rooted = place == 0 or fate < 0.05
             parent = None if rooted else "lost" if fate < 0.1 else f"{ids[chance.randrange(place)]:016x}"
             times = (chance.randint(0, scale), chance.randint(0, scale))
-            rows.append((f"{trace:032x}", f"{span:016x}", parent, "span", *times, chance.choice(KINDS)))
+            where = (chance.choice(["api", "api", "db"]), chance.choice([None, "one", "two"]))
+            rows.append((f"{trace:032x}", f"{span:016x}", parent, "span", *times, chance.choice(KINDS), *where))
     chance.shuffle(rows)
     columns = ["trace_id", "span_id", "parent_span_id", "name", "start_time", "duration", "kind"]
+    columns += ["service_name", "resource.host.name"]
     return conform(pl.DataFrame(rows, schema=columns, orient="row").cast({"start_time": TIME, "duration": DURATION}))
 
 
-def walked(spans: pl.DataFrame, method: str) -> list[tuple[Section, bool]]:
-    """Walk every fragment plainly; with each section say whether other spans ran."""
-    found: list[tuple[Section, bool]] = []
+def walked(spans: pl.DataFrame, method: str) -> list[tuple[Section, str]]:
+    """Walk every fragment plainly; with each section say what it rests on."""
+    found: list[tuple[Section, str]] = []
     for root in roots_of(spans):
         sections = WALKS[method](root)
-        found += [(section, method == "tracelab" and other_spans_ran(root, section)) for section in sections]
+        found += [(section, basis_of(root, section) if method == "tracelab" else "") for section in sections]
     return found
 
 
@@ -66,11 +68,11 @@ def test_the_path_is_that_of_a_plain_walk_trace_by_trace(seed: int, method: Any)
     # Every third frame has holes, as after a filter.
     spans = spans.sample(fraction=0.8, seed=seed) if seed % 3 == 0 else spans
     path = numbers(critical_path(spans, method=method))
-    basis = pl.col("basis") == "ambiguous" if method == "tracelab" else pl.lit(value=False)
-    found = path.select("trace_id", "root_span_id", "span_id", "start", "end", basis.alias("guess")).rows()
+    basis = pl.col("basis").cast(pl.String) if method == "tracelab" else pl.lit("")
+    found = path.select("trace_id", "root_span_id", "span_id", "start", "end", basis.alias("basis")).rows()
     traces = spans.partition_by("trace_id", as_dict=True)
     expected = [
-        (str(trace[0]), *section, guess) for trace, rows in traces.items() for section, guess in walked(rows, method)
+        (str(trace[0]), *section, basis) for trace, rows in traces.items() for section, basis in walked(rows, method)
     ]
     assert sorted(found) == sorted(expected)
 
@@ -93,6 +95,23 @@ def test_sections_tile_every_root_from_start_to_end(spans: pl.DataFrame) -> None
     assert tiled["counted"].all()
     keys = ["trace_id", "root_span_id", "first", "last"]
     assert tiled.select(keys).sort(keys).equals(roots.select(keys).sort(keys))
+
+
+@given(span_frames())
+def test_no_span_on_the_path_outlives_its_parent_in_one_process_but_servers(spans: pl.DataFrame) -> None:
+    parents = with_tree(spans).select("trace_id", "service_name", "kind", "start_time", "duration", above="span_id")
+    late = (
+        numbers(critical_path(spans))
+        .join(spans, on=["trace_id", "span_id"], suffix="_own")
+        .filter(pl.col("depth") > 0)
+        .join(parents, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "above"], suffix="_above")
+        .filter(
+            pl.col("start_time_own") + pl.col("duration_own") > pl.col("start_time_above") + pl.col("duration_above"),
+            pl.col("service_name") == pl.col("service_name_above"),
+        )
+    )
+    called = (pl.col("kind") == "server") | ((pl.col("kind") == "unspecified") & (pl.col("kind_above") == "client"))
+    assert late.filter(~called).is_empty()
 
 
 @given(span_frames(), METHODS)

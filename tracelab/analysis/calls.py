@@ -40,11 +40,11 @@ _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
 Numbers = npt.NDArray[np.uint64]
 
 
-def planted(spans: Spans) -> tuple[pl.DataFrame, Forest]:
-    """Plant the spans with all that may name somebody who is called."""
+def planted(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
+    """Plant the spans with all that may name somebody who is called, and with the columns asked for."""
     schema = spans.lazy().collect_schema()
-    columns = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
-    return plant(spans, has_failed(spans).alias(FAILED), *columns)
+    naming = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
+    return plant(spans, has_failed(spans).alias(FAILED), *naming, *columns)
 
 
 def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:

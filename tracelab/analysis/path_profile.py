@@ -12,6 +12,7 @@ from tracelab.analysis.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.forest import Forest, Ints, group_starts, plant
 from tracelab.analysis.grouping import By, Spans, keys
 from tracelab.analysis.paths import Method, path_sections
+from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
@@ -123,7 +124,7 @@ def _planted(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, di
         made.append(key.alias(f"{_BY}{number}"))
     if len(set(columns.values())) < len(parts):
         raise TracelabError(f"Two of the keys in `by` have one name: {parts!r}. Rename one with .alias().")
-    frame, forest = plant(spans, *made)
+    frame, forest = plant(spans, *process_columns(spans), *made)
     if _PATH in columns:
         frame = frame.with_columns(pl.Series(_PATH, call_path_numbers(frame, forest)))
     return frame, forest, columns
@@ -181,7 +182,7 @@ def _added_up(frame: pl.DataFrame, columns: list[str], traces: _Traces, band: In
             # One whole number for group and trace groups several times faster than two columns of text do.
             "pair": code * max(traces.length.size, 1) + traces.number,
             "time": length,
-            "ambiguous": np.where(traces.sections.forced, 0, length),
+            "ambiguous": np.where(traces.sections.ambiguous, length, 0),
         }
     )
     found = (

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.forest import Flags, Forest, Ints, durations, plant, starts
+from tracelab.analysis.forest import Forest, Ints, durations, plant, starts
+from tracelab.analysis.waiting import consumers, left_running, process_columns
 from tracelab.analysis.walking import Clipped, Sections, clip, walk
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["tracelab", "jaeger"]
 
-BASIS: Final = pl.Enum(["forced", "ambiguous"])
+BASIS: Final = pl.Enum(["forced", "left_running", "ambiguous"])
+"""What a section rests on, as `Sections.basis` numbers it."""
+
 _BATCH: Final = 1 << 18
 """How many spans are walked at once: with more the arrays outgrow the caches, and a span takes twice as long."""
 
@@ -42,7 +45,12 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
         `"tracelab"`: a child may end in the very instant in which the next one starts, and both are on the path; of
         children that end together the one that starts first is taken, then the one with the smaller id. Every root
         has a path, that of a fragment whose parent is missing too, and its sections cover it from start to end
-        without overlap.
+        without overlap. A child that ends after its parent was waited for, up to the end of the parent, if it answers
+        a call (a server span; a span of no kind below a client span) or ran elsewhere: in another service, or in
+        another process or host as far as the resources of both say (`service.instance.id`, `host.name`,
+        `process.pid`, `k8s.pod.name` and their kin). A call is waited for until it times out, and clocks of two hosts
+        may differ. In one process the parent has gone on without it: the child was left running, and is off the path
+        with all that is below it.
 
         `"jaeger"`: the sections that Jaeger UI shows (as of August 2026). A child that ends in the instant in which
         the next starts is skipped and its time given to the parent; spans that take no time may split a section of
@@ -57,7 +65,8 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     One row per section, in order of traces (by first start, then id), fragments and time: `trace_id`, `root_span_id`,
     `span_id`, `service_name`, `name` (String), `start_time` (Datetime), `duration` (Duration), `order` (UInt32, counts
     the sections of a root from 0), `basis` (Enum: `forced` if nothing else ran during the section but the span and its
-    ancestors; `ambiguous` if other spans did, so that the spans alone cannot tell what was waited for).
+    ancestors; `left_running` if nothing else did but what had been left running in the same process, which is taken
+    as not waited for; `ambiguous` if other spans did, so that the spans alone cannot tell what was waited for).
 
     Raises
     ------
@@ -70,6 +79,11 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     how CRISP has it (Zhang et al., "CRISP: Critical Path Analysis of Large-Scale Microservice Architectures", USENIX
     ATC 2022).
 
+    Times have lost digits where whole microseconds were written down (Jaeger, Zipkin), or where the start was read from
+    a clock of milliseconds and the duration was not (JavaScript). A child that ends later than its parent by no more
+    than that may have cost, 2 microseconds and 1 millisecond, ended in time. Where starts and durations alike are
+    whole milliseconds that holds for up to 2 of them, and only where they are no more than 1 % of the child.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -81,7 +95,7 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     >>> critical_path(spans)["name"].to_list()
     ['api', 'auth', 'db', 'api']
     """
-    frame, forest = plant(spans)
+    frame, forest = plant(spans, *process_columns(spans))
     sections = path_sections(frame, forest, method=method)
     first = np.concatenate(([True], np.diff(forest.root[sections.owner]) != 0))[: sections.owner.size]
     begins = np.flatnonzero(first)
@@ -103,7 +117,10 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
 
 
 def path_sections(frame: pl.DataFrame, forest: Forest, *, method: Method) -> Sections:
-    """Give the sections as places and nanoseconds, for answers that count on."""
+    """Give the sections as places and nanoseconds, for answers that count on.
+
+    The frame was planted with its `process_columns`: where they are missing, a service is taken for one process.
+    """
     if method not in get_args(Method):
         raise TracelabError(f"`method` must be one of {', '.join(map(repr, get_args(Method)))}, got {method!r}.")
     rules = _tracelab if method == "tracelab" else _jaeger
@@ -120,13 +137,14 @@ def path_sections(frame: pl.DataFrame, forest: Forest, *, method: Method) -> Sec
 
 def basis_of(sections: Sections) -> pl.Series:
     """Name the basis of every section."""
-    return pl.Series("basis", BASIS.categories).cast(BASIS).gather(pl.Series(~sections.forced).cast(pl.UInt32))
+    return pl.Series("basis", BASIS.categories).cast(BASIS).gather(pl.Series(sections.basis))
 
 
 def _tracelab(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clipped:
     low, high = clip(forest, start, end)
-    alive = (high > low) & ~forest.below(_not_waited_for(frame, forest))
-    return Clipped(low, high, alive, tie=low, strict=False)
+    taking_part = (high > low) & ~forest.below(consumers(frame, forest))
+    running_on = forest.below(left_running(frame, forest, start, end))
+    return Clipped(low, high, taking_part & ~running_on, taking_part & running_on, tie=low, strict=False)
 
 
 def _jaeger(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clipped:
@@ -135,15 +153,5 @@ def _jaeger(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clip
     late, early = start >= above_end, end <= above_start
     dropped = forest.has_parent & np.where(start >= above_start, late, early)
     orphaned = ~forest.has_parent & frame["parent_span_id"].is_not_null().to_numpy()
-    alive = ~forest.below(dropped | orphaned | _not_waited_for(frame, forest))
-    return Clipped(low, high, alive, tie=start, strict=True)
-
-
-def _not_waited_for(frame: pl.DataFrame, forest: Forest) -> Flags:
-    """Mark the consumers of a message that the parent produced."""
-    kind = frame["kind"]
-    consumer, producer = (kind == "consumer").to_numpy(), (kind == "producer").to_numpy()
-    marked = np.zeros(consumer.size, dtype=bool)
-    places = np.flatnonzero(consumer & forest.has_parent)
-    marked[places] = producer[forest.parent[places]]
-    return marked
+    alive = ~forest.below(dropped | orphaned | consumers(frame, forest))
+    return Clipped(low, high, alive, np.zeros(alive.size, dtype=bool), tie=start, strict=True)

@@ -8,6 +8,7 @@ import polars as pl
 
 from tracelab.analysis.calls import CALLEE_TYPE, FAILED, calls_of, per_edge, planted
 from tracelab.analysis.paths import path_sections
+from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION
 
@@ -106,7 +107,7 @@ def critical_services(spans: Spans) -> pl.DataFrame:
     >>> critical_services(spans).select("service_name", "path_share", "callers", "callees").rows()
     [('pay', 0.7, 1, 0), ('web', 0.3, 0, 2), ('log', 0.0, 1, 0)]
     """
-    frame, forest = planted(spans)
+    frame, forest = planted(spans, *process_columns(spans))
     sections = path_sections(frame, forest, method="tracelab")
     frame = frame.with_columns(trace=pl.col("trace_id").hash())
     on_path = (

@@ -15,6 +15,7 @@ import polars as pl
 from tracelab.analysis.coverage import with_self_time
 from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.paths import path_sections
+from tracelab.analysis.waiting import process_columns
 from tracelab.errors import TracelabError
 from tracelab.schema import is_error
 
@@ -121,7 +122,7 @@ def timeline_path(trace: pl.DataFrame) -> pl.DataFrame:
     -------
     `place` (UInt32), `start`, `length` (Int64, nanoseconds; start since the trace began), sorted by both.
     """
-    frame, forest = plant(trace)
+    frame, forest = plant(trace, *process_columns(trace))
     sections = path_sections(frame, forest, method="tracelab")
     begin = int(starts(frame).min(initial=2**63 - 1))
     return pl.DataFrame(

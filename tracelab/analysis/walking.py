@@ -24,6 +24,8 @@ _Short: TypeAlias = npt.NDArray[np.int32]
 
 _STEPS_BEFORE_DOUBLING: Final = 32
 _ROOM: Final = 2**62
+_LEFT_RUNNING: Final = 1
+_AMBIGUOUS: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Clipped:
         The interval of every span, clipped to those of all spans above it.
     alive
         Which spans can be on a path.
+    left
+        Which spans cannot only because somebody left them running, or one of their ancestors.
     tie
         Of siblings that end together the one with the smallest `tie` is taken, then the one with the smallest span id.
     strict
@@ -45,18 +49,28 @@ class Clipped:
     start: Ints
     end: Ints
     alive: Flags
+    left: Flags
     tie: Ints
     strict: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Sections:
-    """The sections of all paths in order of fragments and time: whose, from when, to when, and whether it is sure."""
+    """The sections of all paths in order of fragments and time: whose, from when, to when, and how sure that is.
+
+    `basis` is 0 where nothing else ran but the owner and its ancestors, 1 where only spans did that were left running,
+    2 where others did.
+    """
 
     owner: Ints
     start: Ints
     end: Ints
-    forced: Flags
+    basis: Ints
+
+    @property
+    def ambiguous(self) -> Flags:
+        """True where the spans cannot tell what was waited for."""
+        return self.basis == _AMBIGUOUS
 
 
 def clip(forest: Forest, start: Ints, end: Ints) -> tuple[Ints, Ints]:
@@ -214,7 +228,7 @@ def _sections(forest: Forest, spans: Clipped, on: Flags, members: Ints) -> Secti
     real = np.flatnonzero(end > start)
     order = real[_in_turn(turn[real], 2 * on.size)]
     owner, start, end = owner[order], start[order], end[order]
-    return Sections(owner, start, end, _forced(forest, spans, on, owner, start, end))
+    return Sections(owner, start, end, _basis(forest, spans, on, owner, start, end))
 
 
 def _in_turn(turn: Ints, count: int) -> Ints:
@@ -224,14 +238,25 @@ def _in_turn(turn: Ints, count: int) -> Ints:
     return slots[slots >= 0]
 
 
-def _forced(forest: Forest, spans: Clipped, on: Flags, owner: Ints, start: Ints, end: Ints) -> Flags:
+def _basis(forest: Forest, spans: Clipped, on: Flags, owner: Ints, start: Ints, end: Ints) -> Ints:
     """Tell in which sections nothing ran but the span and its ancestors, so that only one order is possible.
 
     Spans on the path only run at once if one is above the other, so it is those off the path that make a section
-    unsure: each does so to all sections from the first that ends after it starts to the last that starts before it
-    ends.
+    unsure.
     """
     others = np.flatnonzero(spans.alive & ~on)
+    basis = np.where(_meanwhile(forest, spans, others, owner, start, end), _AMBIGUOUS, 0)
+    left = np.flatnonzero(spans.left)
+    if left.size:
+        basis[(basis == 0) & _meanwhile(forest, spans, left, owner, start, end)] = _LEFT_RUNNING
+    return basis
+
+
+def _meanwhile(forest: Forest, spans: Clipped, others: Ints, owner: Ints, start: Ints, end: Ints) -> Flags:
+    """Tell during which sections any of these spans ran.
+
+    Each does so during all sections from the first that ends after it starts to the last that starts before it ends.
+    """
     zero, begin, stop, low, high = _one_timeline(forest, spans, others, start, end)
     at, root = zero[forest.root[others]], zero[forest.root[owner]]
     first = np.searchsorted(root + high, at + begin, side="right")
@@ -239,8 +264,8 @@ def _forced(forest: Forest, spans: Clipped, on: Flags, owner: Ints, start: Ints,
     touching = first < behind
     size = owner.size + 1
     steps = np.bincount(first[touching], minlength=size) - np.bincount(behind[touching], minlength=size)
-    forced: Flags = np.cumsum(steps[:-1]) == 0
-    return forced
+    ran: Flags = np.cumsum(steps[:-1]) > 0
+    return ran
 
 
 def _one_timeline(
