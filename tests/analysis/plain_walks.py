@@ -30,8 +30,8 @@ Section = tuple[str, str, int, int]
 def roots_of(spans: pl.DataFrame) -> list[Span]:
     """Build the trees of a frame whose span ids are unique in their trace and that has no cycles."""
     host = pl.col("resource.host.name") if "resource.host.name" in spans.columns else pl.lit(None, dtype=pl.String)
-    columns = ["trace_id", "span_id", "parent_span_id", "kind", "service_name", host.alias("host")]
-    rows = spans.select(*columns, pl.col("start_time", "duration").to_physical()).rows()
+    columns = ["trace_id", "span_id", "parent_span_id", "kind", "service_name"]
+    rows = spans.select(*columns, host.alias("host"), pl.col("start_time", "duration").to_physical()).rows()
     known: dict[tuple[str, str], Span] = {}
     for place, (trace_id, span_id, parent_span_id, kind, service, on, start, duration) in enumerate(rows):
         orphaned = parent_span_id is not None

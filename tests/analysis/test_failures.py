@@ -52,6 +52,63 @@ def test_error_rates_read_a_status_that_has_no_column() -> None:
     assert error_rates(draw("a =").drop("more_attributes"))["errors"].item() == 0
 
 
+SERVERS_OWN = (2, 4, 12, 13, 14, 15)
+OLD, NEW = "rpc.grpc.status_code", "rpc.response.status_code"
+
+
+@pytest.mark.parametrize("key", [OLD, NEW])
+@pytest.mark.parametrize("code", range(17))
+def test_error_rates_count_codes_of_grpc_as_the_conventions_do(key: str, code: int) -> None:
+    kinds = ("server", "client", "producer", "consumer", "internal", "unspecified")
+    spans = draw("\n\n".join(f"{kind} = kind={kind} {key}={code}" for kind in kinds))
+    failed = dict(error_rates(spans, entry_only=False).select("service_name", "errors").rows())
+    assert failed == {kind: int(code in SERVERS_OWN if kind == "server" else code != 0) for kind in kinds}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "failed"),
+    [
+        (f'{OLD}="14"', True),
+        (f"{OLD}=14.0", True),
+        (f"{OLD}=UNAVAILABLE", True),
+        (f"{OLD}=deadline_exceeded", True),
+        (f"{OLD}=DeadlineExceeded", True),
+        (f"{OLD}=StatusCode.DATA_LOSS", True),
+        (f"{OLD}=NOT_FOUND", False),
+        (f"{OLD}=OK", False),
+        (f"{OLD}=17", False),
+        (f"{OLD}=-1", False),
+        (f"{OLD}=nonsense", False),
+        (f"{NEW}=UNAVAILABLE", True),
+        (f"{NEW}=14 rpc.system=grpc", True),
+        (f"{NEW}=14 rpc.system.name=gRPC", True),
+        (f"{NEW}=14 rpc.system.name=dubbo", False),
+        (f"{NEW}=14 rpc.system=dubbo", False),
+        (f'{NEW}=14 rpc.system.name="" rpc.system=dubbo', False),
+        (f'{NEW}=14 rpc.system.name="" rpc.system=""', True),
+        (f"{NEW}=14 rpc.system.name=jsonrpc rpc.system=grpc", False),
+        (f"{NEW}=unavailable rpc.system=connect_rpc", True),
+        (f"{OLD}=14 rpc.system=dubbo", True),
+        (f"{OLD}=0 {NEW}=UNAVAILABLE", True),
+        (f"{OLD}=14 status=ok", False),
+        (f"{OLD}=14 http.response.status_code=200", True),
+        (f"{OLD}=0 http.response.status_code=502", True),
+        ("http.response.status_code=404 http.status_code=500", True),
+    ],
+)
+@pytest.mark.parametrize("in_columns", [True, False])
+def test_error_rates_read_codes_however_they_were_written(attributes: str, *, in_columns: bool, failed: bool) -> None:
+    spans = draw(f"a = kind=server {attributes}")
+    assert error_rates(spans if in_columns else without_columns(spans))["errors"].item() == failed
+
+
+def without_columns(spans: pl.DataFrame) -> pl.DataFrame:
+    """Move the attributes of a frame of one span into `more_attributes`."""
+    columns = [name for name in spans.columns if name.startswith("span.")]
+    pairs = [{"key": name, "value": str(spans[name].item())} for name in columns]
+    return spans.drop(columns).with_columns(more_attributes=pl.Series([pairs]).cast(ATTRIBUTES))
+
+
 def test_error_rates_name_a_failing_trace() -> None:
     spans = draw("a =\n\na =!\n\na =!\n\nb =")
     assert error_rates(spans)["exemplar_trace_id"].to_list() == [f"{2:032x}", None]

@@ -156,6 +156,29 @@ def test_error_origins_fall_back_on_attributes_and_status() -> None:
     ]
 
 
+def test_error_origins_name_codes_of_grpc() -> None:
+    spans = draw("""
+        a = rpc.grpc.status_code=14 kind=server
+
+        b = rpc.response.status_code=NOT_FOUND kind=client
+
+        c =! rpc.response.status_code=UNAVAILABLE error.type=UNAVAILABLE
+
+        d =! rpc.response.status_code=70 rpc.system.name=dubbo
+
+        e =! rpc.response.status_code=0
+
+        f = rpc.grpc.status_code=5 kind=server
+    """)
+    assert error_origins(spans).sort("name").select("name", "exception_type").rows() == [
+        ("a", "gRPC 14"),
+        ("b", "gRPC NOT_FOUND"),
+        ("c", "gRPC UNAVAILABLE"),
+        ("d", None),
+        ("e", None),
+    ]
+
+
 def test_error_origins_name_the_first_of_their_kind() -> None:
     spans = draw("a =!\n\na =!")
     row = error_origins(spans.reverse()).row(0, named=True)

@@ -6,12 +6,11 @@ from typing import Final
 
 import polars as pl
 
+from tracelab.analysis.codes import grpc_failed, http_failed
 from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
-from tracelab.schema import attribute_names, attribute_value
 
-HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 _ALL: Final = "__all"
 
 
@@ -27,8 +26,11 @@ def error_rates(
     """Measure how often spans fail.
 
     A span has failed if its status is error (the loaders read Jaeger's `error=true` and its kin as that). Where the
-    status is unset, an HTTP status of 500 or more counts as a failure too, as the OpenTelemetry conventions would have
-    had it recorded. A status of ok is the last word. Exception events alone are no failure: an exception may have been
+    status is unset, codes count as failures too. Of HTTP (`http.response.status_code`, `http.status_code`): 500 and
+    more; a 4xx is the fault of who asked, who may have been ready for it. Of gRPC (`rpc.grpc.status_code`,
+    `rpc.response.status_code`, as number or name) as the OpenTelemetry conventions have it: on a server span UNKNOWN,
+    DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE and DATA_LOSS (2, 4, 12, 13, 14, 15), on a span of any other
+    kind all but OK. A status of ok is the last word. Exception events alone are no failure: an exception may have been
     handled.
 
     Parameters
@@ -93,14 +95,6 @@ def error_rates(
 
 
 def has_failed(spans: Spans) -> pl.Expr:
-    """Give the expression that is true where a span has failed: its status is error, or unset with an HTTP 5xx."""
-    schema = spans.lazy().collect_schema()
-    failed = pl.col("status_code") == "error"
-    for key in HTTP_STATUS:
-        if "more_attributes" not in schema and not any(name in schema for name in attribute_names(key)):
-            continue
-        column = f"span.{key}"
-        plain = column in schema and schema[column].is_numeric()
-        status = pl.col(column) if plain else attribute_value(key, dtype=pl.Int64)
-        failed |= (pl.col("status_code") == "unset") & (status >= 500).fill_null(value=False)
-    return failed.alias("has_failed")
+    """Give the expression that is true where a span has failed, as `error_rates` tells it."""
+    by_code = http_failed(spans) | grpc_failed(spans)
+    return ((pl.col("status_code") == "error") | ((pl.col("status_code") == "unset") & by_code)).alias("has_failed")

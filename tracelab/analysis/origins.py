@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.failures import HTTP_STATUS, has_failed
+from tracelab.analysis.codes import CODE_KEYS, grpc_code, http_code
+from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.wording import folded
 from tracelab.conforming import takes_any_frame
-from tracelab.schema import attribute_names, attribute_value
+from tracelab.failing import GRPC_STATUS, HTTP_STATUS
+from tracelab.schema import attr, attribute_names
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest, Ints
@@ -20,8 +22,7 @@ if TYPE_CHECKING:
 _FAILED: Final = "__failed"
 _TYPES: Final = ("exception.type", "error.type")
 _MESSAGES: Final = ("exception.message", "error.message", "otel.status_description")
-_GRPC: Final = ("rpc.grpc.status_code",)
-_ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *HTTP_STATUS, *_GRPC)
+_ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *CODE_KEYS)
 _GROUP: Final = ("service_name", "name", "exception_type", "message")
 
 
@@ -133,16 +134,18 @@ def _highest(forest: Forest, failing: Flags) -> Ints:
 def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     """Say for each origin what happened there: `exception_type` and `message`."""
     there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
-    said = {key: attribute_value(key) for key in there}
-    http, grpc = _first_of(HTTP_STATUS, said), _first_of(_GRPC, said)
+    said = {key: attr(key) for key in there}
+    http, grpc = _first_of(HTTP_STATUS, said), _first_of(GRPC_STATUS, said)
     status = [pl.col("status_message")] if "status_message" in spans else []
     events = _last_exceptions(spans.with_columns(number.alias("number")))
     named = _first_of(_TYPES, said)
-    by_status = pl.coalesce(pl.format("HTTP {}", _failing_http(http)), pl.format("gRPC {}", grpc))
-    # `error.type` is the status code where the conventions for HTTP have nothing better to say.
-    kind = pl.coalesce(
-        "event_type", pl.when((named == http).fill_null(value=False)).then(by_status).otherwise(named), by_status
+    by_status = pl.coalesce(
+        pl.when(http_code(spans) >= 400).then(pl.format("HTTP {}", http)),
+        pl.when(grpc_code(spans) != 0).then(pl.format("gRPC {}", grpc)),
     )
+    # `error.type` is the status code where the conventions for HTTP and RPC have nothing better to say.
+    is_code = (named == http).fill_null(value=False) | (named == grpc).fill_null(value=False)
+    kind = pl.coalesce("event_type", pl.when(is_code).then(by_status).otherwise(named), by_status)
     message = pl.coalesce("event_message", _first_of(_MESSAGES, said), *status)
     told = (
         spans.with_columns(number.alias("number"))
@@ -232,7 +235,3 @@ def _first_of(keys: tuple[str, ...], said: dict[str, pl.Expr]) -> pl.Expr:
     """Take the first of these attributes that has a value; an empty text is none."""
     values = [pl.when(said[key] != "").then(said[key]) for key in keys if key in said]
     return pl.coalesce([*values, pl.lit(None, dtype=pl.String)])
-
-
-def _failing_http(status: pl.Expr) -> pl.Expr:
-    return pl.when(status.cast(pl.Int64, strict=False) >= 400).then(status)

@@ -70,7 +70,8 @@ class Sections:
     @property
     def ambiguous(self) -> Flags:
         """True where the spans cannot tell what was waited for."""
-        return self.basis == _AMBIGUOUS
+        unsure: Flags = self.basis == _AMBIGUOUS
+        return unsure
 
 
 def clip(forest: Forest, start: Ints, end: Ints) -> tuple[Ints, Ints]:
