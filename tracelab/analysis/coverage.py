@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
+from tracelab.analysis.options import nanoseconds, share
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
-from tracelab.units import parse_duration
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from tracelab.analysis.grouping import Spans
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
@@ -81,7 +82,7 @@ def with_self_time(spans: FrameT) -> FrameT:
 
 
 @takes_any_frame
-def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> pl.DataFrame:
+def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: float = 0.1) -> pl.DataFrame:
     """Find time inside spans that no child covers, where it is long: work that nobody instrumented, or waiting.
 
     Parameters
@@ -89,7 +90,7 @@ def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> 
     spans
         The spans. Only those with children have gaps; a span without any is one piece of work.
     min_duration
-        How long a gap must be.
+        How long a gap must be: text such as `250ms`, or a timedelta.
     min_share
         How large a part of its span a gap must be.
 
@@ -102,7 +103,7 @@ def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> 
     Raises
     ------
     TracelabError
-        `min_duration` is no duration, or `min_share` no share.
+        `min_duration` is no length of time, or `min_share` no share.
 
     Examples
     --------
@@ -115,21 +116,20 @@ def gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1) -> 
     >>> gaps(spans).select("name", "duration", "share", "after", "before").row(0)
     ('api', datetime.timedelta(microseconds=4000), 0.4, 'auth', 'db')
     """
-    if not 0 <= min_share <= 1:
-        raise TracelabError(f"`min_share` must lie between 0 and 1, got {min_share!r}. 0.1 is a tenth of the span.")
-    shortest = parse_duration(min_duration)
+    least = share("min_share", min_share, ends=True, why="0.1 is a tenth of the span.")
+    shortest = nanoseconds("min_duration", min_duration)
     frame, forest = plant(spans)
     found = _uncovered(frame, forest)
     length = found.end - found.start
-    share = length / np.maximum(durations(frame)[found.owner], 1)
-    long = np.flatnonzero((length > 0) & (length >= shortest) & (share >= min_share))
+    part = length / np.maximum(durations(frame)[found.owner], 1)
+    long = np.flatnonzero((length > 0) & (length >= shortest) & (part >= least))
     owner = frame[found.owner[long]]
     return pl.DataFrame(
         [
             *owner.select("trace_id", "span_id", "service_name", "name"),
             pl.Series("start_time", found.start[long]).cast(TIME),
             pl.Series("duration", length[long]).cast(DURATION),
-            pl.Series("share", share[long]),
+            pl.Series("share", part[long]),
             _names(frame, found.before[long], "after"),
             _names(frame, found.after[long], "before"),
         ]

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.grouping import keys, names_of, required, window
+from tracelab.analysis.grouping import grouped_by, names_of, required
+from tracelab.analysis.options import flag, whole
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Ints
-    from tracelab.analysis.grouping import By, Spans
+    from tracelab.analysis.grouping import By, Every, Spans
 
 _LENGTH, _TRACE, _BIN, _FAILED = "__duration", "__trace_id", "__bin", "__failed"
 _NARROWEST: Final = 1
+_MOST_BINS: Final = 10_000
+_MADE: Final = ("lower", "upper", "count", "exemplar_trace_id")
 
 
 @takes_any_frame
 def latency_histogram(
-    spans: Spans, *, by: By = None, every: str | None = "1m", bins: int = 40, entry_only: bool = True
+    spans: Spans, *, by: By = None, every: Every = "1m", bins: int = 40, entry_only: bool = True
 ) -> pl.DataFrame:
     """Count spans by how long they took, over time.
 
@@ -36,9 +38,10 @@ def latency_histogram(
     by
         What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
     every
-        The length of windows of time; a span belongs to the window that it starts in. None: no windows.
+        The length of windows of time, such as `1m` or a timedelta; a span belongs to the window that it starts in.
+        None: no windows.
     bins
-        How many bins at most; whole nanoseconds may leave fewer.
+        How many bins at most, up to 10,000; whole nanoseconds may leave fewer.
     entry_only
         Only spans at which a request enters a service (see `is_entry`).
 
@@ -51,7 +54,7 @@ def latency_histogram(
     Raises
     ------
     TracelabError
-        There is to be no bin, or `every` is no length of time.
+        `bins` is no number of bins, or another option is not what it should be.
 
     Examples
     --------
@@ -67,16 +70,15 @@ def latency_histogram(
     >>> bins.select(pl.col("lower", "upper").dt.total_milliseconds(), "count").rows()
     [(1, 2, 1), (2, 4, 2)]
     """
-    if bins < 1:
-        raise TracelabError(f"`bins` must be 1 or more, got {bins!r}.")
+    most = whole("bins", bins, least=1, most=_MOST_BINS)
     required(spans, "trace_id", "start_time", "duration", "entry")
-    groups = [*keys(spans, by), *window(every)]
+    groups = grouped_by(spans, by, every, made=_MADE)
     names = names_of(groups)
-    rows = spans.lazy().filter(pl.col("entry")) if entry_only else spans.lazy()
+    rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()
     selected = rows.select(
         *groups, pl.col("duration").to_physical().alias(_LENGTH), pl.col("trace_id").alias(_TRACE)
     ).collect()
-    edges = _edges(selected[_LENGTH], bins)
+    edges = _edges(selected[_LENGTH], most)
     inner = edges[1:-1]
     bin_of = np.searchsorted(inner, selected[_LENGTH].to_numpy(), side="right")
     lower, upper = pl.Series(edges[:-1]).cast(DURATION), pl.Series(edges[1:]).cast(DURATION)

@@ -7,10 +7,12 @@ from typing import Final
 import polars as pl
 
 from tracelab.analysis.codes import grpc_failed, http_failed
-from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
+from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of, required
 from tracelab.analysis.intervals import wilson
+from tracelab.analysis.options import flag
 from tracelab.conforming import takes_any_frame
 
+_MADE: Final = ("spans", "errors", "error_rate", "lower", "upper", "exemplar_trace_id")
 _ALL: Final = "__all"
 
 
@@ -19,7 +21,7 @@ def error_rates(
     spans: Spans,
     *,
     by: By = "service_name",
-    every: str | None = None,
+    every: Every = None,
     entry_only: bool = True,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
@@ -40,7 +42,7 @@ def error_rates(
     by
         What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
     every
-        The length of windows of time, such as `1m`; a span belongs to the window that it starts in.
+        The length of windows of time, such as `1m` or a timedelta; a span belongs to the window that it starts in.
     entry_only
         Only spans at which a request enters a service (see `is_entry`).
     confidence
@@ -55,7 +57,7 @@ def error_rates(
     Raises
     ------
     TracelabError
-        The confidence does not lie between 0 and 1, or `every` is no length of time.
+        The confidence does not lie between 0 and 1, or another option is not what it should be.
 
     Examples
     --------
@@ -69,10 +71,10 @@ def error_rates(
     ('api', 2, 1, 0.5)
     """
     required(spans, "trace_id", "start_time", "status_code", "entry")
-    groups = [*keys(spans, by), *window(every)]
+    groups = grouped_by(spans, by, every, made=_MADE)
     names = names_of(groups)
     lower, upper = wilson(pl.col("errors"), pl.col("spans"), confidence=confidence)
-    rows = spans.lazy().filter(pl.col("entry")) if entry_only else spans.lazy()
+    rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()
     return (
         rows.select(*groups, pl.col("trace_id").alias("__trace_id"), has_failed(spans).alias("__failed"))
         .group_by(names or [pl.lit(0).alias(_ALL)])

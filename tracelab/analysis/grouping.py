@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from datetime import timedelta
 from difflib import get_close_matches
 from typing import Final, TypeAlias
 
 import polars as pl
 
+from tracelab.analysis.options import shown, window_length
 from tracelab.errors import SchemaError, TracelabError
-from tracelab.schema import INTRINSIC_ATTRIBUTES, TIME, TYPE_SUFFIX, attr, attribute_names
+from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, attr, attribute_names
 
 Spans: TypeAlias = pl.DataFrame | pl.LazyFrame
 By: TypeAlias = str | pl.Expr | Sequence[str | pl.Expr] | None
+Every: TypeAlias = str | timedelta | None
 
 WINDOW: Final = "window"
+_QUOTED: Final = re.compile(r'"([^"]+)"')
 
 
 def required(spans: Spans, *names: str) -> list[str]:
@@ -34,37 +39,73 @@ def required(spans: Spans, *names: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def keys(spans: Spans, by: By) -> list[pl.Expr]:
+def items_of(option: str, by: By) -> list[str | pl.Expr]:
+    """Give what a grouping option lists; nothing for None.
+
+    Raises
+    ------
+    TracelabError
+        It is no name, expression or list of these.
+    """
+    items = [by] if isinstance(by, str | pl.Expr) else list(by) if isinstance(by, list | tuple) else None
+    if by is None:
+        return []
+    if items is None or not all(isinstance(item, str | pl.Expr) for item in items):
+        raise TracelabError(
+            f"`{option}` must be a column, an attribute's key, an expression, or a list of these, got {shown(by)}. "
+            f"Write {option}='service_name', or None for everything together."
+        )
+    return items
+
+
+def keys(spans: Spans, by: By, *, made: Sequence[str] = (), option: str = "by") -> list[pl.Expr]:
     """Turn `by` into expressions: a column, an attribute wherever it lives, an expression, or a list of these.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    by
+        What was given.
+    made
+        The columns that the answer makes, whose names a key cannot have.
+    option
+        What the option is called.
 
     Raises
     ------
     SchemaError
         A name is neither a column nor looks like an attribute key.
+    TracelabError
+        A key cannot be read, or cannot be grouped by, or two have one name.
     """
-    if by is None:
-        return []
-    items = [by] if isinstance(by, str | pl.Expr) else list(by)
     schema = spans.lazy().collect_schema()
-    found = [item if isinstance(item, pl.Expr) else _key(item, schema) for item in items]
-    names = [key.meta.output_name() for key in found]
+    found = [item if isinstance(item, pl.Expr) else _key(item, schema, option=option) for item in items_of(option, by)]
+    names = [_checked(schema, key, made=made, option=option) for key in found]
     if len(set(names)) < len(names):
-        raise TracelabError(f"Two of the keys in `by` have one name: {', '.join(names)}. Rename one with .alias().")
+        raise TracelabError(
+            f"Two of the keys in `{option}` have one name: {', '.join(names)}. Rename one with .alias()."
+        )
     return found
 
 
-def window(every: str | None) -> list[pl.Expr]:
+def grouped_by(spans: Spans, by: By, every: Every, *, made: Sequence[str]) -> list[pl.Expr]:
+    """Give the expressions for groups and windows.
+
+    Raises
+    ------
+    TracelabError
+        `by` names no groups, as `keys` has it, or `every` is no length of time.
+    """
+    windows = window(every)
+    return [*keys(spans, by, made=[*made, *names_of(windows)]), *windows]
+
+
+def window(every: Every) -> list[pl.Expr]:
     """Turn `every` into the expression for the window that a span starts in."""
     if every is None:
         return []
-    expression = pl.col("start_time").dt.truncate(every).alias(WINDOW)
-    try:
-        pl.select(start_time=pl.lit(1, dtype=TIME)).select(expression)
-    except pl.exceptions.PolarsError as error:
-        raise TracelabError(
-            f"`every` must be a length of time, got {every!r}. Write a duration such as 30s, 1m or 1h30m."
-        ) from error
-    return [expression]
+    return [pl.col("start_time").dt.truncate(window_length("every", every)).alias(WINDOW)]
 
 
 def names_of(expressions: Sequence[pl.Expr]) -> list[str]:
@@ -72,7 +113,36 @@ def names_of(expressions: Sequence[pl.Expr]) -> list[str]:
     return [expression.meta.output_name() for expression in expressions]
 
 
-def _key(name: str, schema: pl.Schema) -> pl.Expr:
+def _checked(schema: pl.Schema, key: pl.Expr, *, made: Sequence[str], option: str) -> str:
+    """Give the name of a key after a look at what it makes of these spans."""
+    try:
+        made_here = pl.DataFrame(schema=schema).select(key).schema
+    except pl.exceptions.ColumnNotFoundError as error:
+        quoted = _QUOTED.search(str(error))
+        missing = quoted[1] if quoted else str(key)
+        near = get_close_matches(missing, schema.names(), n=2, cutoff=0.5)
+        hint = f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise SchemaError(f"`{option}` reads {missing!r}, which is no column of the spans.{hint}") from error
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).split("\n", maxsplit=1)[0]
+        raise TracelabError(f"`{option}` cannot be computed from these spans: {reason}.") from error
+    if len(made_here) != 1:
+        raise TracelabError(f"`{option}` takes expressions for one column each, got {shown(str(key))}.")
+    ((name, dtype),) = made_here.items()
+    if name in made:
+        raise TracelabError(
+            f"`{option}` names {name!r}, and the answer has a column of its own of that name. "
+            f"If you mean it, rename the key: pl.col({name!r}).alias('by_{name}')."
+        )
+    if isinstance(dtype, pl.Map | pl.Struct) or (isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct)):
+        raise TracelabError(
+            f"`{option}` names {name!r}, which holds {dtype.base_type()} values: spans cannot be grouped by it. "
+            "Take something out of it, such as pl.col('events').list.len()."
+        )
+    return name
+
+
+def _key(name: str, schema: pl.Schema, *, option: str) -> pl.Expr:
     if name in schema:
         return pl.col(name)
     full_names = attribute_names(name)
@@ -87,5 +157,7 @@ def _key(name: str, schema: pl.Schema) -> pl.Expr:
         hint = (
             f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Columns: {', '.join(list(schema)[:12])}, ..."
         )
-        raise SchemaError(f"`by` names {name!r}, which is no column of the spans and no attribute that has one. {hint}")
+        raise SchemaError(
+            f"`{option}` names {name!r}, which is no column of the spans and no attribute that has one. {hint}"
+        )
     return attr(name)

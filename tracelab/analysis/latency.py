@@ -3,30 +3,65 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeAlias
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.analysis.grouping import By, Spans, keys, names_of, required, window
-from tracelab.analysis.intervals import checked_confidence, order_statistics
+from tracelab.analysis.grouping import By, Every, Spans, grouped_by, keys, names_of, required, window
+from tracelab.analysis.intervals import NOWHERE, checked_confidence, lone_order_statistic, order_statistics
+from tracelab.analysis.options import choice, flag
+from tracelab.analysis.options import quantiles as checked_quantiles
 from tracelab.analysis.summary import whole_traces
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.analysis.forest import Ints
+    from tracelab.analysis.forest import Flags, Ints
 
 Floats: TypeAlias = npt.NDArray[np.float64]
+Order: TypeAlias = Literal["keys", "worst"]
 
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
-_LENGTH, _TRACE, _ALL = "__duration", "__trace_id", "__all"
+_LENGTH, _TRACE, _ALL, _WORST = "__duration", "__trace_id", "__all", "__worst"
+_MADE: Final = ("quantile", "duration", "lower", "upper", "count", "exemplar_trace_id")
 _WORTH_A_THREAD: Final = 512
 _WORTH_SELECTING: Final = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class _Percentiles:
+    """The quantiles of every group: arrays with a row per group and a column per quantile.
+
+    Attributes
+    ----------
+    names
+        The columns that tell groups apart.
+    spans, groups
+        What was measured, and the groups with their columns.
+    counts
+        How many were measured in each group.
+    lengths
+        The quantiles in nanoseconds.
+    limits, known
+        Their lower and upper bounds, and which of these there are.
+    nearest
+        The length of the span that is nearest to each.
+    """
+
+    names: list[str]
+    spans: pl.DataFrame
+    groups: pl.DataFrame
+    counts: Ints
+    lengths: Ints
+    limits: tuple[Ints, Ints]
+    known: tuple[Flags, Flags]
+    nearest: Ints
 
 
 @takes_any_frame
@@ -34,10 +69,12 @@ def latency_percentiles(
     spans: Spans,
     *,
     by: By = "service_name",
-    quantiles: Sequence[float] = QUANTILES,
-    every: str | None = None,
+    quantiles: Sequence[float] | float = QUANTILES,
+    every: Every = None,
     entry_only: bool = True,
     confidence: float = 0.95,
+    wide: bool = False,
+    order: Order | None = None,
 ) -> pl.DataFrame:
     """Measure how long spans take.
 
@@ -48,31 +85,46 @@ def latency_percentiles(
     by
         What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
     quantiles
-        Which quantiles, as shares of 1. They interpolate linearly between the two nearest spans.
+        Which quantiles, as shares of 1; a single number is one. They interpolate linearly between the two nearest
+        spans.
     every
-        The length of windows of time, such as `1m`; a span belongs to the window that it starts in.
+        The length of windows of time, such as `1m` or a timedelta; a span belongs to the window that it starts in.
     entry_only
         Only spans at which a request enters a service (see `is_entry`): what its callers wait for.
     confidence
         The confidence of the intervals.
+    wide
+        Put the quantiles of a group side by side.
+    order
+        `"keys"`: by the columns of `by`, then by window. `"worst"`: the groups (and windows) whose highest quantile is
+        longest come first, then by keys. Without: worst first where quantiles stand side by side, else by keys.
 
     Returns
     -------
-    One row per group, window and quantile, sorted by these: the columns of `by` under their names, `window` (Datetime,
+    One row per group, window and quantile, in that order: the columns of `by` under their names, `window` (Datetime,
     its start; only with `every`), `quantile` (Float64), `duration` (Duration), `lower`, `upper` (Duration, the
-    confidence interval; null where the group is too small to have one), `count` (UInt32, the spans of the group),
+    confidence interval; see below where one or both are null), `count` (UInt32, the spans of the group),
     `exemplar_trace_id` (String, the trace of the span that is nearest to the quantile).
+
+    With `wide` one row per group and window: the columns of `by`, `window`, `count`, then for each quantile, named as a
+    percentile, `p50`, `p50_lower`, `p50_upper` (Duration) and so on (0.999 is `p99.9`), and `exemplar_trace_id` (of the
+    highest quantile).
 
     Raises
     ------
     TracelabError
-        A quantile or the confidence does not lie between 0 and 1, or `every` is no length of time.
+        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be.
 
     Notes
     -----
     The intervals are those of order statistics: they hold whatever the distribution, and their bounds are durations
     that were seen. They take spans for independent, which spans of one trace are not quite. For whole traces see
     `trace_latency_percentiles`.
+
+    Each bound is wrong in at most half of the cases that the confidence leaves, so both together in no more than it
+    leaves. A group may be too small to have both. Then one may stand alone, the other is null: at least `lower`, or at
+    most `upper`, which holds with a confidence of (1 + `confidence`) / 2, that is 97.5 % where `confidence` is 0.95.
+    The median has no bound in groups of less than 6, the 99th percentile has no upper one in those of less than 368.
 
     Examples
     --------
@@ -86,9 +138,10 @@ def latency_percentiles(
     (0.5, datetime.timedelta(microseconds=5000), 2)
     """
     required(spans, "trace_id", "start_time", "duration", "entry")
-    groups = [*keys(spans, by), *window(every)]
-    rows = spans.lazy().filter(pl.col("entry")) if entry_only else spans.lazy()
-    return _percentiles(rows, groups, quantiles, confidence)
+    asked = _Asked(quantiles, confidence, wide, order)
+    groups = grouped_by(spans, by, every, made=asked.made)
+    rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()
+    return asked.answer(rows, groups)
 
 
 @takes_any_frame
@@ -96,9 +149,11 @@ def trace_latency_percentiles(
     spans: Spans,
     *,
     by: By = ("service_name", "name"),
-    quantiles: Sequence[float] = QUANTILES,
-    every: str | None = None,
+    quantiles: Sequence[float] | float = QUANTILES,
+    every: Every = None,
     confidence: float = 0.95,
+    wide: bool = False,
+    order: Order | None = None,
 ) -> pl.DataFrame:
     """Measure how long whole traces take, from the first start to the last end of any span.
 
@@ -109,14 +164,19 @@ def trace_latency_percentiles(
     by
         What to tell apart, as in `latency_percentiles`, read from the span that begins the trace: its root (the one
         that starts first where there are several or none).
-    quantiles, every, confidence
+    quantiles, every, confidence, wide, order
         As in `latency_percentiles`.
 
     Returns
     -------
     One row per group, window and quantile, with the columns of `latency_percentiles`: those of `by`, `window`
     (Datetime; only with `every`), `quantile` (Float64), `duration`, `lower`, `upper` (Duration), `count` (UInt32, the
-    traces of the group), `exemplar_trace_id` (String).
+    traces of the group), `exemplar_trace_id` (String). With `wide` one row per group and window, as told there.
+
+    Raises
+    ------
+    TracelabError
+        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be.
 
     Examples
     --------
@@ -128,15 +188,36 @@ def trace_latency_percentiles(
     >>> trace_latency_percentiles(spans, quantiles=[0.5])["duration"].item()
     datetime.timedelta(microseconds=10000)
     """
-    traces = whole_traces(spans, keys(spans, by))
-    named = [pl.col(key) for key in names_of(keys(spans, by))]
-    return _percentiles(traces.lazy(), [*named, *window(every)], quantiles, confidence)
+    asked = _Asked(quantiles, confidence, wide, order)
+    windows = window(every)
+    found = keys(spans, by, made=[*asked.made, *names_of(windows)])
+    traces = whole_traces(spans, found)
+    return asked.answer(traces.lazy(), [*map(pl.col, names_of(found)), *windows])
 
 
-def _percentiles(
-    rows: pl.LazyFrame, groups: list[pl.Expr], quantiles: Sequence[float], confidence: float
-) -> pl.DataFrame:
-    shares = np.array(_checked_quantiles(quantiles))
+class _Asked:
+    """How percentiles are to be answered, checked."""
+
+    def __init__(self, quantiles: object, confidence: float, wide: object, order: str | None) -> None:
+        self.shares = np.array(checked_quantiles(quantiles))
+        self.confidence = checked_confidence(confidence)
+        self.wide = flag("wide", wide)
+        self.order = ("worst" if self.wide else "keys") if order is None else choice("order", order, get_args(Order))
+
+    @property
+    def made(self) -> list[str]:
+        """The columns that the answer makes."""
+        names = [f"{name}{side}" for name in _named(self.shares.tolist()) for side in ("", "_lower", "_upper")]
+        return ["count", *names, "exemplar_trace_id"] if self.wide else list(_MADE)
+
+    def answer(self, rows: pl.LazyFrame, groups: list[pl.Expr]) -> pl.DataFrame:
+        """Measure and put into the form that is asked for."""
+        found = _percentiles(rows, groups, self.shares, self.confidence)
+        form = _side_by_side if self.wide else _below_each_other
+        return form(found, self.shares, worst_first=self.order == "worst")
+
+
+def _percentiles(rows: pl.LazyFrame, groups: list[pl.Expr], shares: Floats, confidence: float) -> _Percentiles:
     names = names_of(groups)
     length = pl.col("duration").to_physical().alias(_LENGTH)
     found = rows.select(*groups, length, pl.col("trace_id").alias(_TRACE), pl.lit(0).alias(_ALL)).collect()
@@ -147,48 +228,86 @@ def _percentiles(
     exact = (counts[:, None] - 1) * shares
     below = exact.astype(np.int64)
     above = np.minimum(below + 1, counts[:, None] - 1)
-    bounds = _bounds(counts, shares, checked_confidence(confidence))
+    lower, upper = _bounds(counts, shares, confidence)
+    # A small group's lower bound may be its longest span, its quantile lies just below that one: say no more than it.
+    bounds = np.minimum(lower, below), np.where(upper >= 0, np.maximum(upper, above), NOWHERE)
     values = _arranged(lengths, begins, counts, np.concatenate((below, above, *bounds), axis=1))
     low, high, *limits = (values[begins[:, None] + places] for places in (below, above, *bounds))
-    nearest = values[begins[:, None] + np.rint(exact).astype(np.int64)]
-    known = pl.Series((bounds[0] >= 0).ravel())
-    repeated = grouped.select(names or _ALL)[np.repeat(np.arange(counts.size), shares.size)].with_columns(
-        pl.Series("quantile", np.tile(shares, counts.size), dtype=pl.Float64),
-        _durations("duration", low + np.rint((exact - below) * (high - low)).astype(np.int64)),
-        _durations("lower", limits[0]),
-        _durations("upper", limits[1]),
-        pl.Series("count", np.repeat(counts, shares.size)).cast(pl.UInt32),
-        pl.Series(_LENGTH, nearest.ravel()),
+    return _Percentiles(
+        names=names,
+        spans=found,
+        groups=grouped.select(names or _ALL),
+        counts=counts,
+        lengths=low + np.rint((exact - below) * (high - low)).astype(np.int64),
+        limits=(limits[0], limits[1]),
+        known=(bounds[0] >= 0, bounds[1] >= 0),
+        nearest=values[begins[:, None] + np.rint(exact).astype(np.int64)],
     )
+
+
+def _side_by_side(found: _Percentiles, shares: Floats, *, worst_first: bool) -> pl.DataFrame:
+    """Put the quantiles of a group into one row."""
+    columns = []
+    for number, name in enumerate(_named(shares.tolist())):
+        columns.append(_durations(name, found.lengths[:, number]))
+        for side, limit, known in zip(("lower", "upper"), found.limits, found.known, strict=True):
+            bound = _durations(f"{name}_{side}", limit[:, number])
+            columns.append(bound.zip_with(pl.Series(known[:, number]), pl.Series([None], dtype=DURATION)))
+    rows = found.groups.with_columns(
+        pl.Series("count", found.counts).cast(pl.UInt32), *columns, pl.Series(_LENGTH, found.nearest[:, -1])
+    )
+    worst = [pl.col(_named(shares.tolist())[-1]).to_physical() * -1] if worst_first else []
     return (
-        _with_exemplars(repeated, found, names or [_ALL])
-        .select(
-            *names,
-            "quantile",
-            "duration",
-            pl.when(known).then("lower").alias("lower"),
-            pl.when(known).then("upper").alias("upper"),
-            "count",
-            "exemplar_trace_id",
-        )
-        .sort([*names, "quantile"], nulls_last=True)
+        _with_exemplars(rows, found.spans, found.names or [_ALL])
+        .select(*found.names, "count", *(column.name for column in columns), "exemplar_trace_id")
+        .sort([*worst, *found.names] or ["count"], nulls_last=True)
         .collect()
     )
 
 
-def _checked_quantiles(quantiles: Sequence[float]) -> list[float]:
-    wanted = sorted(set(quantiles))
-    for quantile in wanted:
-        if not 0 <= quantile <= 1:
-            raise TracelabError(f"A quantile lies between 0 and 1, got {quantile!r}. The 95th percentile is 0.95.")
-    return [float(quantile) for quantile in wanted]
+def _below_each_other(found: _Percentiles, shares: Floats, *, worst_first: bool) -> pl.DataFrame:
+    """Give each quantile of a group a row."""
+    names = found.names
+    rows = found.groups[np.repeat(np.arange(found.counts.size), shares.size)].with_columns(
+        pl.Series("quantile", np.tile(shares, found.counts.size), dtype=pl.Float64),
+        _durations("duration", found.lengths),
+        _durations("lower", found.limits[0]),
+        _durations("upper", found.limits[1]),
+        pl.Series("count", np.repeat(found.counts, shares.size)).cast(pl.UInt32),
+        pl.Series(_LENGTH, found.nearest.ravel()),
+        pl.Series(_WORST, np.repeat(-found.lengths[:, -1], shares.size)),
+    )
+    known = {side: pl.Series(known.ravel()) for side, known in zip(("lower", "upper"), found.known, strict=True)}
+    return (
+        _with_exemplars(rows, found.spans, names or [_ALL])
+        .select(
+            *names,
+            "quantile",
+            "duration",
+            *(pl.when(there).then(side).alias(side) for side, there in known.items()),
+            "count",
+            "exemplar_trace_id",
+            _WORST,
+        )
+        .sort([*([_WORST] if worst_first else []), *names, "quantile"], nulls_last=True)
+        .drop(_WORST)
+        .collect()
+    )
+
+
+def _named(shares: Sequence[float]) -> list[str]:
+    """Name quantiles as percentiles, without rounding any: p50, p99.9."""
+    percent = [format(Decimal(repr(share)) * 100, "f") for share in shares]
+    return [f"p{text.rstrip('0').rstrip('.') if '.' in text else text}" for text in percent]
 
 
 def _bounds(counts: Ints, shares: Floats, confidence: float) -> tuple[Ints, Ints]:
     """Give the places of the order statistics that bound each quantile of each group, -1 where there are none."""
     sizes, which = np.unique(counts, return_inverse=True)
     places = [
-        order_statistics(size, share, confidence) or (-1, -1) for size in sizes.tolist() for share in shares.tolist()
+        order_statistics(size, share, confidence) or lone_order_statistic(size, share, confidence)
+        for size in sizes.tolist()
+        for share in shares.tolist()
     ]
     table = np.array(places, dtype=np.int64).reshape(sizes.size, shares.size, 2)[which]
     return table[..., 0], table[..., 1]

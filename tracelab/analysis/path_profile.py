@@ -10,7 +10,8 @@ import polars as pl
 
 from tracelab.analysis.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.forest import Forest, Ints, group_starts, plant
-from tracelab.analysis.grouping import By, Spans, keys
+from tracelab.analysis.grouping import By, Spans, items_of, keys
+from tracelab.analysis.options import share
 from tracelab.analysis.paths import Method, path_sections
 from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 BAND: Final = pl.Enum(["slowest", "rest"])
 CALL_PATH: Final = "call_path"
 
+_MADE: Final = (
+    "band", "time", "share", "traces", "trace_share", "mean", "excess", "p50", "p95", "ambiguous_share",
+    "exemplar_trace_id",
+)  # fmt: skip
 _BY: Final = "__by_"
 _WITHIN: Final = "__within_"
 _PATH: Final = "__call_path"
@@ -80,7 +85,7 @@ def critical_path_profile(
     Raises
     ------
     TracelabError
-        `slowest` is no share, or there is no such method.
+        `slowest` is no share, `by` or `within` name no groups, or there is no such method.
 
     Notes
     -----
@@ -98,8 +103,8 @@ def critical_path_profile(
     >>> critical_path_profile(spans).select("name", "share", "traces").rows()
     [('db', 0.6, 1), ('api', 0.2, 1), ('auth', 0.2, 1)]
     """
-    if slowest is not None and not 0 < slowest < 1:
-        raise TracelabError(f"`slowest` must lie between 0 and 1, got {slowest!r}. The slowest 5 % are 0.05.")
+    if slowest is not None:
+        slowest = share("slowest", slowest, ends=False, why="The slowest 5 % are 0.05.")
     frame, forest, names = _planted(spans, by, within)
     traces = _traces(frame, forest, path_sections(frame, forest, method=method))
     band = np.zeros(traces.length.size, dtype=np.int64) if slowest is None else _bands(frame, traces, slowest)
@@ -111,15 +116,15 @@ def critical_path_profile(
 
 def _planted(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, dict[str, str]]:
     """Plant the spans with a column for every key, and say under which name the answer has it."""
-    parts = [by] if isinstance(by, str | pl.Expr) else list(by or [])
+    parts = items_of("by", by)
     path_is_ours = CALL_PATH not in spans.lazy().collect_schema()
     columns: dict[str, str] = {}
-    made = [key.alias(f"{_WITHIN}{number}") for number, key in enumerate(keys(spans, within))]
+    made = [key.alias(f"{_WITHIN}{number}") for number, key in enumerate(keys(spans, within, option="within"))]
     for number, part in enumerate(parts):
         if path_is_ours and isinstance(part, str) and part == CALL_PATH:
             columns[_PATH] = CALL_PATH
             continue
-        (key,) = keys(spans, [part])
+        (key,) = keys(spans, [part], made=_MADE)
         columns[f"{_BY}{number}"] = key.meta.output_name()
         made.append(key.alias(f"{_BY}{number}"))
     if len(set(columns.values())) < len(parts):

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import Forest, Ints, durations, plant, starts
+from tracelab.analysis.options import choice
 from tracelab.analysis.waiting import consumers, left_running, process_columns
 from tracelab.analysis.walking import Clipped, Sections, clip, walk
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:
@@ -121,9 +121,7 @@ def path_sections(frame: pl.DataFrame, forest: Forest, *, method: Method) -> Sec
 
     The frame was planted with its `process_columns`: where they are missing, a service is taken for one process.
     """
-    if method not in get_args(Method):
-        raise TracelabError(f"`method` must be one of {', '.join(map(repr, get_args(Method)))}, got {method!r}.")
-    rules = _tracelab if method == "tracelab" else _jaeger
+    rules = _tracelab if choice("method", method, get_args(Method)) == "tracelab" else _jaeger
     parts = []
     for low, high in forest.batches(_BATCH):
         some, trees = frame[low:high], forest.between(low, high)

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import durations, group_starts, plant, running_max, starts
+from tracelab.analysis.options import whole
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def repeated_calls(spans: Spans, *, min_count: int = 5) -> pl.DataFrame:
     Raises
     ------
     TracelabError
-        `min_count` is less than 2.
+        `min_count` is no whole number, or less than 2.
 
     Examples
     --------
@@ -56,18 +56,17 @@ def repeated_calls(spans: Spans, *, min_count: int = 5) -> pl.DataFrame:
     >>> repeated_calls(spans, min_count=3).select("parent_name", "name", "count", "sequential").row(0)
     ('shop', 'SELECT item', 3, True)
     """
-    if min_count < 2:
-        raise TracelabError(f"`min_count` must be 2 or more, got {min_count!r}. One call is no repetition.")
+    fewest = whole("min_count", min_count, least=2, why="One call is no repetition.")
     frame, forest = plant(spans)
     children = forest.siblings()
-    many = np.bincount(forest.parent[children], minlength=frame.height)[forest.parent[children]] >= min_count
+    many = np.bincount(forest.parent[children], minlength=frame.height)[forest.parent[children]] >= fewest
     children = children[many]
     alike = frame[children].select(
         "service_name", "name", "kind", pl.Series("parent", forest.parent[children]), pl.Series("place", children)
     )
     repeated = (
         alike.lazy()
-        .filter(pl.len().over("parent", "service_name", "name", "kind") >= min_count)
+        .filter(pl.len().over("parent", "service_name", "name", "kind") >= fewest)
         .with_columns(run=pl.col("place").min().over("parent", "service_name", "name", "kind"))
         .sort("run", "place")
         .collect()

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.grouping import keys, names_of, required
+from tracelab.analysis.options import above, whole
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Spans
 
 _FIXED: Final = ("trace_id", "span_id", "service_name", "name")
+_MADE: Final = ("start_time", "duration", "typical", "times", "score", "count")
 _TO_SIGMA: Final = 1.4826  # of a normal distribution: standard deviation / median absolute deviation
 _MEAN_TO_SIGMA: Final = 1.2533  # and standard deviation / mean absolute deviation
 
@@ -48,7 +49,7 @@ def outliers(
     Raises
     ------
     TracelabError
-        The threshold is not above 0.
+        The threshold is not above 0, `min_count` is no number of spans, or `by` names no groups.
 
     Notes
     -----
@@ -63,10 +64,10 @@ def outliers(
     >>> outliers(spans).select("name", "duration", "times").rows()
     [('api', datetime.timedelta(microseconds=90000), 22.5)]
     """
-    if threshold <= 0:
-        raise TracelabError(f"`threshold` must be above 0, got {threshold!r}. 3.5 is usual.")
+    limit = above("threshold", threshold, 0, why="3.5 is usual.")
+    fewest = whole("min_count", min_count, least=1, why="20 is usual.")
     required(spans, *_FIXED, "start_time", "duration")
-    said = keys(spans, by)
+    said = keys(spans, by, made=_MADE)
     tags = [f"__by_{number}" for number in range(len(said))]
     shown = {tag: name for tag, name in zip(tags, names_of(said), strict=True) if name not in _FIXED}
     group: list[str] | list[pl.Expr] = tags or [pl.lit(0)]
@@ -84,7 +85,7 @@ def outliers(
         .collect()
         .lazy()
         .with_columns(spread=pl.when(spread > 0).then(spread * _TO_SIGMA).otherwise(mean_spread * _MEAN_TO_SIGMA))
-        .filter((pl.col("count") >= min_count) & (pl.col("far") >= threshold * pl.col("spread")) & (pl.col("far") > 0))
+        .filter((pl.col("count") >= fewest) & (pl.col("far") >= limit * pl.col("spread")) & (pl.col("far") > 0))
         .select(
             *_FIXED,
             *(pl.col(tag).alias(name) for tag, name in shown.items()),
