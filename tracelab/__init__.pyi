@@ -10,6 +10,7 @@ from .analysis import error_rates as error_rates
 from .analysis import gaps as gaps
 from .analysis import latency_histogram as latency_histogram
 from .analysis import latency_percentiles as latency_percentiles
+from .analysis import outcomes as outcomes
 from .analysis import outliers as outliers
 from .analysis import repeated_calls as repeated_calls
 from .analysis import service_graph as service_graph

@@ -97,13 +97,16 @@ def test_error_origins_name_who_swallows_most() -> None:
     assert error_origins(spans).select("errors", "traces", "swallowed_by").row(0) == (3, 3, "b::b")
 
 
-def test_error_origins_reach_the_root_of_a_fragment_whose_parent_is_missing() -> None:
+def test_error_origins_tell_a_root_from_the_top_of_a_fragment_whose_parent_is_missing() -> None:
     spans = draw("""
         lost
           pay    .========!
             bank ..=====!
     """)
-    assert error_origins(spans).select("name", "reached_root").row(0) == ("bank", 1)
+    answer = error_origins(spans)
+    assert answer.select("name", "reached_root", "reached_fragment", "requests", "swallowed_by").rows() == [
+        ("bank", 0, 1, 0, None)
+    ]
 
 
 def test_error_origins_read_the_last_exception_event() -> None:

@@ -33,6 +33,8 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
         spans, by=["kind", pl.col("name").str.len_chars()]
     ),
     "outliers": lambda spans: analysis.outliers(spans, by=None, threshold=0.5, min_count=2),
+    "latency_percentiles_wide": lambda spans: analysis.latency_percentiles(spans, by=["kind", "name"], wide=True),
+    "outcomes": analysis.outcomes,
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
     "service_graph": analysis.service_graph,
     "trace_latency_percentiles": lambda spans: analysis.trace_latency_percentiles(spans, every="5ns"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -216,6 +217,76 @@ def test_errors_reach_the_user_on_two_routes(shop: pl.DataFrame, truth: dict[str
     failed = shop.filter(pl.col("service_name") == "gateway", pl.col("kind") == "server", tl.is_error())
     counts = failed.group_by("span.http.request.method", "span.http.route", "span.http.response.status_code").len()
     assert {f"{m} {route} {status}": n for m, route, status, n in counts.rows()} == truth["errors"]["reached_the_user"]
+
+
+def test_outcomes_are_what_users_saw(shop: pl.DataFrame, truth: dict[str, Any]) -> None:
+    answer = tl.outcomes(shop)
+    counts = {f"{route} {outcome}": n for route, outcome, n in answer.select("route", "outcome", "requests").rows()}
+    failed = answer.filter("failed")
+    assert answer["requests"].sum() == truth["load"]["requests"]
+    assert {f"{r} {o}": n for r, o, n in failed.select("route", "outcome", "requests").rows()} == (
+        truth["errors"]["reached_the_user"]
+    )
+    assert truth["errors"]["refused"].items() <= counts.items()
+    assert {name: n for name, n in counts.items() if name[-3:] >= "300"} == (
+        truth["errors"]["reached_the_user"] | truth["errors"]["refused"]
+    )
+    assert truth["recommender"]["broken"] not in answer["requests"]
+    routes = answer.group_by("route").agg(pl.col("requests").sum())
+    assert dict(routes.rows()) == truth["load"]["requests_by_route"]
+
+
+def test_outcomes_say_where_they_started(shop: pl.DataFrame) -> None:
+    started = tl.outcomes(shop).drop_nulls("origins").select("route", "outcome", "origins").rows()
+    assert started == [
+        ("POST /api/reviews", "500", "content-analysis::generate_embedding: analysis.EmbeddingError (12)"),
+        ("POST /api/orders", "502", "payments::POST /charge: HTTP 503 (11)"),
+        ("POST /api/orders", "504", "orders::HTTP POST: context.deadlineExceededError (9)"),
+        ("POST /api/reviews", "502", "content-analysis::fetch_content: analysis.ContentUnavailableError (8)"),
+        ("GET /api/products/:id", "404", "catalogue::/shop.Catalogue/GetProduct: Exception (23)"),
+        ("POST /api/orders", "402", "payments::POST /charge: HTTP 402 (11)"),
+    ]
+
+
+def test_error_origins_count_the_requests_of_users(shop: pl.DataFrame, truth: dict[str, Any]) -> None:
+    answer = tl.error_origins(shop)
+    columns = ["name", "exception_type", "errors", "requests", "reached_requests", "reached_fragment", "swallowed_by"]
+    found = {row[:2]: row[2:] for row in answer.select(columns).rows()}
+    payments, recommender = truth["payments"], truth["recommender"]
+    # Attempts of orders that were paid at the second try, and three attempts of each that was not.
+    attempts = payments["paid_at_second_try"] + 3 * payments["failed_after_three"]
+    orders = payments["paid_at_second_try"] + payments["failed_after_three"]
+    assert found["POST /charge", "HTTP 503"] == (attempts, orders, payments["failed_after_three"], 0, "orders::pay")
+    timeouts = (payments["timed_out_calls"], *[payments["timed_out_after_three"]] * 2, 0, None)
+    assert found["HTTP POST", "context.deadlineExceededError"] == timeouts
+    assert found["HTTP POST", "HTTP 402"] == (*[payments["declined"]] * 3, 0, None)
+    assert found["grpc.shop.Catalogue/GetProduct", "gRPC 5"] == (23, 23, 23, 0, None)
+    broken = recommender["broken"]
+    assert found["rank_products", "__main__.NoProfileError"] == (broken, 0, 0, broken, None)
+    assert found["GET /recommendations", "__main__.NoProfileError"] == (
+        broken,
+        broken,
+        0,
+        0,
+        "gateway::request handler",
+    )
+    reached = answer["reached_requests"].sum()
+    assert reached == sum(truth["errors"]["reached_the_user"].values()) + sum(truth["errors"]["refused"].values())
+
+
+def test_what_ran_on_after_its_parent_is_on_the_path_of_calls_only(shop: pl.DataFrame, truth: dict[str, Any]) -> None:
+    """Payments that timed out were waited for; milliseconds that JavaScript's clocks disagree by are no running on."""
+    path = tl.critical_path(shop)
+    late = with_parent(shop).filter(
+        pl.col("start_time") + pl.col("duration") > pl.col("start_time_parent") + pl.col("duration_parent")
+    )
+    on_path = late.join(path.select("trace_id", "span_id").unique(), on=["trace_id", "span_id"])
+    payments = on_path.filter(pl.col("service_name") == "payments", pl.col("kind") == "server")
+    assert payments.height == truth["payments"]["timed_out_calls"]
+    within = on_path.filter(pl.col("service_name") == pl.col("service_name_parent"), pl.col("kind") != "server")
+    over = pl.col("start_time") + pl.col("duration") - pl.col("start_time_parent") - pl.col("duration_parent")
+    assert within.select(over.max()).item() <= timedelta(milliseconds=1, microseconds=1)
+    assert within.height > 500
 
 
 def test_batches_of_mails_link_to_every_order(shop: pl.DataFrame, truth: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from .latency import latency_percentiles as latency_percentiles
 from .latency import trace_latency_percentiles as trace_latency_percentiles
 from .networks import to_networkx as to_networkx
 from .origins import error_origins as error_origins
+from .outcomes import outcomes as outcomes
 from .path_profile import critical_path_profile as critical_path_profile
 from .paths import critical_path as critical_path
 from .repetition import repeated_calls as repeated_calls

@@ -90,6 +90,20 @@ def grpc_failed(spans: Spans) -> pl.Expr:
     return _any(failed)
 
 
+def refused(spans: Spans) -> pl.Expr:
+    """Give the expression that is true where a code says that the caller did not get what it asked for.
+
+    That is HTTP from 400 on, and every code of gRPC but 0, whoever is to blame.
+    """
+    refusals = [code >= 400 for code in _http_codes(spans)]
+    for key in _there(spans, GRPC_STATUS):
+        number = _number(key, spans)
+        refusals.append((number > 0) & (number <= max(GRPC_NAMES)) & _is_grpc(key, spans))
+        if not _is_numeric(key, spans):
+            refusals.append(_named(key) >= _FOR_CLIENTS)
+    return _any(refusals)
+
+
 def _any(conditions: Iterable[pl.Expr]) -> pl.Expr:
     return reduce(or_, (condition.fill_null(value=False) for condition in conditions), pl.lit(value=False))
 

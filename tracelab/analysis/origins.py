@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.codes import CODE_KEYS, grpc_code, http_code
+from tracelab.analysis.callers import callers_of
+from tracelab.analysis.climbing import climb
+from tracelab.analysis.codes import CODE_KEYS, grpc_code, http_code, refused
 from tracelab.analysis.failures import has_failed
-from tracelab.analysis.forest import durations, plant, starts
+from tracelab.analysis.forest import plant
 from tracelab.analysis.wording import folded
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
 from tracelab.schema import attr, attribute_names
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Flags, Forest, Ints
     from tracelab.analysis.grouping import Spans
 
-_FAILED: Final = "__failed"
+FAILED: Final = "__failed"
+REFUSED: Final = "__refused"
 _TYPES: Final = ("exception.type", "error.type")
 _MESSAGES: Final = ("exception.message", "error.message", "otel.status_description")
 _ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *CODE_KEYS)
@@ -32,11 +34,19 @@ def error_origins(spans: Spans) -> pl.DataFrame:
 
     A failing span that has no failing child is an origin. From there the failure climbs as long as parents fail too; it
     has reached the root, or the first ancestor that did not fail has swallowed it (a retry, a fallback, a message that
-    nobody waits for). What counts as failing is told at `error_rates`.
+    nobody waits for). What counts as failing is told at `error_rates`. A span without a status that answered 4xx, or
+    with a code of gRPC other than OK, did not fail, but passed on what failed below it: who asked has seen it.
 
     Many libraries leave the status of their internal spans unset whatever happens. Such a span (kind internal or
-    unspecified, status unset) has passed a failure on if a span further up failed and nothing was started below it
-    after the failing child had ended, which is how an exception that gets out looks.
+    unspecified, status unset) has passed a failure on if a span further up failed or answered so, and nothing was
+    started below it after the failing child had ended, which is how an exception that gets out looks.
+
+    One request may fail in several spans: three attempts are three errors. So requests are counted too. A request is a
+    root that somebody asked: a server span without a parent, or one of another kind in a service that has no server or
+    consumer spans, such as a client or a script. A root of another kind in a service that is otherwise called has lost
+    its caller on the way, or is a job that nobody waits for: like the top of a fragment whose parent is missing it is
+    no request, and no root that was reached. A consumer span without a parent is a root, but no request, as who sent
+    the message does not wait.
 
     Parameters
     ----------
@@ -48,10 +58,12 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     One row per kind of failure, most errors first, then by the next four columns: `service_name`, `name`,
     `exception_type`, `message` (String, of the origin; the last exception event of the span says what happened, else
     its attributes and status; null where nothing does; in messages numbers are folded to `<n>`, ids to `<id>`),
-    `errors`, `traces` (UInt32, origins and the traces that they are in), `reached_root` (UInt32, how many of the errors
-    got to the root of the trace, or of the fragment whose parent is missing), `swallowed_by` (String, `service::name`
-    of who swallowed most of the others; null if nobody did), `climbed` (Float64, levels that they climbed on average),
-    `first_seen`, `last_seen` (Datetime), `exemplar_trace_id`, `exemplar_span_id` (String, the first one).
+    `errors`, `traces` (UInt32, origins and the traces that they are in), `requests` (UInt32, the requests that they are
+    in), `reached_root` (UInt32, how many of the errors got to the root of the trace), `reached_requests` (UInt32, the
+    requests whose root they got to), `reached_fragment` (UInt32, how many of the errors got to the top of a part of the
+    trace whose caller is not known), `swallowed_by` (String, `service::name` of who swallowed most of the others; null
+    if nobody did), `climbed` (Float64, levels that they climbed on average), `first_seen`, `last_seen` (Datetime),
+    `exemplar_trace_id`, `exemplar_span_id` (String, the first one).
 
     Examples
     --------
@@ -65,73 +77,36 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     >>> error_origins(spans).select("name", "exception_type", "message", "reached_root", "climbed").rows()
     [('bank', 'Timeout', 'no answer in <n> ms', 1, 2.0), ('mail', None, None, 1, 1.0)]
     """
-    schema = spans.lazy().collect_schema()
-    columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
-    extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
-    frame, forest = plant(spans, "status_code", has_failed(spans).alias(_FAILED), *columns, *extra)
-    failing = frame[_FAILED].fill_null(value=False).to_numpy()
-    passing = failing | _passed_on(frame, forest, failing)
-    first = failing.copy()
-    first[forest.parent[np.flatnonzero(passing & forest.has_parent)]] = False
-    origins = np.flatnonzero(first)
-    top = _highest(forest, passing)[origins]
-    above = forest.parent[top]
-    told = _told(frame[origins], pl.Series(origins))
+    frame, forest = plant(spans, *failure_columns(spans))
+    failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
+    climbs = climb(frame, forest, failing, refusing)
+    root, above = forest.root[climbs.origin], forest.parent[climbs.top]
+    callers = callers_of(frame, forest)
     swallowers = frame[np.maximum(above, 0)].select(pl.format("{}::{}", "service_name", "name").alias("swallower"))
+    reached = above < 0
     return _by_kind(
-        told.with_columns(
+        told(frame[climbs.origin], pl.Series(climbs.origin)).with_columns(
             swallowers.to_series(),
-            pl.Series("reached_root", above < 0),
-            pl.Series("climbed", forest.depth[origins] - forest.depth[top]),
+            pl.Series("request", root),
+            pl.Series("asked", callers.asked[root]),
+            pl.Series("reached_root", reached & callers.known[root]),
+            pl.Series("reached_fragment", reached & ~callers.known[root]),
+            pl.Series("climbed", forest.depth[climbs.origin] - forest.depth[climbs.top]),
         )
     )
 
 
-def _passed_on(frame: pl.DataFrame, forest: Forest, failing: Flags) -> Flags:
-    """Mark the spans without a status that a failure went through, on its way from one failing span to another."""
-    silent = (
-        (frame["status_code"] == "unset") & frame["kind"].is_in(["internal", "unspecified"])
-    ).to_numpy() & ~failing
-    start, end = starts(frame), starts(frame) + durations(frame)
-    last_start = np.zeros(failing.size, dtype=np.int64)
-    children = forest.siblings()
-    last_start[forest.parent[children]] = start[children]  # children stand in order of start, so the last one stays
-    sender = at = np.flatnonzero(failing & forest.has_parent)
-    seen, arrived = [], []
-    while at.size:
-        above = forest.parent[at]
-        going = silent[above] & forest.has_parent[above] & (last_start[above] < end[at])
-        sender, at = sender[going], above[going]
-        seen.append((sender, at))
-        there = failing[forest.parent[at]]
-        arrived.append(sender[there])
-        sender, at = sender[~there], at[~there]
-    marked = np.zeros(failing.size, dtype=bool)
-    got_through = np.concatenate(arrived) if arrived else sender
-    for senders, places in seen:
-        marked[places[np.isin(senders, got_through)]] = True
-    return marked
+def failure_columns(spans: Spans) -> list[str | pl.Expr]:
+    """List what to plant spans with so that failures can be followed and `told`."""
+    schema = spans.lazy().collect_schema()
+    columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
+    extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
+    failed = has_failed(spans).fill_null(value=False)
+    refusing = ((pl.col("status_code") == "unset") & refused(spans)).fill_null(value=False)
+    return ["status_code", failed.alias(FAILED), refusing.alias(REFUSED), *columns, *extra]
 
 
-def _highest(forest: Forest, failing: Flags) -> Ints:
-    """Follow every failing span up as long as the parent fails too, twice as far in every round; others stay."""
-    places = np.flatnonzero(failing)
-    above = forest.parent[places]
-    going = (above >= 0) & failing[above]
-    number = np.zeros(failing.size, dtype=np.int64)
-    number[places] = np.arange(places.size)
-    jump = np.where(going, number[above], np.arange(places.size))
-    while True:
-        further = jump[jump]
-        if np.array_equal(further, jump):
-            break
-        jump = further
-    highest = np.arange(failing.size)
-    highest[places] = places[jump]
-    return highest
-
-
-def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
+def told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     """Say for each origin what happened there: `exception_type` and `message`."""
     there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
     said = {key: attr(key) for key in there}
@@ -147,19 +122,19 @@ def _told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     is_code = (named == http).fill_null(value=False) | (named == grpc).fill_null(value=False)
     kind = pl.coalesce("event_type", pl.when(is_code).then(by_status).otherwise(named), by_status)
     message = pl.coalesce("event_message", _first_of(_MESSAGES, said), *status)
-    told = (
+    known = (
         spans.with_columns(number.alias("number"))
         .join(events, on="number", how="left", maintain_order="left")
         .with_columns(exception_type=kind, message=message)
     )
-    return told.select(
+    return known.select(
         "trace_id",
         "span_id",
         "service_name",
         "name",
         "start_time",
         pl.when(pl.col("exception_type") != "").then("exception_type").alias("exception_type"),
-        folded(told["message"]),
+        folded(known["message"]),
     )
 
 
@@ -188,7 +163,7 @@ def _last_exceptions(origins: pl.DataFrame) -> pl.DataFrame:
 def _by_kind(origins: pl.DataFrame) -> pl.DataFrame:
     swallowed = (
         origins.lazy()
-        .filter(~pl.col("reached_root"))
+        .filter(~pl.col("reached_root") & ~pl.col("reached_fragment"))
         .group_by(*_GROUP, "swallower")
         .len()
         .sort("len", "swallower", descending=[True, False])
@@ -202,7 +177,13 @@ def _by_kind(origins: pl.DataFrame) -> pl.DataFrame:
         .agg(
             errors=pl.len().cast(pl.UInt32),
             traces=pl.col("trace_id").n_unique().cast(pl.UInt32),
+            requests=pl.col("request").filter("asked").n_unique().cast(pl.UInt32),
             reached_root=pl.col("reached_root").sum().cast(pl.UInt32),
+            reached_requests=pl.col("request")
+            .filter(pl.col("asked") & pl.col("reached_root"))
+            .n_unique()
+            .cast(pl.UInt32),
+            reached_fragment=pl.col("reached_fragment").sum().cast(pl.UInt32),
             climbed=pl.col("climbed").mean(),
             first_seen=pl.col("start_time").first(),
             last_seen=pl.col("start_time").last(),
@@ -214,7 +195,10 @@ def _by_kind(origins: pl.DataFrame) -> pl.DataFrame:
             *_GROUP,
             "errors",
             "traces",
+            "requests",
             "reached_root",
+            "reached_requests",
+            "reached_fragment",
             "swallowed_by",
             "climbed",
             "first_seen",

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from tracelab.analysis import error_origins, outcomes
+from tracelab.errors import TracelabError
+from tracelab.synthetic import draw
+
+
+def seen(picture: str) -> list[tuple[str, str, bool, int]]:
+    """Give route, outcome, whether it failed, and the requests."""
+    return outcomes(draw(picture)).select("route", "outcome", "failed", "requests").rows()
+
+
+THREE_ATTEMPTS = """
+    web::POST /orders  ================ kind=server http.response.status_code=502
+      web::pay         .==============!
+        web::POST      ..===!           kind=client
+          bank::charge ..==!            kind=server http.response.status_code=503
+        web::POST      ......===!       kind=client
+          bank::charge ......==!        kind=server http.response.status_code=503
+        web::POST      ..........===!   kind=client
+          bank::charge ..........==!    kind=server http.response.status_code=503
+"""
+
+
+def test_three_attempts_of_one_order_are_one_request() -> None:
+    row = outcomes(draw(THREE_ATTEMPTS)).row(0, named=True)
+    assert (row["requests"], row["share"], row["origins"]) == (1, 1.0, "bank::charge: HTTP 503 (1)")
+    assert error_origins(draw(THREE_ATTEMPTS)).select(
+        "errors", "traces", "requests", "reached_root", "reached_requests", "reached_fragment"
+    ).rows() == [(3, 1, 1, 3, 1, 0)]
+
+
+REFUSED = """
+    web::GET /x       ==========  kind=server http.response.status_code=404
+      web::handler    .========
+        web::lookup   ..======
+          web::call   ...====!    kind=client rpc.grpc.status_code=5
+            shop::Get ....==      kind=server rpc.grpc.status_code=5
+"""
+
+
+def test_a_refusal_that_the_caller_saw_reached_it() -> None:
+    assert error_origins(draw(REFUSED)).select("name", "reached_root", "swallowed_by", "climbed").rows() == [
+        ("call", 1, None, 3.0)
+    ]
+    answer = outcomes(draw(REFUSED))
+    assert answer.select("route", "outcome", "failed", "origins").rows() == [
+        ("GET /x", "404", False, "shop::Get: gRPC 5 (1)")
+    ]
+
+
+def test_a_refusal_passes_over_a_server_that_only_answered_so() -> None:
+    spans = draw("""
+        web::POST /orders    ============ kind=server http.response.status_code=402
+          web::POST          .=========!  kind=client http.response.status_code=402
+            orders::POST     ..=======    kind=server http.response.status_code=402
+              orders::pay    ...=====
+                orders::POST ....===!     kind=client http.response.status_code=402
+                  bank::pay  .....=       kind=server http.response.status_code=402
+    """)
+    assert error_origins(spans).select("service_name", "errors", "reached_root", "swallowed_by", "climbed").rows() == [
+        ("orders", 1, 1, None, 4.0)
+    ]
+    assert outcomes(spans)["origins"].to_list() == ["bank::pay: HTTP 402 (1)"]
+
+
+def test_a_refusal_below_a_success_is_swallowed() -> None:
+    spans = draw("""
+        web::GET /x   ========== kind=server http.response.status_code=200
+          web::call   .===!      kind=client http.response.status_code=404
+            shop::get ..=        kind=server http.response.status_code=404
+          web::other  ......==
+    """)
+    assert error_origins(spans).select("reached_root", "reached_requests", "swallowed_by").rows() == [
+        (0, 0, "web::GET /x")
+    ]
+    assert outcomes(spans).select("outcome", "origins").rows() == [("200", None)]
+
+
+def test_a_refusal_of_ones_own_started_at_the_root() -> None:
+    spans = draw("web::GET /x == kind=server http.response.status_code=404")
+    assert error_origins(spans).is_empty()
+    assert outcomes(spans)["origins"].to_list() == ["web::GET /x: HTTP 404 (1)"]
+
+
+def test_a_failed_cache_is_not_why_something_was_not_found() -> None:
+    spans = draw("""
+        web::GET /x     ==========  kind=server http.response.status_code=404
+          web::handler  .=======
+            web::cache  ..==!       kind=client
+            web::select .....==     kind=client
+    """)
+    assert error_origins(spans).select("name", "reached_root", "swallowed_by").rows() == [("cache", 0, "web::handler")]
+    assert outcomes(spans)["origins"].to_list() == ["web::GET /x: HTTP 404 (1)"]
+
+
+def test_outcomes_are_told_as_they_were() -> None:
+    assert seen("""
+        a::r = kind=server http.response.status_code=502
+
+        a::s = kind=server rpc.grpc.status_code=14
+
+        a::t =! kind=server
+
+        a::u = kind=server status=ok
+
+        a::v = kind=server
+
+        a::w =! kind=server http.response.status_code=200
+
+        a::x = kind=server http.response.status_code=404
+
+        a::y = kind=server rpc.response.status_code=NOT_FOUND http.response.status_code=200
+
+        a::z = kind=server http.status_code=503 status=ok
+    """) == [
+        ("r", "502", True, 1),
+        ("s", "gRPC UNAVAILABLE", True, 1),
+        ("t", "error", True, 1),
+        ("w", "200 (error)", True, 1),
+        ("x", "404", False, 1),
+        ("y", "gRPC NOT_FOUND", False, 1),
+        ("u", "ok", False, 1),
+        ("v", "unset", False, 1),
+        ("z", "503 (ok)", False, 1),
+    ]
+
+
+def test_outcomes_go_by_method_and_route() -> None:
+    assert seen("""
+        a::GET = kind=server http.request.method=GET http.route=/x/:id http.response.status_code=200
+
+        a::GET = kind=server http.method=GET http.route=/x/:id http.status_code=200
+
+        a::work = kind=server http.route=/x/:id
+
+        a::work = kind=server
+    """) == [("GET /x/:id", "200", False, 2), ("/x/:id", "unset", False, 1), ("work", "unset", False, 1)]
+
+
+def test_outcomes_share_the_requests_of_their_route() -> None:
+    picture = "\n\n".join(
+        ["a::x = kind=server http.response.status_code=500"] * 2
+        + ["a::x = kind=server http.response.status_code=200"] * 8
+        + ["b::x = kind=server http.response.status_code=200"]
+    )
+    answer = outcomes(draw(picture))
+    assert answer.select("service_name", "outcome", "requests", "share").rows() == [
+        ("a", "500", 2, 0.2),
+        ("a", "200", 8, 0.8),
+        ("b", "200", 1, 1.0),
+    ]
+    # As worked by hand for error_rates.
+    assert answer.select("lower", "upper").row(0) == pytest.approx((0.05668, 0.50984), abs=1e-4)
+    assert outcomes(draw(picture), confidence=0.5)["upper"][0] < answer["upper"][0]
+    assert answer["exemplar_trace_id"].to_list() == [f"{1:032x}", f"{3:032x}", f"{11:032x}"]
+
+
+def test_outcomes_are_those_of_requests_only() -> None:
+    spans = draw("""
+        web::GET /x    ==== kind=server
+          rank::GET    .==  kind=server
+
+        rank::lost     ===!
+
+        rank::batch    ===! kind=consumer
+
+        missing
+          web::POST /x ===! kind=server
+
+        browser::click ===! kind=client
+
+        script::main   ===!
+    """)
+    assert outcomes(spans).select("service_name", "outcome", "requests").rows() == [
+        ("browser", "error", 1),
+        ("script", "error", 1),
+        ("web", "unset", 1),
+    ]
+    assert error_origins(spans).sort("name").select("name", "requests", "reached_root", "reached_fragment").rows() == [
+        ("POST /x", 0, 0, 1),
+        ("batch", 0, 1, 0),
+        ("click", 1, 1, 0),
+        ("lost", 0, 0, 1),
+        ("main", 1, 1, 0),
+    ]
+
+
+def test_outcomes_name_the_most_frequent_origins() -> None:
+    def request(*names: str) -> str:
+        calls = [f"  db::{name} .=!" for name in names]
+        return "\n".join(["a::x ====! kind=server", *calls])
+
+    spans = draw("\n\n".join([request("a", "b", "c", "d"), request("b", "b"), request("c", "b"), request("b")]))
+    assert outcomes(spans)["origins"].to_list() == ["db::b (4), db::c (2), db::a (1)"]
+
+
+def test_outcomes_of_nothing_have_all_columns() -> None:
+    spans = draw(REFUSED)
+    assert outcomes(spans.clear()).schema == outcomes(spans).schema
+    assert outcomes(spans.clear()).is_empty()
+
+
+def test_outcomes_take_the_spans_that_are_there() -> None:
+    spans = draw(REFUSED).filter(pl.col("name") != "lookup")
+    assert outcomes(spans)["origins"].to_list() == ["web::GET /x: HTTP 404 (1)"]
+
+
+@pytest.mark.parametrize("confidence", [0, 1, "high", None])
+def test_outcomes_say_what_is_wrong(confidence: float) -> None:
+    with pytest.raises(TracelabError, match="`confidence` must lie between 0 and 1"):
+        outcomes(draw("a ="), confidence=confidence)

@@ -1,0 +1,53 @@
+"""Which roots somebody asked, and which only exist because the way back to their caller is lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+if TYPE_CHECKING:
+    from tracelab.analysis.forest import Flags, Forest
+
+
+@dataclass(frozen=True, slots=True)
+class Callers:
+    """What is known of who asked; one item per place, true at roots of fragments only.
+
+    Attributes
+    ----------
+    asked
+        A request: somebody waited for the answer.
+    known
+        The trace begins here: a request, or a message whose sender does not wait.
+    """
+
+    asked: Flags
+    known: Flags
+
+
+def callers_of(frame: pl.DataFrame, forest: Forest) -> Callers:
+    """Look at the roots of fragments.
+
+    A server span without a parent is a request, a consumer span without one a message. A root of another kind is a
+    request of its own making (a client, a script) unless its service is otherwise called: then it is a job that nobody
+    waits for, or its caller got lost.
+    """
+    called = (
+        frame.lazy()
+        .filter(pl.col("kind").is_in(["server", "consumer"]))
+        .select(pl.col("service_name").unique())
+        .collect()["service_name"]
+    )
+    roots = np.flatnonzero(~forest.has_parent)
+    of_roots = frame.select("parent_span_id", "kind", "service_name")[roots].select(
+        asked=pl.col("parent_span_id").is_null()
+        & ((pl.col("kind") == "server") | ~pl.col("service_name").is_in(called.implode())),
+        known=pl.col("parent_span_id").is_null() & (pl.col("kind") == "consumer"),
+    )
+    asked, known = (np.zeros(frame.height, dtype=bool) for _ in range(2))
+    asked[roots] = of_roots["asked"].to_numpy()
+    known[roots] = of_roots["known"].to_numpy()
+    return Callers(asked, asked | known)

@@ -1,0 +1,166 @@
+"""What callers saw: the answers to requests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.analysis.callers import callers_of
+from tracelab.analysis.climbing import climb
+from tracelab.analysis.codes import GRPC_NAMES, grpc_code, http_code
+from tracelab.analysis.forest import plant
+from tracelab.analysis.intervals import wilson
+from tracelab.analysis.origins import FAILED, REFUSED, failure_columns, told
+from tracelab.conforming import takes_any_frame
+from tracelab.schema import attr, attribute_names
+
+if TYPE_CHECKING:
+    from tracelab.analysis.forest import Forest, Ints
+    from tracelab.analysis.grouping import Spans
+
+_METHOD: Final = ("http.request.method", "http.method")
+_ROUTE: Final = ("http.route", "url.template")
+_KEY: Final = ("service_name", "route", "outcome")
+_SHOWN: Final = 3
+
+
+@takes_any_frame
+def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
+    """Count what callers saw: the answers to requests, and where those that were no success started.
+
+    A request is a root that somebody asked, as `error_origins` has it: a server span without a parent, or one of
+    another kind in a service that nobody calls, such as a browser or a script. Jobs, messages, and parts of traces
+    whose caller is not known are none.
+
+    Parameters
+    ----------
+    spans
+        The spans. Pass whole traces: what was filtered away can be no origin.
+    confidence
+        The confidence of the intervals.
+
+    Returns
+    -------
+    One row per service, route and outcome; first those that failed, then those that were refused (4xx, gRPC other than
+    OK), then the others, each with the most requests first, then by names: `service_name` (String), `route` (String,
+    method and `http.route`, else the name of the span), `outcome` (String, as it was: the status of HTTP such as `502`,
+    else that of gRPC such as `gRPC UNAVAILABLE`, else the status of the span, `error`, `ok` or `unset`; the status
+    follows in brackets where it contradicts the code, as in `200 (error)`), `failed` (Boolean, see `error_rates`),
+    `requests` (UInt32), `share` (Float64, of the requests of that route), `lower`, `upper` (Float64; Wilson's
+    interval), `origins` (String, the deepest failing or refusing spans whose failure got to the root, each as
+    `service::name`, exception or code, and how many of the requests it got to; the three most frequent, null where
+    nothing failed or refused), `exemplar_trace_id` (String, the first such request).
+
+    Raises
+    ------
+    TracelabError
+        The confidence does not lie between 0 and 1.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... web::GET /pay   ======== kind=server http.response.status_code=502
+    ...   web::POST     .===!    kind=client
+    ...     bank::pay   ..=!     kind=server http.response.status_code=503
+    ...   web::POST     .....==! kind=client
+    ...
+    ... web::GET /pay   ====     kind=server http.response.status_code=200
+    ... ''')
+    >>> outcomes(spans).select("route", "outcome", "requests", "share", "origins").rows()
+    [('GET /pay', '502', 1, 0.5, 'bank::pay: HTTP 503 (1), web::POST (1)'), ('GET /pay', '200', 1, 0.5, None)]
+    """
+    lower, upper = wilson(pl.col("requests"), pl.col("all"), confidence=confidence)
+    schema = spans.lazy().collect_schema()
+    naming = [name for key in (*_METHOD, *_ROUTE) for name in attribute_names(key) if name in schema]
+    frame, forest = plant(spans, *dict.fromkeys(naming), *failure_columns(spans))
+    requests = _requests(frame, np.flatnonzero(callers_of(frame, forest).asked))
+    origins = _origins(frame, forest, requests)
+    return (
+        requests.lazy()
+        .sort("start_time", "trace_id", "place")
+        .group_by(*_KEY, "failed", maintain_order=True)
+        .agg(
+            requests=pl.len().cast(pl.UInt32),
+            exemplar_trace_id=pl.col("trace_id").first(),
+            refused=pl.col("refused").any(),
+        )
+        .with_columns(all=pl.col("requests").sum().over("service_name", "route"))
+        .join(origins.lazy(), on=_KEY, how="left", nulls_equal=True)
+        .sort("failed", "refused", "requests", *_KEY, descending=[True, True, True, False, False, False])
+        .select(
+            *_KEY,
+            "failed",
+            "requests",
+            share=pl.col("requests") / pl.col("all"),
+            lower=lower,
+            upper=upper,
+            origins="origins",
+            exemplar_trace_id="exemplar_trace_id",
+        )
+        .collect()
+    )
+
+
+def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
+    """Give a row per request, with its route and its outcome."""
+    roots = frame[places]
+    method, route = (_first(keys) for keys in (_METHOD, _ROUTE))
+    by_route = pl.when(route.is_not_null()).then(pl.concat_str(method, route, separator=" ", ignore_nulls=True))
+    http, grpc = http_code(roots), grpc_code(roots)
+    said = grpc.replace_strict(GRPC_NAMES, default=None, return_dtype=pl.String)
+    # Calls of gRPC travel over HTTP, which answers 200 whatever comes of them.
+    by_http = pl.when(grpc.is_null() | (http != 200)).then(http.cast(pl.String))
+    code = pl.coalesce(by_http, pl.format("gRPC {}", said), http.cast(pl.String))
+    status = pl.col("status_code").cast(pl.String)
+    contradicts = (status == "error") & ~pl.col("bad") | (status == "ok") & pl.col("bad")
+    return (
+        roots.with_columns(code=code, bad=(http >= 500).fill_null(value=False) | (grpc != 0).fill_null(value=False))
+        .lazy()
+        .select(
+            "trace_id",
+            "start_time",
+            "service_name",
+            pl.Series("place", places),
+            pl.coalesce(by_route, "name").alias("route"),
+            pl.when(pl.col("code").is_null())
+            .then(status)
+            .when(contradicts)
+            .then(pl.format("{} ({})", "code", status))
+            .otherwise("code")
+            .alias("outcome"),
+            pl.col(FAILED).alias("failed"),
+            pl.col(REFUSED).alias("refused"),
+        )
+        .collect()
+    )
+
+
+def _origins(frame: pl.DataFrame, forest: Forest, requests: pl.DataFrame) -> pl.DataFrame:
+    """Say for each outcome where it started: what failed or refused first, and got to the root."""
+    failing = (frame[FAILED] | frame[REFUSED]).to_numpy()
+    climbs = climb(frame, forest, failing, np.zeros_like(failing))
+    origin = climbs.origin[~forest.has_parent[climbs.top]]
+    label = pl.format("{}::{}", "service_name", "name")
+    labels = told(frame[origin], pl.Series(origin)).select(
+        pl.Series("place", forest.root[origin]),
+        origin=pl.concat_str(label, "exception_type", separator=": ", ignore_nulls=True),
+    )
+    return (
+        labels.lazy()
+        .join(requests.lazy().select("place", *_KEY), on="place")
+        .group_by(*_KEY, "origin")
+        .agg(got_to=pl.col("place").n_unique())
+        .sort("got_to", "origin", descending=[True, False])
+        .group_by(*_KEY, maintain_order=True)
+        .agg(origins=pl.format("{} ({})", "origin", "got_to").head(_SHOWN).str.join(", "))
+        .collect()
+    )
+
+
+def _first(keys: tuple[str, ...]) -> pl.Expr:
+    """Take the first of these attributes of the span that has a value."""
+    values = [attr(f"span.{key}") for key in keys]
+    return pl.coalesce([*(pl.when(value != "").then(value) for value in values), pl.lit(None, dtype=pl.String)])
