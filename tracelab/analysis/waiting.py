@@ -33,7 +33,9 @@ _UNSPECIFIED, _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
 def process_columns(spans: Spans) -> list[str]:
     """List the columns that tell processes apart, for those who plant spans and then ask for what was left running."""
     schema = spans.lazy().collect_schema()
-    return [name for name in (*_PROCESS, "more_attributes") if name in schema and not isinstance(schema[name], pl.List)]
+    found = [name for name in _PROCESS if name in schema and not isinstance(schema[name], pl.List)]
+    empty = isinstance(spans, pl.DataFrame) and "more_attributes" in schema and _is_null(spans["more_attributes"])
+    return found if empty or "more_attributes" not in schema else [*found, "more_attributes"]
 
 
 def consumers(frame: pl.DataFrame, forest: Forest) -> Flags:
@@ -90,6 +92,10 @@ def _grain(values: Ints, others: Ints) -> Ints:
     both = (values != 0) | (others != 0)
     whole = [both & (values % unit == 0) & (others % unit == 0) for unit in (_MILLISECOND, _MICROSECOND)]
     return np.select(whole, [_MILLISECOND, _MICROSECOND], 0)
+
+
+def _is_null(column: pl.Series) -> bool:
+    return column.null_count() == column.len()
 
 
 def _in_one_process(frame: pl.DataFrame, children: Ints, parents: Ints) -> Flags:
