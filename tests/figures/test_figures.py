@@ -115,7 +115,7 @@ def test_plot_latency_percentiles_shows_intervals_where_there_are_some() -> None
     assert [mark.name for mark in legend] == ["p50", "p99"]
     assert median.error_x.array[0] is not None
     assert tail.error_x.array[0] is None
-    assert "no interval" in tail.hovertext[0]
+    assert "at least 9 ms" in tail.hovertext[0]
 
 
 def test_plot_latency_percentiles_draws_every_quantile() -> None:

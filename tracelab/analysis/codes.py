@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.failing import GRPC_CODES, GRPC_SERVER_ERRORS, GRPC_STATUS, HTTP_STATUS
-from tracelab.schema import attr
+from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -131,7 +131,7 @@ def _number(key: str, spans: Spans) -> pl.Expr:
 
 
 def _text(key: str) -> pl.Expr:
-    return attr(f"span.{key}")
+    return attribute_value(f"span.{key}")
 
 
 def _is_numeric(key: str, spans: Spans) -> bool:

@@ -128,16 +128,11 @@ def _checked(schema: pl.Schema, key: pl.Expr, *, made: Sequence[str], option: st
         raise TracelabError(f"`{option}` cannot be computed from these spans: {reason}.") from error
     if len(made_here) != 1:
         raise TracelabError(f"`{option}` takes expressions for one column each, got {shown(str(key))}.")
-    ((name, dtype),) = made_here.items()
+    (name,) = made_here
     if name in made:
         raise TracelabError(
             f"`{option}` names {name!r}, and the answer has a column of its own of that name. "
             f"If you mean it, rename the key: pl.col({name!r}).alias('by_{name}')."
-        )
-    if isinstance(dtype, pl.Map | pl.Struct) or (isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct)):
-        raise TracelabError(
-            f"`{option}` names {name!r}, which holds {dtype.base_type()} values: spans cannot be grouped by it. "
-            "Take something out of it, such as pl.col('events').list.len()."
         )
     return name
 

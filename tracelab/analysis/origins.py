@@ -15,7 +15,7 @@ from tracelab.analysis.forest import plant
 from tracelab.analysis.wording import folded
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
-from tracelab.schema import attr, attribute_names
+from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
@@ -109,7 +109,7 @@ def failure_columns(spans: Spans) -> list[str | pl.Expr]:
 def told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     """Say for each origin what happened there: `exception_type` and `message`."""
     there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
-    said = {key: attr(key) for key in there}
+    said = {key: attribute_value(key) for key in there}
     http, grpc = _first_of(HTTP_STATUS, said), _first_of(GRPC_STATUS, said)
     status = [pl.col("status_message")] if "status_message" in spans else []
     events = _last_exceptions(spans.with_columns(number.alias("number")))

@@ -14,7 +14,7 @@ from tracelab.analysis.forest import plant
 from tracelab.analysis.intervals import wilson
 from tracelab.analysis.origins import FAILED, REFUSED, failure_columns, told
 from tracelab.conforming import takes_any_frame
-from tracelab.schema import attr, attribute_names
+from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Forest, Ints
@@ -162,5 +162,5 @@ def _origins(frame: pl.DataFrame, forest: Forest, requests: pl.DataFrame) -> pl.
 
 def _first(keys: tuple[str, ...]) -> pl.Expr:
     """Take the first of these attributes of the span that has a value."""
-    values = [attr(f"span.{key}") for key in keys]
+    values = [attribute_value(f"span.{key}") for key in keys]
     return pl.coalesce([*(pl.when(value != "").then(value) for value in values), pl.lit(None, dtype=pl.String)])
