@@ -193,6 +193,12 @@ def test_plot_error_origins_tells_what_was_swallowed() -> None:
     assert "swallowed by web::web" in swallowed.hovertext[0]
 
 
+def test_plot_error_origins_tells_what_got_to_a_part_whose_caller_is_not_known() -> None:
+    figure = tl.plot_error_origins(draw("lost\n  web ===!"))
+    assert [bar.name for bar in figure.data[:2]] == ["reached the root", "swallowed or lost"]
+    assert "1 got to a part whose caller is not known" in figure.data[0].hovertext[0]
+
+
 def test_plot_outliers_draws_what_is_usual_beside_what_is_not() -> None:
     spans = draw("\n\n".join(["api ===", "api ====", "api ====="] * 8 + ["api " + 90 * "="]))
     usual, outliers = tl.plot_outliers(spans).data[:2]

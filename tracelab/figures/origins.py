@@ -33,7 +33,8 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     Returns
     -------
     A plotly Figure: one bar per kind of failure of `error_origins`, as long as there are failing spans; the part that
-    is hatched was swallowed on its way, the other reached the root of its trace.
+    is hatched was swallowed on its way, or got to a part of a trace whose caller is not known; the other reached the
+    root of its trace.
 
     Raises
     ------
@@ -52,12 +53,13 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     hover = [
         f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b><br>"
         f"{plain(kind or 'no exception', longest=80)}: {plain(message or 'no message', longest=120)}<br>"
-        f"{errors:,} errors in {traces:,} traces, {reached:,} reached the root<br>"
+        f"{errors:,} errors in {traces:,} traces, {reached:,} reached the root, of {requests:,} requests<br>"
+        f"{f'{lost:,} got to a part whose caller is not known<br>' if lost else ''}"
         f"{f'swallowed by {plain(by, longest=80)}' if by else 'never swallowed'}, climbed {climbed:.1f} levels<br>"
         f"for instance in trace {plain(trace_id)}"
-        for service, name, kind, message, errors, traces, reached, by, climbed, trace_id in top.select(
+        for service, name, kind, message, errors, traces, reached, requests, lost, by, climbed, trace_id in top.select(
             *("service_name", "name", "exception_type", "message", "errors", "traces", "reached_root"),
-            *("swallowed_by", "climbed", "exemplar_trace_id"),
+            *("reached_requests", "reached_fragment", "swallowed_by", "climbed", "exemplar_trace_id"),
         ).iter_rows()
     ]
     return ranked_bars(
@@ -66,7 +68,10 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
         top["service_name"].to_list(),
         hover,
         solid=("reached the root", top["reached_root"].to_list()),
-        hatched=("swallowed", (top["errors"] - top["reached_root"]).to_list()),
+        hatched=(
+            "swallowed or lost" if top["reached_fragment"].sum() else "swallowed",
+            (top["errors"] - top["reached_root"]).to_list(),
+        ),
         axis={"title": "failing spans in which a failure started", **count_axis(top["errors"])},
         below=top.select(pl.when(said != "").then(said).otherwise(pl.lit("no exception"))).to_series().to_list(),
         title=f"Where failures start{of_all(first, origins.height)}",
