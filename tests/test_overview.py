@@ -15,8 +15,8 @@ c ====!
 
 
 def test_the_worst_stands_on_top() -> None:
-    assert slowest_services(SPANS)["service_name"].unique(maintain_order=True).to_list() == ["b", "c", "a"]
-    assert slowest_services(SPANS)["quantile"].to_list() == [0.5, 0.9, 0.95, 0.99] * 3
+    assert slowest_services(SPANS)["service_name"].to_list() == ["b", "c", "a"]
+    assert {"p50", "p90", "p95", "p99"} < set(slowest_services(SPANS).columns)
     assert failing_services(SPANS)["service_name"].to_list() == ["a", "c", "b"]
     assert longest_traces(SPANS)["service_name"].to_list()[0] == "b"
 

@@ -18,10 +18,8 @@ _TIME: Final = "%Y-%m-%d %H:%M:%S"
 
 
 def slowest_services(spans: Spans) -> pl.DataFrame:
-    """Give the latency percentiles of each service, the service with the longest of the highest quantile first."""
-    percentiles = latency_percentiles(spans)
-    worst = pl.col("duration").sort_by("quantile").last().over("service_name")
-    return percentiles.sort(worst, "service_name", "quantile", descending=[True, False, False])
+    """Give the latency percentiles of each service side by side, the service with the longest of the highest first."""
+    return latency_percentiles(spans, wide=True)
 
 
 def failing_services(spans: Spans, *, entry_only: bool = True) -> pl.DataFrame:

@@ -40,6 +40,7 @@ _ATTRIBUTES: Final = 4
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
 )
+_BOUND: Final = re.compile(r".+_(?:lower|upper)")
 _GO: Final = re.compile(
     r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented|.+_(?:lower|upper)"
 )
@@ -283,8 +284,13 @@ def _widths(columns: list[Column], room: int) -> dict[str, int]:
     natural = {column.name: _natural(column) for column in columns}
     widths: dict[str, int] = {}
     left = room + _GAP
+    bounds = [column for column in columns if _BOUND.fullmatch(column.name)]
     for rank in range(_RANKS):
+        # Bounds beside some figures and not beside others would look as if those had none.
+        all_fit = sum(_least(column, natural[column.name]) + _GAP for column in bounds) <= left
         for column in columns:
+            if column in bounds and not all_fit:
+                continue
             least = _least(column, natural[column.name])
             if _importance(column) == rank and (least + _GAP <= left or not widths):
                 widths[column.name] = least

@@ -176,7 +176,9 @@ def test_any_name_is_found_again_from_the_notebook(here: Path, name: str, monkey
     monkeypatch.chdir(here / "in")
     opened = notebook_about(dump_named([name]))
     found: dict[str, Any] = {}
-    exec(code(opened.notebook).rpartition("\n")[0], found)  # noqa: S102
+    magic, _, python = code(opened.notebook).partition("\n")
+    assert magic == "%load_ext tracelab"
+    exec(python.rpartition("\n")[0], found)  # noqa: S102
     assert found["spans"].equals(ONE_SPAN)
     assert not opened.notebook.name.startswith(".")
     assert set(opened.notebook.name).isdisjoint("\n\"'`$<>*?[]\\/:\u202e\udcff~%")

@@ -41,20 +41,22 @@ _TITLE: Final = """
 """
 
 _READ: Final = """
+%load_ext tracelab
 import polars as pl
 
 import tracelab as tl
 
 dump = {dump}
 spans = tl.read(dump)
-spans.select("trace_id", "service_name", "name", "start_time", "duration", "status_code").head()
+tl.show(spans, rows=5)
 """
 
 _QUESTIONS: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
     (
         "markdown",
         """
-`spans` is a polars frame with one row per span. Everything that polars can do works on it.
+`spans` is a polars frame with one row per span. Everything that polars can do works on it. `%load_ext tracelab` lets
+frames show `1.02 s` and `4.0 %`; what is in them stays as it was.
 
 ## What had to be repaired
 
@@ -93,32 +95,45 @@ Attributes are columns, under the scope that they had. These are the ones that t
         """
 ## How slow is each service?
 
-Over entry spans: a request counts once for each service that it enters. `lower` and `upper` enclose the true percentile
-with 95 % confidence; a missing bound means that there are too few spans for one.
+Over entry spans: a request counts once for each service that it enters. The two bounds beside each percentile enclose
+the true one with 95 % confidence; one that is missing means that there are too few spans for it. The slowest service
+comes first.
 """,
     ),
-    ("code", 'tl.latency_percentiles(spans, by="service_name")'),
+    ("code", 'tl.latency_percentiles(spans, by="service_name", wide=True)'),
     ("code", 'tl.plot_latency_percentiles(spans, by="service_name")'),
     (
         "markdown",
         """
-## Who fails?
+## What did callers see?
+
+One row for each way in and how it was answered, counted in requests, the failed ones first. `origins` says where such
+failures started.
+""",
+    ),
+    ("code", "tl.outcomes(spans)"),
+    (
+        "markdown",
+        """
+## Which services fail?
 
 Entry spans again, with the share of them that failed.
 """,
     ),
-    ("code", 'tl.error_rates(spans, by="service_name")'),
+    ("code", 'tl.error_rates(spans, by="service_name").sort("error_rate", "service_name", descending=[True, False])'),
     (
         "markdown",
         """
-Where errors start: the deepest failing span of each failing branch, alike ones together. Without rows there was no
-error.
+Where errors start: the deepest failing span of each failing branch, alike ones together. `requests` are those that had
+such an error, `reached_requests` those whose caller got it as the answer. Without rows there was no error.
 """,
     ),
     (
         "code",
         """
-tl.error_origins(spans).select("service_name", "name", "exception_type", "message", "errors", "traces", "reached_root")
+tl.error_origins(spans).select(
+    "service_name", "name", "exception_type", "message", "errors", "requests", "reached_requests", "swallowed_by"
+)
 """,
     ),
     (
