@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelab.errors import TracelabError
-from tracelab.units import format_duration, parse_duration
+from tracelab.units import format_duration, from_timedelta, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,11 @@ def test_what_format_duration_writes_parse_duration_reads(nanoseconds: int) -> N
 @given(st.integers(-60_000_000_000, 60_000_000_000))
 def test_below_a_minute_three_digits_are_right(nanoseconds: int) -> None:
     assert parse_duration(format_duration(nanoseconds)) == pytest.approx(nanoseconds, rel=0.0051)
+
+
+def test_timedeltas_are_counted_to_the_last_digit_those_of_pandas_too() -> None:
+    assert from_timedelta(timedelta.max) == (999_999_999 * 86_400 + 86_399) * 10**9 + 999_999_000
+    assert from_timedelta(timedelta(microseconds=-1)) == -1_000
+    pandas = pytest.importorskip("pandas")
+    assert from_timedelta(pandas.Timedelta("2d 1500ns")) == 2 * 86_400 * 10**9 + 1_500
+    assert from_timedelta(pandas.Timedelta("-1ns")) == -1

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tracelab.errors import TracelabError
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 NANOSECONDS: Final = {
     "ns": 1,
@@ -47,6 +50,19 @@ def parse_duration(text: str) -> int:
     if not parts or "".join(_PART.split(body)[::3]).strip():
         raise TracelabError(f"{text!r} is no duration. Write a number and a unit, such as 250ms, 1.5s or 1m30s.")
     return sign * sum(_nanoseconds(number, unit) for number, unit in parts)
+
+
+def from_timedelta(length: timedelta) -> int:
+    """Give the nanoseconds of a timedelta, counted in whole numbers, which floats of seconds would not.
+
+    Examples
+    --------
+    >>> from datetime import timedelta
+    >>> from_timedelta(timedelta(days=-1, microseconds=1))
+    -86399999999000
+    """
+    further: int = getattr(length, "nanoseconds", 0)  # pandas' count further
+    return ((length.days * 86_400 + length.seconds) * 1_000_000 + length.microseconds) * 1_000 + further
 
 
 def format_duration(nanoseconds: float) -> str:

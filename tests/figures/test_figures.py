@@ -69,7 +69,7 @@ def test_plot_gantt_takes_ids_as_others_write_them() -> None:
 
 
 def test_plot_gantt_refuses_to_draw_no_rows() -> None:
-    with pytest.raises(tl.TracelabError, match="at least 1, got 0"):
+    with pytest.raises(tl.TracelabError, match="`first` must be 1 or more, got 0"):
         tl.plot_gantt(TRACE, TRACE["trace_id"][0], first=0)
 
 
@@ -176,7 +176,7 @@ def test_colors_stay_with_a_service_when_a_part_of_the_frame_is_drawn_later() ->
 @pytest.mark.parametrize("figure", [tl.plot_error_origins, tl.plot_outliers, tl.plot_repeated_calls, tl.plot_gaps])
 @pytest.mark.parametrize("first", [0, -1])
 def test_figures_refuse_to_draw_no_rows(figure: Callable[..., go.Figure], first: int) -> None:
-    with pytest.raises(tl.TracelabError, match=f"at least 1, got {first}"):
+    with pytest.raises(tl.TracelabError, match=f"`first` must be 1 or more, got {first}. It is the number"):
         figure(TRACE, first=first)
 
 

@@ -397,7 +397,7 @@ def test_gantt_refuses_unknown_options_traces_and_empty_frames() -> None:
 
 @pytest.mark.parametrize("rows", [0, -1, 2.5, "3", None, True])
 def test_gantt_refuses_what_is_no_number_of_rows(rows: Any) -> None:
-    with pytest.raises(tl.TracelabError, match="`rows` is how many rows are in view"):
+    with pytest.raises(tl.TracelabError, match=r"`rows` must be .*1 or more, got .* It is how many rows are in view"):
         tl.widgets.Gantt(SPANS, rows=rows)
 
 

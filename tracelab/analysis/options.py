@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import TracelabError
-from tracelab.units import parse_duration
+from tracelab.units import from_timedelta, parse_duration
 
 _CALENDAR: Final = re.compile(r"(\d{1,4})(d|w|mo|q|y)")
 _LONGEST: Final = 2**63 - 1
@@ -116,7 +116,7 @@ def nanoseconds(name: str, value: Any) -> int:
         It is neither, or below 0, or longer than 292 years.
     """
     if isinstance(value, timedelta):
-        length = _of_timedelta(value)
+        length = from_timedelta(value)
     elif isinstance(value, str):
         try:
             length = parse_duration(value)
@@ -162,8 +162,3 @@ def shown(value: Any) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-
-
-def _of_timedelta(value: timedelta) -> int:
-    """Count in whole numbers, which floats of seconds would not."""
-    return ((value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds) * 1_000

@@ -10,12 +10,13 @@ from tracelab.analysis.coverage import gaps
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.options import length_of_time, share
-from tracelab.figures.style import first_rows, percent, time_unit
+from tracelab.figures.style import first_rows, length_text, percent, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import plotly.graph_objects as go
 
     from tracelab.analysis.grouping import Spans
@@ -24,7 +25,9 @@ _PLACE = ("service_name", "name", "after", "before")
 
 
 @takes_any_frame
-def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1, first: int = 20) -> go.Figure:
+def plot_gaps(
+    spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: float = 0.1, first: int = 20
+) -> go.Figure:
     """Draw where time inside of spans is covered by no child.
 
     Parameters
@@ -57,8 +60,6 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
     >>> plot_gaps(spans).data[1].x
     (4.0,)
     """
-    length_of_time("min_duration", min_duration)
-    share("min_share", min_share, usual=0.1)
     length = pl.col("duration").dt.total_nanoseconds()
     places = (
         gaps(spans, min_duration=min_duration, min_share=min_share)
@@ -101,6 +102,7 @@ def plot_gaps(spans: Spans, *, min_duration: str = "1ms", min_share: float = 0.1
         },
         below=top.select(around).to_series().to_list(),
         title=f"Gaps inside of spans{of_all(first, places.height)}",
-        subtitle=f"Of {plain(min_duration)} and {percent(min_share)} of their span at least, with what is around them",
+        subtitle=f"Of {length_text(min_duration)} and {percent(min_share)} of their span at least, "
+        "with what is around them",
         nothing="No such gaps",
     )

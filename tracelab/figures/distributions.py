@@ -9,25 +9,25 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.distributions import latency_histogram
+from tracelab.analysis.options import window_length
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
-from tracelab.figures.options import length_of_time, whole
 from tracelab.figures.panels import moment
-from tracelab.figures.style import GRID, TEXT, framed, time_unit
-from tracelab.markup import plain
+from tracelab.figures.style import GRID, TEXT, framed, length_text, time_unit
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from tracelab.analysis.grouping import Spans
 
 _HEIGHT, _THIN = 320, 1.15
-_MOST_BINS: Final = 10_000
 _COLORSCALE: Final = ((0.0, "rgba(64, 128, 208, 0.28)"), (0.45, "rgb(128, 88, 190)"), (1.0, "rgb(224, 112, 30)"))
 """From few to many spans: neither end is as light or as dark as a page."""
 
 
 @takes_any_frame
-def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -> go.Figure:
+def plot_latency_histogram(spans: Spans, *, every: str | timedelta = "1m", bins: int = 40) -> go.Figure:
     """Draw how latency is spread over time, as a heat map.
 
     Parameters
@@ -53,12 +53,12 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
     >>> plot_latency_histogram(draw("api ====="), bins=4).data[0].type
     'heatmap'
     """
-    length_of_time("every", every)
-    whole("bins", bins, what="the number of bins", most=_MOST_BINS)
+    # The answer can do without windows, this figure cannot.
+    step = window_length("every", every)
     answer = latency_histogram(spans, every=every, bins=bins).with_columns(
         low=pl.col("lower").dt.total_nanoseconds(),
         high=pl.col("upper").dt.total_nanoseconds(),
-        end=pl.col("window").dt.offset_by(every),
+        end=pl.col("window").dt.offset_by(step),
     )
     unit, scale = time_unit(float(answer["low"].median() or 0))  # type: ignore[arg-type]
     # Bins and windows without spans are in no row, so that the picture is laid out by their edges.
@@ -106,7 +106,7 @@ def plot_latency_histogram(spans: Spans, *, every: str = "1m", bins: int = 40) -
     return framed(
         figure,
         title="How latency is spread over time",
-        subtitle=f"Entry spans in windows of {plain(every)} and at most {bins} bins of latency",
+        subtitle=f"Entry spans in windows of {length_text(every)} and at most {bins} bins of latency",
         inner=_HEIGHT,
         nothing="" if answer.height else "No spans",
     )

@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
-from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_span, timeline_title
-from tracelab.figures.style import GRID, LINE, colors_in, framed, time_unit
+from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_axis, timeline_title
+from tracelab.figures.style import LINE, colors_in, framed, time_unit
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
@@ -87,13 +87,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
     levels = int(bars["depth"].to_numpy().max(initial=0)) + 1
     unit, scale = time_unit(total)
     figure.update_yaxes(range=[levels - 0.5, -0.5], visible=False, fixedrange=True)
-    figure.update_xaxes(
-        title=f"time since the trace began ({unit})",
-        gridcolor=GRID,
-        zeroline=False,
-        range=[end / scale for end in time_span(total)],
-        **linear_duration_axis(total, scale=scale, unit=unit),
-    )
+    figure.update_xaxes(**time_axis(total), **linear_duration_axis(total, scale=scale, unit=unit))
     drawn = f"{rows.height:,} spans" if bars.height == rows.height else f"{bars.height:,} of {rows.height:,} spans"
     return framed(
         figure,

@@ -96,13 +96,7 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
         zeroline=False,
         fixedrange=shown.height <= 40,
     )
-    unit, scale = time_unit(total)
-    figure.update_xaxes(
-        title=f"time since the trace began ({unit})",
-        gridcolor=GRID,
-        zeroline=False,
-        range=[end / scale for end in time_span(total)],
-    )
+    figure.update_xaxes(**time_axis(total))
     more = f", the first {first:,} of {rows.height:,} spans" if rows.height > first else f", {_spans(rows.height)}"
     styled(figure, title=timeline_title(rows, total=total) + more, barmode="overlay", hovermode="closest")
     bottom = _AXIS_HEIGHT + _LEGEND_LINE * _legend_lines(figure)
@@ -130,6 +124,17 @@ def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
 def time_span(total: int) -> tuple[int, int]:
     """Give the nanoseconds that a timeline shows: the whole trace and a little room on both sides."""
     return -total // 100, total + total // 50 + 1
+
+
+def time_axis(total: int) -> dict[str, Any]:
+    """Give the axis of a trace that is so many nanoseconds long."""
+    unit, scale = time_unit(total)
+    return {
+        "title": f"time since the trace began ({unit})",
+        "gridcolor": GRID,
+        "zeroline": False,
+        "range": [end / scale for end in time_span(total)],
+    }
 
 
 def bar_columns(rows: pl.DataFrame, *, total: int, seen: int | None = None) -> pl.DataFrame:

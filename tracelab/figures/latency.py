@@ -8,12 +8,13 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.latency import latency_percentiles
+from tracelab.analysis.options import quantiles as checked_quantiles
+from tracelab.analysis.options import window_length
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
 from tracelab.figures.naming import with_groups
-from tracelab.figures.options import flag, grouping, length_of_time, number, shares
-from tracelab.figures.panels import Panels, moment, with_breaks
+from tracelab.figures.panels import Panels, beginnings, with_breaks
 from tracelab.figures.style import (
     GRID,
     LINE,
@@ -23,9 +24,11 @@ from tracelab.figures.style import (
     framed,
     in_legend,
     label_rows,
+    length_text,
     percent,
     row_room,
     time_unit,
+    whiskers,
 )
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -33,9 +36,8 @@ from tracelab.units import format_duration
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.analysis.grouping import By, Spans
+    from tracelab.analysis.grouping import By, Every, Spans
 
-_ANSWER: Final = frozenset(("window", "quantile", "duration", "lower", "upper", "count", "exemplar_trace_id"))
 _SYMBOLS: Final = ("circle", "square", "diamond", "triangle-up", "cross", "star", "hexagon", "bowtie")
 _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 
@@ -45,8 +47,8 @@ def plot_latency_percentiles(
     spans: Spans,
     *,
     by: By = "service_name",
-    quantiles: Sequence[float] = (0.5, 0.9, 0.95, 0.99),
-    every: str | None = None,
+    quantiles: Sequence[float] | float = (0.5, 0.9, 0.95, 0.99),
+    every: Every = None,
     entry_only: bool = True,
     confidence: float = 0.95,
     first: int = 60,
@@ -81,16 +83,12 @@ def plot_latency_percentiles(
     >>> plot_latency_percentiles(draw("api ====="), quantiles=(0.5,)).data[0].x
     (5.0,)
     """
-    grouping(by)
-    length_of_time("every", every, optional=True)
-    flag("entry_only", entry_only)
-    number("confidence", confidence, usual=0.95, above=0, below=1)
-    wanted = shares("quantiles", quantiles)
+    wanted = checked_quantiles(quantiles)
     answer = latency_percentiles(
         spans, by=by, quantiles=wanted, every=every, entry_only=entry_only, confidence=confidence
     )
-    named = with_groups(answer, [name for name in answer.columns if name not in _ANSWER])
-    named = named.with_columns(color=pl.col("service_name" if "service_name" in named.columns else "group"))
+    keys = answer.columns[: answer.columns.index("quantile")]
+    named = with_groups(answer, keys if every is None else keys[:-1])
     groups = (
         named.group_by("group", maintain_order=True)
         .agg(pl.col("duration").filter(pl.col("quantile") == wanted[-1]).max())
@@ -105,16 +103,18 @@ def plot_latency_percentiles(
     lengths = lengths.with_columns(exact.cast(pl.Float64).clip(lower_bound=log_zero(seen)) / scale)
     shown_groups, colors = top["group"].to_list(), colors_in(spans, lengths["color"])
     axis = {"title": f"latency ({unit})", "gridcolor": GRID}
-    if every:
-        panels = Panels(shown_groups, lengths["window"], every)
-        axis |= log_duration_axis(seen, scale=scale, room=panels.high, upright=True)
-        figure, inner = _over_time(panels, lengths, colors, axis, every), panels.inner
-    else:
+    if every is None:
         axis |= log_duration_axis(seen, scale=scale, room=row_room(shown_groups))
         figure, inner = _at_once(lengths, shown_groups, colors, axis), 34 * max(top.height, 1)
+        windows = ""
+    else:
+        step = window_length("every", every)
+        panels = Panels(shown_groups, lengths["window"], step)
+        axis |= log_duration_axis(seen, scale=scale, room=panels.high, upright=True)
+        figure, inner = _over_time(panels, lengths, colors, axis, step), panels.inner
+        windows = f", in windows of {length_text(every)}"
     names = [f"p{quantile * 100:.10g}" for quantile in wanted]
     which = names[0] if len(names) == 1 else "Percentiles"
-    windows = f", in windows of {plain(every)}" if every else ""
     return framed(
         figure,
         title=f"Latency percentiles{of_all(first, groups.height)}",
@@ -141,17 +141,9 @@ def _at_once(lengths: pl.DataFrame, groups: list[str], colors: dict[str, str], a
             legendgroup=name,
             showlegend=False,
             marker={"size": 10, "symbol": symbol, "color": [colors[name] for name in part["color"]]},
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": (part["upper"] - part["duration"]).to_list(),
-                "arrayminus": (part["duration"] - part["lower"]).to_list(),
-                "thickness": 1.5,
-                "width": 4,
-                "color": LINE,
-            },
+            error_x=whiskers(part, "duration", thickness=1.5, width=4, color=LINE),
             hoverinfo="text",
-            hovertext=_hover(part, name),
+            hovertext=_hover(part, name, over_time=False),
         )
     for name, symbol in marks if len(marks) > 1 else []:
         in_legend(figure, name, go.Scatter, mode="markers", marker={"size": 10, "symbol": symbol, "color": LINE})
@@ -181,33 +173,26 @@ def _over_time(
                 showlegend=False,
                 line={"color": color, "dash": dash, "width": 1.5},
                 marker={"size": 4},
-                error_y={
-                    "type": "data",
-                    "symmetric": False,
-                    "array": (part["upper"] - part["duration"]).to_list(),
-                    "arrayminus": (part["duration"] - part["lower"]).to_list(),
-                    "thickness": panels.interval,
-                    "width": 0,
-                    "color": faint(color, 0.5),
-                },
+                error_y=whiskers(part, "duration", thickness=panels.interval, width=0, color=faint(color, 0.5)),
                 hoverinfo="text",
-                hovertext=_hover(part, name),
+                hovertext=_hover(part, name, over_time=True),
             )
     for name, dash in marks if len(marks) > 1 else []:
         in_legend(panels.figure, name, go.Scatter, mode="lines", line={"color": LINE, "dash": dash, "width": 1.5})
     return panels.figure
 
 
-def _hover(part: pl.DataFrame, name: str) -> list[str]:
+def _hover(part: pl.DataFrame, name: str, *, over_time: bool) -> list[str]:
     """Say the value and its interval, and what they rest on."""
     columns = ("group", "duration_ns", "lower_ns", "upper_ns", "count")
-    begins = part["window"].to_list() if "window" in part.columns else [None] * part.height
     return [
         ""
         if value is None
         else f"<b>{plain(group, longest=120)}</b> {name}<br>{format_duration(value)} ({_interval(low, high)})<br>"
-        f"{count:,} {'spans' if count != 1 else 'span'}" + (f"<br>from {moment(begin)}" if begin else "")
-        for begin, (group, value, low, high, count) in zip(begins, part.select(columns).iter_rows(), strict=True)
+        f"{count:,} {'spans' if count != 1 else 'span'}{begins}"
+        for begins, (group, value, low, high, count) in zip(
+            beginnings(part, over_time=over_time), part.select(columns).iter_rows(), strict=True
+        )
     ]
 
 

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
 
 def with_groups(answer: pl.DataFrame, keys: Sequence[str], *, otherwise: str = "all spans") -> pl.DataFrame:
-    """Add the column `group`, which names the group of each row by its keys, whatever dtype they have."""
-    texts = [_texts(answer[key]).fill_null("(none)") for key in keys]
-    group = pl.concat_str(texts, separator=" · ") if texts else pl.lit(otherwise)
-    return answer.with_columns(group.alias("group"))
+    """Add `group`, which names the keys of each row, and `color`, the name that it gets its colour by.
+
+    Keys may have any dtype. A group has the colour of its service where that is a key, else one of its own.
+    """
+    texts = {key: _texts(answer[key]).fill_null("(none)") for key in keys}
+    group = pl.concat_str(list(texts.values()), separator=" · ") if texts else pl.lit(otherwise)
+    return answer.with_columns(group.alias("group"), texts.get("service_name", group).alias("color"))
 
 
 def _texts(values: pl.Series) -> pl.Series:

@@ -106,6 +106,13 @@ def with_breaks(answer: pl.DataFrame, every: str) -> pl.DataFrame:
     return pl.concat([answer, breaks], how="diagonal").sort("window", maintain_order=True)
 
 
+def beginnings(answer: pl.DataFrame, *, over_time: bool) -> list[str]:
+    """Say for each row when its window begins, as the last line of what is said of it; nothing without windows."""
+    if not over_time:
+        return [""] * answer.height
+    return [f"<br>from {moment(begin)}" for begin in answer["window"]]
+
+
 def moment(time: datetime) -> str:
     """Write when a window begins or ends, in UTC."""
     return str(time.replace(tzinfo=None))

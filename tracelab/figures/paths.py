@@ -10,7 +10,6 @@ from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all, ranked_bars
 from tracelab.figures.naming import with_groups
-from tracelab.figures.options import grouping
 from tracelab.figures.style import first_rows
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -50,7 +49,6 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     >>> plot_critical_path_profile(draw("api =====")).data[0].x
     (100.0,)
     """
-    grouping(by)
     profile = critical_path_profile(spans, by=by)
     top = first_rows(profile, first)
     keys = top.columns[: top.columns.index("time")]
@@ -70,7 +68,7 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
     return ranked_bars(
         spans,
         top["group"].to_list(),
-        top["service_name" if "service_name" in keys else "group"].to_list(),
+        top["color"].to_list(),
         hover,
         solid=("order is certain", ((top["share"] - unsure) * 100).to_list()),
         hatched=("order is ambiguous", (unsure * 100).to_list()),

@@ -8,17 +8,28 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.failures import error_rates
+from tracelab.analysis.options import window_length
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all
 from tracelab.figures.naming import with_groups
-from tracelab.figures.options import flag, grouping, length_of_time, number
-from tracelab.figures.panels import Panels, moment, with_breaks
-from tracelab.figures.style import GRID, TEXT, colors_in, faint, first_rows, framed, label_rows, percent
+from tracelab.figures.panels import Panels, beginnings, with_breaks
+from tracelab.figures.style import (
+    GRID,
+    TEXT,
+    colors_in,
+    faint,
+    first_rows,
+    framed,
+    label_rows,
+    length_text,
+    percent,
+    whiskers,
+)
 from tracelab.markup import plain
 
 if TYPE_CHECKING:
-    from tracelab.analysis.grouping import By, Spans
+    from tracelab.analysis.grouping import By, Every, Spans
 
 
 @takes_any_frame
@@ -26,7 +37,7 @@ def plot_error_rates(
     spans: Spans,
     *,
     by: By = "service_name",
-    every: str | None = None,
+    every: Every = None,
     entry_only: bool = True,
     confidence: float = 0.95,
     first: int = 60,
@@ -57,15 +68,11 @@ def plot_error_rates(
     >>> plot_error_rates(draw("api ==!")).data[0].x
     (100.0,)
     """
-    grouping(by)
-    length_of_time("every", every, optional=True)
-    flag("entry_only", entry_only)
-    number("confidence", confidence, usual=0.95, above=0, below=1)
     answer = error_rates(spans, by=by, every=every, entry_only=entry_only, confidence=confidence)
     keys = answer.columns[: answer.columns.index("spans")]
     rates = with_groups(
         answer.with_columns(pl.col("error_rate", "lower", "upper") * 100),
-        [key for key in keys if key != "window" or not every],
+        keys if every is None else keys[:-1],
     )
     groups = (
         rates.group_by("group", maintain_order=True)
@@ -73,8 +80,11 @@ def plot_error_rates(
         .sort("rate", descending=True, maintain_order=True)
     )
     top = first_rows(groups, first)["group"].to_list()
-    figure, inner = _over_time(spans, rates, top, every) if every else _at_once(rates, top)
-    windows = f", in windows of {plain(every)}" if every else ""
+    if every is None:
+        (figure, inner), windows = _at_once(rates, top), ""
+    else:
+        figure, inner = _over_time(spans, rates, top, window_length("every", every))
+        windows = f", in windows of {length_text(every)}"
     return framed(
         figure,
         title=f"Error rates{of_all(first, groups.height)}",
@@ -96,17 +106,9 @@ def _at_once(rates: pl.DataFrame, groups: list[str]) -> tuple[go.Figure, int]:
         orientation="h",
         width=0.66,
         marker={"color": faint(ERROR, 0.6), "line": {"width": 1.5, "color": ERROR}},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": (shown["upper"] - shown["error_rate"]).to_list(),
-            "arrayminus": (shown["error_rate"] - shown["lower"]).to_list(),
-            "color": TEXT,
-            "thickness": 1.5,
-            "width": 5,
-        },
+        error_x=whiskers(shown, "error_rate", thickness=1.5, width=5, color=TEXT),
         hoverinfo="text",
-        hovertext=_hover(shown),
+        hovertext=_hover(shown, over_time=False),
         showlegend=False,
     )
     figure.update_xaxes(title="error rate (%)", ticksuffix=" %", rangemode="tozero", gridcolor=GRID)
@@ -128,10 +130,9 @@ def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str)
         }
     )
     parts = rates.partition_by("group", as_dict=True)
-    services = "service_name" if "service_name" in rates.columns else "group"
-    colors = colors_in(spans, rates[services])
+    colors = colors_in(spans, rates["color"])
     for group in groups:
-        color = colors[parts[(group,)][services][0]]
+        color = colors[parts[(group,)]["color"][0]]
         part = with_breaks(parts[(group,)], every)
         panels.add(
             group,
@@ -142,31 +143,22 @@ def _over_time(spans: Spans, rates: pl.DataFrame, groups: list[str], every: str)
             showlegend=False,
             line={"color": color, "width": 1.5},
             marker={"size": 5},
-            error_y={
-                "type": "data",
-                "symmetric": False,
-                "array": (part["upper"] - part["error_rate"]).to_list(),
-                "arrayminus": (part["error_rate"] - part["lower"]).to_list(),
-                "color": faint(color, 0.5),
-                "thickness": panels.interval,
-                "width": 0,
-            },
+            error_y=whiskers(part, "error_rate", thickness=panels.interval, width=0, color=faint(color, 0.5)),
             hoverinfo="text",
-            hovertext=_hover(part),
+            hovertext=_hover(part, over_time=True),
         )
     return panels.figure, panels.inner
 
 
-def _hover(rates: pl.DataFrame) -> list[str]:
+def _hover(rates: pl.DataFrame, *, over_time: bool) -> list[str]:
     """Say the rate and its interval, and what they rest on."""
     columns = ("group", "error_rate", "lower", "upper", "errors", "spans")
-    begins = rates["window"].to_list() if "window" in rates.columns else [None] * rates.height
     return [
         ""
         if rate is None
         else f"<b>{plain(group, longest=120)}</b><br>{rate:.3g} % ({low:.3g} % to {high:.3g} %)<br>"
-        f"{errors:,} of {count:,} spans" + (f"<br>from {moment(begin)}" if begin else "")
-        for begin, (group, rate, low, high, errors, count) in zip(
-            begins, rates.select(columns).iter_rows(), strict=True
+        f"{errors:,} of {count:,} spans{begins}"
+        for begins, (group, rate, low, high, errors, count) in zip(
+            beginnings(rates, over_time=over_time), rates.select(columns).iter_rows(), strict=True
         )
     ]

@@ -10,7 +10,6 @@ from tracelab.analysis.repetition import repeated_calls
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.options import whole
 from tracelab.figures.style import first_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -58,7 +57,6 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
     >>> plot_repeated_calls(spans, min_count=2).data[0].x
     (4.0,)
     """
-    whole("min_count", min_count, what="the number of calls from which on they are many", least=2)
     elapsed = pl.col("elapsed").dt.total_nanoseconds()
     kinds = (
         repeated_calls(spans, min_count=min_count)

@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
+from tracelab.analysis.options import whole
 from tracelab.colors import service_colors
-from tracelab.figures.options import whole
 from tracelab.figures.text import shortened, text_width, wrapped
 from tracelab.markup import plain
+from tracelab.units import format_duration, from_timedelta, parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from datetime import timedelta
 
     from tracelab.analysis.grouping import Spans
 
@@ -92,7 +94,16 @@ def time_unit(nanoseconds: float) -> tuple[str, int]:
 
 def percent(share: float) -> str:
     """Write a share such as a confidence in per cent, with no digit lost: `95 %`, `99.9 %`."""
-    return f"{share * 100:.10g} %"
+    return f"{float(share) * 100:.10g} %"
+
+
+def length_text(length: str | timedelta) -> str:
+    """Write a length of time that was asked for, with no digit lost: text as it stands, a timedelta as `1 m 30 s`."""
+    if isinstance(length, str):
+        return plain(length.strip())
+    nanoseconds = from_timedelta(length)
+    text = format_duration(nanoseconds)
+    return text if parse_duration(text) == nanoseconds else f"{nanoseconds / 1_000_000_000:.15g} s"
 
 
 def colors_in(spans: Spans, names: Iterable[str]) -> dict[str, str]:
@@ -115,7 +126,18 @@ def first_rows(rows: pl.DataFrame, first: int) -> pl.DataFrame:
     TracelabError
         It is no number of rows.
     """
-    return rows.head(whole("first", first, what="the number of rows to draw"))
+    return rows.head(min(whole("first", first, least=1, why="It is the number of rows to draw."), rows.height))
+
+
+def whiskers(rows: pl.DataFrame, value: str, **line: Any) -> dict[str, Any]:
+    """Give plotly the intervals, `lower` to `upper`, around the values of a column."""
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": (rows["upper"] - rows[value]).to_list(),
+        "arrayminus": (rows[value] - rows["lower"]).to_list(),
+        **line,
+    }
 
 
 def row_room(texts: Iterable[str]) -> float:

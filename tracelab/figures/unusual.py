@@ -13,7 +13,6 @@ from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
 from tracelab.figures.naming import with_groups
-from tracelab.figures.options import grouping, number, whole
 from tracelab.figures.style import GRID, LINE, colors_in, first_rows, framed, in_legend, label_rows, row_room, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
@@ -61,9 +60,6 @@ def plot_outliers(
     >>> plot_outliers(spans).data[1].x
     (90.0,)
     """
-    grouping(by)
-    number("threshold", threshold, usual=3.5, above=0)
-    whole("min_count", min_count, what="the number of spans that tell what is usual")
     found = outliers(spans, by=by, threshold=threshold, min_count=min_count)
     found = with_groups(found, names_of(keys(spans, by))).with_columns(
         nanoseconds=pl.col("duration").dt.total_nanoseconds()
@@ -123,7 +119,7 @@ def plot_outliers(
     return framed(
         figure,
         title=f"Spans far longer than their like{of_all(first, groups.height)}",
-        subtitle=f"Score of {threshold:g} or more, in groups of at least {min_count:,} spans"
+        subtitle=f"Score of {float(threshold):g} or more, in groups of at least {min_count:,} spans"
         + (f"; the {_MOST_POINTS} with the highest scores of each" if drawn.height < _of_top(found, top) else ""),
         inner=28 * max(top.height, 1),
         nothing="" if top.height else "No such spans",

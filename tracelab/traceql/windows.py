@@ -13,6 +13,7 @@ from tracelab.schema import TIME
 from tracelab.traceql import nodes as n
 from tracelab.traceql.cursor import shortened
 from tracelab.traceql.literals import NANOSECONDS, duration_from_text, duration_text
+from tracelab.units import from_timedelta
 
 MAX_INTERVALS: Final = 100_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -130,9 +131,7 @@ def _instant_of(name: str, value: object) -> int | None:
         return None
     if isinstance(value, datetime):
         aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-        since = aware - _EPOCH
-        nanoseconds = (since.days * 86_400 + since.seconds) * _SECOND + since.microseconds * 1000
-        nanoseconds += getattr(value, "nanosecond", 0)  # pandas' datetimes count further
+        nanoseconds = from_timedelta(aware - _EPOCH)
     elif isinstance(value, int) and not isinstance(value, bool):
         nanoseconds = value
     else:
@@ -150,7 +149,7 @@ def _width(step: object) -> int:
     nanoseconds: int | None = None
     match step:
         case timedelta():
-            nanoseconds = (step.days * 86_400 + step.seconds) * _SECOND + step.microseconds * 1000
+            nanoseconds = from_timedelta(step)
         case str():
             nanoseconds = duration_from_text(step.replace(" ", ""))
         case int() if not isinstance(step, bool):

@@ -8,6 +8,7 @@ import ipywidgets as ipw
 import polars as pl
 import traitlets
 
+from tracelab.analysis.options import whole
 from tracelab.analysis.timeline import (
     busy_time,
     folded_path,
@@ -22,7 +23,6 @@ from tracelab.analysis.timeline import (
 from tracelab.conforming import span_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
-from tracelab.figures.options import whole
 from tracelab.figures.style import colors_in
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
@@ -90,7 +90,7 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
 
     def __init__(self, spans: Any, trace_id: str | None = None, *, rows: int = 40) -> None:
         self._spans = span_frame(spans)
-        self._most_rows = whole("rows", rows, what="how many rows are in view")
+        self._most_rows = whole("rows", rows, least=1, why="It is how many rows are in view.")
         self._load(trace_id)
         self._canvas, self._surface = Canvas(), Surface()
         self._heading, self._details = ipw.HTML(), ipw.HTML()
