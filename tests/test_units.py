@@ -80,5 +80,5 @@ def test_timedeltas_are_counted_to_the_last_digit_those_of_pandas_too() -> None:
     assert from_timedelta(timedelta.max) == (999_999_999 * 86_400 + 86_399) * 10**9 + 999_999_000
     assert from_timedelta(timedelta(microseconds=-1)) == -1_000
     pandas = pytest.importorskip("pandas")
-    assert from_timedelta(pandas.Timedelta("2d 1500ns")) == 2 * 86_400 * 10**9 + 1_500
+    assert from_timedelta(pandas.Timedelta("2D 1500ns")) == 2 * 86_400 * 10**9 + 1_500
     assert from_timedelta(pandas.Timedelta("-1ns")) == -1

@@ -12,10 +12,10 @@ from functools import partial, wraps
 from typing import Any, Final, TypeVar, cast, overload
 
 import polars as pl
-import pyarrow as pa
 
 from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, filled, fixed_column
 from tracelab.errors import SchemaError
+from tracelab.frames import as_polars
 from tracelab.schema import (
     SPAN_SCHEMA,
     TREE_COLUMNS,
@@ -43,8 +43,9 @@ def conform(frame: Any) -> pl.DataFrame | pl.LazyFrame:
     ----------
     frame
         A polars DataFrame or LazyFrame, a pandas DataFrame, or anything that polars can build a frame from through
-        the Arrow interface. `trace_id`, `span_id`, `name`, `start_time` (a datetime) and `duration` (a duration) must
-        be there; every other column of `SPAN_SCHEMA` may be missing. Columns of other names are kept, at the end.
+        the Arrow interface; an index of pandas that has a name is a column. `trace_id`, `span_id`, `name`,
+        `start_time` (a datetime) and `duration` (a duration) must be there; every other column of `SPAN_SCHEMA` may be
+        missing. Columns of other names are kept, at the end.
 
     Returns
     -------
@@ -223,19 +224,8 @@ def _refuse(name: str, values: pl.Series) -> pl.Series:
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    try:
-        if type(frame).__module__.split(".")[0] == "pandas" and hasattr(frame, "columns"):
-            return pl.from_pandas(frame)
-        if hasattr(frame, "__arrow_c_stream__") and not isinstance(frame, pl.Series):
-            return pl.DataFrame(frame)
-    except (pl.exceptions.PolarsError, pa.ArrowException, TypeError, ValueError) as error:
-        raise SchemaError(
-            f"polars cannot read this {type(frame).__name__}: {error} Make each column one type."
-        ) from error
-    raise SchemaError(
-        f"A {type(frame).__name__} is no frame of spans. Pass a polars or pandas DataFrame; tracelab.read reads files."
+    return as_polars(
+        frame, what="frame of spans", remedy="Pass a polars or pandas DataFrame; tracelab.read reads files."
     )
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tracelab.errors import SchemaError, TracelabError
+from tracelab.frames import as_polars
 from tracelab.markup import plain, visible
 from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.words import IDS, NULL, Column, counted, in_words, share_columns, zones
@@ -191,7 +192,11 @@ def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = 
     """
     if not _is_count(rows):
         raise TracelabError(f"`rows` is the number of rows to show and must be a whole number from 1 on, got {rows!r}.")
-    table = frame if isinstance(frame, pl.LazyFrame) else _as_polars(frame)
+    table = (
+        frame
+        if isinstance(frame, pl.LazyFrame)
+        else as_polars(frame, what="frame", remedy="Pass a polars or pandas frame, such as an answer.")
+    )
     head, total = _head(table, rows)
     if columns is None:
         chosen = _span_columns(head)
@@ -225,19 +230,6 @@ def _head(frame: pl.DataFrame | pl.LazyFrame, rows: int) -> tuple[pl.DataFrame, 
         return frame.head(rows), frame.height
     head, count = pl.collect_all([frame.head(rows), frame.select(pl.len())])
     return head, count.item()
-
-
-def _as_polars(frame: Any) -> pl.DataFrame:
-    if isinstance(frame, pl.DataFrame):
-        return frame
-    if isinstance(frame, pl.Series):
-        return frame.to_frame()
-    if type(frame).__module__.partition(".")[0] == "pandas" and hasattr(frame, "index"):
-        table = frame.to_frame() if frame.ndim == 1 else frame
-        return pl.from_pandas(table, include_index=any(name is not None for name in table.index.names))
-    if hasattr(frame, "__arrow_c_stream__"):
-        return pl.DataFrame(frame)
-    raise SchemaError(f"A {type(frame).__name__} is no frame. Pass a polars or pandas frame, such as an answer.")
 
 
 def _named(columns: Sequence[str], names: list[str]) -> list[str]:
