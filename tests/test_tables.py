@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -93,8 +94,14 @@ def test_columns_may_be_chosen() -> None:
 
 @pytest.mark.parametrize("rows", [0, -1, 2.5, "3", True, None])
 def test_what_is_no_number_of_rows_is_refused(rows: Any) -> None:
-    with pytest.raises(tl.TracelabError, match="rows"):
+    with pytest.raises(tl.TracelabError, match=r"`rows` must be .*1 or more, got .* It is the number of rows to show"):
         tl.show(SPANS, rows=rows)
+
+
+@pytest.mark.parametrize("frame", [SPANS, SPANS.lazy()])
+def test_any_whole_number_of_rows_will_do(frame: pl.DataFrame | pl.LazyFrame) -> None:
+    assert str(tl.show(frame, rows=np.int64(3))) == str(tl.show(SPANS, rows=3))  # type: ignore[arg-type]
+    assert str(tl.show(frame, rows=10**30)) == str(tl.show(SPANS, rows=SPANS.height))
 
 
 @pytest.mark.parametrize("what", [None, 5, "text", [1, 2], {"a": [1]}])

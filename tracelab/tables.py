@@ -15,9 +15,10 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from tracelab.errors import SchemaError, TracelabError
+from tracelab.errors import SchemaError
 from tracelab.frames import as_polars
 from tracelab.markup import plain, visible
+from tracelab.options import whole
 from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.words import IDS, NULL, Column, counted, in_words, share_columns, zones
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
 ROWS: Final = 20
+_MOST_ROWS: Final = 2**31 - 1
 
 # What one looks at first in a span, and what comes last.
 _SPAN_FIRST: Final = ("start_time", "duration", "service_name", "name", "kind", "status_code", "status_message")
@@ -190,8 +192,7 @@ def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = 
     api           GET /      5 ms
     1 row; 3 of 21 columns
     """
-    if not _is_count(rows):
-        raise TracelabError(f"`rows` is the number of rows to show and must be a whole number from 1 on, got {rows!r}.")
+    rows = min(whole("rows", rows, least=1, why="It is the number of rows to show."), _MOST_ROWS)
     table = (
         frame
         if isinstance(frame, pl.LazyFrame)
@@ -218,10 +219,6 @@ def _shown(frame: pl.DataFrame, *, rows: int, shares: set[str], of_columns: int,
         for zone, names in by_zone.items()
     ]
     return Shown(in_words(frame, shares=shares), rows=rows, of_columns=of_columns, notes=notes, hint=hint)
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def _head(frame: pl.DataFrame | pl.LazyFrame, rows: int) -> tuple[pl.DataFrame, int]:

@@ -11,8 +11,8 @@ import polars.selectors as cs
 import pytest
 
 from tracelab import analysis
-from tracelab.analysis.options import nanoseconds, window_length
 from tracelab.errors import SchemaError, TracelabError
+from tracelab.options import nanoseconds, window_length
 from tracelab.schema import attr
 from tracelab.synthetic import draw
 

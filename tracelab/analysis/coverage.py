@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
-from tracelab.analysis.options import nanoseconds, share
 from tracelab.conforming import takes_any_frame
+from tracelab.options import nanoseconds, share
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:

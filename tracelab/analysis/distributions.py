@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.grouping import grouped_by, names_of, required
-from tracelab.analysis.options import flag, whole
 from tracelab.conforming import takes_any_frame
+from tracelab.options import flag, whole
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import polars as pl
 from tracelab.analysis.codes import grpc_failed, http_failed
 from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of, required
 from tracelab.analysis.intervals import wilson
-from tracelab.analysis.options import flag
 from tracelab.conforming import takes_any_frame
+from tracelab.options import flag
 
 _MADE: Final = ("spans", "errors", "error_rate", "lower", "upper", "exemplar_trace_id")
 _ALL: Final = "__all"

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 import polars as pl
 
-from tracelab.analysis.options import shown, window_length
 from tracelab.errors import SchemaError, TracelabError
+from tracelab.options import shown, window_length
 from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, attr, attribute_names
 
 Spans: TypeAlias = pl.DataFrame | pl.LazyFrame

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.options import share
+from tracelab.options import share
 
 NOWHERE: Final = -1
 

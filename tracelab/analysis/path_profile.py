@@ -11,11 +11,11 @@ import polars as pl
 from tracelab.analysis.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.forest import Forest, Ints, group_starts, plant
 from tracelab.analysis.grouping import By, Spans, items_of, keys
-from tracelab.analysis.options import share
 from tracelab.analysis.paths import Method, path_sections
 from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
+from tracelab.options import share
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.forest import durations, group_starts, plant, running_max, starts
-from tracelab.analysis.options import whole
 from tracelab.conforming import takes_any_frame
+from tracelab.options import whole
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:

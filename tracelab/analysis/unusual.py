@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.grouping import keys, names_of, required
-from tracelab.analysis.options import above, whole
 from tracelab.conforming import takes_any_frame
+from tracelab.options import above, whole
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:

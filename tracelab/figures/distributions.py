@@ -9,11 +9,11 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.distributions import latency_histogram
-from tracelab.analysis.options import window_length
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.panels import moment
 from tracelab.figures.style import GRID, TEXT, framed, length_text, time_unit
+from tracelab.options import window_length
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:

@@ -8,8 +8,6 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.latency import latency_percentiles
-from tracelab.analysis.options import quantiles as checked_quantiles
-from tracelab.analysis.options import window_length
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
@@ -31,6 +29,8 @@ from tracelab.figures.style import (
     whiskers,
 )
 from tracelab.markup import plain
+from tracelab.options import quantiles as checked_quantiles
+from tracelab.options import window_length
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.failures import error_rates
-from tracelab.analysis.options import window_length
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all
@@ -27,6 +26,7 @@ from tracelab.figures.style import (
     whiskers,
 )
 from tracelab.markup import plain
+from tracelab.options import window_length
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Every, Spans

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.options import whole
 from tracelab.colors import service_colors
 from tracelab.figures.text import shortened, text_width, wrapped
 from tracelab.markup import plain
+from tracelab.options import whole
 from tracelab.units import format_duration, from_timedelta, parse_duration
 
 if TYPE_CHECKING:

@@ -8,7 +8,6 @@ import ipywidgets as ipw
 import polars as pl
 import traitlets
 
-from tracelab.analysis.options import whole
 from tracelab.analysis.timeline import (
     busy_time,
     folded_path,
@@ -24,6 +23,7 @@ from tracelab.conforming import span_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
 from tracelab.figures.style import colors_in
+from tracelab.options import whole
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html
 from tracelab.widgets.drawing import Canvas, heading_html, rows_in_view

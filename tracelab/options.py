@@ -1,4 +1,4 @@
-"""What the options of answers may be: each is checked here, before any span is looked at."""
+"""What the options of answers and figures may be: each is checked here, before any span is looked at."""
 
 from __future__ import annotations
 
