@@ -117,6 +117,14 @@ def test_to_networkx_keeps_all_that_is_known() -> None:
 def test_to_networkx_says_what_is_wrong() -> None:
     with pytest.raises(SchemaError, match="no column 'caller'"):
         to_networkx(pl.DataFrame({"a": [1]}))
+    with pytest.raises(SchemaError, match="A NoneType is no service graph"):
+        to_networkx(None)  # type: ignore[arg-type]
+
+
+def test_to_networkx_takes_the_edges_in_any_frame() -> None:
+    edges = service_graph(draw(SHOP)).drop("p50", "p95", "network_p50", "network_p95")
+    for frame in (edges.lazy(), edges.to_pandas(), edges.to_arrow()):
+        assert sorted(to_networkx(frame).edges) == sorted(to_networkx(edges).edges)  # type: ignore[arg-type]
 
 
 def test_critical_services_rank_by_time_on_the_path() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.grouping import grouped_by, names_of, required
+from tracelab.analysis.grouping import grouped_by, names_of
 from tracelab.conforming import takes_any_frame
 from tracelab.options import flag, whole
 from tracelab.schema import DURATION
@@ -71,7 +71,6 @@ def latency_histogram(
     [(1, 2, 1), (2, 4, 2)]
     """
     most = whole("bins", bins, least=1, most=_MOST_BINS)
-    required(spans, "trace_id", "start_time", "duration", "entry")
     groups = grouped_by(spans, by, every, made=_MADE)
     names = names_of(groups)
     rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()

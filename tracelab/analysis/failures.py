@@ -7,7 +7,7 @@ from typing import Final
 import polars as pl
 
 from tracelab.analysis.codes import grpc_failed, http_failed
-from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of, required
+from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
 from tracelab.options import flag
@@ -70,7 +70,6 @@ def error_rates(
     >>> error_rates(spans).select("service_name", "spans", "errors", "error_rate").row(0)
     ('api', 2, 1, 0.5)
     """
-    required(spans, "trace_id", "start_time", "status_code", "entry")
     groups = grouped_by(spans, by, every, made=_MADE)
     names = names_of(groups)
     lower, upper = wilson(pl.col("errors"), pl.col("spans"), confidence=confidence)

@@ -10,15 +10,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.analysis.grouping import Spans, required
 from tracelab.schema import TREE_COLUMNS
 from tracelab.tree import IDENTITY, build_tree
+
+if TYPE_CHECKING:
+    from tracelab.analysis.grouping import Spans
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -158,7 +160,7 @@ def running_max(values: Ints, group: Ints) -> Ints:
 
 
 def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
-    names = required(spans, *IDENTITY, *(column for column in columns if isinstance(column, str)))
+    names = [*IDENTITY, *(column for column in columns if isinstance(column, str))]
     there = spans.lazy().collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
     made = [column for column in columns if isinstance(column, pl.Expr)]

@@ -22,23 +22,6 @@ WINDOW: Final = "window"
 _QUOTED: Final = re.compile(r'"([^"]+)"')
 
 
-def required(spans: Spans, *names: str) -> list[str]:
-    """Give the names, or say which of them the frame lacks.
-
-    Raises
-    ------
-    SchemaError
-        The frame is no span frame.
-    """
-    there = spans.lazy().collect_schema().names()
-    for name in names:
-        if name not in there:
-            near = get_close_matches(name, there, n=1, cutoff=0.6)
-            hint = f" Is it {near[0]!r}? " if near else " "
-            raise SchemaError(f"The spans have no column {name!r}.{hint}Make a span frame of it with conform().")
-    return list(dict.fromkeys(names))
-
-
 def items_of(option: str, by: By) -> list[str | pl.Expr]:
     """Give what a grouping option lists; nothing for None.
 

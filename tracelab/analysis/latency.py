@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.analysis.grouping import By, Every, Spans, grouped_by, keys, names_of, required, window
+from tracelab.analysis.grouping import By, Every, Spans, grouped_by, keys, names_of, window
 from tracelab.analysis.intervals import NOWHERE, checked_confidence, lone_order_statistic, order_statistics
 from tracelab.analysis.summary import whole_traces
 from tracelab.conforming import takes_any_frame
@@ -137,7 +137,6 @@ def latency_percentiles(
     >>> latency_percentiles(spans, quantiles=[0.5]).select("quantile", "duration", "count").row(0)
     (0.5, datetime.timedelta(microseconds=5000), 2)
     """
-    required(spans, "trace_id", "start_time", "duration", "entry")
     asked = _Asked(quantiles, confidence, wide, order)
     groups = grouped_by(spans, by, every, made=asked.made)
     rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import networkx as nx
+import polars as pl
 
-from tracelab.analysis.grouping import required
-
-if TYPE_CHECKING:
-    import polars as pl
+from tracelab.errors import SchemaError
+from tracelab.frames import as_polars
 
 
 def to_networkx(edges: pl.DataFrame) -> nx.DiGraph:
@@ -41,11 +40,11 @@ def to_networkx(edges: pl.DataFrame) -> nx.DiGraph:
     >>> list(to_networkx(edges).edges(data="calls"))
     [('web', 'pay', 1)]
     """
-    required(edges, "caller", "callee", "callee_type", "instrumented")
+    frame = _checked(edges)
     graph = nx.DiGraph()
-    for caller in sorted(set(edges["caller"])):
+    for caller in sorted(set(frame["caller"])):
         graph.add_node(caller, type="service", instrumented=True)
-    for edge in edges.iter_rows(named=True):
+    for edge in frame.iter_rows(named=True):
         caller, callee = edge.pop("caller"), edge.pop("callee")
         kind, instrumented = edge.pop("callee_type"), edge.pop("instrumented")
         if callee not in graph:
@@ -54,3 +53,16 @@ def to_networkx(edges: pl.DataFrame) -> nx.DiGraph:
             graph.nodes[callee].update(type="service", instrumented=True)
         graph.add_edge(caller, callee, **edge)
     return graph
+
+
+def _checked(edges: Any) -> pl.DataFrame:
+    """Take frames of pandas and Arrow too; refuse what is no service graph."""
+    frame = as_polars(
+        edges.collect() if isinstance(edges, pl.LazyFrame) else edges,
+        what="service graph",
+        remedy="Pass what service_graph(spans) gives.",
+    )
+    for name in ("caller", "callee", "callee_type", "instrumented"):
+        if name not in frame.columns:
+            raise SchemaError(f"The edges have no column {name!r}. Pass what service_graph(spans) gives.")
+    return frame

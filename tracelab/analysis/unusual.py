@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tracelab.analysis.grouping import keys, names_of, required
+from tracelab.analysis.grouping import keys, names_of
 from tracelab.conforming import takes_any_frame
 from tracelab.options import above, whole
 from tracelab.schema import DURATION
@@ -66,7 +66,6 @@ def outliers(
     """
     limit = above("threshold", threshold, 0, why="3.5 is usual.")
     fewest = whole("min_count", min_count, least=1, why="20 is usual.")
-    required(spans, *_FIXED, "start_time", "duration")
     said = keys(spans, by, made=_MADE)
     tags = [f"__by_{number}" for number in range(len(said))]
     shown = {tag: name for tag, name in zip(tags, names_of(said), strict=True) if name not in _FIXED}
