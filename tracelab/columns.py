@@ -105,11 +105,9 @@ def _enum_column(frame: pl.DataFrame, name: str) -> pl.Expr:
 
 def _id_column(frame: pl.DataFrame, name: str) -> pl.Expr:
     found = frame.schema[name]
-    if found == pl.Binary:
-        return pl.col(name).bin.encode("hex")
-    if found not in (pl.String, pl.Null) and not isinstance(found, pl.Categorical | pl.Enum):
+    if found not in (pl.String, pl.Binary, pl.Null) and not isinstance(found, pl.Categorical | pl.Enum):
         raise _wrong(name, found, "text", "Ids are hex text, 32 characters for a trace and 16 for a span.")
-    text = pl.col(name).cast(pl.String)
+    text = pl.col(name).bin.encode("hex") if found == pl.Binary else pl.col(name).cast(pl.String)
     lower = pl.when(text.str.contains("^[0-9a-fA-F]+$")).then(text.str.to_lowercase()).otherwise(text)
     if name == "parent_span_id":
         lower = pl.when(~text.str.contains("^0*$")).then(lower)

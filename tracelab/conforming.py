@@ -11,6 +11,7 @@ from difflib import get_close_matches
 from functools import partial, wraps
 from typing import Any, Final, TypeVar, cast, overload
 
+import numpy as np
 import polars as pl
 
 from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, filled, fixed_column
@@ -28,6 +29,11 @@ FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 REQUIRED: Final = ("trace_id", "span_id", "name", "start_time", "duration")
+_LATEST: Final = 2**63 - 1
+_TOO_LATE: Final = (
+    "'start_time' and 'duration' add up to more than nanoseconds in 64 bits can hold (the year 2262). "
+    "Filter the spans that last so long."
+)
 _CONTEXT: Final = "\n\nThis error occurred"
 _NEVER_NULL: Final = (*REQUIRED, *DEFAULTS, *TREE_COLUMNS)
 
@@ -192,8 +198,24 @@ def _is_derived(schema: pl.Schema) -> bool:
 
 def _has_values(frame: pl.DataFrame) -> bool:
     """Say whether the columns that are there hold what they must."""
-    nulls = any(frame[name].null_count() for name in _NEVER_NULL if name in frame.columns)
-    return not nulls and _shortest(frame["duration"]) >= 0
+    if any(frame[name].null_count() for name in _NEVER_NULL if name in frame.columns):
+        return False
+    whole = "tree_left" not in frame.columns or not _clashes(frame["tree_left"])
+    return whole and _shortest(frame["duration"]) >= 0 and not _ends_too_late(frame)
+
+
+def _clashes(left: pl.Series) -> bool:
+    """Say whether frames were put together without a new tree, so that numbers of the nested set occur twice."""
+    values = left.to_numpy()
+    return not bool(np.all(values[1:] > values[:-1])) and left.n_unique() < left.len()
+
+
+def _ends_too_late(frame: pl.DataFrame) -> bool:
+    """Say whether some span ends later than nanoseconds in 64 bits can tell, which is in the year 2262."""
+    start, length = frame["start_time"].to_physical(), frame["duration"].to_physical()
+    if _largest(start) + _largest(length) <= _LATEST:
+        return False
+    return bool((start > _LATEST - length).any())
 
 
 def with_checks(frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -210,6 +232,9 @@ def with_checks(frame: pl.LazyFrame) -> pl.LazyFrame:
 def _checked_column(name: str) -> pl.Expr:
     if name in DEFAULTS:
         return filled(name)
+    if name == "duration":
+        times = pl.struct("start_time", "duration")
+        return times.map_batches(_refuse_lengths, return_dtype=SPAN_SCHEMA[name], is_elementwise=True).alias(name)
     check = partial(_refuse, name)
     return pl.col(name).map_batches(check, return_dtype=SPAN_SCHEMA[name], is_elementwise=True)
 
@@ -218,9 +243,16 @@ def _refuse(name: str, values: pl.Series) -> pl.Series:
     """Refuse what no span has; only a part is at hand, so that there is no telling how many rows are wrong."""
     if values.null_count():
         raise SchemaError(f"{name!r} is null in some rows. Fill or filter them.")
-    if name == "duration" and _shortest(values) < 0:
-        raise SchemaError("'duration' is negative in some rows. A span cannot end before it starts: filter them.")
     return values
+
+
+def _refuse_lengths(times: pl.Series) -> pl.Series:
+    lengths = _refuse("duration", times.struct.field("duration"))
+    if _shortest(lengths) < 0:
+        raise SchemaError("'duration' is negative in some rows. A span cannot end before it starts: filter them.")
+    if _ends_too_late(times.struct.unnest()):
+        raise SchemaError(_TOO_LATE)
+    return lengths
 
 
 def _as_polars(frame: Any) -> pl.DataFrame:
@@ -238,14 +270,19 @@ def _conform(frame: pl.DataFrame) -> pl.DataFrame:
     spans = frame.with_columns(*columns, *_defaults(frame.columns))
     for name in REQUIRED:
         _check_column(name, spans[name], spans)
+    if _ends_too_late(spans):
+        raise SchemaError(_TOO_LATE)
     tree = _tree_columns(spans)
     spans = spans.drop(TREE_COLUMNS, strict=False)
-    names = {column.name for column in tree}
-    if names < set(TREE_COLUMNS):
+    if len(tree) < len(TREE_COLUMNS) or _clashes(tree["tree_left"]):
+        # A nested set holds together or not at all.
         spans = add_tree(spans)
-        # A nested set holds together or not at all; whether a span is an entry was known when its parent was there.
-        tree = [column for column in tree if column.name == "entry"]
-    spans = spans.with_columns(tree)
+        if "entry" in tree:
+            # Whether a span is an entry was known when its parent was there; now it is told of those that have theirs.
+            known = pl.when(pl.col("depth") > 0).then("entry").otherwise(tree["entry"])
+            spans = spans.with_columns(known.alias("entry"))
+    else:
+        spans = spans.with_columns(tree.values())
     return spans.select(in_order(spans.columns))
 
 
@@ -258,15 +295,15 @@ def _defaults(columns: list[str]) -> list[pl.Expr]:
     ]
 
 
-def _tree_columns(frame: pl.DataFrame) -> list[pl.Series]:
+def _tree_columns(frame: pl.DataFrame) -> dict[str, pl.Series]:
     """Read the tree columns that hold; what has nulls or another kind of values is computed anew."""
-    columns = []
+    columns: dict[str, pl.Series] = {}
     for name in TREE_COLUMNS:
         if name not in frame.columns or frame[name].null_count():
             continue
         found = frame[name].dtype
         if found == SPAN_SCHEMA[name] or (name != "entry" and found.is_integer() and _shortest(frame[name]) >= 0):
-            columns.append(frame[name].cast(SPAN_SCHEMA[name]))
+            columns[name] = frame[name].cast(SPAN_SCHEMA[name])
     return columns
 
 
@@ -286,6 +323,10 @@ def _check_column(name: str, values: pl.Series, spans: pl.DataFrame) -> None:
             f"'duration' is negative in {negative.len():,} of {values.len():,} rows, first in span "
             f"{spans['span_id'][negative[0]]!r}. A span cannot end before it starts: clip it to 0 or filter it."
         )
+
+
+def _largest(values: pl.Series) -> int:
+    return int(values.max() or 0)  # type: ignore[arg-type]
 
 
 def _shortest(values: pl.Series) -> int:

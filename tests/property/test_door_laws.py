@@ -81,6 +81,11 @@ LOSSLESS: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
         span_id=pl.col("span_id").str.decode("hex"),
         parent_span_id=pl.col("parent_span_id").str.decode("hex"),
     ),
+    "ids as bytes, zero for no parent": raw(
+        trace_id=pl.col("trace_id").str.decode("hex"),
+        span_id=pl.col("span_id").str.decode("hex"),
+        parent_span_id=pl.col("parent_span_id").fill_null("0" * 16).str.decode("hex"),
+    ),
     "ids in capitals": raw(parent_span_id=pl.col("parent_span_id").str.to_uppercase()),
     "empty parents": raw(parent_span_id=pl.col("parent_span_id").fill_null("")),
     "zero parents": raw(parent_span_id=pl.col("parent_span_id").fill_null("0" * 16)),
@@ -104,6 +109,9 @@ OTHERWISE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "durations as fractions": changed(duration=LENGTH.dt.total_nanoseconds() / 1e6),
     "durations as text": changed(duration=LENGTH.dt.total_nanoseconds().cast(pl.String)),
     "durations out of range": changed(duration=LENGTH.cast(pl.Duration("ms")) * 10**12),
+    "an end out of range": changed(
+        duration=pl.when(SECOND).then(pl.lit(2**63 - 1).cast(pl.Duration("ns"))).otherwise(LENGTH)
+    ),
     "kinds that there are not": changed(kind=pl.lit("sideways")),
     "ids as numbers": changed(trace_id=pl.col("trace_id").hash()),
     "services as lists": changed(service_name=pl.concat_list("service_name")),
@@ -115,7 +123,7 @@ OTHERWISE: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {
     "no columns at all": lambda spans: spans.select(),
     "no rows": lambda spans: spans.clear(),
 }
-VALUES = {name for name in OTHERWISE if name.startswith("a null ")} | {"a negative duration"}
+VALUES = {name for name in OTHERWISE if name.startswith("a null ")} | {"a negative duration", "an end out of range"}
 """What is wrong with single values, which a LazyFrame tells when they are computed."""
 MIXABLE = sorted({**LOSSLESS, **OTHERWISE}.keys() - VALUES)
 FORMS: dict[str, Callable[[pl.DataFrame], Any]] = {
@@ -228,6 +236,13 @@ def test_a_lazy_null_is_found_when_the_frame_is_computed() -> None:
     frame = with_null("duration")(SPANS).lazy()
     with pytest.raises(tl.SchemaError, match="'duration' is null in some rows"):
         tl.latency_percentiles(frame)
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
+@EVERY_FUNCTION
+def test_parts_of_traces_that_are_put_together_are_whole_again(function: str) -> None:
+    parts = [tl.conform(SPANS.filter(pl.col("kind") == kind).drop(TREE_COLUMNS)) for kind in SPANS["kind"].unique()]
+    assert answer(function, pl.concat(parts)) == answer(function, tl.with_tree(pl.concat(parts)))
 
 
 @pytest.mark.parametrize("change", ["durations in microseconds", "durations as whole numbers", "a null service"])
