@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -57,10 +59,17 @@ def runs(notebook: str, code: str) -> None:
 
 
 def outputs(notebook: str) -> list[str]:
-    """The saved outputs as plain text: what was printed, and the text of tables."""
-    saved = [output for cell in cells(notebook) for output in cell.get("outputs", [])]
-    texts = [output.get("text") or output.get("data", {}).get("text/plain") or "" for output in saved]
-    return ["".join(text) for text in texts]
+    """The saved outputs as a reader sees them: what was printed, and tables with `|` between their cells."""
+    return [_seen(output) for cell in cells(notebook) for output in cell.get("outputs", [])]
+
+
+def _seen(output: dict[str, Any]) -> str:
+    data = output.get("data", {})
+    if "text/html" in data:
+        table = re.sub(r"<style>.*?</style>", "", "".join(data["text/html"]), flags=re.DOTALL)
+        table = re.sub(r"</(?:tr|p)>", "\n", re.sub(r"</t[dh]>", " | ", table))
+        return html.unescape(re.sub(r"<[^>]*>", "", table))
+    return "".join(output.get("text") or data.get("text/plain") or "")
 
 
 def _on_one_line(text: str) -> str:
