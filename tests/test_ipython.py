@@ -49,3 +49,13 @@ def test_showing_needs_no_ipython() -> None:
         "import sys, tracelab as tl; str(tl.show(tl.synthetic.draw('a =='))); "
         "assert not {'IPython', 'plotly', 'pandas'} & set(sys.modules)",
     )
+
+
+def test_a_notebook_shows_a_frame_once(shell: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("IPython.display.display", lambda *args, **_: sent.append(args))
+    shell.run_line_magic("load_ext", "tracelab")
+    assert "5 ms" in shown(shell, FRAME)["text/plain"]
+    assert "5 ms" in str(tl.show(FRAME))
+    assert sent == []

@@ -116,7 +116,14 @@ class Shown:
     def text(self, *, width: int | None = None) -> str:
         """Give the table as text of at most so many characters a line; columns that find no room are named below."""
         wide = shutil.get_terminal_size().columns if width is None else width
-        console = Console(file=io.StringIO(), width=wide, color_system=None, force_terminal=False, legacy_windows=False)
+        console = Console(
+            file=io.StringIO(),
+            width=wide,
+            color_system=None,
+            force_terminal=False,
+            force_jupyter=False,  # else rich sends the table to a notebook by itself, which then shows it twice
+            legacy_windows=False,
+        )
         with console.capture() as captured:
             console.print(self)
         return "\n".join(line.rstrip() for line in captured.get().rstrip("\n").split("\n"))
