@@ -348,6 +348,41 @@ def test_gantt_every_trace_can_be_reached_by_its_id_or_by_words() -> None:
     assert gantt._canvas.figure is figure
 
 
+@pytest.mark.parametrize("name", ["SELECT *\nFROM x", "SELECT *\r\n\tFROM  x\n", "a\u2028b\u00a0c", "\n"])
+def test_gantt_a_trace_with_line_breaks_in_its_name_can_be_chosen_as_a_browser_gives_it_back(name: str) -> None:
+    root = (pl.col("trace_id") == SPANS["trace_id"][4]) & (pl.col("depth") == 0)
+    gantt = tl.widgets.Gantt(SPANS.with_columns(name=pl.when(root).then(pl.lit(name)).otherwise("name")))
+    box = gantt._controls.traces.box
+    label = next(label for label in box.options if SPANS["trace_id"][4] in label)
+    for given in (label, label.replace("\n", ""), " ".join(label.split())):
+        gantt.trace_id = SPANS["trace_id"][0]
+        box.value = given
+        assert gantt.trace_id == SPANS["trace_id"][4]
+        assert gantt._controls.notice.value == ""
+
+
+def test_gantt_finds_a_name_of_several_lines_that_was_pasted_into_a_box() -> None:
+    gantt = tl.widgets.Gantt(SPANS.with_columns(pl.col("name") + "\nFROM x"))
+    gantt.filter_text = "/payFROM"
+    assert gantt.visible["name"].to_list() == ["GET /pay\nFROM x"]
+    gantt._controls.traces.box.value = "/healthFROM x"
+    assert [SPANS["trace_id"][4] in label for label in gantt._controls.traces.box.options] == [True]
+
+
+def test_gantt_box_shows_what_would_act_in_it_as_escapes() -> None:
+    hostile = "a\u202eb\x1b[31m\x07\U000e0041"
+    gantt = tl.widgets.Gantt(SPANS.with_columns(name=pl.lit(hostile), service_name=pl.lit(hostile)))
+    box = gantt._controls.traces.box
+    for text in (box.placeholder, *box.options):
+        assert r"a\u202eb\x1b[31m\x07\U000e0041" in text
+        assert text.isprintable()
+
+
+def test_gantt_box_cuts_names_that_would_push_the_rest_out() -> None:
+    gantt = tl.widgets.Gantt(SPANS.with_columns(name=pl.lit("\x00" * 1_000_000)))
+    assert max(map(len, gantt._controls.traces.box.options)) < 200
+
+
 def test_gantt_box_says_that_there_is_no_such_trace() -> None:
     gantt = tl.widgets.Gantt(SPANS)
     before = gantt.trace_id

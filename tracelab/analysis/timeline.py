@@ -78,6 +78,14 @@ def slowest_traces(spans: Spans, *, count: int | None = None) -> pl.DataFrame:
     )
 
 
+def typeable(text: pl.Expr) -> pl.Expr:
+    """Give text as one can type it into a box that finds it: in small letters, in one line.
+
+    What is pasted into a box loses its line breaks, without a blank for any.
+    """
+    return text.str.to_lowercase().str.replace_all("[\r\n]+", "")
+
+
 def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
     """Give the rows of a timeline: one per span of `trace_spans`, in the same order.
 
@@ -156,8 +164,8 @@ def shown_rows(rows: pl.DataFrame, *, folded: frozenset[int] = frozenset(), text
     ends = places + 1 + rows["below"].to_numpy()
     keep = np.ones(rows.height, dtype=bool)
     if text:
-        words = pl.concat_str("service_name", "name", separator=" ").str.to_lowercase()
-        hits = rows.select(words.str.contains(text.lower(), literal=True)).to_series().to_numpy()
+        words = typeable(pl.concat_str("service_name", "name", separator=" "))
+        hits = rows.select(words.str.contains(typeable(pl.lit(text)), literal=True)).to_series().to_numpy()
         before = np.concatenate([[0], np.cumsum(hits)])
         keep &= before[ends] > before[places]
     outer, closes = _outermost(rows, folded)

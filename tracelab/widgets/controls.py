@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 import ipywidgets as ipw
 import polars as pl
 
-from tracelab.markup import plain
+from tracelab.analysis.timeline import typeable
+from tracelab.markup import cut, plain, visible
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _OFFERED: Final = 200
+_LONGEST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,10 @@ class TraceBox:
     """
 
     def __init__(self, traces: pl.DataFrame, chosen: Callable[[str], None], complain: Callable[[str], None]) -> None:
-        words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id").str.to_lowercase()
-        self._traces = traces.with_columns(words=words, length=pl.col("duration").dt.total_nanoseconds()).drop(
-            "duration"
-        )
+        words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id")
+        self._traces = traces.with_columns(
+            words=typeable(words), length=pl.col("duration").dt.total_nanoseconds()
+        ).drop("duration")
         self._chosen, self._complain = chosen, complain
         self._labels: dict[str, str] = {}
         self.box = ipw.Combobox(layout=ipw.Layout(flex="1 1 260px"), ensure_option=False)
@@ -63,12 +65,13 @@ class TraceBox:
         self.box.value = ""
 
     def _offer(self, traces: pl.DataFrame) -> None:
-        self._labels = {_label(row): row["trace_id"] for row in traces.head(_OFFERED).iter_rows(named=True)}
-        self.box.options = tuple(self._labels)
+        offered = {_label(row): row["trace_id"] for row in traces.head(_OFFERED).iter_rows(named=True)}
+        self._labels = {_bare(label): trace_id for label, trace_id in offered.items()}
+        self.box.options = tuple(offered)
 
     def _typed(self, text: str) -> None:
         """Show the trace whose label or id this is; else offer those that hold every word."""
-        known = self._labels.get(text)
+        known = self._labels.get(_bare(text))
         wanted = text.strip().lower()
         if known is None and len(wanted) == len(self._traces["trace_id"][0]) and wanted in self._traces["trace_id"]:
             known = wanted
@@ -123,6 +126,10 @@ def _label(trace: dict[str, object]) -> str:
 
 
 def _short(text: object) -> str:
-    """Cut what would push the rest out of the box."""
-    value = str(text)
-    return value if len(value) <= 50 else value[:49] + "…"
+    """Cut what would push the rest out of the box, and show what would act in it."""
+    return cut(visible(str(text)[: _LONGEST + 1]), _LONGEST)
+
+
+def _bare(label: str) -> str:
+    """Leave the blanks out, since a browser may give them back changed."""
+    return "".join(label.split())
