@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from tracelab.markup import acts, cut, plain, visible
+from tracelab.markup import acts, cut, named, plain, visible
 
 ACTING = ["\x00", "\x07", "\x1b", "\r", "\n", "\t", "\x7f", "\x9b", "\u00ad", "\u200b", "\u200f", "\u2028", "\u202e"]
 ACTING += ["\u2066", "\u2069", "\ufeff", "\u3164", "\ue000", "\udc80", "\U000e0041"]
@@ -40,3 +40,9 @@ def test_plain_text_for_html_holds_no_controls_and_no_markup() -> None:
 def test_cut_says_that_something_is_missing() -> None:
     assert cut("abc", 3) == "abc"
     assert cut("abcd", 3) == "ab…"
+
+
+@pytest.mark.parametrize("name", ["", " ", "\n\t\u00a0"])
+def test_a_name_that_shows_nothing_gets_a_placeholder(name: str) -> None:
+    assert named(name) == "(no name)"
+    assert named(f"{name}a") == f"{name}a"

@@ -7,6 +7,9 @@ import re
 import unicodedata
 from typing import Final
 
+NO_NAME: Final = "(no name)"
+"""What stands where a service or a span has a name of nothing but blanks, or none."""
+
 _LONGEST: Final = 200
 # Letters and marks that draw nothing, though they are no control characters.
 _BLANK: Final = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0]")
@@ -56,6 +59,17 @@ def cut(text: str, longest: int) -> str:
     'recom…'
     """
     return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def named(text: str) -> str:
+    """Give a name that can be seen and clicked: a placeholder for one of nothing but blanks.
+
+    Examples
+    --------
+    >>> named("GET /"), named(" ")
+    ('GET /', '(no name)')
+    """
+    return text if text.strip() else NO_NAME
 
 
 def acts(character: str) -> bool:

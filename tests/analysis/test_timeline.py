@@ -214,3 +214,14 @@ def test_rows_that_are_shown_are_those_without_a_folded_ancestor(folded: tuple[i
     above = {0: set[int](), 1: {0}, 2: {0, 1}, 3: {0}, 4: {0, 3}}
     expected = [place for place, ancestors in above.items() if not ancestors & set(folded)]
     assert shown_rows(rows, folded=frozenset(folded))["place"].to_list() == expected
+
+
+@pytest.mark.parametrize("name", ["", " \t\n\u00a0"])
+def test_timelines_have_a_placeholder_for_names_that_show_nothing(name: str) -> None:
+    spans = SPANS.with_columns(name=pl.lit(name))
+    rows = timeline_rows(trace_spans(spans))
+    assert rows["name"].unique().to_list() == ["(no name)"]
+    assert slowest_traces(spans)["name"].to_list() == ["(no name)"]
+    assert shown_rows(rows, text="(no name)").height == rows.height
+    rows = timeline_rows(trace_spans(SPANS))
+    assert "(no name)" not in rows["name"]

@@ -63,3 +63,11 @@ def test_plot_gantt_gives_the_legend_a_place_of_its_own_and_every_row_its_height
         assert layout.height - layout.margin.t - layout.margin.b >= 20 * rows
         assert (layout.legend.yref, layout.legend.yanchor, layout.legend.y) == ("container", "bottom", 0)
     assert layout.margin.b > 62 + 9 * 20
+
+
+def test_plot_gantt_has_a_placeholder_for_spans_and_services_without_a_name() -> None:
+    spans = draw("web::GET / ==\n  db::SELECT .=").with_columns(name=pl.lit(""), service_name=pl.lit(" "))
+    figure = tl.plot_gantt(spans)
+    assert figure.layout.title.text.startswith("(no name): (no name), 2 ms")
+    assert [text.replace("\u00a0", " ").strip() for text in figure.layout.yaxis.ticktext] == ["(no name)"] * 2
+    assert named(figure, "(no name)").hovertext[0].startswith("<b>(no name)</b><br>(no name), ")

@@ -494,3 +494,22 @@ def test_gantt_lets_go_of_the_selection_when_another_trace_is_chosen() -> None:
     assert "Click a row" in gantt._details.value
     assert gantt.visible.height == 40
     assert len(changes) == 2  # the overview, and the rows
+
+
+def test_gantt_has_a_placeholder_for_spans_and_services_without_a_name() -> None:
+    gantt = tl.widgets.Gantt(SPANS.with_columns(name=pl.lit(""), service_name=pl.lit(" ")))
+    assert "(no name): (no name) · " in gantt._controls.traces.box.placeholder
+    assert all("(no name): (no name) · " in label for label in gantt._controls.traces.box.options)
+    assert "(no name): (no name), " in gantt._heading.value
+    assert "■</span> (no name)" in gantt._heading.value
+    assert set(gantt._surface.block["name"]) == {"(no name)"}
+    assert gantt._surface.block["tip"][0][0] == "(no name)"
+    click(gantt, 1)
+    assert ">(no name)</div>" in gantt._details.value
+    assert gantt.selected["name"].to_list() == [""]
+
+
+def test_gantt_names_and_what_is_told_of_them_show_what_would_act_as_escapes() -> None:
+    gantt = tl.widgets.Gantt(SPANS.with_columns(name=pl.lit("\u200b\x1b[31m\nx")))
+    assert gantt._surface.block["name"][0] == "\\u200b\\x1b[31m\nx"
+    assert gantt._surface.block["tip"][0][0] == "\\u200b\\x1b[31m\nx"

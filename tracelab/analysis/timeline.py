@@ -17,6 +17,7 @@ from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.paths import path_sections
 from tracelab.analysis.waiting import process_columns
 from tracelab.errors import TracelabError
+from tracelab.markup import NO_NAME
 from tracelab.schema import is_error
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def trace_spans(spans: Spans, trace_id: str | None = None) -> pl.DataFrame:
 
 
 def slowest_traces(spans: Spans, *, count: int | None = None) -> pl.DataFrame:
-    """Give the slowest traces, or all of them, and what their first root is called.
+    """Give the slowest traces, or all of them, and what their first root is called, with a placeholder for no name.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def slowest_traces(spans: Spans, *, count: int | None = None) -> pl.DataFrame:
         spans.lazy()
         .group_by("trace_id")
         .agg(
-            pl.col("service_name", "name").sort_by("depth", "start_time", "span_id").first(),
+            _named("service_name", "name").sort_by("depth", "start_time", "span_id").first(),
             duration=end - pl.col("start_time").min(),
             spans=pl.len().cast(pl.UInt32),
         )
@@ -91,10 +92,11 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
 
     Returns
     -------
-    `row`, `place` (UInt32, equal until something is left out), `span_id`, `name`, `service_name`, `kind`, `depth`,
-    `below` (UInt32, how many spans are below it), `start`, `length`, `self_time` (Int64, nanoseconds; start since the
-    trace began), `is_error` (Boolean), `fragment` (Boolean, its parent is missing), `early`, `late` (Int64, the
-    nanoseconds by which it starts before its parent, and ends after it; 0 where it does not).
+    `row`, `place` (UInt32, equal until something is left out), `span_id`, `name` (with a placeholder for none),
+    `service_name`, `kind`, `depth`, `below` (UInt32, how many spans are below it), `start`, `length`, `self_time`
+    (Int64, nanoseconds; start since the trace began), `is_error` (Boolean), `fragment` (Boolean, its parent is
+    missing), `early`, `late` (Int64, the nanoseconds by which it starts before its parent, and ends after it; 0 where
+    it does not).
     """
     frame, forest = plant(with_self_time(trace), is_error(), "self_time")
     start, end = starts(frame), starts(frame) + durations(frame)
@@ -106,7 +108,7 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
             row="place",
             place="place",
             span_id="span_id",
-            name="name",
+            name=_named("name"),
             service_name="service_name",
             kind="kind",
             depth=pl.Series(forest.depth, dtype=pl.UInt32),
@@ -195,6 +197,12 @@ def folded_path(sections: pl.DataFrame, rows: pl.DataFrame, folded: frozenset[in
     inside = (last >= 0) & (places < ends[last])
     shown = pl.Series("place", np.where(inside, outer[last], places), dtype=pl.UInt32)
     return sections.with_columns(shown).sort("place", "start")
+
+
+def _named(*columns: str) -> pl.Expr:
+    """Put a placeholder where a name holds nothing but blanks, so that there is something to click."""
+    name = pl.col(columns)
+    return pl.when(name.str.strip_chars() != "").then(name).otherwise(pl.lit(NO_NAME)).name.keep()
 
 
 def _outermost(rows: pl.DataFrame, folded: frozenset[int]) -> tuple[Ints, Ints]:

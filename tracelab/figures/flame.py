@@ -12,7 +12,7 @@ from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_axis, timeline_title
 from tracelab.figures.style import LINE, colors_in, framed, time_unit
-from tracelab.markup import plain
+from tracelab.markup import named, plain
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
@@ -64,7 +64,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
         [
             go.Bar(
                 **bar_arrays(part := bars.filter(pl.col("service_name") == service)),
-                name=plain(service, longest=40),
+                name=plain(named(service), longest=40),
                 showlegend=True,
                 orientation="h",
                 width=0.94,

@@ -11,7 +11,7 @@ from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows,
 from tracelab.colors import CRITICAL_PATH, ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.style import GRID, colors_in, first_rows, styled, time_unit
-from tracelab.markup import plain
+from tracelab.markup import named, plain
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def timeline_title(rows: pl.DataFrame, *, total: int) -> str:
     """Say what a timeline shows: its root, and how long it took."""
     service, name = rows.select("service_name", "name").row(0)
     took = total if (rows["start"] + rows["length"]).max() else 0  # a drawing of no time at all still has an axis
-    return f"{plain(service, longest=60)}: {plain(name, longest=80)}, {format_duration(took)}"
+    return f"{plain(named(service), longest=60)}: {plain(name, longest=80)}, {format_duration(took)}"
 
 
 def time_span(total: int) -> tuple[int, int]:
@@ -244,7 +244,7 @@ def _traces(
     services = [
         go.Bar(
             **bar_arrays(bars.filter(pl.col("service_name") == service)),
-            name=plain(service),
+            name=plain(named(service)),
             orientation="h",
             width=BAR_WIDTH,
             marker={"color": color, "line": {"width": 0}},
@@ -292,7 +292,7 @@ def tips(rows: pl.DataFrame) -> list[list[str]]:
 def _tip(row: dict[str, Any]) -> list[str]:
     lines = [
         row["name"],
-        f"{row['service_name']}, {row['kind']}",
+        f"{named(row['service_name'])}, {row['kind']}",
         f"{format_duration(row['length'])}, from {format_duration(row['start'])}",
     ]
     if row["below"]:

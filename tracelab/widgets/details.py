@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.figures.gantt import clock_notes
-from tracelab.markup import plain
+from tracelab.markup import named, plain
 from tracelab.schema import SCOPES, SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.units import format_duration
 
@@ -50,7 +50,8 @@ def details_html(span: pl.DataFrame, *, row: Mapping[str, Any] | None = None, on
     if happenings := _events(span, values) + _links(values):
         columns.append(happenings)
     body = "".join(f'<div style="{_COLUMN}">{column}</div>' for column in columns)
-    name = f'<div style="font-size: 13px; font-weight: 600; overflow-wrap: anywhere">{_text(values["name"])}</div>'
+    title = _text(named(values["name"] or ""))
+    name = f'<div style="font-size: 13px; font-weight: 600; overflow-wrap: anywhere">{title}</div>'
     return f'<div style="{_STYLE}">{name}<div style="{_COLUMNS}">{body}</div></div>'
 
 

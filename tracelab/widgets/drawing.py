@@ -24,7 +24,7 @@ from tracelab.figures.gantt import (
     timeline_title,
 )
 from tracelab.figures.style import GRID, styled, time_unit
-from tracelab.markup import plain
+from tracelab.markup import named, plain
 from tracelab.widgets.surface import label_width
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def heading_html(rows: pl.DataFrame, trace_id: str, colors: dict[str, str]) -> s
     """Say what the trace is, name the services and their colours, and what the marks mean."""
     counts = dict(rows.group_by("service_name").len().rows())
     chips = [
-        _chip(f'<span style="color: {color}">■</span>', plain(service, longest=60), f"{counts[service]:,}")
+        _chip(f'<span style="color: {color}">■</span>', plain(named(service), longest=60), f"{counts[service]:,}")
         for service, color in colors.items()
     ]
     chips.append(_chip("<b>━</b>", "critical path"))

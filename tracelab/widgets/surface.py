@@ -10,6 +10,7 @@ import polars as pl
 import traitlets
 
 from tracelab.figures.gantt import tips
+from tracelab.markup import visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ _NARROWEST: Final = 150
 _WIDEST: Final = 330
 _INDENT: Final = 12
 _DEEPEST: Final = 150
+_BREAKS: Final = "\r\n\t"  # the browser shows them as blanks
 
 
 class Surface(anywidget.AnyWidget):
@@ -83,14 +85,14 @@ class Surface(anywidget.AnyWidget):
         self.block = {
             "serial": serial,
             "first": first,
-            "name": names.to_list(),
+            "name": [visible(name, keep=_BREAKS) for name in names],
             "depth": depths.to_list(),
             "below": below.to_list(),
             "closed": [place in folded for place in places],
             "error": errors.to_list(),
             "fragment": fragments.to_list(),
             "early": (early > 0).to_list(),
-            "tip": tips(rows),
+            "tip": [[visible(line, keep=_BREAKS) for line in lines] for lines in tips(rows)],
         }
 
     def show(self, *, top: int, total: int, in_view: int, selected: int | None, note: str, deepest: int) -> None:
