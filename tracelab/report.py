@@ -16,6 +16,7 @@ from tracelab.errors import SourceError, TracelabError
 from tracelab.figures.gantt import plot_gantt
 from tracelab.figures.latency import plot_latency_percentiles
 from tracelab.figures.paths import plot_critical_path_profile
+from tracelab.figures.style import NARROWEST
 from tracelab.files import check_target, replacing
 from tracelab.markup import plain
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
@@ -29,13 +30,22 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 25
 _PERCENTILE_ROWS: Final = 100
-_CSS: Final = """
-:root { color-scheme: light; }
-body { font: 14px/1.5 system-ui, sans-serif; color: #1c2733; background: #f5f7f9; margin: 0; }
-main { max-width: 1120px; margin: 0 auto; padding: 24px 20px 60px; }
-h1 { font-size: 24px; margin: 8px 0 2px; } h2 { font-size: 17px; margin: 0 0 8px; }
-section { background: #fff; border: 1px solid #e1e6eb; border-radius: 8px; padding: 16px 18px; margin: 16px 0; }
-p { margin: 2px 0 10px; color: #51606e; }
+# The cards are white or nearly black, as the grounds are for which the figures' tones are chosen.
+_CSS: Final = f"""
+:root {{ color-scheme: light; --text: #1c2733; --quiet: #51606e; --page: #f5f7f9; --card: #fff; --line: #e1e6eb; }}
+@media screen and (prefers-color-scheme: dark) {{
+  :root {{ color-scheme: dark; --text: #e3e7eb; --quiet: #a5afb9; --page: #1d2125; --card: #111; --line: #3a424a; }}
+}}
+body {{ font: 14px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 0; }}
+main {{ max-width: 1120px; margin: 0 auto; padding: 24px 20px 60px; }}
+h1, h2, p {{ overflow-wrap: anywhere; }}
+h1 {{ font-size: 24px; margin: 8px 0 2px; }} h2 {{ font-size: 17px; margin: 0 0 8px; }}
+section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px;
+  padding: 16px 18px; margin: 16px 0; }}
+p {{ margin: 2px 0 10px; color: var(--quiet); }}
+.figure {{ overflow-x: auto; }} .figure > div {{ min-width: {NARROWEST}px; }}
+@media (max-width: 600px) {{ main {{ padding: 12px 8px 40px; }} section {{ padding: 12px 10px; }} }}
+@media print {{ .figure {{ overflow: visible; }} }}
 """
 
 
@@ -79,7 +89,8 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     heading = title or f"Traces of {', '.join(services[:4])}" + (" and others" if len(services) > 4 else "")
     body = "".join([_head(frame, heading), *_answers(frame), *_timelines(frame, slowest)])
     page = (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{plain(heading)}</title>'
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{plain(heading)}</title>'
         f"<style>{_CSS}{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>{body}</main></body></html>\n"
     )
     try:
@@ -131,7 +142,9 @@ def _section(heading: str, text: str, content: str) -> str:
 
 
 def _figure(figure: go.Figure) -> str:
-    return str(pio.to_html(figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False}))
+    """Give a figure that scrolls within its card where the page is too narrow to read it."""
+    drawn = pio.to_html(figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False})
+    return f'<div class="figure">{drawn}</div>'
 
 
 def _table(frame: pl.DataFrame, *, rows: int = _ROWS) -> str:
