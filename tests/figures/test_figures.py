@@ -9,6 +9,7 @@ import pytest
 import tracelab as tl
 from tests.figures.every import FIGURES, TRACE, by_name
 from tracelab.colors import ERROR, service_colors
+from tracelab.figures.gantt import HALO
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
@@ -78,6 +79,20 @@ def test_plot_flamegraph_leaves_out_what_cannot_be_seen_and_says_so() -> None:
     figure = tl.plot_flamegraph(spans, spans["trace_id"][0])
     assert sum(len(bar.y) for bar in figure.data if bar.type == "bar") <= 2000
     assert "of 4,000 spans" in figure.layout.title.text
+
+
+def test_text_in_bars_has_a_halo_that_no_colour_of_a_service_swallows() -> None:
+    for bar in tl.plot_flamegraph(TRACE, TRACE["trace_id"][0]).data:
+        if bar.type == "bar":
+            assert (bar.insidetextfont.color, bar.insidetextfont.shadow) == ("white", HALO)
+    lengths = next(
+        trace
+        for trace in tl.plot_gantt(TRACE, TRACE["trace_id"][0]).data
+        if trace.type == "scatter" and trace.mode == "text"
+    )
+    assert "white" in lengths.textfont.color
+    for color, shadow in zip(lengths.textfont.color, lengths.textfont.shadow, strict=True):
+        assert shadow == (HALO if color == "white" else "none")
 
 
 def test_plot_gantt_of_an_unknown_trace_offers_near_ids() -> None:

@@ -10,7 +10,16 @@ import polars as pl
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
-from tracelab.figures.gantt import ERROR_STYLE, bar_arrays, bar_columns, error_arrays, time_axis, timeline_title
+from tracelab.figures.gantt import (
+    ERROR_STYLE,
+    HALO,
+    INSIDE,
+    bar_arrays,
+    bar_columns,
+    error_arrays,
+    time_axis,
+    timeline_title,
+)
 from tracelab.figures.style import LINE, colors_in, framed, time_unit
 from tracelab.markup import named, plain
 
@@ -71,6 +80,7 @@ def plot_flamegraph(spans: Spans, trace_id: str | None = None) -> go.Figure:
                 text=[plain(name, longest=40) for name in part["name"]],
                 textposition="inside",
                 insidetextanchor="start",
+                insidetextfont={"color": INSIDE, "shadow": HALO},
                 constraintext="inside",
                 textangle=0,
                 opacity=0.92,

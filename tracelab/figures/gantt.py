@@ -27,6 +27,9 @@ ERROR_STYLE: Final = {"color": ERROR, "size": 9, "symbol": "x", "line": _EDGE}
 PATH_STYLE: Final = {"color": CRITICAL_PATH, "line": _EDGE}
 EARLY_STYLE: Final = {"color": "#e0690c", "size": 10, "symbol": "triangle-left", "line": _EDGE}
 """What marks a span that starts before its parent."""
+INSIDE: Final = "white"
+HALO: Final = "0 0 2px #000, 0 0 3px #000, 0 0 4px #000"
+"""The colour of text in bars, and what stands around it, so that it can be read whatever their colour."""
 _AXIS_HEIGHT: Final = 62
 _LEGEND_LINE: Final = 20
 _LEGEND_MARK: Final = 58
@@ -38,8 +41,6 @@ _DEEPEST_INDENT: Final = 12
 _SPACE: Final = "\u00a0"
 _ROOM: Final = 0.13
 _QUIET: Final = "#797979"
-_INSIDE: Final = "white"
-_HALO: Final = "0 0 2px #000, 0 0 3px #000, 0 0 4px #000"
 _CLEAR: Final = "rgba(0, 0, 0, 0)"
 _HOVERED: Final = (
     "name", "service_name", "kind", "length", "start", "self_time", "below", "is_error", "fragment", "early", "late",
@@ -201,7 +202,7 @@ def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dic
         elif base - room >= left:
             places.append((base, "middle left", text + _SPACE, _QUIET))
         else:
-            places.append((min(end, right), "middle left", text + gap, _INSIDE))
+            places.append((min(end, right), "middle left", text + gap, INSIDE))
     xs, positions, texts, colors = zip(*places, strict=True) if places else ((), (), (), ())
     return {
         "x": list(xs),
@@ -209,7 +210,7 @@ def length_arrays(bars: pl.DataFrame, *, total: int, low: int, high: int) -> dic
         "text": list(texts),
         "textposition": list(positions),
         "textfont.color": list(colors),
-        "textfont.shadow": [_HALO if color == _INSIDE else "none" for color in colors],
+        "textfont.shadow": [HALO if color == INSIDE else "none" for color in colors],
     }
 
 
