@@ -82,6 +82,25 @@ def test_a_missing_file_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     assert "Traceback" not in text
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("summary", "~nobody-here/x.json"),
+        ("report", "~nobody-here/x.json"),
+        ("report", "DUMP", "-o", "~nobody-here/x.html"),
+        ("query", "~nobody-here/*.json", "{ }"),
+        ("convert", "~nobody-here/x.json", "x.parquet"),
+        ("convert", "DUMP", "~nobody-here/x.parquet"),
+        ("lab", "DUMP", "--notebook-dir", "~nobody-here/x"),
+        ("lab", "--notebook-dir", "~nobody-here/x"),
+    ],
+)
+def test_the_home_of_nobody_is_a_mistake_in_the_command(words: tuple[str, ...], dump: str) -> None:
+    text = run(*(word.replace("DUMP", dump) for word in words), code=2)
+    assert text.startswith("error: ~nobody-here/")
+    assert text.count("\n") == 1
+
+
 EVIL = "=cmd\x1b[31m\u202e\x9b2J\u200b\r\x00"
 ACTING = set("\x1b\u202e\x9b\u200b\x00\r")
 

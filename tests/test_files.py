@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+import tracelab as tl
 from tracelab.errors import SourceError
-from tracelab.files import check_target, replacing
+from tracelab.files import check_target, expanded, replacing
+from tracelab.synthetic import draw
 
 
 def test_a_file_takes_its_place_when_it_is_whole(tmp_path: Path) -> None:
@@ -87,3 +89,14 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="may not be written"):
         check_target(tmp_path / "file")
+
+
+def test_a_home_is_found_and_that_of_nobody_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert expanded("~/x") == tmp_path / "x"
+    with pytest.raises(SourceError, match="~nobody-here/x: nobody here has such a home"):
+        expanded("~nobody-here/x")
+    for asks in (tl.read, tl.scan, lambda path: tl.write(draw("api ="), path)):
+        with pytest.raises(SourceError, match="nobody here"):
+            asks("~nobody-here/x")

@@ -10,7 +10,7 @@ import typer
 
 import tracelab as tl
 from tracelab import lab as notebooks
-from tracelab.files import check_target
+from tracelab.files import check_target, expanded
 from tracelab.loaders.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
@@ -31,7 +31,17 @@ app = typer.Typer(
 ROWS: Final = 20
 _HTML: Final = b"<!doctype html"
 
-Dump = Annotated[str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False)]
+
+def _named(path: str) -> str:
+    """Refuse what names no dump, whatever there is to read."""
+    with usage():
+        expanded(path)
+    return path
+
+
+Dump = Annotated[
+    str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False, callback=_named)
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
 
@@ -59,8 +69,8 @@ def report(
     force: Force = False,
 ) -> None:
     """Write one offline HTML file with timelines, and print percentiles, error rates and the critical path."""
-    target = output.expanduser()
     with usage():
+        target = expanded(output)
         check_target(target)
     _keep_sources(path, target)
     if not force and target.is_file() and not _is_page(target):
@@ -163,10 +173,10 @@ def lab(
     """Open JupyterLab on a notebook about a dump, or on copies of the sample notebooks."""
     if find_spec("jupyterlab") is None:
         stop('JupyterLab is not installed. Install it with: pip install "tracelab-kit[lab]"')
-    try:
+    with usage():
         dump = notebooks.dump_named(dumps) if dumps else None
-    except tl.SourceError as error:
-        stop(str(error), USAGE)
+        if notebook_dir is not None:
+            notebook_dir = expanded(notebook_dir)
     if dump is None:
         opened = notebooks.sample_notebooks(notebook_dir)
     else:

@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def expanded(path: str | Path) -> Path:
+    """Put somebody's home in place of the `~` or `~user` that a path begins with.
+
+    Raises
+    ------
+    SourceError
+        There is no such user.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise SourceError(
+            f"{path!s:.200}: nobody here has such a home. Check the name, or write the whole path."
+        ) from error
+
+
 def check_target(target: Path, *, folder: bool = False) -> None:
     """Refuse a place where no file, or no folder, can be written.
 

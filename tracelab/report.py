@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import plotly.io as pio
@@ -17,12 +16,14 @@ from tracelab.figures.gantt import plot_gantt
 from tracelab.figures.latency import plot_latency_percentiles
 from tracelab.figures.paths import plot_critical_path_profile
 from tracelab.figures.style import NARROWEST
-from tracelab.files import check_target, replacing
+from tracelab.files import check_target, expanded, replacing
 from tracelab.markup import plain
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.tables import STYLE, shown
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import plotly.graph_objects as go
     import polars as pl
 
@@ -73,6 +74,7 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
     >>> from tracelab.synthetic import draw
     >>> with TemporaryDirectory() as folder:
@@ -80,7 +82,7 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     ...     "api" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
     True
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     check_target(target)
     frame = spans.lazy().collect()
     if frame.is_empty():

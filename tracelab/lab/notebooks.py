@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracelab.errors import SourceError
+from tracelab.files import expanded
 from tracelab.lab.cells import cells
 from tracelab.lab.markdown import in_markdown
 
@@ -77,7 +78,7 @@ def usable_folder(folder: Path) -> Path:
     SourceError
         One cannot.
     """
-    path = folder.expanduser().absolute()
+    path = expanded(folder).absolute()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

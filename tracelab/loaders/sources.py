@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 import zstandard
 
 from tracelab.errors import LoadError, SourceError, TracelabError
+from tracelab.files import expanded
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -286,7 +287,7 @@ def _open_file(file: Any) -> Source:
 
 
 def _files(source: str | Path) -> list[Source]:
-    path = Path(source).expanduser()
+    path = expanded(source)
     try:
         if path.is_dir():
             return _folder(path)

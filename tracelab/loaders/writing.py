@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import polars as pl
@@ -12,11 +11,12 @@ import zstandard
 
 from tracelab.conforming import REQUIRED, conform, takes_any_frame
 from tracelab.errors import LoadError, SourceError
-from tracelab.files import check_target, replacing
+from tracelab.files import check_target, expanded, replacing
 from tracelab.loaders.otlp_writer import lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _ROWS_IN_PART: Final = 500_000
 _HOUR: Final = "%Y-%m-%dT%H"
@@ -84,7 +84,7 @@ def check_writing(path: str | Path) -> Path:
     SourceError
         The suffix is unknown, the folder already holds files, or it cannot be written there.
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     folder = _is_folder(target)
     if not folder and not target.name.endswith((_PARQUET, *_LINES)):
         raise SourceError(f"{target}: the suffix {target.suffix!r} says nothing. Use one of: {_SUFFIXES}.")
@@ -121,7 +121,7 @@ def scan(path: str | Path) -> pl.LazyFrame:
     ...     scan(write(draw("api ====="), f"{folder}/kept")).select("service_name").collect().item()
     'api'
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     pattern = target / "**" / "*.parquet" if target.is_dir() else target
     try:
         frame = pl.scan_parquet(pattern, hive_partitioning=False)
