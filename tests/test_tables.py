@@ -168,3 +168,34 @@ def test_where_room_is_scarce_figures_come_before_their_bounds() -> None:
     frame = pl.DataFrame({"service_name": ["gateway"], "count": [3_000], **{name: [took] for name in names}})
     assert tl.show(frame).text(width=52).split()[:6] == ["service_name", "count", "p50", "p90", "p95", "p99"]
     assert tl.show(frame).text(width=300).split()[:14] == frame.columns
+
+
+def first_line(frame: pl.DataFrame, width: int) -> set[str]:
+    """Give the headings of a table of so many characters, which may be broken after underscores and dots."""
+    head = tl.show(frame).text(width=width).split("─")[0]
+    return {name for name in frame.columns if all(part in head for part in re.findall(r"[^_.]+[_.]?", name))}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_the_answer_stays_longest(width: int) -> None:
+    service = "resource.service.name"
+    rates = tl.query_metrics(SPANS, f"{{ }} | rate() by ({service})", step="5m")
+    assert {"time", service, "value"} <= first_line(rates, width)
+    percentiles = tl.query_metrics(SPANS, f"{{ }} | quantile_over_time(duration, .5, .95) by ({service})", step="5m")
+    assert {service, "p", "value"} <= first_line(percentiles, width)
+    assert {"service_name", "name", "time", "share"} <= first_line(tl.critical_path_profile(SPANS), width)
+    assert {"service_name", "spans", "errors", "error_rate"} <= first_line(tl.error_rates(SPANS), width)
+    assert {"caller", "callee", "p50"} <= first_line(tl.service_graph(SPANS), width)
+    wide = tl.latency_percentiles(SPANS, wide=True)
+    assert {"service_name", "count", "p50", "p90"} <= first_line(wide, width)
+
+
+def test_a_time_stands_below_its_date_before_it_is_left_out() -> None:
+    frame = pl.DataFrame(
+        {"time": [datetime(2026, 5, 1, 12, tzinfo=UTC)], "name": ["GET /" * 5], "p": 0.5, "value": 1.5}
+    )
+    lines = tl.show(frame).text(width=34).split("\n")
+    assert lines[0].split() == frame.columns
+    assert lines[2].startswith("2026-05-01 ")
+    assert lines[3].startswith("12:00:00 ")
+    assert "2026-05-01 12:00:00" in tl.show(frame).text(width=80)

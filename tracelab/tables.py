@@ -39,17 +39,22 @@ _PLUMBING: Final = re.compile(
 _MANY_COLUMNS: Final = 12
 _ATTRIBUTES: Final = 4
 
-# Where a table is too wide for a terminal: these stay longest, then ids of traces, then the others; these go first.
+# Where a table is too wide for a terminal: these stay longest, then ids of traces, then numbers of things, then the
+# others; these go first.
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
+    r"|time|value|share|p\d*"
 )
+_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched")
 _BOUND: Final = re.compile(r".+_(?:lower|upper)")
 _GO: Final = re.compile(
     r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented|.+_(?:lower|upper)"
 )
-_RANKS: Final = 4
-_IDS_RANK: Final = 1
+_PERCENTILE: Final = re.compile(r"p\d+")
+_VALUE: Final = "value"
+_STAY_RANK, _IDS_RANK, _COUNTS_RANK, _OTHERS_RANK, _GO_RANK = range(5)
 _NARROWEST: Final = 16
+_SQUEEZED: Final = 8
 _READABLE: Final = 36
 _GAP: Final = 2
 _LISTED: Final = 6
@@ -281,17 +286,20 @@ def _widths(columns: list[Column], room: int) -> dict[str, int]:
     widths: dict[str, int] = {}
     left = room + _GAP
     bounds = [column for column in columns if _BOUND.fullmatch(column.name)]
-    for rank in range(_RANKS):
+    least = {column.name: _least(column, natural[column.name]) for column in columns}
+    ranks = _importances(columns)
+    for rank in range(_STAY_RANK, _GO_RANK + 1):
         # Bounds beside some figures and not beside others would look as if those had none.
-        all_fit = sum(_least(column, natural[column.name]) + _GAP for column in bounds) <= left
-        for column in columns:
-            if column in bounds and not all_fit:
-                continue
-            least = _least(column, natural[column.name])
-            if _importance(column) == rank and (least + _GAP <= left or not widths):
-                widths[column.name] = least
-                left -= least + _GAP
-        if rank == _IDS_RANK:  # names in one line are worth more than one column more
+        all_fit = sum(least[column.name] + _GAP for column in bounds) <= left
+        ranked = [column for column in columns if ranks[column.name] == rank and (all_fit or column not in bounds)]
+        for column in _figures_first(ranked) if rank == _STAY_RANK else ranked:
+            narrow = _squeezed(column, least[column.name]) if rank == _STAY_RANK else least[column.name]
+            if narrow + _GAP <= left or not widths:
+                widths[column.name] = narrow
+                left -= narrow + _GAP
+        if rank == _STAY_RANK:
+            left -= _widen(widths, least, left)
+        if rank == _COUNTS_RANK:  # names in one line are worth more than one column more
             left -= _widen(widths, {name: min(natural[name], _READABLE) for name in widths}, left)
     left -= _widen(widths, natural, left)
     _widen(widths, {name: cell_len(visible(name)) for name in widths}, left)
@@ -316,6 +324,22 @@ def _least(column: Column, natural: int) -> int:
     return max(min(natural, _NARROWEST), *(cell_len(word) + 1 for word in ids), 1)
 
 
+def _squeezed(column: Column, least: int) -> int:
+    """Say how narrow a column may be rather than be left out: a time may stand below its date."""
+    if column.dtype.startswith("Datetime"):
+        words = [word for text in column.texts if text for word in text.split(" ")]
+        return min(least, max(map(cell_len, [*words, *_parts(column.name)])))
+    return least if column.whole else min(least, _SQUEEZED)
+
+
+def _figures_first(columns: list[Column]) -> list[Column]:
+    """Put a first name before its figures, then all other names and times, then percentiles, of which some will do."""
+    names = [column for column in columns if not column.whole][:1]
+    percentiles = [column for column in columns if _PERCENTILE.fullmatch(column.name)]
+    figures = [column for column in columns if column.number and column not in percentiles]
+    return list(dict.fromkeys([*names, *figures, *(each for each in columns if each not in percentiles), *percentiles]))
+
+
 def _natural(column: Column) -> int:
     """Say how wide a column would like to be: its widest value, or the longest word of its name."""
     return max(
@@ -324,12 +348,21 @@ def _natural(column: Column) -> int:
     )
 
 
-def _importance(column: Column) -> int:
-    if _STAY.fullmatch(column.name):
-        return 0
-    if column.name == "trace_id":
+def _importances(columns: list[Column]) -> dict[str, int]:
+    """Rank columns; beside a value that was asked for, what comes before it says what it is the value of."""
+    names = [column.name for column in columns]
+    labels = names[: names.index(_VALUE)] if _VALUE in names else []
+    return {name: _STAY_RANK if name in labels else _importance(name) for name in names}
+
+
+def _importance(name: str) -> int:
+    if _STAY.fullmatch(name):
+        return _STAY_RANK
+    if name == "trace_id":
         return _IDS_RANK
-    return 3 if _GO.fullmatch(column.name) else 2
+    if _COUNTS.fullmatch(name):
+        return _COUNTS_RANK
+    return _GO_RANK if _GO.fullmatch(name) else _OTHERS_RANK
 
 
 def _parts(name: str) -> list[str]:
