@@ -1,15 +1,13 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import polars as pl
 import pytest
 
 import tracelab as tl
 from tracelab.frames import as_polars
 from tracelab.synthetic import draw
-
-if TYPE_CHECKING:
-    import polars as pl
 
 SPANS = draw("""
 api    =====
@@ -41,11 +39,51 @@ def test_a_series_is_a_frame_of_one_column() -> None:
     assert read(SPANS["name"].to_pandas()).equals(SPANS.select("name"))
 
 
-def test_values_that_polars_cannot_hold_are_refused_in_words() -> None:
+def test_values_that_polars_cannot_hold_are_refused_with_the_name_of_their_column() -> None:
     pandas = pytest.importorskip("pandas")
-    for reader in (read, tl.show, tl.conform):
-        with pytest.raises(tl.SchemaError, match=r"polars cannot read this DataFrame: .*Make each column one type"):
-            reader(pandas.DataFrame({"a": [{1}, 2]}))
+    for values in ([{1}, 2], [1, "x", {}], [1 + 2j], [2**70, 1]):
+        for reader in (read, tl.conform):
+            with pytest.raises(tl.SchemaError, match=r"polars cannot read the column 'odd': .*Make it one type"):
+                reader(pandas.DataFrame({"a": range(len(values)), "odd": values}))
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ([1, "x", {}], ["1", "x", "{}"]),
+        ([{1}, 2], ["{1}", "2"]),
+        ([1 + 2j], ["(1+2j)"]),
+        ([2**70, 1], [str(2**70), "1"]),
+    ],
+)
+def test_such_values_become_text_where_they_are_only_shown(values: list[Any], texts: list[str | None]) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"took": pandas.to_timedelta(range(len(values)), unit="s"), "odd": values})
+    shown = as_polars(frame, what="frame", remedy="", mixed_as_text=True)
+    assert shown["odd"].to_list() == texts
+    assert shown["took"].dtype == pl.Duration
+    assert texts[0] in str(tl.show(frame))
+
+
+def test_columns_of_one_name_are_refused_by_that_name() -> None:
+    pandas = pytest.importorskip("pandas")
+    for names in (["a", "a"], [1, "1"]):
+        with pytest.raises(tl.SchemaError, match=f"Several columns are called '{names[0]}'"):
+            tl.show(pandas.DataFrame([[1, 2]], columns=names))
+
+
+def test_an_index_with_the_name_of_a_column_gives_way_to_it() -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": [1]}, index=pandas.Index(["z"], name="a"))
+    assert read(frame).to_dict(as_series=False) == {"a": [1]}
+
+
+def test_periods_are_read_as_text() -> None:
+    pandas = pytest.importorskip("pandas")
+    days = pandas.period_range("2020-01-01", periods=2, freq="D")
+    months = pandas.period_range("2020-01", periods=2, freq="M", name="month")
+    shown = read(pandas.DataFrame({"day": days}, index=months))
+    assert shown.to_dict(as_series=False) == {"month": ["2020-01", "2020-02"], "day": ["2020-01-01", "2020-01-02"]}
 
 
 @pytest.mark.parametrize("what", [None, 5, "text", [1, 2], {"a": [1]}])

@@ -92,6 +92,12 @@ def test_columns_may_be_chosen() -> None:
         tl.show(SPANS, columns=["duraton"])
 
 
+@pytest.mark.parametrize("columns", [5, pl.col("name"), [pl.col("name")], [5], b"name", ["name", None], [["name"]]])
+def test_what_is_no_name_of_a_column_is_refused(columns: Any) -> None:
+    with pytest.raises(tl.TracelabError, match="`columns` must be names of columns, got "):
+        tl.show(SPANS, columns=columns)
+
+
 @pytest.mark.parametrize("rows", [0, -1, 2.5, "3", True, None])
 def test_what_is_no_number_of_rows_is_refused(rows: Any) -> None:
     with pytest.raises(tl.TracelabError, match=r"`rows` must be .*1 or more, got .* It is the number of rows to show"):

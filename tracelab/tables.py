@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import shutil
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +16,10 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from tracelab.errors import SchemaError
+from tracelab.errors import SchemaError, TracelabError
 from tracelab.frames import as_polars
 from tracelab.markup import plain, visible
+from tracelab.options import shown as written
 from tracelab.options import whole
 from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.words import IDS, NULL, Column, counted, in_words, share_columns, zones
@@ -193,7 +195,7 @@ def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = 
     SchemaError
         There is no such column, or what was passed is no frame.
     TracelabError
-        `rows` is no number of rows.
+        `rows` is no number of rows, or `columns` are no names.
 
     Examples
     --------
@@ -208,13 +210,12 @@ def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = 
     table = (
         frame
         if isinstance(frame, pl.LazyFrame)
-        else as_polars(frame, what="frame", remedy="Pass a polars or pandas frame, such as an answer.")
+        else as_polars(
+            frame, what="frame", remedy="Pass a polars or pandas frame, such as an answer.", mixed_as_text=True
+        )
     )
     head, total = _head(table, rows)
-    if columns is None:
-        chosen = _span_columns(head)
-    else:
-        chosen = _named([columns] if isinstance(columns, str) else columns, head.columns)
+    chosen = _span_columns(head) if columns is None else _named(columns, head.columns)
     return _shown(head.select(chosen), rows=total, shares=share_columns(table.select(chosen)), of_columns=head.width)
 
 
@@ -241,13 +242,19 @@ def _head(frame: pl.DataFrame | pl.LazyFrame, rows: int) -> tuple[pl.DataFrame, 
     return head, count.item()
 
 
-def _named(columns: Sequence[str], names: list[str]) -> list[str]:
-    for column in columns:
+def _named(columns: Any, names: list[str]) -> list[str]:
+    known = [columns] if isinstance(columns, str) else columns
+    if not isinstance(known, Iterable) or isinstance(known, bytes | pl.DataFrame | pl.LazyFrame):
+        raise TracelabError(f"`columns` must be names of columns, got {written(columns)}. Pass one, or a list of them.")
+    chosen = list(known)
+    for column in chosen:
+        if not isinstance(column, str):
+            raise TracelabError(f"`columns` must be names of columns, got {written(column)}. Pass them as text.")
         if column not in names:
-            near = get_close_matches(str(column), names, n=3)
+            near = get_close_matches(column, names, n=3)
             hint = f"Did you mean {', '.join(map(repr, near))}?" if near else f"There are {', '.join(names[:10])}."
             raise SchemaError(f"The frame has no column {column!r}. {hint}")
-    return list(dict.fromkeys(columns))
+    return list(dict.fromkeys(chosen))
 
 
 def _span_columns(head: pl.DataFrame) -> list[str]:
