@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from tracelab.synthetic import draw
+from tracelab.units import NANOSECONDS
 from tracelab.words import format_share, in_words, zones
 
 
@@ -18,6 +19,34 @@ def words(values: list[Any], name: str = "x", dtype: Any = None) -> list[str | N
 def test_durations_read_alike_in_every_unit(unit: Any) -> None:
     values = [timedelta(milliseconds=177), timedelta(seconds=1, milliseconds=20), None, timedelta(0)]
     assert words(values, dtype=pl.Duration(unit)) == ["177 ms", "1.02 s", None, "0 s"]
+
+
+def nested(inner: Any) -> list[tuple[Any, list[Any], str]]:
+    return [
+        (inner, [1], "{}"),
+        (pl.List(inner), [[1, None]], "{}, –"),
+        (pl.Array(inner, 1), [[1]], "{}"),
+        (pl.Struct({"a": inner}), [{"a": 1}], "a={}"),
+        (pl.List(pl.Struct({"a": pl.List(inner), "b": pl.String})), [[{"a": [1], "b": "x"}]], "a={}, b=x"),
+        (pl.Struct({"name": pl.String, "took": inner}), [{"name": "x", "took": 1}], "name=x, took={}"),
+    ]
+
+
+@pytest.mark.parametrize(("unit", "text"), [("ns", "1 ns"), ("us", "1 µs"), ("ms", "1 ms")])
+def test_durations_read_alike_however_deep_they_are(unit: Any, text: str) -> None:
+    for (dtype, _, pattern), (counts, values, _) in zip(nested(pl.Duration(unit)), nested(pl.Int64()), strict=True):
+        series = pl.Series("x", values, dtype=counts).cast(dtype)
+        assert in_words(series.to_frame())[0].texts == (pattern.format(text),)
+
+
+@pytest.mark.parametrize("unit", ["ns", "us", "ms"])
+def test_durations_beyond_those_of_python_are_no_zeros(unit: Any) -> None:
+    longest = pl.Series("x", [2**62, -(2**62)]).cast(pl.Duration(unit))
+    for series in (longest, longest.implode()):
+        (text, *_) = in_words(series.to_frame())[0].texts
+        days = 2**62 * NANOSECONDS[unit] // NANOSECONDS["d"]
+        assert text is not None
+        assert text.startswith(f"{days} d")
 
 
 @pytest.mark.parametrize("name", ["share", "trace_share", "error_rate", "reached_error_rate"])

@@ -17,7 +17,7 @@ import polars as pl
 
 from tracelab.markup import cut, visible
 from tracelab.schema import is_attribute
-from tracelab.units import format_duration
+from tracelab.units import NANOSECONDS, format_duration
 
 SHARES: Final = re.compile(r"(?:.+_)?(?:share|error_rate)")
 """Float columns that read `4.0 %`, where no value is beyond 1."""
@@ -155,13 +155,37 @@ def _column(column: pl.Series, *, share: bool) -> Column:
     number = dtype.is_numeric() or dtype == pl.Duration
     if dtype == pl.Datetime:
         texts = _times(column)
-    elif dtype == pl.Duration:
-        texts = [None if value is None else format_duration(value) for value in column.dt.total_nanoseconds()]
     else:
-        word = format_share if share else _word(name, dtype)
-        texts = [None if value is None else word(value) for value in column.to_list()]
+        counting, by_dtype = _counted_durations(dtype)
+        word = format_share if share else _word(name, dtype) if counting == dtype else by_dtype
+        texts = [None if value is None else word(value) for value in column.cast(counting).to_list()]
     whole = not dtype.is_nested() and (not isinstance(dtype, pl.String | pl.Categorical) or bool(IDS.fullmatch(name)))
     return Column(name, str(dtype), tuple(texts), number, whole)
+
+
+def _counted_durations(dtype: pl.DataType) -> tuple[pl.DataType, Word]:
+    """Give a dtype with integers for its durations, however deep, and how to write its values.
+
+    Python's own timedelta counts no nanoseconds, and ends where those of polars go on.
+    """
+    if isinstance(dtype, pl.Duration):
+        unit = NANOSECONDS[dtype.time_unit]
+        return pl.Int64(), lambda count: NULL if count is None else format_duration(count * unit)
+    if isinstance(dtype, pl.List | pl.Array):
+        inner, word = _counted_durations(_instance(dtype.inner))
+        counting = pl.List(inner) if isinstance(dtype, pl.List) else pl.Array(inner, dtype.size)
+        return counting, lambda values: NULL if values is None else _listed([_item(held, word) for held in values])
+    if isinstance(dtype, pl.Struct):
+        fields = {field.name: _counted_durations(_instance(field.dtype)) for field in dtype.fields}
+        counting_fields = pl.Struct({name: inner for name, (inner, _) in fields.items()})
+        words = {name: word for name, (_, word) in fields.items()}
+        return counting_fields, lambda value: NULL if value is None else _pairs(value, words)
+    return dtype, _any_value
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    """Give a dtype that may be written as its class."""
+    return dtype() if isinstance(dtype, type) else dtype
 
 
 def _word(name: str, dtype: pl.DataType) -> Word:
@@ -201,18 +225,22 @@ def _any_value(value: Any) -> str:
         case bytes():
             return format_bytes(len(value))
         case Mapping():
-            return _listed([f"{key}={_any_value(held)}" for key, held in value.items()])
+            return _pairs(value, {})
         case list() | tuple() | pl.Series():
             return _listed([_item(held) for held in value])
         case _:
             return visible(cut(str(value), LONGEST))
 
 
-def _item(value: Any) -> str:
+def _pairs(value: Mapping[str, Any], words: Mapping[str, Word]) -> str:
+    return _listed([f"{key}={words.get(key, _any_value)(held)}" for key, held in value.items()])
+
+
+def _item(value: Any, word: Word | None = None) -> str:
     """Write what stands in a list: events and the like by their names."""
     if isinstance(value, Mapping) and value.get("name"):
         return visible(cut(str(value["name"]), LONGEST))
-    return _any_value(value)
+    return (word or _any_value)(value)
 
 
 def _listed(texts: list[str]) -> str:
