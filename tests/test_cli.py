@@ -195,6 +195,13 @@ def test_tables_fit_the_terminal_and_ids_are_whole(columns: int, dump: str) -> N
     assert "..." not in shown.replace(", ...", "")
 
 
+@pytest.mark.parametrize("columns", ["0", "00", ""])
+@pytest.mark.parametrize("words", [("summary", "DUMP"), ("--help",), ("summary", "--help")])
+def test_a_terminal_without_a_width_is_one_of_80(columns: str, words: tuple[str, ...], dump: str) -> None:
+    real = [word.replace("DUMP", dump) for word in words]
+    assert program(*real, COLUMNS=columns).stdout == program(*real, COLUMNS="80").stdout
+
+
 def test_colours_are_for_terminals_that_want_them(dump: str) -> None:
     assert "\x1b[1m" in on_a_terminal(80, "summary", dump)
     assert "\x1b[3" not in on_a_terminal(80, "summary", dump, NO_COLOR="1")
