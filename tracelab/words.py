@@ -185,7 +185,8 @@ def _counted_durations(dtype: pl.DataType) -> tuple[pl.DataType, Word]:
 
 def _instance(dtype: Any) -> pl.DataType:
     """Give a dtype that may be written as its class."""
-    return dtype() if isinstance(dtype, type) else dtype
+    known: pl.DataType = dtype() if isinstance(dtype, type) else dtype
+    return known
 
 
 def _word(name: str, dtype: pl.DataType) -> Word:
