@@ -298,6 +298,45 @@ def test_a_report_checks_its_target_before_it_reads(dump: str, tmp_path: Path, m
     assert notes.read_bytes().startswith(b"<!DOCTYPE html>")
 
 
+@pytest.mark.parametrize("words", [("report", "DUMP", "-o", "TARGET"), ("convert", "DUMP", "TARGET")])
+def test_no_file_is_written_into_the_output(words: tuple[str, ...], dump: str, tmp_path: Path) -> None:
+    shown = tmp_path / "shown.jsonl"
+    for target in ("-", str(shown)):
+        with shown.open("wb") as out:
+            done = subprocess.run(
+                [sys.executable, "-m", "tracelab", *(w.replace("DUMP", dump).replace("TARGET", target) for w in words)],
+                stdout=out,
+                stderr=subprocess.PIPE,
+                check=False,
+                cwd=tmp_path,
+            )
+        assert done.returncode == 2
+        assert (
+            done.stderr == f"error: {target}: the output holds what is said here, and no file. Name a file.\n".encode()
+        )
+    assert sorted(tmp_path.iterdir()) == [Path(dump), shown]
+
+
+def test_a_report_goes_through_no_pipe_of_its_own_tables_but_through_any_other(dump: str, tmp_path: Path) -> None:
+    if not os.path.exists("/dev/stdout"):  # noqa: PTH110 - a link to a device
+        pytest.skip("this system has no /dev/stdout")
+    refused = program("report", dump, "-o", "/dev/stdout")
+    assert (refused.returncode, refused.stdout) == (2, b"")
+    assert program("report", dump, "-o", os.devnull).returncode == 0
+    through = tmp_path / "page.html"
+    done = subprocess.run(
+        [
+            "/bin/sh",
+            "-c",
+            f"'{sys.executable}' -m tracelab report '{dump}' -o /dev/fd/3 3>&1 >/dev/null | cat > '{through}'",
+        ],
+        check=True,
+        capture_output=True,
+    )
+    assert done.stderr == b""
+    assert through.read_bytes().startswith(b"<!DOCTYPE html>")
+
+
 def test_convert_replaces_only_by_force_and_never_its_source(dump: str, tmp_path: Path) -> None:
     target = str(tmp_path / "kept.parquet")
     run("convert", dump, target)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -89,6 +90,24 @@ def test_places_that_cannot_be_written_are_refused(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(SourceError, match="may not be written"):
         check_target(tmp_path / "file")
+
+
+def test_a_place_that_holds_no_files_of_ours_is_refused_whatever_its_permissions_say(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if Path("/proc/self").is_dir():
+        with pytest.raises(SourceError, match=r"No file can be made in /proc: .*Choose another place"):
+            check_target(Path("/proc/r.html"))
+
+    def full(**_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    check_target(tmp_path / "r.html")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("tracelab.files.TemporaryFile", full)
+    with pytest.raises(SourceError, match="Read-only file system"):
+        check_target(tmp_path / "r.html")
+    check_target(Path(os.devnull))
 
 
 def test_a_home_is_found_and_that_of_nobody_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

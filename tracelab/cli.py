@@ -15,7 +15,7 @@ from tracelab.loaders.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.records import as_csv, as_json
-from tracelab.terminal import USAGE, Commands, say, stop, table, usage, write
+from tracelab.terminal import USAGE, Commands, is_output, say, stop, table, usage, write
 from tracelab.traceql.nodes import Pipeline
 from tracelab.words import format_bytes
 
@@ -71,6 +71,7 @@ def report(
     """Write one offline HTML file with timelines, and print percentiles, error rates and the critical path."""
     with usage():
         target = expanded(output)
+        _no_stream(target)
         check_target(target)
     _keep_sources(path, target)
     if not force and target.is_file() and not _is_page(target):
@@ -140,6 +141,7 @@ def convert(
 ) -> None:
     """Write a dump anew: as parquet, or as OTLP JSON lines that other tools read."""
     with usage():
+        _no_stream(target)
         written = check_writing(target)
     _keep_sources(source, written)
     if not force and written.is_file():
@@ -199,6 +201,12 @@ def _keep_sources(path: str, target: Path) -> None:
     for source in sources_of(path):
         if source.path is not None and target.exists() and target.samefile(source.path):
             stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
+
+
+def _no_stream(target: Path) -> None:
+    """Refuse to write a file into the output, where what is said about it stands."""
+    if str(target) == "-" or is_output(target):
+        stop(f"{target}: the output holds what is said here, and no file. Name a file.", USAGE)
 
 
 def _is_page(path: Path) -> bool:

@@ -7,6 +7,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from secrets import token_hex
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
 from tracelab.errors import SourceError
@@ -53,8 +54,26 @@ def check_target(target: Path, *, folder: bool = False) -> None:
             raise SourceError(f"{target} is a folder. Name a file in it.")
         if not os.access(target if target.exists() else holder, os.W_OK):
             raise SourceError(f"{target} may not be written to. Check the permissions, or choose another place.")
+        if not target.exists() or target.is_file() or target.is_dir():
+            _try_writing(_place_of(Path(os.path.realpath(target))))
     except OSError as error:
         raise SourceError(f"{target!s:.200}: {error.strerror}. Choose another name.") from error
+
+
+def _place_of(real: Path) -> Path:
+    """Say in which folder a file, or what goes into a folder, is written until it is whole."""
+    return real if real.is_dir() else real.parent
+
+
+def _try_writing(folder: Path) -> None:
+    """Make a file and take it away: permissions say nothing of file systems that hold no files of one's own."""
+    try:
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise SourceError(
+            f"No file can be made in {folder}: {error.strerror or error}. Choose another place."
+        ) from error
 
 
 @contextmanager
@@ -64,12 +83,11 @@ def replacing(target: Path) -> Iterator[Path]:
     Until then what stood there stays as it was. A run that is interrupted leaves nothing behind. What is no file, such
     as a pipe, is written to as it is.
     """
-    real = Path(os.path.realpath(target))  # a link stays a link
-    if real.exists() and not real.is_file() and not real.is_dir():
-        yield real
+    if target.exists() and not target.is_file() and not target.is_dir():
+        yield target  # not where its link leads: that of /dev/stdout leads nowhere for a pipe
         return
-    holder = real if real.is_dir() else real.parent
-    part = holder / f".tracelab-{token_hex(6)}.part"  # hidden, so that nobody reads it for a dump
+    real = Path(os.path.realpath(target))  # a link stays a link
+    part = _place_of(real) / f".tracelab-{token_hex(6)}.part"  # hidden, so that nobody reads it for a dump
     try:
         yield part
         if real.is_dir():

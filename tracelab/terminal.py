@@ -104,6 +104,14 @@ def write(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
+def is_output(path: Path) -> bool:
+    """Say whether what is printed goes to a file, a pipe or a terminal that has this path, too."""
+    try:
+        return not os.path.samefile(path, os.devnull) and os.path.samestat(path.stat(), os.fstat(sys.stdout.fileno()))  # noqa: PTH121 - devnull is a text
+    except (OSError, ValueError):  # there is no such file, or no such output
+        return False
+
+
 @contextmanager
 def _our_warnings() -> Iterator[None]:
     """Print our own warnings as a line each; those of others are for developers, who ask for them with `-W`."""
