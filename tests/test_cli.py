@@ -101,6 +101,20 @@ def test_the_home_of_nobody_is_a_mistake_in_the_command(words: tuple[str, ...], 
     assert text.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "words", [("summary", ""), ("report", ""), ("query", "", "{ }"), ("convert", "", "x.parquet"), ("lab", "")]
+)
+def test_no_name_is_not_the_current_folder(words: tuple[str, ...]) -> None:
+    assert run(*words, code=2).startswith("error: An empty name was given. Name a dump")
+    with pytest.raises(tl.SourceError, match="An empty name"):
+        tl.read("")
+
+
+def test_a_folder_without_dumps_is_said_once(tmp_path: Path) -> None:
+    expected = f"error: The folder {tmp_path} holds no dumps. Name the folder that they are in, or a file.\n"
+    assert run("summary", str(tmp_path), code=1) == expected
+
+
 EVIL = "=cmd\x1b[31m\u202e\x9b2J\u200b\r\x00"
 ACTING = set("\x1b\u202e\x9b\u200b\x00\r")
 

@@ -34,6 +34,8 @@ _HTML: Final = b"<!doctype html"
 
 def _named(path: str) -> str:
     """Refuse what names no dump, whatever there is to read."""
+    if not path:
+        stop("An empty name was given. Name a dump, a folder of them, or a glob.", USAGE)
     with usage():
         expanded(path)
     return path

@@ -287,6 +287,8 @@ def _open_file(file: Any) -> Source:
 
 
 def _files(source: str | Path) -> list[Source]:
+    if source == "":
+        raise SourceError("An empty name was given. Name a dump, a folder of them, or a glob.")
     path = expanded(source)
     try:
         if path.is_dir():
@@ -295,8 +297,11 @@ def _files(source: str | Path) -> list[Source]:
             return [_file(path)]
         if path.exists():
             return [Source(str(path), None, lambda: path.open("rb"), path)]
+    except SourceError:
+        raise
     except (OSError, ValueError) as error:
-        raise SourceError(f"{source!s:.200}: {error}. Check the path.") from error
+        why = getattr(error, "strerror", None) or error
+        raise SourceError(f"{source!s:.200}: {why}. Check the path.") from error
     if _GLOB & set(str(path)):
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
         files = [_file(each) for each in found if each.is_file()]
