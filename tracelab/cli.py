@@ -100,7 +100,7 @@ def query(
         typer.Option(
             "--csv",
             help="Print CSV for a spreadsheet: a text that begins like a formula (= + - @) gets an apostrophe before "
-            "it, control characters are written as escapes.",
+            "it, control characters other than line breaks and tabs are written as escapes.",
         ),
     ] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many rows a table shows.")] = ROWS,
