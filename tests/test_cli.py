@@ -358,6 +358,9 @@ def test_convert_replaces_only_by_force_and_never_its_source(dump: str, tmp_path
     run("convert", dump, target, "--force")
     assert "written over" in run("convert", dump, dump, "--force", code=2)
     assert "written over" in run("convert", str(tmp_path), dump, "--force", code=2)
+    assert "already holds files" in run("convert", dump, str(tmp_path), code=2)
+    forced = run("convert", dump, str(tmp_path), "--force", code=2)
+    assert forced.startswith(f"error: --force replaces files only, and {tmp_path} is a folder that holds some.")
     assert "says nothing" in run("convert", dump, str(tmp_path / "x.csv"), code=2)
     assert tl.read(dump).equals(tl.read(target))
 

@@ -9,7 +9,7 @@ import pytest
 
 import tracelab as tl
 from tracelab.errors import SourceError
-from tracelab.files import check_target, expanded, replacing
+from tracelab.files import check_target, expanded, holds_files, replacing
 from tracelab.synthetic import draw
 
 
@@ -108,6 +108,13 @@ def test_a_place_that_holds_no_files_of_ours_is_refused_whatever_its_permissions
     with pytest.raises(SourceError, match="Read-only file system"):
         check_target(tmp_path / "r.html")
     check_target(Path(os.devnull))
+
+
+def test_only_a_folder_with_something_in_it_holds_files(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
+    found = [holds_files(path) for path in (tmp_path, tmp_path / "empty", tmp_path / "file", tmp_path / "no")]
+    assert found == [True, False, False, False]
 
 
 def test_a_home_is_found_and_that_of_nobody_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import typer
 
 import tracelab as tl
 from tracelab import lab as notebooks
-from tracelab.files import check_target, expanded
+from tracelab.files import check_target, expanded, holds_files
 from tracelab.loaders.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
@@ -44,7 +44,7 @@ def _named(path: str) -> str:
 Dump = Annotated[
     str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False, callback=_named)
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there; never a folder.")]
 
 
 @app.command()
@@ -144,6 +144,8 @@ def convert(
     """Write a dump anew: as parquet, or as OTLP JSON lines that other tools read."""
     with usage():
         _no_stream(target)
+        if force and holds_files(expanded(target)):
+            stop(f"--force replaces files only, and {target} is a folder that holds some. Choose another name.", USAGE)
         written = check_writing(target)
     _keep_sources(source, written)
     if not force and written.is_file():

@@ -32,6 +32,14 @@ def expanded(path: str | Path) -> Path:
         ) from error
 
 
+def holds_files(path: Path) -> bool:
+    """Say whether a path is a folder that is not empty."""
+    try:
+        return any(path.iterdir())
+    except (OSError, ValueError):  # it is no folder, or none that one may look into
+        return False
+
+
 def check_target(target: Path, *, folder: bool = False) -> None:
     """Refuse a place where no file, or no folder, can be written.
 
