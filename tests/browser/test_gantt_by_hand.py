@@ -43,7 +43,10 @@ small"""
 HOSTILE = """evil = tl.synthetic.draw('''
 <script>document.title="owned"</script>::<b>bold</b>   =====  note=<img/src=x/onerror=document.title="owned">
   svc$x$::<a/href="javascript:alert(1)">click</a>      .==!
+
+db::statement  =
 ''')
+evil = evil.with_columns(evil["name"].replace("statement", "SELECT *\\nFROM \\u202ex"))
 hostile = tl.widgets.Gantt(evil)
 hostile.selected_span_id = evil["span_id"][0]
 hostile"""
@@ -245,6 +248,18 @@ def test_gantt_shows_names_that_mean_harm_as_text(page: Page) -> None:
     assert gantt.locator("script, img, .widget-html a, .js-plotly-plot text a, .js-plotly-plot text b").count() == 0
     assert gantt.locator(".tracelab-surface :is(a, b, img, script)").count() == 0
     assert names(gantt) == ["<b>bold</b>", '<a/href="javascript:alert(1)">click</a>']
+
+
+def test_gantt_finds_a_trace_by_what_the_browser_makes_of_a_name_of_several_lines(page: Page) -> None:
+    gantt = shown(page, 2)
+    field = gantt.locator(".tracelab-traces input")
+    offered = gantt.locator(".tracelab-traces option").evaluate_all("parts => parts.map(part => part.value)")
+    label = next(label for label in offered if "SELECT" in label)
+    assert r"SELECT *\nFROM \u202ex" in label
+    field.fill(label)
+    gantt.locator(".tracelab-title", has_text="db: SELECT *").wait_for(timeout=PATIENCE)
+    assert field.get_attribute("placeholder") == label
+    assert names(gantt) == [r"SELECT * FROM \u202ex"]
 
 
 def test_gantt_follows_the_theme(page: Page) -> None:
