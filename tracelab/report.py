@@ -43,7 +43,7 @@ h1, h2, p {{ overflow-wrap: anywhere; }}
 h1 {{ font-size: 24px; margin: 8px 0 2px; }} h2 {{ font-size: 17px; margin: 0 0 8px; }}
 section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: 16px 18px; margin: 16px 0; }}
-p {{ margin: 2px 0 10px; color: var(--quiet); }}
+p {{ margin: 2px 0 10px; color: var(--quiet); }} .tracelab-table p {{ color: inherit; }}
 .figure {{ overflow-x: auto; }} .figure > div {{ min-width: {NARROWEST}px; }}
 @media (max-width: 600px) {{ main {{ padding: 12px 8px 40px; }} section {{ padding: 12px 10px; }} }}
 @media print {{ .figure {{ overflow: visible; }} }}

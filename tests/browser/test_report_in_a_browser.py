@@ -112,6 +112,14 @@ def test_figures_of_a_report_stay_readable_on_a_phone_and_scroll(chromium: Any, 
     page.close()
 
 
+def test_what_a_report_says_of_the_rows_of_a_table_is_not_dimmed_twice(chromium: Any, report: Path) -> None:
+    page = opened(chromium, report, width=DESK)
+    color = "part => getComputedStyle(part).color"
+    note, cell = (page.locator(f".tracelab-table {part}").first.evaluate(color) for part in ("p", "td"))
+    assert note == cell
+    page.close()
+
+
 def test_figures_of_a_report_take_the_room_that_a_desk_gives(chromium: Any, report: Path) -> None:
     page = opened(chromium, report, width=DESK)
     for figure in page.evaluate(FIGURES):
