@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracelab.failing import HTTP_STATUS
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
-from tracelab.loaders.guessing import SERVER, failed_code
+from tracelab.loaders.guessing import failed_code
 from tracelab.loaders.normalise import TRACE_ID_WIDTH
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.times import scaled
@@ -159,7 +159,7 @@ def consume_tags(tags: dict[str, Value], builder: Builder, place: str) -> dict[s
 
 def _guessed_status(tags: dict[str, Value], kind: int, builder: Builder, place: str) -> int:
     """Guess a status from the status codes of HTTP and gRPC."""
-    found = failed_code(tags, server=kind == SERVER)
+    found = failed_code(tags, kind)
     if found is None:
         return 0
     key, value = found

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tracelab.failing import GRPC_STATUS, HTTP_STATUS
+from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, STRING
-from tracelab.loaders.guessing import SERVER, SHARED_KEY, SYSTEM_KEYS, grpc_failed, http_failed, is_grpc, is_named
+from tracelab.loaders.guessing import CALLING, SERVER, grpc_failed, http_failed, is_grpc, is_named, says_system
 from tracelab.loaders.jaeger import tag_value
 from tracelab.loaders.pairs import DoesNotFit, Pairs, cut
 from tracelab.loaders.text import scalar_text
@@ -160,21 +160,24 @@ def _guessed(
     tags: Tags, kinds: npt.NDArray[np.uint8], unsaid: npt.NDArray[np.bool_], builder: Builder, place: Any
 ) -> npt.NDArray[np.uint8]:
     """Guess the statuses of spans that say none, from their status codes of HTTP and gRPC."""
-    count, server = kinds.size, kinds == SERVER
+    count = kinds.size
     first = np.full(count, _NO_CODE, dtype=np.int64)
-    for problem, keys, judge in (
-        (problems.STATUS_OF_HTTP, HTTP_STATUS, http_failed),
-        (problems.STATUS_OF_GRPC, GRPC_STATUS, grpc_failed),
+    by_http = [partial(http_failed, caller=side) for side in (True, False)]
+    by_grpc = [partial(grpc_failed, server=side) for side in (True, False)]
+    for problem, keys, judges, among in (
+        (problems.STATUS_OF_HTTP, HTTP_STATUS, by_http, np.isin(kinds, CALLING)),
+        (problems.STATUS_OF_GRPC, GRPC_STATUS, by_grpc, kinds == SERVER),
     ):
         found = np.zeros(count, dtype=bool)
         for key in keys:
             if key not in tags.names:
                 continue
             codes = tags.last(key, count)
-            sides = [tags.judged(codes, partial(judge, server=side)) for side in (True, False)]
-            failing = unsaid & (first < 0) & np.where(server, *sides)
+            sides = [tags.judged(codes, judge) for judge in judges]
+            failing = unsaid & (first < 0) & np.where(among, *sides)
             if key == SHARED_KEY:
-                system = _either(*(tags.last(name, count) for name in SYSTEM_KEYS))
+                named = [tags.last(name, count) for name in RPC_SYSTEM]
+                system = _either(*(np.where(tags.judged(each, says_system), each, _NO_CODE) for each in named))
                 failing &= tags.judged(codes, is_named) | (system < 0) | tags.judged(system, is_grpc)
             first[failing] = codes[failing]
             found |= failing

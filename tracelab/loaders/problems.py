@@ -79,8 +79,8 @@ PROCESS_MISSING: Final = Problem(
 STATUS_OF_HTTP: Final = Problem(
     "statuses guessed from status codes of HTTP",
     "guessed",
-    "The span has no status of its own; as in the OpenTelemetry Collector it is an error from 400 on, for servers from "
-    "500 on.",
+    "The span has no status of its own; by OpenTelemetry's conventions it is an error from 500 on, for clients and "
+    "producers from 400 on.",
 )
 STATUS_OF_GRPC: Final = Problem(
     "statuses guessed from status codes of gRPC",
