@@ -45,7 +45,7 @@ def http_code(spans: Spans) -> pl.Expr:
 
 
 def http_failed(spans: Spans) -> pl.Expr:
-    """Give the expression that is true where the HTTP status code is a failure: from 500 on, where one called from 400."""
+    """Give the expression that is true where the HTTP status code is a failure: from 500, for callers from 400 on."""
     caller = pl.col("kind").is_in(CALLERS)
     return _any((code >= HTTP_ERROR) | (caller & (code >= HTTP_REFUSAL)) for code in _http_codes(spans))
 
