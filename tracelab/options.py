@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from numbers import Integral, Real
+from os import PathLike, fspath
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import polars as pl
 
-from tracelab.errors import TracelabError
+from tracelab.errors import SourceError, TracelabError
+from tracelab.files import expanded
 from tracelab.units import from_timedelta, parse_duration
 
 _CALENDAR: Final = re.compile(r"(\d{1,4})(d|w|mo|q|y)")
@@ -105,6 +108,19 @@ def choice(name: str, value: Any, known: Sequence[str]) -> str:
     near = get_close_matches(value, known, n=1, cutoff=0.6) if isinstance(value, str) else []
     hint = f" Did you mean {near[0]!r}?" if near else ""
     raise TracelabError(f"`{name}` must be one of {', '.join(map(repr, known))}, got {shown(value)}.{hint}")
+
+
+def file_path(name: str, value: Any) -> Path:
+    """Read the path of a file or folder: text or a path, `~` being one's own folder.
+
+    Raises
+    ------
+    SourceError
+        It is neither, or empty, or names a folder of nobody.
+    """
+    if isinstance(value, str | PathLike) and isinstance(text := fspath(value), str) and text:
+        return expanded(text)
+    raise SourceError(f"`{name}` must be the path of a file or folder, got {shown(value)}. Write it as text.")
 
 
 def nanoseconds(name: str, value: Any) -> int:

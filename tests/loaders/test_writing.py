@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import compact, request, shop_otlp, span
 from tests.loaders.test_otlp import full_span
 from tracelab.conforming import conform
-from tracelab.errors import LoadError, SourceError
+from tracelab.errors import SourceError
 from tracelab.loaders import read, scan, write
 from tracelab.loaders.writing import check_writing
 from tracelab.synthetic import draw, generate
@@ -108,17 +108,6 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path) -> None:
         write(spans, tmp_path / "full")
 
 
-def test_scan_says_what_is_no_span_frame(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no parquet"):
-        scan(tmp_path / "missing")
-    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "a.parquet")
-    with pytest.raises(LoadError, match="needs the columns"):
-        scan(tmp_path / "a.parquet")
-    (tmp_path / "b.json").write_text("{}")
-    with pytest.raises(LoadError, match="no parquet file"):
-        scan(tmp_path / "b.json")
-
-
 def test_an_empty_frame_is_kept(tmp_path: Path) -> None:
     empty = conform(draw("api ===").clear())
     for suffix in (".parquet", ""):
@@ -160,3 +149,18 @@ def test_a_place_is_refused_before_there_are_spans(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SourceError, match="no folder"):
         write(draw("api ==="), tmp_path / "file")
+
+
+@pytest.mark.parametrize("path", [None, 5, [], b"x.parquet", ""])
+def test_write_wants_a_path(path: Any) -> None:
+    with pytest.raises(SourceError, match="`path` must be the path of a file or folder, got"):
+        write(draw("api ==="), path)
+
+
+@pytest.mark.parametrize("name", ["a[1].parquet", "a[.parquet", "a*.parquet", "a?.parquet", "[a].jsonl", "kept[1]"])
+def test_a_name_may_look_like_a_pattern(name: str, tmp_path: Path) -> None:
+    spans, other = draw("api ==="), draw("other ===")
+    write(other, tmp_path / "a1.parquet")
+    assert_frame_equal(read(write(spans, tmp_path / name)), spans)
+    if not name.endswith(".jsonl"):
+        assert_frame_equal(scan(tmp_path / name).collect(), spans)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tracelab.loaders.reading import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
-from tracelab.loaders.writing import scan, write
+from tracelab.loaders.scanning import scan
+from tracelab.loaders.writing import write
 
 __all__ = ["load_report", "read", "read_jaeger", "read_otlp", "read_tempo", "read_zipkin", "scan", "write"]

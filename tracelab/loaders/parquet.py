@@ -48,7 +48,9 @@ def open_parquet(path: Path | None, content: bytes, name: str) -> pl.LazyFrame:
         It is damaged, or holds no spans that we know.
     """
     try:
-        frame = pl.scan_parquet(path if path is not None else io.BytesIO(content), hive_partitioning=False)
+        # A name may hold what would be a pattern.
+        source = path if path is not None else io.BytesIO(content)
+        frame = pl.scan_parquet(source, glob=False, hive_partitioning=False)
         columns = frame.collect_schema().names()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise LoadError(f"{name}: the parquet file cannot be read ({error!s:.200}). Write or copy it again.") from error

@@ -1,4 +1,4 @@
-"""Keeping span frames: parquet for oneself, OTLP JSON lines for other tools, and lazy frames over what was kept."""
+"""Keeping span frames: parquet for oneself, OTLP JSON lines for other tools."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import polars as pl
 import zstandard
 
-from tracelab.conforming import REQUIRED, conform, takes_any_frame
-from tracelab.errors import LoadError, SourceError
-from tracelab.files import check_target, expanded, replacing
+from tracelab.conforming import conform, takes_any_frame
+from tracelab.errors import SourceError
+from tracelab.files import check_target, replacing
 from tracelab.loaders.otlp_writer import lines
+from tracelab.options import file_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +50,7 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     Raises
     ------
     SourceError
-        The suffix is unknown, the folder already holds files, or it cannot be written there.
+        It is no path, the suffix is unknown, the folder already holds files, or it cannot be written there.
 
     Examples
     --------
@@ -82,9 +83,9 @@ def check_writing(path: str | Path) -> Path:
     Raises
     ------
     SourceError
-        The suffix is unknown, the folder already holds files, or it cannot be written there.
+        It is no path, the suffix is unknown, the folder already holds files, or it cannot be written there.
     """
-    target = expanded(path)
+    target = file_path("path", path)
     folder = _is_folder(target)
     if not folder and not target.name.endswith((_PARQUET, *_LINES)):
         raise SourceError(f"{target}: the suffix {target.suffix!r} says nothing. Use one of: {_SUFFIXES}.")
@@ -92,52 +93,6 @@ def check_writing(path: str | Path) -> Path:
     if folder and target.is_dir() and any(target.iterdir()):
         raise SourceError(f"The folder {target} already holds files. Choose another, or empty it first.")
     return target
-
-
-def scan(path: str | Path) -> pl.LazyFrame:
-    """Look at parquet that `write` made without reading it: what is computed from it streams.
-
-    Parameters
-    ----------
-    path
-        A `.parquet` file, a folder of these, or a glob pattern.
-
-    Returns
-    -------
-    A lazy span frame. Rows of a folder come in the order of its files; sort by `tree_left` where order matters.
-
-    Raises
-    ------
-    SourceError
-        There is no such file.
-    LoadError
-        It holds no span frame.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from tracelab.synthetic import draw
-    >>> with TemporaryDirectory() as folder:
-    ...     scan(write(draw("api ====="), f"{folder}/kept")).select("service_name").collect().item()
-    'api'
-    """
-    target = expanded(path)
-    pattern = target / "**" / "*.parquet" if target.is_dir() else target
-    try:
-        frame = pl.scan_parquet(pattern, hive_partitioning=False)
-        names = frame.collect_schema().names()
-    except (FileNotFoundError, pl.exceptions.ComputeError) as error:
-        if target.is_file():
-            raise LoadError(
-                f"{target} is no parquet file ({error!s:.100}). Read other dumps with tracelab.read."
-            ) from error
-        raise SourceError(f"There is no parquet in {target}. Write some with tracelab.write(spans, path).") from error
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise LoadError(
-            f"{target}: a span frame needs the columns {', '.join(missing)}. Was it written by tracelab.write?"
-        )
-    return conform(frame)
 
 
 def _is_folder(target: Path) -> bool:
