@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 import tracelab as tl
+from tracelab.errors import SourceError
 from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
@@ -75,3 +76,9 @@ def test_a_report_that_fails_leaves_the_one_before(tmp_path: Path, monkeypatch: 
         tl.write_report(SPANS, page)
     assert page.read_bytes() == b"before"
     assert list(tmp_path.iterdir()) == [page]
+
+
+@pytest.mark.parametrize("path", [None, 5, [], b"x.html", ""])
+def test_write_report_wants_a_path(path: Any) -> None:
+    with pytest.raises(SourceError, match="`path` must be the path of a file or folder, got"):
+        tl.write_report(SPANS, path)

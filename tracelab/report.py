@@ -16,8 +16,9 @@ from tracelab.figures.gantt import plot_gantt
 from tracelab.figures.latency import plot_latency_percentiles
 from tracelab.figures.paths import plot_critical_path_profile
 from tracelab.figures.style import NARROWEST
-from tracelab.files import check_target, expanded, replacing
+from tracelab.files import check_target, replacing
 from tracelab.markup import plain
+from tracelab.options import file_path
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.tables import STYLE, shown
 
@@ -70,7 +71,7 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     TracelabError
         The frame holds no spans.
     SourceError
-        The file cannot be written.
+        The path is none, or the file cannot be written.
 
     Examples
     --------
@@ -82,7 +83,7 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     ...     "api" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
     True
     """
-    target = expanded(path)
+    target = file_path("path", path)
     check_target(target)
     frame = spans.lazy().collect()
     if frame.is_empty():

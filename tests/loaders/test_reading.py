@@ -6,7 +6,7 @@ import io
 import json
 import re
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tracelab.conforming import conform
-from tracelab.errors import LoadError, LoadWarning, SourceError
+from tracelab.errors import LoadError, LoadWarning, SourceError, TracelabError
 from tracelab.loaders import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
 
 if TYPE_CHECKING:
@@ -244,3 +244,25 @@ def test_a_load_warning_points_at_the_line_that_read() -> None:
         with pytest.warns(LoadWarning) as caught:
             reader(dump)
         assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("source", [None, 5, 2.5, [], [None], (), "", True])
+def test_what_has_no_bytes_is_no_source(source: Any) -> None:
+    for reader in (read, load_report):
+        with pytest.raises(SourceError):
+            reader(source)
+
+
+@pytest.mark.parametrize("word", [None, 5, [], "otpl"])
+def test_a_format_is_one_of_some_words(word: Any) -> None:
+    for reader in (read, load_report):
+        with pytest.raises(LoadError, match=r"There is no format .* Known: auto, otlp"):
+            reader(b"{}", format=word)
+
+
+@pytest.mark.parametrize("value", ["no", 5, [], float("nan")])
+def test_strict_and_progress_are_a_yes_or_a_no(value: Any) -> None:
+    with pytest.raises(TracelabError, match="`strict` must be True or False"):
+        read(b'{"resourceSpans": []}', strict=value)
+    with pytest.raises(TracelabError, match="`progress` must be True or False"):
+        read(b'{"resourceSpans": []}', progress=value)

@@ -23,6 +23,7 @@ from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own,
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
 from tracelab.loaders.sources import Source, Stream, sources_of
+from tracelab.options import flag, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -77,6 +78,8 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
         The source is no trace dump or is damaged beyond use; or `strict`, and there was a problem.
     SourceError
         There is no such source.
+    TracelabError
+        `strict` or `progress` is neither True nor False.
 
     Examples
     --------
@@ -183,15 +186,18 @@ def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> p
 
 def _load(
     source: Any,
-    format: str,  # noqa: A002
+    format: Any,  # noqa: A002
     *,
     strict: bool,
     progress: bool | None,
 ) -> tuple[pl.DataFrame, list[SourceFindings]]:
-    if format not in FORMATS:
-        near = get_close_matches(format, FORMATS, n=1)
+    if not (isinstance(format, str) and format in FORMATS):
+        near = get_close_matches(format, FORMATS, n=1) if isinstance(format, str) else []
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise LoadError(f"There is no format {format!r}.{hint} Known: {', '.join(FORMATS)}.")
+        raise LoadError(f"There is no format {shown(format)}.{hint} Known: {', '.join(FORMATS)}.")
+    flag("strict", strict)
+    if progress is not None:
+        flag("progress", progress)
     sources = sources_of(source)
     found = [SourceFindings(each.name, "unknown") for each in sources]
     chunks: list[tuple[int, Loaded]] = []

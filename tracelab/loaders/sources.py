@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 import zstandard
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.files import expanded
+from tracelab.options import file_path
 
 GZIP: Final = b"\x1f\x8b"
 ZSTD: Final = b"\x28\xb5\x2f\xfd"
@@ -75,7 +75,7 @@ def sources_of(source: Any) -> list[Source]:
     Raises
     ------
     SourceError
-        There is no such file, or it may not be read.
+        There is no such file, or it may not be read, or it is nothing that has bytes.
     """
     if isinstance(source, str | Path):
         return _files(source)
@@ -287,9 +287,7 @@ def _open_file(file: Any) -> Source:
 
 
 def _files(source: str | Path) -> list[Source]:
-    if source == "":
-        raise SourceError("An empty name was given. Name a dump, a folder of them, or a glob.")
-    path = expanded(source)
+    path = file_path("source", source)
     try:
         if path.is_dir():
             return _folder(path)
