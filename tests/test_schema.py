@@ -95,3 +95,34 @@ def test_expressions_filter_a_frame() -> None:
 
 def test_every_column_of_the_schema_is_there_in_its_order() -> None:
     assert draw("").columns == list(SPAN_SCHEMA)
+
+
+@pytest.mark.parametrize("key", [pl.col("a"), pl.DataFrame(), b"a", ["a"]])
+def test_attr_wants_a_key_that_is_text(key: Any) -> None:
+    with pytest.raises(SchemaError, match="is a text such as 'http"):
+        attr(key)
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [5, "Int64", int, pl.col("a"), pl.DataType, pl.Unknown, pl.Decimal, pl.Struct, pl.Map, pl.List, pl.Datetime],
+)
+def test_attr_wants_a_dtype_that_text_can_be_read_as(dtype: Any) -> None:
+    with pytest.raises(SchemaError, match="`dtype` must be polars"):
+        attr("a", dtype=dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"),
+    [
+        (pl.Int8, 1),
+        (pl.Float32(), 1.0),
+        (pl.Decimal(10, 1), 1),
+        (pl.Enum(["1"]), "1"),
+        (pl.Categorical, "1"),
+        (pl.Binary, b"1"),
+        (pl.List(pl.Int64), None),
+    ],
+)
+def test_attr_reads_a_value_as_every_dtype_of_attributes(dtype: Any, value: Any) -> None:
+    assert draw("api = a=1").select(attr("a", dtype=dtype)).item() == value

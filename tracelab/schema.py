@@ -8,12 +8,13 @@ column `<column>:type` says for each row which type the value had.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import polars.selectors as cs
 
 from tracelab.errors import QueryWarning, SchemaError, warn_caller
+from tracelab.options import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,7 @@ VALUE_TYPES: Final = ("string", "bool", "int", "double", "bytes", "array", "kvli
 
 TYPE_SUFFIX: Final = ":type"
 _VALUE: Final = "__value"
+_TEXTUAL: Final = (pl.Boolean, pl.String, pl.Categorical, pl.Binary)
 
 KIND: Final = pl.Enum(KINDS)
 STATUS_CODE: Final = pl.Enum(STATUS_CODES)
@@ -129,7 +131,7 @@ def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> p
     Raises
     ------
     SchemaError
-        `key` is no text.
+        `key` is no text, or `dtype` is none that an attribute can have.
 
     Examples
     --------
@@ -138,8 +140,7 @@ def attr(key: str, *, dtype: pl.DataType | type[pl.DataType] | None = None) -> p
     >>> spans.select(attr("http.route"), attr("retries", dtype=pl.Int64)).row(0)
     ('/pay', 2)
     """
-    if not key or not isinstance(key, str):
-        raise SchemaError(f"An attribute's key is a text such as 'http.route', got {key!r}.")
+    _check_reading(key, dtype)
     columns = [INTRINSIC_ATTRIBUTES.get(name, name) for name in attribute_names(key)]
     value = attribute_value(key, dtype=dtype)
     # As fields of one struct the columns cost nothing, and whoever looks knows whether there are any.
@@ -153,7 +154,7 @@ def attribute_value(key: str, *, dtype: pl.DataType | type[pl.DataType] | None =
     """Read an attribute as `attr` does, without a word where there is none: for answers that try several keys."""
     columns = [(INTRINSIC_ATTRIBUTES.get(name, name), name) for name in attribute_names(key)]
     if isinstance(dtype, pl.List):
-        lists = [cs.by_name(column, require_all=False).cast(dtype) for column, _ in columns]
+        lists = [(cs.by_name(column, require_all=False) & cs.list()).cast(dtype, strict=False) for column, _ in columns]
         return pl.coalesce([*lists, pl.lit(None, dtype=dtype)]).alias(key)
     places = [place for column, name in columns for place in (*_as_text(column), _in_more_attributes(name))]
     # The null is for frames that have none of the places.
@@ -226,6 +227,26 @@ def is_entry() -> pl.Expr:
 def end_time() -> pl.Expr:
     """Give the expression for the instant at which a span ended."""
     return (pl.col("start_time") + pl.col("duration")).alias("end_time")
+
+
+def _check_reading(key: Any, dtype: Any) -> None:
+    if not (isinstance(key, str) and key):
+        raise SchemaError(f"An attribute's key is a text such as 'http.route', got {shown(key)}.")
+    if not (dtype is None or _is_readable(dtype)):
+        raise SchemaError(
+            f"`dtype` must be polars.Int64 or another number, Boolean, String, Categorical, Enum, Binary or a List of "
+            f"these, got {shown(dtype)}. Read a time as Int64 or String, and convert it."
+        )
+
+
+def _is_readable(dtype: Any) -> bool:
+    """Say whether text can be read as a dtype."""
+    if isinstance(dtype, pl.List):
+        return _is_readable(dtype.inner)
+    if isinstance(dtype, pl.Decimal | pl.Enum):
+        return True
+    plain = isinstance(dtype, pl.DataType) or (isinstance(dtype, type) and issubclass(dtype, pl.DataType))
+    return plain and dtype not in (pl.Decimal, pl.Enum) and (dtype.is_numeric() or dtype in _TEXTUAL)
 
 
 def _warning_of_none(key: str) -> Callable[[pl.Series], pl.Series]:
