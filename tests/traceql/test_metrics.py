@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 
 from tests.traceql.shop import EVENTFUL, SHOP
 from tracelab.conforming import conform
-from tracelab.errors import QueryError, QueryTypeError
+from tracelab.errors import QueryError, QueryTypeError, TracelabError
 from tracelab.schema import DURATION, TIME
 from tracelab.synthetic import draw
 from tracelab.traceql import query_metrics, series
@@ -362,3 +362,9 @@ def test_pandas_times_keep_their_nanoseconds() -> None:
 )
 def test_numbers_beside_metrics_may_be_negative(text: str, expected: list[tuple[Any, ...]]) -> None:
     assert points(RANKED, text, end=3 * SECOND) == expected
+
+
+@pytest.mark.parametrize("instant", ["", "no", 5, float("nan"), None])
+def test_instant_is_a_yes_or_a_no(instant: Any) -> None:
+    with pytest.raises(TracelabError, match="`instant` must be True or False, got"):
+        query_metrics(SHOP, "{ } | rate()", instant=instant)

@@ -8,6 +8,7 @@ import polars as pl
 
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
+from tracelab.options import flag
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
@@ -71,6 +72,8 @@ def query_metrics(
         the step or the range is none, or gives too many points.
     SchemaError
         The frame lacks a column that the query reads.
+    TracelabError
+        `instant` is neither True nor False.
 
     Examples
     --------
@@ -97,7 +100,7 @@ def query_metrics(
     columns.require("a metrics query", "start_time")
     with plain_errors():
         warn_of_unknown(columns, _parts(parsed.body))
-        asked = window(lazy, step=step, start=start, end=end, instant=instant)
+        asked = window(lazy, step=step, start=start, end=end, instant=flag("instant", instant))
         series = _Metrics(spans, columns, asked).series(parsed.body)
     points = series.frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value")
     return points.sort(*series.labels, "time", nulls_last=True)
