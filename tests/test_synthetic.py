@@ -1,11 +1,16 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tracelab import workload
 from tracelab.errors import TracelabError
 from tracelab.synthetic import draw, generate
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def test_draw_reads_bars_marks_and_attributes() -> None:
@@ -72,3 +77,52 @@ def test_generate_has_failures_with_stack_traces() -> None:
 def test_draw_refuses_a_line_that_is_no_span() -> None:
     with pytest.raises(TracelabError, match="Line 1"):
         draw("=====")
+
+
+@pytest.mark.parametrize("picture", [None, 5, b"api =", ["api ="]])
+def test_draw_refuses_what_is_no_text(picture: Any) -> None:
+    with pytest.raises(TracelabError, match="A drawing is text"):
+        draw(picture)
+
+
+@pytest.mark.parametrize(
+    "start", [None, 5, "2026-01-01", datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)]
+)
+def test_a_start_is_a_datetime_that_spans_can_have(start: Any) -> None:
+    with pytest.raises(TracelabError, match="`start` must be"):
+        draw("api =", start=start)
+    with pytest.raises(TracelabError, match="`start` must be"):
+        generate(10, start=start)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"count": -1}, "`count` must be from 0 to 2147483647, got -1"),
+        ({"count": 2.5}, "`count` must be a whole number"),
+        ({"count": None}, "`count` must be a whole number"),
+        ({"spans_per_trace": 0}, "`spans_per_trace` must be from 1"),
+        ({"spans_per_trace": 2.5}, "`spans_per_trace` must be a whole number"),
+        ({"seed": -1}, "`seed` must be 0 or more"),
+        ({"seed": "x"}, "`seed` must be a whole number"),
+        ({"span_of_time": None}, "`span_of_time` must be a length of time"),
+        ({"span_of_time": "soon"}, "`span_of_time`: "),
+        ({"span_of_time": "1000000h"}, "`span_of_time` must be at most 60 years"),
+    ],
+)
+def test_generate_refuses_what_cannot_be_made(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(TracelabError, match=message):
+        generate(**{"count": 10, **options})
+
+
+def test_generate_grows_no_larger_trees_than_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    grown: list[int] = []
+    grow = workload._endpoint
+
+    def counted(rng: np.random.Generator, size: int) -> Any:
+        grown.append(size)
+        return grow(rng, size)
+
+    monkeypatch.setattr(workload, "_endpoint", counted)
+    assert generate(2_000, spans_per_trace=10_000_000)["trace_id"].n_unique() == 1
+    assert max(grown) == 2_000

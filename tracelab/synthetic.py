@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -13,8 +13,8 @@ import polars as pl
 from tracelab import workload
 from tracelab.conforming import conform
 from tracelab.errors import TracelabError
+from tracelab.options import nanoseconds, shown, whole
 from tracelab.schema import DURATION, KIND, SPAN_SCHEMA, STATUS_CODE, TIME
-from tracelab.units import parse_duration
 
 _BAR: Final = re.compile(r"(?P<offset>\.*)(?P<length>=*)(?P<mark>[|!]?)")
 _ATTRIBUTE: Final = re.compile(r"(?P<key>[^\s=]+)=(?P<value>\"[^\"]*\"|\S*)")
@@ -23,6 +23,10 @@ _LINE: Final = re.compile(
 )
 _START: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _MILLISECOND: Final = 1_000_000
+_MOST: Final = 2**31 - 1
+# Nanoseconds of 64 bits reach from 1677 to 2262; spans take time after the start.
+_EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC) for year in (1700, 2200))
+_LONGEST_TIME: Final = 60 * 365 * 86_400 * 10**9
 
 
 @dataclass(slots=True)
@@ -66,7 +70,7 @@ def draw(picture: str, *, start: datetime = _START) -> pl.DataFrame:
     Raises
     ------
     TracelabError
-        A line cannot be read.
+        It is no text, or a line cannot be read, or `start` is no datetime.
 
     Examples
     --------
@@ -77,10 +81,12 @@ def draw(picture: str, *, start: datetime = _START) -> pl.DataFrame:
     >>> spans.select("service_name", "name", "duration", "status_code").rows()[1]
     ('bank', 'charge', datetime.timedelta(microseconds=6000), 'error')
     """
+    if not isinstance(picture, str):
+        raise TracelabError(f"A drawing is text, a line per span such as 'api ..===', got {shown(picture)}.")
+    begin = _nanoseconds(start)
     lines = _read(picture)
     spans = [line for line in lines if not line.missing]
     keys = sorted({key for line in spans for key in line.attributes if key not in ("kind", "status", "span_id")})
-    begin = _nanoseconds(start)
     frame = pl.DataFrame(
         {
             "trace_id": [f"{line.trace:032x}" for line in spans],
@@ -125,25 +131,40 @@ def generate(
     -------
     A span frame in tree order, with 5 to 15 attributes a span.
 
+    Raises
+    ------
+    TracelabError
+        A number is none or too small, or the time is none.
+
     Examples
     --------
     >>> spans = generate(1000, seed=1)
     >>> spans.height, spans.equals(generate(1000, seed=1))
     (1000, True)
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, least=0))
+    length = nanoseconds("span_of_time", span_of_time)
+    if length > _LONGEST_TIME:
+        raise TracelabError(f"`span_of_time` must be at most 60 years, got {shown(span_of_time)}.")
     drawn = workload.simulate(
-        count,
+        whole("count", count, least=0, most=_MOST),
         rng,
-        spans_per_trace=spans_per_trace,
+        spans_per_trace=whole("spans_per_trace", spans_per_trace, least=1, most=_MOST),
         start=_nanoseconds(start),
-        span_of_time=parse_duration(span_of_time),
+        span_of_time=length,
     )
     return conform(workload.columns(drawn, rng)).sort("tree_left")
 
 
 def _nanoseconds(instant: datetime) -> int:
-    since = instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    if not isinstance(instant, datetime):
+        raise TracelabError(f"`start` must be a datetime, got {shown(instant)}.")
+    try:
+        since = instant.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    except (OverflowError, ValueError, OSError):
+        since = timedelta.max
+    if not _EARLIEST < since < _LATEST:
+        raise TracelabError(f"`start` must be between the years 1700 and 2200, got {shown(instant)}.")
     return (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000
 
 

@@ -36,6 +36,7 @@ _FAULTS: Final = (
 _FRAMES: Final = 6
 _ENDPOINTS: Final = 24
 _DEEPEST: Final = 14
+_LARGE: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,9 @@ class _Endpoint:
 
 def simulate(count: int, rng: np.random.Generator, *, spans_per_trace: int, start: int, span_of_time: int) -> Spans:
     """Run the system until `count` spans exist; the last trace is cut short to meet the count."""
-    endpoints = [_endpoint(rng, size) for size in _sizes(rng, spans_per_trace)]
+    # What is beyond the count is cut off in the end, so that larger trees would be grown in vain.
+    largest = max(count, _LARGE)
+    endpoints = [_endpoint(rng, min(size, largest)) for size in _sizes(rng, spans_per_trace).tolist()]
     sizes = np.array([tree.parent.size for tree in endpoints])
     popularity = 1 / np.arange(1, _ENDPOINTS + 1) ** 0.6
     weights = popularity / popularity.sum()
