@@ -170,3 +170,10 @@ def test_lengths_of_time_are_text_or_timedeltas() -> None:
         "2w",
         "1mo",
     ]
+
+
+@pytest.mark.parametrize("name", sorted(GROUPED))
+def test_an_empty_name_gets_no_hint_of_nothing(name: str) -> None:
+    with pytest.raises(SchemaError, match=r"`by` names '', which is no column .* Columns: trace_id, ") as caught:
+        GROUPED[name](SPANS, by="")
+    assert "Did you mean" not in str(caught.value)

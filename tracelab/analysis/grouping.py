@@ -12,7 +12,7 @@ import polars as pl
 
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.options import shown, window_length
-from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, attr, attribute_names
+from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX, attr, attribute_names, is_attribute
 
 Spans: TypeAlias = pl.DataFrame | pl.LazyFrame
 By: TypeAlias = str | pl.Expr | Sequence[str | pl.Expr] | None
@@ -129,9 +129,8 @@ def _key(name: str, schema: pl.Schema, *, option: str) -> pl.Expr:
     if len(columns) == 1 and not intrinsic and columns[0] + TYPE_SUFFIX not in schema:
         return pl.col(columns[0]).alias(name)
     if not columns and not intrinsic and "." not in name:
-        near = get_close_matches(
-            name, [*schema.names(), *(other.partition(".")[2] for other in schema)], n=3, cutoff=0.5
-        )
+        known = [*schema.names(), *(other.partition(".")[2] for other in schema if is_attribute(other))]
+        near = get_close_matches(name, dict.fromkeys(known), n=3, cutoff=0.5)
         hint = (
             f"Did you mean {' or '.join(map(repr, near))}?" if near else f"Columns: {', '.join(list(schema)[:12])}, ..."
         )
