@@ -106,7 +106,7 @@ def test_the_home_of_nobody_is_a_mistake_in_the_command(words: tuple[str, ...], 
 )
 def test_no_name_is_not_the_current_folder(words: tuple[str, ...]) -> None:
     assert run(*words, code=2).startswith("error: An empty name was given. Name a dump")
-    with pytest.raises(tl.SourceError, match="An empty name"):
+    with pytest.raises(tl.SourceError, match="must be the path of a file or folder"):
         tl.read("")
 
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike, fspath
-from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -17,6 +16,9 @@ import polars as pl
 from tracelab.errors import SourceError, TracelabError
 from tracelab.files import expanded
 from tracelab.units import from_timedelta, parse_duration
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _CALENDAR: Final = re.compile(r"(\d{1,4})(d|w|mo|q|y)")
 _LONGEST: Final = 2**63 - 1
