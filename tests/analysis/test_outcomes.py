@@ -129,6 +129,44 @@ def test_outcomes_are_told_as_they_were() -> None:
     ]
 
 
+def test_outcomes_mark_an_error_status_that_the_code_of_grpc_does_not_call_for() -> None:
+    spans = draw("""
+        g::M =! kind=server rpc.grpc.status_code=5
+
+        g::M =  kind=server rpc.grpc.status_code=5
+
+        g::M =! kind=server rpc.grpc.status_code=5
+
+        g::M =! kind=server rpc.grpc.status_code=14
+
+        g::M =  kind=server rpc.grpc.status_code=14 status=ok
+    """)
+    answer = outcomes(spans).with_columns(counts=pl.col("origins").str.extract(r"(\(\d\))$"))
+    assert answer.select("outcome", "failed", "requests", "counts").rows() == [
+        ("gRPC NOT_FOUND (error)", True, 2, "(2)"),
+        ("gRPC UNAVAILABLE", True, 1, "(1)"),
+        ("gRPC NOT_FOUND", False, 1, "(1)"),
+        ("gRPC UNAVAILABLE (ok)", False, 1, None),
+    ]
+
+
+def test_outcomes_tell_origins_of_what_failed_from_those_of_what_did_not() -> None:
+    spans = draw("""
+        g::M = kind=client rpc.grpc.status_code=5
+
+        g::M = kind=client rpc.grpc.status_code=5 status=ok
+
+        s::M = kind=server rpc.grpc.status_code=5
+
+        s::M = kind=server rpc.grpc.status_code=5 http.response.status_code=200
+    """)
+    assert outcomes(spans).select("service_name", "outcome", "failed", "requests").rows() == [
+        ("g", "gRPC NOT_FOUND", True, 1),
+        ("s", "gRPC NOT_FOUND", False, 2),
+        ("g", "gRPC NOT_FOUND (ok)", False, 1),
+    ]
+
+
 def test_outcomes_go_by_method_and_route() -> None:
     assert seen("""
         a::GET = kind=server http.request.method=GET http.route=/x/:id http.response.status_code=200

@@ -97,5 +97,10 @@ def error_rates(
 
 def has_failed(spans: Spans) -> pl.Expr:
     """Give the expression that is true where a span has failed, as `error_rates` tells it."""
-    by_code = http_failed(spans) | grpc_failed(spans)
-    return ((pl.col("status_code") == "error") | ((pl.col("status_code") == "unset") & by_code)).alias("has_failed")
+    by_code = (pl.col("status_code") == "unset") & failed_by_code(spans)
+    return ((pl.col("status_code") == "error") | by_code).alias("has_failed")
+
+
+def failed_by_code(spans: Spans) -> pl.Expr:
+    """Give the expression that is true where the codes of a span say that it failed, whatever its status is."""
+    return http_failed(spans) | grpc_failed(spans)

@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.analysis.callers import callers_of
 from tracelab.analysis.climbing import climb
 from tracelab.analysis.codes import GRPC_NAMES, grpc_code, http_code
+from tracelab.analysis.failures import failed_by_code
 from tracelab.analysis.forest import plant
 from tracelab.analysis.intervals import wilson
 from tracelab.analysis.origins import FAILED, REFUSED, failure_columns, told
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _METHOD: Final = ("http.request.method", "http.method")
 _ROUTE: Final = ("http.route", "url.template")
-_KEY: Final = ("service_name", "route", "outcome")
+_KEY: Final = ("service_name", "route", "outcome", "failed")
 _SHOWN: Final = 3
 
 
@@ -43,7 +44,7 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
 
     Returns
     -------
-    One row per service, route and outcome; first those that failed, then those that were refused (4xx, gRPC other than
+    One row per service, route, outcome and whether it failed; first those that failed, then those that were refused (4xx, gRPC other than
     OK), then the others, each with the most requests first, then by names: `service_name` (String), `route` (String,
     method and `http.route`, else the name of the span), `outcome` (String, as it was: the status of HTTP such as `502`,
     else that of gRPC such as `gRPC UNAVAILABLE`, else the status of the span, `error`, `ok` or `unset`; the status
@@ -81,7 +82,7 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
     return (
         requests.lazy()
         .sort("start_time", "trace_id", "place")
-        .group_by(*_KEY, "failed", maintain_order=True)
+        .group_by(_KEY, maintain_order=True)
         .agg(
             requests=pl.len().cast(pl.UInt32),
             exemplar_trace_id=pl.col("trace_id").first(),
@@ -89,10 +90,9 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
         )
         .with_columns(all=pl.col("requests").sum().over("service_name", "route"))
         .join(origins.lazy(), on=_KEY, how="left", nulls_equal=True)
-        .sort("failed", "refused", "requests", *_KEY, descending=[True, True, True, False, False, False])
+        .sort("failed", "refused", "requests", *_KEY[:3], descending=[True, True, True, False, False, False])
         .select(
             *_KEY,
-            "failed",
             "requests",
             share=pl.col("requests") / pl.col("all"),
             lower=lower,
@@ -117,7 +117,7 @@ def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
     status = pl.col("status_code").cast(pl.String)
     contradicts = (status == "error") & ~pl.col("bad") | (status == "ok") & pl.col("bad")
     return (
-        roots.with_columns(code=code, bad=(http >= 500).fill_null(value=False) | (grpc != 0).fill_null(value=False))
+        roots.with_columns(code=code, bad=failed_by_code(roots))
         .lazy()
         .select(
             "trace_id",
