@@ -5,7 +5,7 @@ from typing import Any
 
 import polars as pl
 
-from tracelab.analysis import error_origins
+from tracelab.analysis import error_origins, outcomes
 from tracelab.loaders import read
 from tracelab.schema import EVENTS
 from tracelab.synthetic import draw
@@ -86,6 +86,129 @@ def test_error_origins_do_not_see_through_a_status_of_ok_or_a_server() -> None:
                 call  .=======!
         """)
         assert error_origins(spans).select("name", "swallowed_by").rows() == [("call", "quiet::quiet"), ("web", None)]
+
+
+def reaching(picture: str) -> list[tuple[str, str, int, int, str | None]]:
+    """Give service and name of each origin, its errors, how many reached the root, and who swallowed the others."""
+    columns = ("service_name", "name", "errors", "reached_root", "swallowed_by")
+    return error_origins(draw(picture)).select(columns).sort("service_name", "name").rows()
+
+
+RECOVERED = """
+    w::G   ==========! kind=server http.response.status_code=500
+      w::P .==!        kind=client
+        b::p .==!      kind=server http.response.status_code=503
+      w::P ...=        kind=client
+        b::p ...=      kind=server http.response.status_code=200
+      w::db .....===!
+"""
+
+
+def test_a_retry_that_went_well_is_not_to_blame_for_a_later_failure() -> None:
+    assert reaching(RECOVERED) == [("b", "p", 1, 0, "w::G"), ("w", "db", 1, 1, None)]
+    assert outcomes(draw(RECOVERED))["origins"].to_list() == ["w::db (1)"]
+
+
+def test_a_failure_of_its_own_after_a_retry_that_went_well_starts_at_the_parent() -> None:
+    alone = RECOVERED[: RECOVERED.index("      w::db")]
+    assert reaching(alone) == [("b", "p", 1, 0, "w::G"), ("w", "G", 1, 1, None)]
+
+
+def test_retries_in_wrappers_without_a_status_went_well_too() -> None:
+    picture = """
+        w::G       ============! kind=server
+          w::try   .==
+            b::p   .==!          kind=client
+          w::try   ....==
+            b::p   ....==        kind=client
+          w::db    .......===!
+    """
+    assert reaching(picture) == [("b", "p", 1, 0, "w::try"), ("w", "db", 1, 1, None)]
+    assert reaching(picture.replace("    b::p   ....==   ", "    b::p   ....==!  ")) == [
+        ("b", "p", 2, 2, None),
+        ("w", "db", 1, 1, None),
+    ]
+
+
+def test_attempts_that_all_failed_reach_the_root_together() -> None:
+    for above in ("web ===========! kind=server", "web =========== kind=server http.response.status_code=404"):
+        assert reaching(f"""
+            {above}
+              pay    .=========
+                bank .==!          kind=client
+                bank ....==!       kind=client
+                bank .......==!    kind=client
+        """) == [("bank", "bank", 3, 3, None)]
+
+
+def test_calls_side_by_side_are_no_retries() -> None:
+    assert reaching("""
+        web     ===========! kind=server
+          shard .===!
+          shard .====
+          shard ...=====
+    """) == [("shard", "shard", 1, 1, None)]
+
+
+def test_another_thing_that_went_well_is_no_retry() -> None:
+    for other in ("bank::log ....=", "mail::pay ....=", "bank::pay ....= kind=client"):
+        assert reaching(f"""
+            web         ===========! kind=server
+              bank::pay .==!
+              {other}
+        """) == [("bank", "pay", 1, 1, None)]
+
+
+def test_a_fallback_below_a_root_that_only_answered_so_swallows_the_failure() -> None:
+    picture = """
+        w::G       ========== kind=server http.response.status_code=404
+          w::cache .=!
+          w::db    ..=====
+    """
+    assert reaching(picture) == [("w", "cache", 1, 0, "w::G")]
+    assert outcomes(draw(picture))["origins"].to_list() == ["w::G: HTTP 404 (1)"]
+    last = picture.replace("=====\n", "=====!\n")
+    assert reaching(last) == [("w", "cache", 1, 0, "w::G"), ("w", "db", 1, 1, None)]
+    assert outcomes(draw(last))["origins"].to_list() == ["w::db (1)"]
+
+
+def test_a_failure_without_length_is_the_last_thing_that_was_started() -> None:
+    assert reaching("""
+        web     ===== kind=server http.response.status_code=400
+          check ..!
+    """) == [("check", "check", 1, 1, None)]
+
+
+def test_what_was_left_running_does_not_reach_who_went_on_without_it() -> None:
+    picture = """
+        w::G     ====! kind=server http.response.status_code=500
+          w::db  .==!
+          w::task ..=======!
+    """
+    assert reaching(picture) == [("w", "db", 1, 1, None), ("w", "task", 1, 0, "w::G")]
+    assert outcomes(draw(picture))["origins"].to_list() == ["w::db (1)"]
+    called = picture.replace("=======!", "=======! kind=server")
+    assert reaching(called) == [("w", "db", 1, 1, None), ("w", "task", 1, 1, None)]
+
+
+def test_processes_of_one_service_may_fail_after_each_other() -> None:
+    spans = draw("""
+        w::G    ====! kind=server
+          w::P  ..=======!
+    """).with_columns(pl.Series("resource.host.name", ["one", "two"]))
+    assert error_origins(spans).select("name", "reached_root").rows() == [("P", 1)]
+    assert error_origins(spans.drop("resource.host.name")).sort("name").select("name", "reached_root").rows() == [
+        ("G", 1),
+        ("P", 0),
+    ]
+
+
+def test_who_sends_a_message_does_not_fail_for_its_consumer() -> None:
+    assert reaching("""
+        w::G      ==========! kind=server
+          w::send .===!       kind=producer
+            m::on ..=!        kind=consumer
+    """) == [("m", "on", 1, 0, "w::send"), ("w", "send", 1, 1, None)]
 
 
 def test_error_origins_name_who_swallows_most() -> None:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import polars as pl
 
 from tracelab.analysis.forest import durations, starts
+from tracelab.analysis.waiting import consumers, left_running
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from tracelab.analysis.forest import Flags, Forest, Ints
+
+_ATTEMPTS: Final = ("parent", "service_name", "name", "kind")
+"""What the attempts at one thing have in common."""
+
+_NEVER: Final = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,69 +36,138 @@ class Climbs:
     top: Ints
 
 
-def climb(frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags) -> Climbs:
+def climb(
+    frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags, *, refusals_start: bool = False
+) -> Climbs:
     """Follow every failure from its origin up.
 
     It climbs over spans that fail, over spans that refuse (whose code tells their caller of a failure though their
     status does not), and over silent spans between two of these.
-    """
-    passing = failing | _passed_on(frame, forest, failing, refusing)
-    first = failing.copy()
-    first[forest.parent[np.flatnonzero(passing & forest.has_parent)]] = False
-    origin = np.flatnonzero(first)
-    return Climbs(origin, _highest(forest, passing)[origin])
 
-
-def _passed_on(frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags) -> Flags:
-    """Mark the refusing spans that a failure below got to, and the silent spans that it went through on its way.
-
-    Silent are internal spans without a status and without a code; one has passed a failure on if it got to a failing or
-    refusing span further up, and nothing was started below the silent one after the failing child had ended.
+    Parameters
+    ----------
+    frame, forest
+        The spans, planted with their status and the columns that tell processes apart.
+    failing, refusing
+        The spans that fail, and those that only refuse.
+    refusals_start
+        Whether a refusal that comes from nowhere below is an origin too.
     """
     refusing = refusing & ~failing
     silent = ((frame["status_code"] == "unset") & frame["kind"].is_in(["internal", "unspecified"])).to_numpy()
     silent &= ~failing & ~refusing
-    start, end = starts(frame), starts(frame) + durations(frame)
-    last_start = np.zeros(failing.size, dtype=np.int64)
+    passes = _handed_up(frame, forest, failing, refusing, silent)
+    source = failing | refusing if refusals_start else failing
+    passing = source | _passed_on(forest, source, refusing, silent, passes)
+    linked = passes & passing & passing[forest.parent]
+    first = source.copy()
+    first[forest.parent[np.flatnonzero(linked)]] = False
+    origin = np.flatnonzero(first)
+    return Climbs(origin, _highest(forest, linked)[origin])
+
+
+def _handed_up(frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags, silent: Flags) -> Flags:
+    """Mark the spans whose parents would pass on what failed in them.
+
+    A failure stays where a later attempt at the same thing went well, and where nobody waited for the span. Parents
+    that say nothing of it, or only by their answer, have passed it on if they started nothing after the last attempt
+    had ended.
+    """
+    start = starts(frame)
+    end = start + durations(frame)
+    last_start = np.full(failing.size, _NEVER)
     children = forest.siblings()
     last_start[forest.parent[children]] = start[children]  # children stand in order of start, so the last one stays
-    marked = np.zeros(failing.size, dtype=bool)
-    sender = at = np.flatnonzero(failing & forest.has_parent)
+    troubled = _troubled(forest, failing | refusing, silent, last_start, end)
+    handed = np.zeros(failing.size, dtype=bool)
+    places = np.flatnonzero(troubled & forest.has_parent)
+    above = forest.parent[places]
+    passable = failing[above] | refusing[above] | silent[above]
+    places, above = places[passable], above[passable]
+    if not places.size:
+        return handed
+    gave_up, went_well = _attempts(frame, forest, troubled, places, start, end)
+    last = (last_start[above] < gave_up) | (last_start[above] == start[places])
+    unheard = left_running(frame, forest, start, end) | consumers(frame, forest)
+    handed[places] = (went_well < end[places]) & (failing[above] | last) & ~unheard[places]
+    return handed
+
+
+def _troubled(forest: Forest, failing: Flags, silent: Flags, last_start: Ints, end: Ints) -> Flags:
+    """Mark what fails or refuses, and the silent spans above whose last child did."""
+    troubled = failing.copy()
+    at = np.flatnonzero(failing & forest.has_parent)
+    while at.size:
+        above = forest.parent[at]
+        above = np.unique(above[silent[above] & (last_start[above] < end[at])])
+        above = above[~troubled[above]]
+        troubled[above] = True
+        at = above[forest.has_parent[above]]
+    return troubled
+
+
+def _attempts(
+    frame: pl.DataFrame, forest: Forest, troubled: Flags, places: Ints, start: Ints, end: Ints
+) -> tuple[Ints, Ints]:
+    """Find the last attempts at the same thing: when one that failed had ended, and when one that went well started.
+
+    Attempts are siblings of one service, name and kind.
+    """
+    concerned = np.zeros(troubled.size, dtype=bool)
+    concerned[forest.parent[places]] = True
+    family = np.flatnonzero(forest.has_parent & concerned[forest.parent])
+    numbers = {"place": family, "parent": forest.parent[family], "start": start[family], "end": end[family]}
+    bad = pl.col("troubled")
+    attempts = (
+        frame.select("service_name", "name", "kind")[family]
+        .with_columns(pl.Series("troubled", troubled[family]), *(pl.Series(*named) for named in numbers.items()))
+        .lazy()
+        .with_columns(
+            gave_up=pl.when(bad).then("end").max().over(_ATTEMPTS),
+            went_well=pl.when(~bad).then("start").max().over(_ATTEMPTS),
+        )
+        .select("place", pl.col("gave_up", "went_well").fill_null(_NEVER))
+        .collect()
+    )
+    of_places = attempts[np.searchsorted(family, places)]
+    return of_places["gave_up"].to_numpy(), of_places["went_well"].to_numpy()
+
+
+def _passed_on(forest: Forest, source: Flags, refusing: Flags, silent: Flags, passes: Flags) -> Flags:
+    """Mark the refusing spans that a failure below got to, and the silent spans that it went through on its way.
+
+    Silent are internal spans without a status and without a code; one has passed a failure on if it got to a failing or
+    refusing span further up.
+    """
+    marked = np.zeros(source.size, dtype=bool)
+    sender = at = np.flatnonzero(source & passes)
     seen, arrived = [], []
     while at.size:
         above = forest.parent[at]
         # A refusing span ends the way of a failure, and sends it on as its own.
         told = refusing[above]
-        arrived.append(sender[told])
-        senders = np.unique(above[told])
+        senders = np.unique(above[told & ~source[above]])
         senders = senders[~marked[senders]]
         marked[senders] = True
-        senders = senders[forest.has_parent[senders]]
-        going = silent[above] & forest.has_parent[above] & (last_start[above] < end[at])
+        senders = senders[passes[senders]]
+        arrived.append(sender[told | source[above]])
+        going = silent[above] & passes[above]
         sender, at = sender[going], above[going]
         seen.append((sender, at))
-        there = failing[forest.parent[at]]
-        arrived.append(sender[there])
-        sender, at = np.concatenate((sender[~there], senders)), np.concatenate((at[~there], senders))
+        sender, at = np.concatenate((sender, senders)), np.concatenate((at, senders))
     got_through = np.concatenate(arrived) if arrived else sender
     for senders, places in seen:
         marked[places[np.isin(senders, got_through)]] = True
     return marked
 
 
-def _highest(forest: Forest, failing: Flags) -> Ints:
-    """Follow every failing span up as long as the parent fails too, twice as far in every round; others stay."""
-    places = np.flatnonzero(failing)
-    above = forest.parent[places]
-    going = (above >= 0) & failing[above]
-    number = np.zeros(failing.size, dtype=np.int64)
-    number[places] = np.arange(places.size)
-    jump = np.where(going, number[above], np.arange(places.size))
-    while True:
-        further = jump[jump]
-        if np.array_equal(further, jump):
-            break
-        jump = further
-    highest = np.arange(failing.size)
-    highest[places] = places[jump]
+def _highest(forest: Forest, linked: Flags) -> Ints:
+    """Follow every span up as long as it is linked to its parent, twice as far in every round; others stay."""
+    highest = np.arange(linked.size)
+    places = np.flatnonzero(linked)
+    highest[places] = forest.parent[places]
+    while places.size:
+        further = highest[highest[places]]
+        places, further = places[further != highest[places]], further[further != highest[places]]
+        highest[places] = further
     return highest

@@ -12,6 +12,7 @@ from tracelab.analysis.climbing import climb
 from tracelab.analysis.codes import CODE_KEYS, grpc_code, http_code, refused
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import plant
+from tracelab.analysis.waiting import process_columns
 from tracelab.analysis.wording import folded
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
@@ -32,14 +33,21 @@ _GROUP: Final = ("service_name", "name", "exception_type", "message")
 def error_origins(spans: Spans) -> pl.DataFrame:
     """Find where failures start: the deepest failing span of each failing branch.
 
-    A failing span that has no failing child is an origin. From there the failure climbs as long as parents fail too; it
-    has reached the root, or the first ancestor that did not fail has swallowed it (a retry, a fallback, a message that
-    nobody waits for). What counts as failing is told at `error_rates`. A span without a status that answered 4xx, or
-    with a code of gRPC other than OK, did not fail, but passed on what failed below it: who asked has seen it.
+    A failing span that no failing child passed its failure to is an origin. From there the failure climbs as long as
+    parents fail too; it has reached the root, or the first ancestor that did not fail has swallowed it (a retry, a
+    fallback, a message that nobody waits for). What counts as failing is told at `error_rates`. A span without a status
+    that answered 4xx, or with a code of gRPC other than OK, did not fail, but passed on what failed below it: who asked
+    has seen it.
+
+    Not every failing parent failed for its child. Attempts at one thing are siblings of one service, name and kind:
+    where one failed and another one, started after it had ended, went well, the parent has swallowed the failure. It
+    has also swallowed what it did not wait for: a child that was left running (see `critical_path`), and the consumer
+    of a message.
 
     Many libraries leave the status of their internal spans unset whatever happens. Such a span (kind internal or
     unspecified, status unset) has passed a failure on if a span further up failed or answered so, and nothing was
-    started below it after the failing child had ended, which is how an exception that gets out looks.
+    started below it after the last failing attempt had ended, which is how an exception that gets out looks. The same
+    is asked of spans that say by their answer alone that something was wrong.
 
     One request may fail in several spans: three attempts are three errors. So requests are counted too. A request is a
     root that somebody asked: a server span without a parent, or one of another kind in a service that has no server or
@@ -103,7 +111,8 @@ def failure_columns(spans: Spans) -> list[str | pl.Expr]:
     extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
     failed = has_failed(spans).fill_null(value=False)
     refusing = ((pl.col("status_code") == "unset") & refused(spans)).fill_null(value=False)
-    return ["status_code", failed.alias(FAILED), refusing.alias(REFUSED), *columns, *extra]
+    own = ["status_code", failed.alias(FAILED), refusing.alias(REFUSED)]
+    return [*own, *dict.fromkeys([*columns, *extra, *process_columns(spans)])]
 
 
 def told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:

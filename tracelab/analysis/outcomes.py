@@ -44,15 +44,15 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
 
     Returns
     -------
-    One row per service, route, outcome and whether it failed; first those that failed, then those that were refused (4xx, gRPC other than
-    OK), then the others, each with the most requests first, then by names: `service_name` (String), `route` (String,
-    method and `http.route`, else the name of the span), `outcome` (String, as it was: the status of HTTP such as `502`,
-    else that of gRPC such as `gRPC UNAVAILABLE`, else the status of the span, `error`, `ok` or `unset`; the status
-    follows in brackets where it contradicts the code, as in `200 (error)`), `failed` (Boolean, see `error_rates`),
-    `requests` (UInt32), `share` (Float64, of the requests of that route), `lower`, `upper` (Float64; Wilson's
-    interval), `origins` (String, the deepest failing or refusing spans whose failure got to the root, each as
-    `service::name`, exception or code, and how many of the requests it got to; the three most frequent, null where
-    nothing failed or refused), `exemplar_trace_id` (String, the first such request).
+    One row per service, route, outcome and whether it failed; first those that failed, then those that were refused
+    (4xx, gRPC other than OK), then the others, each with the most requests first, then by names: `service_name`
+    (String), `route` (String, method and `http.route`, else the name of the span), `outcome` (String, as it was: the
+    status of HTTP such as `502`, else that of gRPC such as `gRPC UNAVAILABLE`, else the status of the span, `error`,
+    `ok` or `unset`; the status follows in brackets where it contradicts the code, as in `200 (error)`), `failed`
+    (Boolean, see `error_rates`), `requests` (UInt32), `share` (Float64, of the requests of that route), `lower`,
+    `upper` (Float64; Wilson's interval), `origins` (String, the deepest failing or refusing spans whose failure got to
+    the root, each as `service::name`, exception or code, and how many of the requests it got to; the three most
+    frequent, null where nothing failed or refused), `exemplar_trace_id` (String, the first such request).
 
     Raises
     ------
@@ -140,8 +140,8 @@ def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
 
 def _origins(frame: pl.DataFrame, forest: Forest, requests: pl.DataFrame) -> pl.DataFrame:
     """Say for each outcome where it started: what failed or refused first, and got to the root."""
-    failing = (frame[FAILED] | frame[REFUSED]).to_numpy()
-    climbs = climb(frame, forest, failing, np.zeros_like(failing))
+    failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
+    climbs = climb(frame, forest, failing, refusing, refusals_start=True)
     origin = climbs.origin[~forest.has_parent[climbs.top]]
     label = pl.format("{}::{}", "service_name", "name")
     labels = told(frame[origin], pl.Series(origin)).select(
