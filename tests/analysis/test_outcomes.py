@@ -5,6 +5,7 @@ import pytest
 
 from tracelab.analysis import error_origins, outcomes
 from tracelab.errors import TracelabError
+from tracelab.schema import ATTRIBUTES
 from tracelab.synthetic import draw
 
 
@@ -225,6 +226,33 @@ def test_outcomes_are_those_of_requests_only() -> None:
         ("lost", 0, 0, 1),
         ("main", 1, 1, 0),
     ]
+
+
+@pytest.mark.parametrize("kind", ["unspecified", "internal"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_a_root_of_no_kind_that_has_an_answer_was_asked(kind: str, *, apart: bool) -> None:
+    spans = draw(f"""
+        api::GET /a ====! kind={kind} http.method=GET http.route=/a http.status_code=500
+
+        api::Get    ====  kind={kind} rpc.grpc.status_code=0
+
+        api::GET /b ====  kind=server http.method=GET http.route=/b http.status_code=200
+
+        api::reload ====! kind={kind}
+
+        api::GET    ====! kind=client http.response.status_code=500
+    """)
+    if apart:
+        keys = [name for name in spans.columns if name.startswith("span.")]
+        more = [[{"key": k, "value": str(row[k])} for k in keys if row[k] is not None] for row in spans.to_dicts()]
+        spans = spans.drop(keys).with_columns(more_attributes=pl.Series(more).cast(ATTRIBUTES))
+    assert outcomes(spans).select("route", "outcome", "failed", "requests").rows() == [
+        ("GET /a", "500", True, 1),
+        ("GET /b", "200", False, 1),
+        ("Get", "gRPC OK", False, 1),
+    ]
+    reached = error_origins(spans).select("name", "requests", "reached_root", "reached_fragment").sort("name")
+    assert reached.rows() == [("GET", 0, 0, 1), ("GET /a", 1, 1, 0), ("reload", 0, 0, 1)]
 
 
 def test_outcomes_name_the_most_frequent_origins() -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.codes import grpc_code, http_code
+
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest
 
@@ -29,11 +31,12 @@ class Callers:
 
 
 def callers_of(frame: pl.DataFrame, forest: Forest) -> Callers:
-    """Look at the roots of fragments.
+    """Look at the roots of fragments, in a frame that was planted with the codes of HTTP and gRPC.
 
-    A server span without a parent is a request, a consumer span without one a message. A root of another kind is a
-    request of its own making (a client, a script) unless its service is otherwise called: then it is a job that nobody
-    waits for, or its caller got lost.
+    A server span without a parent is a request, a consumer span without one a message. A span of no kind, or one that
+    says internal, is a request where it has an answer, a code of HTTP or gRPC. Else a root of another kind is a request
+    of its own making (a client, a script) unless its service is otherwise called: then it is a job that nobody waits
+    for, or its caller got lost.
     """
     called = (
         frame.lazy()
@@ -42,9 +45,11 @@ def callers_of(frame: pl.DataFrame, forest: Forest) -> Callers:
         .collect()["service_name"]
     )
     roots = np.flatnonzero(~forest.has_parent)
-    of_roots = frame.select("parent_span_id", "kind", "service_name")[roots].select(
-        asked=pl.col("parent_span_id").is_null()
-        & ((pl.col("kind") == "server") | ~pl.col("service_name").is_in(called.implode())),
+    at_roots = frame[roots]
+    answers = http_code(at_roots).is_not_null() | grpc_code(at_roots).is_not_null()
+    served = (pl.col("kind") == "server") | (pl.col("kind").is_in(["unspecified", "internal"]) & answers)
+    of_roots = at_roots.select(
+        asked=pl.col("parent_span_id").is_null() & (served | ~pl.col("service_name").is_in(called.implode())),
         known=pl.col("parent_span_id").is_null() & (pl.col("kind") == "consumer"),
     )
     asked, known = (np.zeros(frame.height, dtype=bool) for _ in range(2))

@@ -50,11 +50,11 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     is asked of spans that say by their answer alone that something was wrong.
 
     One request may fail in several spans: three attempts are three errors. So requests are counted too. A request is a
-    root that somebody asked: a server span without a parent, or one of another kind in a service that has no server or
-    consumer spans, such as a client or a script. A root of another kind in a service that is otherwise called has lost
-    its caller on the way, or is a job that nobody waits for: like the top of a fragment whose parent is missing it is
-    no request, and no root that was reached. A consumer span without a parent is a root, but no request, as who sent
-    the message does not wait.
+    root that somebody asked: a server span without a parent, one of kind internal or unspecified that has the code of
+    an answer (HTTP, gRPC), or one of another kind in a service that has no server or consumer spans, such as a client
+    or a script. Any other root in a service that is otherwise called has lost its caller on the way, or is a job that
+    nobody waits for: like the top of a fragment whose parent is missing it is no request, and no root that was reached.
+    A consumer span without a parent is a root, but no request, as who sent the message does not wait.
 
     Parameters
     ----------

@@ -31,8 +31,9 @@ _SHOWN: Final = 3
 def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
     """Count what callers saw: the answers to requests, and where those that were no success started.
 
-    A request is a root that somebody asked, as `error_origins` has it: a server span without a parent, or one of
-    another kind in a service that nobody calls, such as a browser or a script. Jobs, messages, and parts of traces
+    A request is a root that somebody asked, as `error_origins` has it: a server span without a parent, one of kind
+    internal or unspecified with the code of an answer, or one of another kind in a service that nobody calls, such as a
+    browser or a script. Jobs, messages, and parts of traces
     whose caller is not known are none.
 
     Parameters
