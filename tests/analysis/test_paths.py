@@ -242,7 +242,11 @@ EPOCH = 1_777_636_800 * 10**9
         # Starts of milliseconds, durations of nanoseconds, as JavaScript has them.
         ((120 * MS, 121 * MS), (9_500_123, 9_400_456), True),
         ((120 * MS, 121 * MS), (9_500_123, 9_600_456), False),
-        # All whole milliseconds: doubted where it is no more than a hundredth.
+        # All whole milliseconds: one is doubted where it is no more than a tenth, two where they are a hundredth.
+        ((120 * MS, 121 * MS), (49 * MS, 49 * MS), True),
+        ((120 * MS, 121 * MS), (10 * MS, 10 * MS), True),
+        ((120 * MS, 122 * MS), (49 * MS, 49 * MS), False),
+        ((120 * MS, 122 * MS), (500 * MS, 500 * MS), True),
         ((120 * MS, 121 * MS), (500 * MS, 500 * MS), True),
         ((120 * MS, 121 * MS), (500 * MS, 505 * MS), False),
         ((120 * MS, 121 * MS), (9 * MS, 9 * MS), False),
@@ -253,6 +257,16 @@ def test_critical_path_forgives_an_end_that_is_late_by_lost_digits(
 ) -> None:
     spans = frame_of(["a", "b"], [None, "a"], [EPOCH + start for start in starts], lengths)
     assert ("b" in critical_path(spans)["name"]) == waited
+
+
+def test_critical_path_of_times_cut_to_milliseconds_keeps_what_was_waited_for() -> None:
+    exact = frame_of(
+        ["req", "work"], [None, "req"], [EPOCH + 900_000, EPOCH + 1_000_000], [49_900_000, 49_700_000]
+    ).select("trace_id", "span_id", "parent_span_id", "name", "start_time", "duration")
+    cut = conform(exact.cast({"start_time": pl.Datetime("ms", "UTC"), "duration": pl.Duration("ms")}))
+    assert cut["start_time"].to_physical().to_list() == [EPOCH, EPOCH + MS]
+    found = critical_path(cut).select("name", pl.col("duration").dt.total_milliseconds(), "basis").rows()
+    assert found == [("req", 1, "forced"), ("work", 48, "forced")]
 
 
 def test_critical_path_does_not_wait_for_consumers() -> None:

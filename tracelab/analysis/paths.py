@@ -82,7 +82,8 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     Times have lost digits where whole microseconds were written down (Jaeger, Zipkin), or where the start was read from
     a clock of milliseconds and the duration was not (JavaScript). A child that ends later than its parent by no more
     than that may have cost, 2 microseconds and 1 millisecond, ended in time. Where starts and durations alike are
-    whole milliseconds that holds for up to 2 of them, and only where they are no more than 1 % of the child.
+    whole milliseconds, as in frames whose times were cut to that, the same holds for 1 of them where it is no more than
+    10 % of the child, and for 2 where they are no more than 1 %; a shorter child that ends later was left running.
 
     Examples
     --------

@@ -77,13 +77,16 @@ def _cut_alike(start: Ints, end: Ints, children: Ints, parents: Ints) -> Flags:
 
     Where starts or lengths of both are whole microseconds, as in Jaeger and Zipkin, each may be one too short. Starts
     that are whole milliseconds and lengths that are not come from clocks of two kinds, as in JavaScript. Where starts
-    and lengths are whole milliseconds, somebody may have written just that: an end is doubted only where that changes
-    the span by no more than a hundredth.
+    and lengths are whole milliseconds, digits were cut off or somebody has written just that. What is cut off makes an
+    end one too late, what is rounded two at worst, and these are doubted only where they are little of the span.
     """
     length = end - start
     of_start, of_length = (_grain(values[children], values[parents]) for values in (start, length))
     coarse = (of_start == _MILLISECOND) & (of_length == _MILLISECOND)
-    allowed = np.where(coarse, np.minimum(2 * _MILLISECOND, length[children] // 100), of_start + of_length)
+    whole = np.maximum(
+        np.minimum(_MILLISECOND, length[children] // 10), np.minimum(2 * _MILLISECOND, length[children] // 100)
+    )
+    allowed = np.where(coarse, whole, of_start + of_length)
     return end[children] - end[parents] <= allowed
 
 
