@@ -156,9 +156,13 @@ def basis_of(root: Span, section: Section) -> str:
         line = above | {span.place}
         if span.span_id == owner:
             family = line
-        if span.clipped[0] < end and span.clipped[1] > begin:
+        # What was left running runs on whatever of those above it had ended.
+        low, high = (max(span.start, root.start), min(span.end, root.end)) if left else span.clipped
+        if max(low, begin) < min(high, end):
             running[span.place] = left
-        stack.extend((child, line, left or left_running(span, child)) for child in _clipped(span))
+        _clipped(span)
+        heard = [child for child in span.children if waited_for(span, child)]
+        stack.extend((child, line, left or left_running(span, child)) for child in heard)
     others = [left for place, left in running.items() if place not in family]
     if not others:
         return "forced"

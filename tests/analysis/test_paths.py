@@ -168,6 +168,40 @@ def test_critical_path_of_a_root_that_leaves_everything_running_is_its_own_time(
     assert path.select("name", "duration", "basis").rows() == [("req", timedelta(milliseconds=2), "left_running")]
 
 
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (
+            "api::req ==========\n  api::t1 .====\n    api::t2 ..============",
+            [("req", 1, "forced"), ("t1", 4, "left_running"), ("req", 5, "left_running")],
+        ),
+        (
+            "api::req ==========\n  api::t1 .====\n    api::t2 ......========",
+            [("req", 1, "forced"), ("t1", 4, "forced"), ("req", 5, "left_running")],
+        ),
+        (
+            "api::req ==========\n  api::t1 .====\n    api::t2 ....==\n      db::t3 ....====",
+            [("req", 1, "forced"), ("t1", 4, "left_running"), ("req", 5, "left_running")],
+        ),
+        (
+            "api::req ==========\n  api::t1 .====\n    api::t2 ....==\n  api::t3 ......==\n  api::t4 .........=",
+            [
+                ("req", 1, "forced"),
+                ("t1", 4, "left_running"),
+                ("req", 1, "left_running"),
+                ("t3", 2, "forced"),
+                ("req", 1, "forced"),
+                ("t4", 1, "forced"),
+            ],
+        ),
+        ("api::req ==\n  api::t1 ..==", [("req", 2, "forced")]),
+    ],
+)
+def test_what_was_left_running_runs_on_after_who_started_it(picture: str, expected: list[tuple[str, int, str]]) -> None:
+    lengths = pl.col("duration").dt.total_milliseconds()
+    assert critical_path(draw(picture)).select("name", lengths, "basis").rows() == expected
+
+
 def test_what_counts_on_paths_leaves_out_what_was_left_running() -> None:
     spans = draw(TASK_LEFT_RUNNING)
     profile = critical_path_profile(spans, by="name")
@@ -379,6 +413,15 @@ def test_critical_path_tells_guesses_apart_where_times_are_too_long_for_one_time
     path = critical_path(spans)
     assert path["name"].to_list() == [name for n in range(3) for name in (f"a{n}", f"b{n}", f"a{n}")]
     assert path["basis"].unique().to_list() == ["forced"]
+    task = spans.head(1).with_columns(
+        span_id=pl.lit("f"),
+        parent_span_id="span_id",
+        name=pl.lit("task"),
+        start_time=pl.lit(20).cast(TIME),
+        duration=pl.lit(century + 10**10).cast(DURATION),
+    )
+    path = critical_path(conform(pl.concat([spans, task])))
+    assert path["basis"].to_list() == ["forced", "left_running", "left_running", *["forced"] * 6]
 
 
 def test_critical_path_of_frames_put_together_without_their_tree_is_that_of_each() -> None:

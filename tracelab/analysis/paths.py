@@ -141,9 +141,21 @@ def basis_of(sections: Sections) -> pl.Series:
 
 def _tracelab(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clipped:
     low, high = clip(forest, start, end)
-    taking_part = (high > low) & ~forest.below(consumers(frame, forest))
+    unheard = forest.below(consumers(frame, forest))
     running_on = forest.below(left_running(frame, forest, start, end))
-    return Clipped(low, high, taking_part & ~running_on, taking_part & running_on, tie=low, strict=False)
+    left = np.flatnonzero(running_on & ~unheard)
+    ran = np.maximum(start[left], start[forest.root[left]]), np.minimum(end[left], end[forest.root[left]])
+    meanwhile = ran[1] > ran[0]
+    return Clipped(
+        low,
+        high,
+        (high > low) & ~unheard & ~running_on,
+        left[meanwhile],
+        ran[0][meanwhile],
+        ran[1][meanwhile],
+        tie=low,
+        strict=False,
+    )
 
 
 def _jaeger(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clipped:
@@ -153,4 +165,5 @@ def _jaeger(frame: pl.DataFrame, forest: Forest, start: Ints, end: Ints) -> Clip
     dropped = forest.has_parent & np.where(start >= above_start, late, early)
     orphaned = ~forest.has_parent & frame["parent_span_id"].is_not_null().to_numpy()
     alive = ~forest.below(dropped | orphaned | consumers(frame, forest))
-    return Clipped(low, high, alive, np.zeros(alive.size, dtype=bool), tie=start, strict=True)
+    nothing = np.zeros(0, dtype=np.int64)
+    return Clipped(low, high, alive, nothing, nothing, nothing, tie=start, strict=True)

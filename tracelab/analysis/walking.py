@@ -39,7 +39,9 @@ class Clipped:
     alive
         Which spans can be on a path.
     left
-        Which spans cannot only because somebody left them running, or one of their ancestors.
+        Places of the spans that cannot because somebody left them running, or one of their ancestors.
+    left_start, left_end
+        When these ran while their root did, whoever of those above them had ended.
     tie
         Of siblings that end together the one with the smallest `tie` is taken, then the one with the smallest span id.
     strict
@@ -49,7 +51,9 @@ class Clipped:
     start: Ints
     end: Ints
     alive: Flags
-    left: Flags
+    left: Ints
+    left_start: Ints
+    left_end: Ints
     tie: Ints
     strict: bool
 
@@ -246,20 +250,25 @@ def _basis(forest: Forest, spans: Clipped, on: Flags, owner: Ints, start: Ints, 
     unsure.
     """
     others = np.flatnonzero(spans.alive & ~on)
-    basis = np.where(_meanwhile(forest, spans, others, owner, start, end), _AMBIGUOUS, 0)
-    left = np.flatnonzero(spans.left)
-    if left.size:
-        basis[(basis == 0) & _meanwhile(forest, spans, left, owner, start, end)] = _LEFT_RUNNING
+    sections = (owner, start, end)
+    ran = _meanwhile(forest, spans, others, spans.start[others], spans.end[others], sections)
+    basis = np.where(ran, _AMBIGUOUS, 0)
+    if spans.left.size:
+        ran = _meanwhile(forest, spans, spans.left, spans.left_start, spans.left_end, sections)
+        basis[(basis == 0) & ran] = _LEFT_RUNNING
     return basis
 
 
-def _meanwhile(forest: Forest, spans: Clipped, others: Ints, owner: Ints, start: Ints, end: Ints) -> Flags:
-    """Tell during which sections any of these spans ran.
+def _meanwhile(
+    forest: Forest, spans: Clipped, places: Ints, begin: Ints, stop: Ints, sections: tuple[Ints, Ints, Ints]
+) -> Flags:
+    """Tell during which sections (owner, start, end) any of these spans ran, from `begin` to `stop`.
 
     Each does so during all sections from the first that ends after it starts to the last that starts before it ends.
     """
-    zero, begin, stop, low, high = _one_timeline(forest, spans, others, start, end)
-    at, root = zero[forest.root[others]], zero[forest.root[owner]]
+    owner, start, end = sections
+    zero, (begin, stop, low, high) = _one_timeline(forest, spans, (begin, stop, start, end))
+    at, root = zero[forest.root[places]], zero[forest.root[owner]]
     first = np.searchsorted(root + high, at + begin, side="right")
     behind = np.searchsorted(root + low, at + stop, side="left")
     touching = first < behind
@@ -269,21 +278,18 @@ def _meanwhile(forest: Forest, spans: Clipped, others: Ints, owner: Ints, start:
     return ran
 
 
-def _one_timeline(
-    forest: Forest, spans: Clipped, places: Ints, start: Ints, end: Ints
-) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+def _one_timeline(forest: Forest, spans: Clipped, times: tuple[Ints, ...]) -> tuple[Ints, list[Ints]]:
     """Lay all fragments behind each other on one timeline, so that one sorted array serves them all.
 
-    Gives what to add to the times of each fragment (by the place of its root), the starts and ends of the spans in
-    `places`, and the two given arrays. Where the timeline would be longer than an integer (some 146 years), times are
-    replaced by their ranks.
+    Gives what to add to the times of each fragment (by the place of its root), and the given times. Where the timeline
+    would be longer than an integer (some 146 years), times are replaced by their ranks.
     """
     roots = np.flatnonzero(spans.alive & ~forest.has_parent)
-    begin, stop, low, high = spans.start, spans.end, start, end
-    if float((stop[roots] - begin[roots]).astype(np.float64).sum()) > _ROOM:
-        times = np.unique(np.concatenate((begin[spans.alive], stop[spans.alive])))
-        begin, stop, low, high = (np.searchsorted(times, values) for values in (begin, stop, low, high))
-    lengths = stop[roots] - begin[roots] + 1
+    begin, stop, *placed = spans.start[roots], spans.end[roots], *times
+    if float((stop - begin).astype(np.float64).sum()) > _ROOM:
+        known = np.unique(np.concatenate((begin, stop, *placed)))
+        begin, stop, *placed = (np.searchsorted(known, values) for values in (begin, stop, *placed))
+    lengths = stop - begin + 1
     zero = np.zeros(spans.start.size, dtype=np.int64)
-    zero[roots] = np.cumsum(lengths) - lengths - begin[roots]
-    return zero, begin[places], stop[places], low, high
+    zero[roots] = np.cumsum(lengths) - lengths - begin
+    return zero, placed
