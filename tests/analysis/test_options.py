@@ -135,6 +135,37 @@ def test_by_says_what_cannot_be_read(name: str, by: Any, message: str) -> None:
 @pytest.mark.parametrize(
     "by",
     [
+        pl.col("service_name").filter(pl.col("service_name") == "web"),
+        pl.col("service_name").filter(pl.col("service_name") == "db"),
+        pl.col("service_name").filter(pl.col("service_name") == "nobody"),
+        ["kind", pl.col("service_name").unique()],
+        pl.col("name").head(1),
+        pl.col("name").drop_nulls().head(2).alias("two"),
+        pl.lit(pl.Series("some", ["a", "b"])),
+    ],
+)
+def test_by_needs_a_value_for_every_span(name: str, by: Any) -> None:
+    for spans in (SPANS, SPANS.lazy()):
+        with pytest.raises(TracelabError, match=r"`by` needs a value for every span, and .* gives \d for 3 spans"):
+            GROUPED[name](spans, by=by)
+
+
+@pytest.mark.parametrize("by", [pl.lit("x"), pl.col("service_name").max(), pl.lit(None), pl.len().alias("all")])
+def test_by_spreads_one_value_over_all_spans(by: pl.Expr) -> None:
+    for spans in (SPANS, SPANS.lazy()):
+        assert analysis.error_rates(spans, by=by, entry_only=False)["spans"].to_list() == [SPANS.height]
+    assert analysis.error_rates(SPANS.clear(), by=by, entry_only=False).is_empty()
+
+
+def test_by_says_what_values_cannot_be_computed() -> None:
+    with pytest.raises(TracelabError, match="`by` cannot be computed from these spans: conversion from `str`"):
+        analysis.error_rates(SPANS, by=pl.col("name").cast(pl.Int64))
+
+
+@pytest.mark.parametrize("name", sorted(GROUPED))
+@pytest.mark.parametrize(
+    "by",
+    [
         None,
         [],
         (),

@@ -60,11 +60,12 @@ def keys(spans: Spans, by: By, *, made: Sequence[str] = (), option: str = "by") 
     SchemaError
         A name is neither a column nor looks like an attribute key.
     TracelabError
-        A key cannot be read, or cannot be grouped by, or two have one name.
+        A key cannot be read, or cannot be grouped by, or has not a value for each span, or two have one name.
     """
     schema = spans.lazy().collect_schema()
     found = [item if isinstance(item, pl.Expr) else _key(item, schema, option=option) for item in items_of(option, by)]
     names = [_checked(schema, key, made=made, option=option) for key in found]
+    _fit(spans, [item for item in items_of(option, by) if isinstance(item, pl.Expr)], option=option)
     if len(set(names)) < len(names):
         raise TracelabError(
             f"Two of the keys in `{option}` have one name: {', '.join(names)}. Rename one with .alias()."
@@ -118,6 +119,40 @@ def _checked(schema: pl.Schema, key: pl.Expr, *, made: Sequence[str], option: st
             f"If you mean it, rename the key: pl.col({name!r}).alias('by_{name}')."
         )
     return name
+
+
+def _fit(spans: Spans, expressions: Sequence[pl.Expr], *, option: str) -> None:
+    """See that each expression has a value for every span, or one for all of them, as literals and aggregates have.
+
+    Only their values can tell, and what does not fit must not get as far as to be spread over all spans.
+    """
+    schema = spans.lazy().collect_schema()
+    for key in expressions:
+        if key.meta.is_column() or _is_one_value(schema, key):
+            continue
+        try:
+            # Counted alone, values need not be made, and those that cannot be made would go unnoticed.
+            counts = spans.lazy().select(made=key.implode(), wanted=pl.len()).collect()
+        except pl.exceptions.PolarsError as error:
+            reason = str(error).split("\n", maxsplit=1)[0]
+            raise TracelabError(f"`{option}` cannot be computed from these spans: {reason}.") from error
+        made, wanted = counts["made"].list.len().item(), counts["wanted"].item()
+        if made != wanted:
+            raise TracelabError(
+                f"`{option}` needs a value for every span, and {shown(str(key))} gives {made:,} for {wanted:,} spans. "
+                "Filter the spans before, or write pl.when(...).then(...)."
+            )
+
+
+def _is_one_value(schema: pl.Schema, key: pl.Expr) -> bool:
+    """Tell literals and aggregates: in groups they make a value, where others make a list."""
+    nothing = pl.LazyFrame(schema=schema)
+    try:
+        (alone,) = nothing.select(key).collect_schema().dtypes()
+        grouped = nothing.group_by(pl.lit(0).alias("__all")).agg(key.alias("__key")).collect_schema()["__key"]
+    except pl.exceptions.PolarsError:
+        return False
+    return alone == grouped
 
 
 def _key(name: str, schema: pl.Schema, *, option: str) -> pl.Expr:

@@ -111,7 +111,7 @@ def failure_columns(spans: Spans) -> list[str | pl.Expr]:
     extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
     failed = has_failed(spans).fill_null(value=False)
     refusing = ((pl.col("status_code") == "unset") & refused(spans)).fill_null(value=False)
-    own = ["status_code", failed.alias(FAILED), refusing.alias(REFUSED)]
+    own: list[str | pl.Expr] = ["status_code", failed.alias(FAILED), refusing.alias(REFUSED)]
     return [*own, *dict.fromkeys([*columns, *extra, *process_columns(spans)])]
 
 
