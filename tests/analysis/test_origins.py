@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import polars as pl
+import pytest
 
 from tracelab.analysis import error_origins, outcomes
 from tracelab.loaders import read
@@ -276,7 +277,7 @@ def test_error_origins_fall_back_on_attributes_and_status() -> None:
     assert error_origins(spans).sort("name").select("exception_type", "message").rows() == [
         ("timeout", "out of luck"),
         ("HTTP 503", "out of luck"),
-        ("gRPC 14", "out of luck"),
+        ("gRPC UNAVAILABLE", "out of luck"),
         (None, "out of luck"),
         ("HTTP 404", "out of luck"),
     ]
@@ -297,12 +298,49 @@ def test_error_origins_name_codes_of_grpc() -> None:
         f = rpc.grpc.status_code=5 kind=server
     """)
     assert error_origins(spans).sort("name").select("name", "exception_type").rows() == [
-        ("a", "gRPC 14"),
+        ("a", "gRPC UNAVAILABLE"),
         ("b", "gRPC NOT_FOUND"),
         ("c", "gRPC UNAVAILABLE"),
         ("d", None),
         ("e", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("spellings", "expected"),
+    [
+        (
+            [
+                "rpc.grpc.status_code=14",
+                'rpc.grpc.status_code="14"',
+                "rpc.grpc.status_code=14.0",
+                "rpc.response.status_code=UNAVAILABLE",
+                "rpc.response.status_code=unavailable error.type=unavailable",
+                "rpc.grpc.status_code=14 error.type=UNAVAILABLE",
+                "rpc.grpc.status_code=codes.Unavailable error.type=14",
+                "rpc.grpc.status_code=StatusCode.UNAVAILABLE",
+            ],
+            "gRPC UNAVAILABLE",
+        ),
+        (
+            [
+                "http.response.status_code=503",
+                "http.response.status_code=503.0",
+                'http.status_code="503"',
+                "http.status_code=503.0 error.type=503",
+                "http.status_code=503.0 error.type=503.0",
+            ],
+            "HTTP 503",
+        ),
+        (['rpc.response.status_code=70 rpc.system.name=dubbo error.type="70"'], "70"),
+    ],
+)
+def test_a_failure_has_one_name_however_its_code_was_written(spellings: list[str], expected: str) -> None:
+    spans = draw("\n\n".join(f"a =! kind=server {spelling}" for spelling in spellings))
+    answer = error_origins(spans)
+    assert answer.select("exception_type", "errors").rows() == [(expected, len(spellings))]
+    for spelling in spellings:
+        assert error_origins(draw(f"a =! kind=server {spelling}"))["exception_type"].to_list() == [expected]
 
 
 def test_error_origins_name_the_first_of_their_kind() -> None:

@@ -49,7 +49,7 @@ def test_a_refusal_that_the_caller_saw_reached_it() -> None:
     ]
     answer = outcomes(draw(REFUSED))
     assert answer.select("route", "outcome", "failed", "origins").rows() == [
-        ("GET /x", "404", False, "shop::Get: gRPC 5 (1)")
+        ("GET /x", "404", False, "shop::Get: gRPC NOT_FOUND (1)")
     ]
 
 

@@ -260,7 +260,7 @@ def test_error_origins_count_the_requests_of_users(shop: pl.DataFrame, truth: di
     timeouts = (payments["timed_out_calls"], *[payments["timed_out_after_three"]] * 2, 0, None)
     assert found["HTTP POST", "context.deadlineExceededError"] == timeouts
     assert found["HTTP POST", "HTTP 402"] == (*[payments["declined"]] * 3, 0, None)
-    assert found["grpc.shop.Catalogue/GetProduct", "gRPC 5"] == (23, 23, 23, 0, None)
+    assert found["grpc.shop.Catalogue/GetProduct", "gRPC NOT_FOUND"] == (23, 23, 23, 0, None)
     broken = recommender["broken"]
     assert found["rank_products", "__main__.NoProfileError"] == (broken, 0, 0, broken, None)
     assert found["GET /recommendations", "__main__.NoProfileError"] == (

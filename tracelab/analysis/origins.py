@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.callers import callers_of
 from tracelab.analysis.climbing import climb
-from tracelab.analysis.codes import CODE_KEYS, grpc_code, http_code, refused
+from tracelab.analysis.codes import CODE_KEYS, GRPC_NAMES, grpc_code, http_code, refused
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.forest import plant
 from tracelab.analysis.waiting import process_columns
@@ -65,13 +65,14 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     -------
     One row per kind of failure, most errors first, then by the next four columns: `service_name`, `name`,
     `exception_type`, `message` (String, of the origin; the last exception event of the span says what happened, else
-    its attributes and status; null where nothing does; in messages numbers are folded to `<n>`, ids to `<id>`),
-    `errors`, `traces` (UInt32, origins and the traces that they are in), `requests` (UInt32, the requests that they are
-    in), `reached_root` (UInt32, how many of the errors got to the root of the trace), `reached_requests` (UInt32, the
-    requests whose root they got to), `reached_fragment` (UInt32, how many of the errors got to the top of a part of the
-    trace whose caller is not known), `swallowed_by` (String, `service::name` of who swallowed most of the others; null
-    if nobody did), `climbed` (Float64, levels that they climbed on average), `first_seen`, `last_seen` (Datetime),
-    `exemplar_trace_id`, `exemplar_span_id` (String, the first one).
+    its attributes, codes, such as `HTTP 503` or `gRPC UNAVAILABLE`, and status; null where nothing does; in messages
+    numbers are folded to `<n>`, ids to `<id>`), `errors`, `traces` (UInt32, origins and the traces that they are in),
+    `requests` (UInt32, the requests that they are in), `reached_root` (UInt32, how many of the errors got to the root
+    of the trace), `reached_requests` (UInt32, the requests whose root they got to), `reached_fragment` (UInt32, how
+    many of the errors got to the top of a part of the trace whose caller is not known), `swallowed_by` (String,
+    `service::name` of who swallowed most of the others; null if nobody did), `climbed` (Float64, levels that they
+    climbed on average), `first_seen`, `last_seen` (Datetime), `exemplar_trace_id`, `exemplar_span_id` (String, the
+    first one).
 
     Examples
     --------
@@ -123,13 +124,18 @@ def told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     status = [pl.col("status_message")] if "status_message" in spans else []
     events = _last_exceptions(spans.with_columns(number.alias("number")))
     named = _first_of(_TYPES, said)
+    # However a code was written, it has one name here.
+    http_number, grpc_number = http_code(spans), grpc_code(spans)
+    grpc_name = grpc_number.replace_strict(GRPC_NAMES, default=None, return_dtype=pl.String)
     by_status = pl.coalesce(
-        pl.when(http_code(spans) >= 400).then(pl.format("HTTP {}", http)),
-        pl.when(grpc_code(spans) != 0).then(pl.format("gRPC {}", grpc)),
+        pl.when(http_number >= 400).then(pl.format("HTTP {}", http_number)),
+        pl.when(grpc_number != 0).then(pl.format("gRPC {}", grpc_name)),
     )
     # `error.type` is the status code where the conventions for HTTP and RPC have nothing better to say.
-    is_code = (named == http).fill_null(value=False) | (named == grpc).fill_null(value=False)
-    kind = pl.coalesce("event_type", pl.when(is_code).then(by_status).otherwise(named), by_status)
+    spellings = (http, grpc, http_number.cast(pl.String), grpc_number.cast(pl.String), grpc_name)
+    is_code = pl.any_horizontal((named == spelling).fill_null(value=False) for spelling in spellings)
+    by_type = pl.when(is_code).then(pl.coalesce(by_status, named)).otherwise(named)
+    kind = pl.coalesce("event_type", by_type, by_status)
     message = pl.coalesce("event_message", _first_of(_MESSAGES, said), *status)
     known = (
         spans.with_columns(number.alias("number"))
