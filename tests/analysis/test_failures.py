@@ -93,7 +93,10 @@ def test_error_rates_count_codes_of_grpc_as_the_conventions_do(key: str, code: i
         (f"{OLD}=14 status=ok", False),
         (f"{OLD}=14 http.response.status_code=200", True),
         (f"{OLD}=0 http.response.status_code=502", True),
-        ("http.response.status_code=404 http.status_code=500", True),
+        ("http.response.status_code=404 http.status_code=500", False),
+        ("http.response.status_code=500 http.status_code=200", True),
+        ('http.response.status_code="" http.status_code=500', True),
+        ("http.response.status_code=none http.status_code=500", True),
     ],
 )
 @pytest.mark.parametrize("in_columns", [True, False])

@@ -151,6 +151,24 @@ def test_outcomes_mark_an_error_status_that_the_code_of_grpc_does_not_call_for()
     ]
 
 
+def test_outcomes_and_failures_go_by_the_same_one_of_two_codes() -> None:
+    spans = draw("""
+        a::q = kind=server http.response.status_code=200 http.status_code=500
+
+        a::r = kind=server http.response.status_code=500 http.status_code=200
+
+        a::s = kind=server http.response.status_code=200 http.status_code=404
+
+        a::t = kind=server http.status_code=500
+    """)
+    assert outcomes(spans).sort("route").select("route", "outcome", "failed", "origins").rows() == [
+        ("q", "200", False, None),
+        ("r", "500", True, "a::r: HTTP 500 (1)"),
+        ("s", "200", False, None),
+        ("t", "500", True, "a::t: HTTP 500 (1)"),
+    ]
+
+
 def test_outcomes_tell_origins_of_what_failed_from_those_of_what_did_not() -> None:
     spans = draw("""
         g::M = kind=client rpc.grpc.status_code=5

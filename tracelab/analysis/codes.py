@@ -46,8 +46,8 @@ def http_code(spans: Spans) -> pl.Expr:
 
 def http_failed(spans: Spans) -> pl.Expr:
     """Give the expression that is true where the HTTP status code is a failure: from 500, for callers from 400 on."""
-    caller = pl.col("kind").is_in(CALLERS)
-    return _any((code >= HTTP_ERROR) | (caller & (code >= HTTP_REFUSAL)) for code in _http_codes(spans))
+    code, caller = http_code(spans), pl.col("kind").is_in(CALLERS)
+    return ((code >= HTTP_ERROR) | (caller & (code >= HTTP_REFUSAL))).fill_null(value=False)
 
 
 def grpc_code(spans: Spans) -> pl.Expr:
@@ -70,7 +70,7 @@ def refused(spans: Spans) -> pl.Expr:
 
     That is HTTP from 400 on, and every code of gRPC but 0, whoever is to blame.
     """
-    return _any([*(code >= HTTP_REFUSAL for code in _http_codes(spans)), *(code != 0 for code in _grpc_codes(spans))])
+    return _any([http_code(spans) >= HTTP_REFUSAL, *(code != 0 for code in _grpc_codes(spans))])
 
 
 def _any(conditions: Iterable[pl.Expr]) -> pl.Expr:
