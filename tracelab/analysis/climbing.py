@@ -14,9 +14,7 @@ from tracelab.analysis.waiting import consumers, left_running
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest, Ints
 
-_ATTEMPTS: Final = ("parent", "service_name", "name", "kind")
-"""What the attempts at one thing have in common."""
-
+_ODD: Final = 0x9E3779B97F4A7C15
 _NEVER: Final = np.iinfo(np.int64).min
 
 
@@ -111,26 +109,24 @@ def _attempts(
 ) -> tuple[Ints, Ints]:
     """Find the last attempts at the same thing: when one that failed had ended, and when one that went well started.
 
-    Attempts are siblings of one service, name and kind.
+    Attempts are siblings of one service, name and kind, and told apart from others by a 64-bit number made of these.
     """
     concerned = np.zeros(troubled.size, dtype=bool)
     concerned[forest.parent[places]] = True
     family = np.flatnonzero(forest.has_parent & concerned[forest.parent])
-    numbers = {"place": family, "parent": forest.parent[family], "start": start[family], "end": end[family]}
-    bad = pl.col("troubled")
+    asked = np.zeros(troubled.size, dtype=bool)
+    asked[places] = True
+    thing = frame.select("service_name", "name", "kind")[family].select(pl.struct(pl.all()).hash()).to_series()
+    key = thing.to_numpy() ^ (forest.parent[family].astype(np.uint64) * np.uint64(_ODD))
+    bad = troubled[family]
+    gave_up, went_well = np.where(bad, end[family], _NEVER), np.where(bad, _NEVER, start[family])
     attempts = (
-        frame.select("service_name", "name", "kind")[family]
-        .with_columns(pl.Series("troubled", troubled[family]), *(pl.Series(*named) for named in numbers.items()))
-        .lazy()
-        .with_columns(
-            gave_up=pl.when(bad).then("end").max().over(_ATTEMPTS),
-            went_well=pl.when(~bad).then("start").max().over(_ATTEMPTS),
-        )
-        .select("place", pl.col("gave_up", "went_well").fill_null(_NEVER))
+        pl.LazyFrame({"key": key, "gave_up": gave_up, "went_well": went_well, "asked": asked[family]})
+        .with_columns(pl.col("gave_up", "went_well").max().over("key"))
+        .filter("asked")
         .collect()
     )
-    of_places = attempts[np.searchsorted(family, places)]
-    return of_places["gave_up"].to_numpy(), of_places["went_well"].to_numpy()
+    return attempts["gave_up"].to_numpy(), attempts["went_well"].to_numpy()
 
 
 def _passed_on(forest: Forest, source: Flags, refusing: Flags, silent: Flags, passes: Flags) -> Flags:
