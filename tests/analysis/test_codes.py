@@ -27,7 +27,9 @@ HTTP: Final[list[tuple[dict[str, Any], tuple[bool, bool]]]] = [
     ({"http.status_code": 500.0}, (True, True)),
     ({"http.status_code": 499.5}, (False, False)),
     ({"http.status_code": "503 Service Unavailable"}, (True, True)),
-    ({"http.response.status_code": 200, "http.status_code": 500}, (True, True)),
+    ({"http.response.status_code": 200, "http.status_code": 500}, (False, False)),
+    ({"http.response.status_code": 500, "http.status_code": 200}, (True, True)),
+    ({"http.response.status_code": "?", "http.status_code": 500}, (True, True)),
 ]
 # The first is for servers, the second for the others.
 GRPC: Final[list[tuple[dict[str, Any], tuple[bool, bool]]]] = [

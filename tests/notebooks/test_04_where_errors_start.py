@@ -118,12 +118,15 @@ def test_several_attempts_are_several_errors_but_one_request(origins: pl.DataFra
 def test_refusals_reached_who_asked_through_a_root_that_did_not_fail(
     origins: pl.DataFrame, outcomes: pl.DataFrame
 ) -> None:
-    says(NOTEBOOK, "`gRPC 5` became the 404s and `HTTP 402` the 402s: the root's span is no failure")
+    says(NOTEBOOK, "`gRPC NOT_FOUND` became the 404s and `HTTP 402` the 402s: the root's span is no failure")
     says(
         NOTEBOOK,
         "the first table names who refused, `catalogue` and `payments`; here stands the call to them, which failed",
     )
-    called = [("grpc.shop.Catalogue/GetProduct", "gRPC 5", "gateway", 23), ("HTTP POST", "HTTP 402", "orders", 11)]
+    called = [
+        ("grpc.shop.Catalogue/GetProduct", "gRPC NOT_FOUND", "gateway", 23),
+        ("HTTP POST", "HTTP 402", "orders", 11),
+    ]
     for name, exception, service, requests in called:
         row = origin(origins, name, exception)
         assert (row["service_name"], row["reached_root"], row["reached_requests"]) == (service, requests, requests)

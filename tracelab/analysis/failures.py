@@ -31,9 +31,9 @@ def error_rates(
     status is unset, codes count as failures too, as the OpenTelemetry conventions have it, and for every format alike.
     Of HTTP (`http.response.status_code`, and only where that is missing `http.status_code`): 500 and more; a 4xx is the
     fault of who asked, and so a failure on client and producer spans only. Of gRPC (`rpc.grpc.status_code`,
-    `rpc.response.status_code`, as number or name): on a server span UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED, INTERNAL,
-    UNAVAILABLE and DATA_LOSS (2, 4, 12, 13, 14, 15), on a span of any other kind all but OK. A status of ok is the last
-    word. Exception events alone are no failure: an exception may have been handled.
+    `rpc.response.status_code`, as number or name): on a server span UNKNOWN, DEADLINE_EXCEEDED, UNIMPLEMENTED,
+    INTERNAL, UNAVAILABLE and DATA_LOSS (2, 4, 12, 13, 14, 15), on a span of any other kind all but OK. A status of ok
+    is the last word. Exception events alone are no failure: an exception may have been handled.
 
     Parameters
     ----------

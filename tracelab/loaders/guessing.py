@@ -23,6 +23,11 @@ def http_failed(value: Value | None, *, caller: bool) -> bool:
     return value is not None and failing.http_failed(failing.http_code(value[1]), caller=caller)
 
 
+def is_http_code(value: Value | None) -> bool:
+    """Tell whether a value can be read as a status code of HTTP."""
+    return value is not None and failing.http_code(value[1]) is not None
+
+
 def grpc_failed(value: Value | None, *, server: bool) -> bool:
     """Tell whether a status code of gRPC is a failure, for a server or for others."""
     return value is not None and failing.grpc_failed(failing.grpc_code(value[1]), server=server)
@@ -44,10 +49,13 @@ def is_grpc(value: Value | None) -> bool:
 
 
 def failed_code(tags: Mapping[str, Value], kind: int) -> tuple[str, Value] | None:
-    """Give the first of a span's status codes that stands for a failure, with its key."""
-    for key in HTTP_STATUS:
-        if http_failed(tags.get(key), caller=kind in CALLING):
-            return key, tags[key]
+    """Give the first of a span's status codes that stands for a failure, with its key.
+
+    Of two codes of HTTP the newer key decides, as in the answers.
+    """
+    newest = next((key for key in HTTP_STATUS if is_http_code(tags.get(key))), None)
+    if newest is not None and http_failed(tags[newest], caller=kind in CALLING):
+        return newest, tags[newest]
     system = next((tags[key] for key in RPC_SYSTEM if says_system(tags.get(key))), None)
     for key in GRPC_STATUS:
         value = tags.get(key)

@@ -13,7 +13,16 @@ import polars as pl
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, STRING
-from tracelab.loaders.guessing import CALLING, SERVER, grpc_failed, http_failed, is_grpc, is_named, says_system
+from tracelab.loaders.guessing import (
+    CALLING,
+    SERVER,
+    grpc_failed,
+    http_failed,
+    is_grpc,
+    is_http_code,
+    is_named,
+    says_system,
+)
 from tracelab.loaders.jaeger import tag_value
 from tracelab.loaders.pairs import DoesNotFit, Pairs, cut
 from tracelab.loaders.text import scalar_text
@@ -169,12 +178,15 @@ def _guessed(
         (problems.STATUS_OF_GRPC, GRPC_STATUS, by_grpc, kinds == SERVER),
     ):
         found = np.zeros(count, dtype=bool)
+        decided = ~unsaid
         for key in keys:
             if key not in tags.names:
                 continue
             codes = tags.last(key, count)
             sides = [tags.judged(codes, judge) for judge in judges]
-            failing = unsaid & (first < 0) & np.where(among, *sides)
+            failing = ~decided & (first < 0) & np.where(among, *sides)
+            if key in HTTP_STATUS:  # the newer key decides where it can be read
+                decided |= tags.judged(codes, is_http_code)
             if key == SHARED_KEY:
                 named = [tags.last(name, count) for name in RPC_SYSTEM]
                 system = _either(*(np.where(tags.judged(each, says_system), each, _NO_CODE) for each in named))
