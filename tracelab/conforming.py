@@ -12,6 +12,7 @@ from functools import partial, wraps
 from typing import Any, Final, TypeVar, cast, overload
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, filled, fixed_column
@@ -212,8 +213,8 @@ def _clashes(left: pl.Series) -> bool:
 
 def _ends_too_late(frame: pl.DataFrame) -> bool:
     """Say whether some span ends later than nanoseconds in 64 bits can tell, which is in the year 2262."""
-    start, length = frame["start_time"].to_physical(), frame["duration"].to_physical()
-    if _largest(start) + _largest(length) <= _LATEST:
+    start, length = _numbers(frame["start_time"]), _numbers(frame["duration"])
+    if int(start.max(initial=0)) + int(length.max(initial=0)) <= _LATEST:
         return False
     return bool((start > _LATEST - length).any())
 
@@ -325,13 +326,14 @@ def _check_column(name: str, values: pl.Series, spans: pl.DataFrame) -> None:
         )
 
 
-def _largest(values: pl.Series) -> int:
-    return int(values.max() or 0)  # type: ignore[arg-type]
+def _numbers(values: pl.Series) -> npt.NDArray[Any]:
+    """Give whole numbers, times or durations without nulls as they are in memory; polars plans each of its answers."""
+    return values.to_numpy().view(np.int64) if values.dtype.is_temporal() else values.to_numpy()
 
 
 def _shortest(values: pl.Series) -> int:
-    """Give the smallest of some whole numbers or durations; 0 where there are none."""
-    return int(values.to_physical().min() or 0)  # type: ignore[arg-type]
+    """Give the smallest of some whole numbers or durations; 0 where all are larger."""
+    return int(_numbers(values).min(initial=0))
 
 
 def _listed(names: list[str]) -> str:
