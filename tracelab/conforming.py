@@ -202,13 +202,23 @@ def _has_values(frame: pl.DataFrame) -> bool:
     if any(frame[name].null_count() for name in _NEVER_NULL if name in frame.columns):
         return False
     whole = "tree_left" not in frame.columns or not _clashes(frame["tree_left"])
-    return whole and _shortest(frame["duration"]) >= 0 and not _ends_too_late(frame)
+    return whole and _has_lengths(frame)
 
 
 def _clashes(left: pl.Series) -> bool:
     """Say whether frames were put together without a new tree, so that numbers of the nested set occur twice."""
     values = left.to_numpy()
     return not bool(np.all(values[1:] > values[:-1])) and left.n_unique() < left.len()
+
+
+def _has_lengths(frame: pl.DataFrame) -> bool:
+    """Say whether no duration is negative and no span ends too late."""
+    # Without its sign a negative number is larger than any other: one look at the durations tells both.
+    longest = int(_numbers(frame["duration"]).view(np.uint64).max(initial=0))
+    if longest > _LATEST:
+        return False
+    latest = int(_numbers(frame["start_time"]).max(initial=0))
+    return latest + longest <= _LATEST or not _ends_too_late(frame)
 
 
 def _ends_too_late(frame: pl.DataFrame) -> bool:
