@@ -6,7 +6,6 @@ and what was found is brought back to their spans.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,8 +16,6 @@ from tracelab.traceql.values import TEXT, Value
 
 COLUMNS: Final = {"event": "events", "link": "links"}
 """Where the events and the links of a span are."""
-
-Test = Callable[[Value], pl.Expr]
 
 
 @dataclass(frozen=True, slots=True)
