@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.columns import DEFAULTS, attribute_column, attribute_dtype, filled, fixed_column
-from tracelab.errors import SchemaError
+from tracelab.errors import SchemaError, own_words
 from tracelab.frames import as_polars
 from tracelab.schema import (
     SPAN_SCHEMA,
@@ -35,7 +35,6 @@ _TOO_LATE: Final = (
     "'start_time' and 'duration' add up to more than nanoseconds in 64 bits can hold (the year 2262). "
     "Filter the spans that last so long."
 )
-_CONTEXT: Final = "\n\nThis error occurred"
 _NEVER_NULL: Final = (*REQUIRED, *DEFAULTS, *TREE_COLUMNS)
 
 
@@ -145,9 +144,7 @@ def _behind(function: FunctionT, door: Callable[[Any], pl.DataFrame | pl.LazyFra
         try:
             return function(frame, *args, **options)
         except SchemaError as error:
-            # polars adds its account of the expression to an error that comes out of one.
-            text, context, _ = str(error).partition(_CONTEXT)
-            if not context:
+            if (text := own_words(error)) == str(error):
                 raise
             raise SchemaError(text) from None
 

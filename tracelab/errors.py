@@ -8,6 +8,7 @@ from typing import Final
 
 from tracelab.markup import visible
 
+_CONTEXT: Final = "\n\nThis error occurred"
 _NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars")
 
 
@@ -62,6 +63,11 @@ class LoadWarning(UserWarning):
 
 class QueryWarning(UserWarning):
     """A query or an expression that is fine in itself but names what no span has, or means something else."""
+
+
+def own_words(error: TracelabError) -> str:
+    """Give what an error of ours says, without polars' account of the expression that it came out of."""
+    return str(error).partition(_CONTEXT)[0]
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
 from tracelab.conforming import takes_any_frame_unchecked, with_checks
-from tracelab.errors import QueryError
+from tracelab.errors import QueryError, own_words
 from tracelab.traceql import metric_nodes as m
 from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
-
-_CONTEXT: Final = "\n\nThis error occurred"
 
 
 @takes_any_frame_unchecked
@@ -126,6 +124,6 @@ def plain_errors() -> Iterator[None]:
         with plain_recursion():
             yield
     except QueryError as error:
-        if _CONTEXT not in str(error):
+        if (text := own_words(error)) == str(error):
             raise
-        raise QueryError(str(error).partition(_CONTEXT)[0]) from None
+        raise QueryError(text) from None
