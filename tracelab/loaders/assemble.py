@@ -14,17 +14,17 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tracelab.loaders import problems
 from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
 from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
 from tracelab.loaders.halves import join_halves
 from tracelab.loaders.missing_ids import give_span_ids, give_trace_ids
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import as_text
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import add_tree
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 Places = npt.NDArray[np.uint32]

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import (
     ARRAY,
     BOOL,
@@ -26,9 +25,10 @@ from tracelab.loaders.chunk import (
     Entries,
     Rows,
 )
-from tracelab.loaders.findings import Findings
 from tracelab.loaders.nested import text_map
 from tracelab.loaders.parallel import in_order
+from tracelab.loaders.report import problems
+from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.text import as_text
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX, VALUE_TYPES
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tracelab.loaders import problems
 from tracelab.loaders.normalise import NO_SPAN_ID, NO_TRACE_ID, TRACE_ID_WIDTH
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 _HALF: Final = TRACE_ID_WIDTH // 2
 _ZEROS: Final = "0" * _HALF

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.failing import HTTP_STATUS
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
 from tracelab.loaders.guessing import failed_code
 from tracelab.loaders.normalise import TRACE_ID_WIDTH
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import json_text, scalar_text
 from tracelab.loaders.times import scaled
 from tracelab.loaders.values import float_number, plain_value, whole_number

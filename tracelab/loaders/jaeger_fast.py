@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.loaders import problems
 from tracelab.loaders.builder import Builder, EntryLists
 from tracelab.loaders.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.jaeger import (
@@ -22,12 +21,13 @@ from tracelab.loaders.jaeger import (
 from tracelab.loaders.jaeger_tags import decoded_tags, meaning_of
 from tracelab.loaders.normalise import normalise
 from tracelab.loaders.pairs import NOTHING, DoesNotFit
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import json_text
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
     from tracelab.loaders.jaeger_tags import Tags
     from tracelab.loaders.json_cut import Piece
+    from tracelab.loaders.report.findings import Findings
 
 Raw = msgspec.Raw
 _LARGEST: Final = 2**63 - 1

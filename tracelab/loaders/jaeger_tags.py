@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, STRING
 from tracelab.loaders.guessing import (
     CALLING,
@@ -25,6 +24,7 @@ from tracelab.loaders.guessing import (
 )
 from tracelab.loaders.jaeger import tag_value
 from tracelab.loaders.pairs import DoesNotFit, Pairs, cut
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import scalar_text
 from tracelab.schema import KINDS
 

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from tracelab.errors import LoadError
-from tracelab.loaders import problems
 from tracelab.loaders.json_rows import meeting_place, rows
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import msgspec
 
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
     from tracelab.loaders.sources import Readable
 
 PIECE: Final = 8 << 20

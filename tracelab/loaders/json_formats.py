@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.builder import Builder
     from tracelab.loaders.chunk import Chunk
-    from tracelab.loaders.findings import Findings
     from tracelab.loaders.json_cut import Piece
+    from tracelab.loaders.report.findings import Findings
 
 
 def _read_otlp(document: Any, builder: Builder, place: str) -> None:

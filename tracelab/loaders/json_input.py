@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tracelab.loaders import problems
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 _SURROGATES: Final = re.compile(
     rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})|\\[^u]"

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tracelab.loaders import problems
 from tracelab.loaders.normalise import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 _MISSING: Final = (
     ("trace_id", NO_TRACE_ID, problems.TRACE_ID_MISSING),

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import CHUNK_SCHEMA
+from tracelab.loaders.report import problems
 from tracelab.schema import KIND, STATUS_CODE
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings, Problem
+    from tracelab.loaders.report.findings import Findings, Problem
 
 Place = Callable[[int], str]
 """Tells where the span in a row stands in the input."""

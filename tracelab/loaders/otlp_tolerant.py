@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import problems
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.times import nanoseconds
 from tracelab.loaders.values import any_value, plain_value, whole_number

@@ -26,7 +26,7 @@ from tracelab.loaders.chunk import (
     Entries,
     part,
 )
-from tracelab.loaders.findings import Findings
+from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.values import plain_value
 from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
 

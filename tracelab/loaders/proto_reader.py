@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 
 from tracelab.errors import LoadError
-from tracelab.loaders import otlp_proto, problems
-from tracelab.loaders.findings import Findings
+from tracelab.loaders import otlp_proto
 from tracelab.loaders.parallel import in_order
+from tracelab.loaders.report import problems
+from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.sources import ZSTD, Readable
 from tracelab.loaders.wire import BadWire, read_varint
 

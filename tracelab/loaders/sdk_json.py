@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
+from tracelab.loaders.report import problems
 from tracelab.loaders.times import nanoseconds
 from tracelab.loaders.values import plain_value, whole_number
 

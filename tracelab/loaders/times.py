@@ -6,11 +6,11 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import problems
+from tracelab.loaders.report import problems
 from tracelab.loaders.values import finite, float_number, whole_number
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 _ISO: Final = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)[T ](?P<time>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9})\d*)?\s*"

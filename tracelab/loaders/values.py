@@ -8,7 +8,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import problems
 from tracelab.loaders.chunk import (
     ARRAY,
     BOOL,
@@ -23,10 +22,11 @@ from tracelab.loaders.chunk import (
     STRING,
     STRINGS,
 )
+from tracelab.loaders.report import problems
 from tracelab.loaders.text import json_text, scalar_text
 
 if TYPE_CHECKING:
-    from tracelab.loaders.findings import Findings
+    from tracelab.loaders.report.findings import Findings
 
 Value = tuple[int, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracelab.loaders.findings import Problem
+from tracelab.loaders.report.findings import Problem
 
 # Harmless: another way to write the same thing.
 IDS_UPPER: Final = Problem("ids in upper case", "repaired", "Ids were made lower-case.", notable=False)
