@@ -11,7 +11,7 @@ import typer
 import tracelab as tl
 from tracelab import lab as notebooks
 from tracelab.files import check_target, expanded, holds_files
-from tracelab.loaders.sources import sources_of
+from tracelab.loaders.pieces.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.records import as_csv, as_json

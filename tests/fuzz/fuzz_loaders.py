@@ -18,7 +18,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import atheris
 
 with atheris.instrument_imports(include=["tracelab.loaders"]):
-    from tracelab.loaders import json_cut, json_reader, load_report, read
+    from tracelab.loaders import json_reader, load_report, read
+    from tracelab.loaders.pieces import cutting as json_cut
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tests.loaders.test_clickhouse import table_row

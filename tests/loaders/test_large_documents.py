@@ -10,7 +10,8 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import attribute, request, shop_jaeger, shop_zipkin, span
 from tracelab.errors import LoadWarning
-from tracelab.loaders import json_cut, json_reader, load_report, read
+from tracelab.loaders import json_reader, load_report, read
+from tracelab.loaders.pieces import cutting as json_cut
 
 if TYPE_CHECKING:
     import polars as pl

@@ -13,8 +13,9 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, START, TRACE_ID, compact, protobuf, request, span
 from tests.property.load_strategies import requests
 from tracelab.errors import LoadError, LoadWarning
-from tracelab.loaders import json_cut, json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
+from tracelab.loaders import json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
 from tracelab.loaders.pairs import DoesNotFit
+from tracelab.loaders.pieces import cutting as json_cut
 from tracelab.schema import SPAN_SCHEMA
 
 if TYPE_CHECKING:

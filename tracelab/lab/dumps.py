@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracelab.errors import LoadError, LoadWarning, SourceError
+from tracelab.loaders.pieces.sources import sources_of
 from tracelab.loaders.reading import read
-from tracelab.loaders.sources import sources_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,7 +26,7 @@ from tracelab.loaders.chunk import (
     Rows,
 )
 from tracelab.loaders.nested import text_map
-from tracelab.loaders.parallel import in_order
+from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.text import as_text

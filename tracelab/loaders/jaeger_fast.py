@@ -26,7 +26,7 @@ from tracelab.loaders.text import json_text
 
 if TYPE_CHECKING:
     from tracelab.loaders.jaeger_tags import Tags
-    from tracelab.loaders.json_cut import Piece
+    from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings
 
 Raw = msgspec.Raw

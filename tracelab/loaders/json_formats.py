@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.builder import Builder
     from tracelab.loaders.chunk import Chunk
-    from tracelab.loaders.json_cut import Piece
+    from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings
 
 

@@ -13,16 +13,16 @@ from tracelab.errors import LoadError
 from tracelab.loaders import json_formats, otlp_arrow, otlp_fast, zipkin
 from tracelab.loaders.builder import Builder
 from tracelab.loaders.chunk import Chunk
-from tracelab.loaders.json_cut import BLANK, Piece, Rest, closed, lines, objects
-from tracelab.loaders.json_input import NotJson, decode
-from tracelab.loaders.json_whole import LARGEST, pieces_of
 from tracelab.loaders.otlp_shape import Shape
 from tracelab.loaders.pairs import DoesNotFit
-from tracelab.loaders.parallel import in_order
+from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects
+from tracelab.loaders.pieces.lenient import NotJson, decode
+from tracelab.loaders.pieces.parallel import in_order
+from tracelab.loaders.pieces.sources import Readable, Recoded
+from tracelab.loaders.pieces.whole import LARGEST, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
-from tracelab.loaders.sources import Readable, Recoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

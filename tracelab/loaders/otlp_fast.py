@@ -25,7 +25,7 @@ from tracelab.schema import EVENTS, LINKS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.loaders.json_cut import Piece
+    from tracelab.loaders.pieces.cutting import Piece
 
 Raw = msgspec.Raw
 _SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}

@@ -9,10 +9,10 @@ import zstandard
 
 from tracelab.errors import LoadError
 from tracelab.loaders import otlp_proto
-from tracelab.loaders.parallel import in_order
+from tracelab.loaders.pieces.parallel import in_order
+from tracelab.loaders.pieces.sources import ZSTD, Readable
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sources import ZSTD, Readable
 from tracelab.loaders.wire import BadWire, read_varint
 
 if TYPE_CHECKING:

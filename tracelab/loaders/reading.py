@@ -14,15 +14,15 @@ from tqdm.auto import tqdm
 from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders.assemble import assemble
 from tracelab.loaders.chunk import Chunk
-from tracelab.loaders.json_cut import BLANK
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.missing_ids import count_missing_ids
 from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
+from tracelab.loaders.pieces.cutting import BLANK
+from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
-from tracelab.loaders.sources import Source, Stream, sources_of
 from tracelab.options import flag, shown
 
 if TYPE_CHECKING:

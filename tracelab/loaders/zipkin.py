@@ -16,8 +16,8 @@ import polars as pl
 
 from tracelab.loaders.chunk import BOOL, INT, STRING
 from tracelab.loaders.halves import find_halves
-from tracelab.loaders.json_input import NotJson, decode
 from tracelab.loaders.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.loaders.text import scalar_text
 from tracelab.loaders.times import scaled

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracelab.errors import LoadError
-from tracelab.loaders.json_rows import meeting_place, rows
+from tracelab.loaders.pieces.rows import meeting_place, rows
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from tracelab.loaders.pieces.sources import Readable
     from tracelab.loaders.report.findings import Findings
-    from tracelab.loaders.sources import Readable
 
 PIECE: Final = 8 << 20
 LONGEST: Final = 256 << 20
