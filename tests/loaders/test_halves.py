@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, protobuf, request, shop_jaeger, shop_otlp, span
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
-from tracelab.loaders.pairs import DoesNotFit
+from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.pieces import cutting as json_cut
 
 if TYPE_CHECKING:

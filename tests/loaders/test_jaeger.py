@@ -10,7 +10,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, shop_jaeger
 from tracelab.errors import LoadWarning
 from tracelab.loaders import json_formats, load_report, read
-from tracelab.loaders.pairs import DoesNotFit
+from tracelab.loaders.columns.pairs import DoesNotFit
 
 
 def trace(*spans: dict[str, Any], **more: Any) -> dict[str, Any]:

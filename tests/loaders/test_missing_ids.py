@@ -14,7 +14,7 @@ from tests.loaders.dumps import CALL, CHILD, ROOT, START, TRACE_ID, compact, pro
 from tests.property.load_strategies import requests
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
-from tracelab.loaders.pairs import DoesNotFit
+from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.pieces import cutting as json_cut
 from tracelab.schema import SPAN_SCHEMA
 

@@ -45,7 +45,7 @@ def test_dumps_of_others_survive_being_kept(shared_data: Path, tmp_path: Path) -
 
 def test_attributes_beyond_the_columns_keep_their_types(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     spans = read(compact(request(full_span())))
-    monkeypatch.setattr("tracelab.loaders.attributes.MAX_COLUMNS", 3)
+    monkeypatch.setattr("tracelab.loaders.columns.attributes.MAX_COLUMNS", 3)
     narrow = read(compact(request(full_span())))
     assert len(narrow["more_attributes"].item()) > 10
     for suffix in SUFFIXES:

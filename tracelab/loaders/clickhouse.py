@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.chunk import STRING
+from tracelab.loaders.columns.chunk import STRING
+from tracelab.loaders.columns.times import nanoseconds
+from tracelab.loaders.columns.values import plain_value, whole_number
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.report import problems
-from tracelab.loaders.times import nanoseconds
-from tracelab.loaders.values import plain_value, whole_number
 
 if TYPE_CHECKING:
-    from tracelab.loaders.builder import Builder, Value
+    from tracelab.loaders.columns.builder import Builder, Value
 
 _MARKS: Final = {"TraceId", "SpanId", "SpanName"}
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.failing import HTTP_STATUS
-from tracelab.loaders.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
-from tracelab.loaders.guessing import failed_code
-from tracelab.loaders.normalise import TRACE_ID_WIDTH
+from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING, STRINGS
+from tracelab.loaders.columns.guessing import failed_code
+from tracelab.loaders.columns.normalise import TRACE_ID_WIDTH
+from tracelab.loaders.columns.text import json_text, scalar_text
+from tracelab.loaders.columns.times import scaled
+from tracelab.loaders.columns.values import float_number, plain_value, whole_number
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import json_text, scalar_text
-from tracelab.loaders.times import scaled
-from tracelab.loaders.values import float_number, plain_value, whole_number
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.loaders.builder import Builder, Value
+    from tracelab.loaders.columns.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
 NO_SERVICE: Final = "OTLPResourceNoServiceName"

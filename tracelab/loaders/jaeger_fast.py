@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.loaders.builder import Builder, EntryLists
-from tracelab.loaders.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.builder import Builder, EntryLists
+from tracelab.loaders.columns.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.normalise import normalise
+from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit
+from tracelab.loaders.columns.text import json_text
 from tracelab.loaders.jaeger import (
     MICROSECOND,
     NO_SERVICE,
@@ -19,10 +22,7 @@ from tracelab.loaders.jaeger import (
     read_log,
 )
 from tracelab.loaders.jaeger_tags import decoded_tags, meaning_of
-from tracelab.loaders.normalise import normalise
-from tracelab.loaders.pairs import NOTHING, DoesNotFit
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import json_text
 
 if TYPE_CHECKING:
     from tracelab.loaders.jaeger_tags import Tags

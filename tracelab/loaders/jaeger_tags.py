@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
-from tracelab.loaders.chunk import BOOL, STRING
-from tracelab.loaders.guessing import (
+from tracelab.loaders.columns.chunk import BOOL, STRING
+from tracelab.loaders.columns.guessing import (
     CALLING,
     SERVER,
     grpc_failed,
@@ -22,10 +22,10 @@ from tracelab.loaders.guessing import (
     is_named,
     says_system,
 )
+from tracelab.loaders.columns.pairs import DoesNotFit, Pairs, cut
+from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.jaeger import tag_value
-from tracelab.loaders.pairs import DoesNotFit, Pairs, cut
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import scalar_text
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tracelab.loaders.builder import Builder, Value
+    from tracelab.loaders.columns.builder import Builder, Value
 
 _ERROR: Final = 2
 _NO_CODE: Final = -1

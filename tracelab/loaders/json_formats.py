@@ -10,8 +10,8 @@ from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tracelab.loaders.builder import Builder
-    from tracelab.loaders.chunk import Chunk
+    from tracelab.loaders.columns.builder import Builder
+    from tracelab.loaders.columns.chunk import Chunk
     from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import LoadError
 from tracelab.loaders import json_formats, otlp_arrow, otlp_fast, zipkin
-from tracelab.loaders.builder import Builder
-from tracelab.loaders.chunk import Chunk
+from tracelab.loaders.columns.builder import Builder
+from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.otlp_shape import Shape
-from tracelab.loaders.pairs import DoesNotFit
 from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.pieces.parallel import in_order

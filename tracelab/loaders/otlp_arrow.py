@@ -12,16 +12,16 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.json as arrow_json
 
-from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
-from tracelab.loaders.nested import integers, lists, text_map
-from tracelab.loaders.normalise import link_ids, normalise
+from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.nested import integers, lists, text_map
+from tracelab.loaders.columns.normalise import link_ids, normalise
+from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.text import as_text, full_lines, scalar_text
+from tracelab.loaders.columns.values import any_value
 from tracelab.loaders.otlp_shape import Shape, schema_of
 from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS
-from tracelab.loaders.pairs import DoesNotFit
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.text import as_text, full_lines, scalar_text
-from tracelab.loaders.values import any_value
 from tracelab.schema import EVENTS, LINKS
 
 Ints = npt.NDArray[np.int64]

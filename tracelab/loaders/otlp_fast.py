@@ -11,15 +11,15 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.json as arrow_json
 
-from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, Chunk, Entries, part
-from tracelab.loaders.nested import list_of_structs
-from tracelab.loaders.normalise import normalise
+from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, Chunk, Entries, part
+from tracelab.loaders.columns.nested import list_of_structs
+from tracelab.loaders.columns.normalise import normalise
+from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
+from tracelab.loaders.columns.text import full_lines
 from tracelab.loaders.otlp_arrow import Reader, series_of, valid
 from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
-from tracelab.loaders.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.text import full_lines
 from tracelab.schema import EVENTS, LINKS
 
 if TYPE_CHECKING:

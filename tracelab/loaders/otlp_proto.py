@@ -10,13 +10,13 @@ import polars as pl
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from tracelab.loaders.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
-from tracelab.loaders.nested import list_of_structs, text_map
-from tracelab.loaders.normalise import link_ids, normalise
+from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.nested import list_of_structs, text_map
+from tracelab.loaders.columns.normalise import link_ids, normalise
+from tracelab.loaders.columns.text import as_text
+from tracelab.loaders.columns.values import any_value
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.text import as_text
-from tracelab.loaders.values import any_value
 from tracelab.loaders.wire import (
     FIXED32,
     FIXED64,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.columns.times import nanoseconds
+from tracelab.loaders.columns.values import any_value, plain_value, whole_number
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import scalar_text
-from tracelab.loaders.times import nanoseconds
-from tracelab.loaders.values import any_value, plain_value, whole_number
 from tracelab.schema import KINDS, STATUS_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.loaders.builder import Builder, Value
+    from tracelab.loaders.columns.builder import Builder, Value
 
 RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans", "batches")
 SCOPE_SPANS: Final = (

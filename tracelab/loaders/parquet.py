@@ -12,8 +12,8 @@ import polars as pl
 from tracelab.conforming import REQUIRED, conform
 from tracelab.errors import LoadError, SchemaError
 from tracelab.loaders import clickhouse
-from tracelab.loaders.builder import Builder
-from tracelab.loaders.chunk import (
+from tracelab.loaders.columns.builder import Builder
+from tracelab.loaders.columns.chunk import (
     ARRAY,
     BOOL,
     BYTES,
@@ -26,8 +26,8 @@ from tracelab.loaders.chunk import (
     Entries,
     part,
 )
+from tracelab.loaders.columns.values import plain_value
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.values import plain_value
 from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from tracelab.loaders.wire import BadWire, read_varint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.loaders.chunk import Chunk
+    from tracelab.loaders.columns.chunk import Chunk
 
 BARE: Final = "bare"
 FIXED: Final = "fixed"

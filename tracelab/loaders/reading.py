@@ -12,10 +12,10 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from tracelab.errors import LoadError, LoadWarning, warn_caller
-from tracelab.loaders.assemble import assemble
-from tracelab.loaders.chunk import Chunk
+from tracelab.loaders.columns.assemble import assemble
+from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.missing_ids import count_missing_ids
 from tracelab.loaders.json_reader import read_json
-from tracelab.loaders.missing_ids import count_missing_ids
 from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of

@@ -11,7 +11,7 @@ import polars as pl
 
 from tracelab.conforming import REQUIRED, conform
 from tracelab.errors import LoadError, SchemaError, SourceError
-from tracelab.loaders.text import float_text
+from tracelab.loaders.columns.text import float_text
 from tracelab.options import file_path
 from tracelab.schema import TYPE_SUFFIX, in_order, is_attribute, is_type_companion
 

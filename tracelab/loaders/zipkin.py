@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import polars as pl
 
-from tracelab.loaders.chunk import BOOL, INT, STRING
-from tracelab.loaders.halves import find_halves
-from tracelab.loaders.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.columns.chunk import BOOL, INT, STRING
+from tracelab.loaders.columns.halves import find_halves
+from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.columns.times import scaled
+from tracelab.loaders.columns.values import whole_number
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import scalar_text
-from tracelab.loaders.times import scaled
-from tracelab.loaders.values import whole_number
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.loaders.builder import Builder, Value
+    from tracelab.loaders.columns.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
 _INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.columns.values import whole_number
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import scalar_text
-from tracelab.loaders.values import whole_number
 
 if TYPE_CHECKING:
-    from tracelab.loaders.builder import Builder
+    from tracelab.loaders.columns.builder import Builder
 
 _SIDES: Final = {
     "CLIENT": ("cs", "cr"),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tracelab.loaders.normalise import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.columns.normalise import NO_SPAN_ID, NO_TRACE_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

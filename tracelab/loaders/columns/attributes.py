@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.loaders.chunk import (
+from tracelab.loaders.columns.chunk import (
     ARRAY,
     BOOL,
     BOOLS,
@@ -25,11 +25,11 @@ from tracelab.loaders.chunk import (
     Entries,
     Rows,
 )
-from tracelab.loaders.nested import text_map
+from tracelab.loaders.columns.nested import text_map
+from tracelab.loaders.columns.text import as_text
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.text import as_text
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX, VALUE_TYPES
 
 MAX_COLUMNS: Final = 1024

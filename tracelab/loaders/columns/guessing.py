@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 from tracelab import failing
 from tracelab.failing import CALLERS, GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
-from tracelab.loaders.text import scalar_text
+from tracelab.loaders.columns.text import scalar_text
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracelab.loaders.builder import Value
+    from tracelab.loaders.columns.builder import Value
 
 SERVER: Final = KINDS.index("server")
 CALLING: Final = tuple(KINDS.index(kind) for kind in CALLERS)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tracelab.loaders.normalise import NO_SPAN_ID, NO_TRACE_ID, TRACE_ID_WIDTH
+from tracelab.loaders.columns.normalise import NO_SPAN_ID, NO_TRACE_ID, TRACE_ID_WIDTH
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from tracelab.loaders.chunk import BOOL, DOUBLE, INT
+from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT
 
 _SMALLEST_PLAIN = 1e-4
 

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.loaders.columns.values import finite, float_number, whole_number
 from tracelab.loaders.report import problems
-from tracelab.loaders.values import finite, float_number, whole_number
 
 if TYPE_CHECKING:
     from tracelab.loaders.report.findings import Findings

@@ -8,7 +8,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.chunk import (
+from tracelab.loaders.columns.chunk import (
     ARRAY,
     BOOL,
     BOOLS,
@@ -22,8 +22,8 @@ from tracelab.loaders.chunk import (
     STRING,
     STRINGS,
 )
+from tracelab.loaders.columns.text import json_text, scalar_text
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import json_text, scalar_text
 
 if TYPE_CHECKING:
     from tracelab.loaders.report.findings import Findings

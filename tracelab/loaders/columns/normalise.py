@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.loaders.chunk import CHUNK_SCHEMA
+from tracelab.loaders.columns.chunk import CHUNK_SCHEMA
 from tracelab.loaders.report import problems
 from tracelab.schema import KIND, STATUS_CODE
 

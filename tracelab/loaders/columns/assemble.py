@@ -14,12 +14,12 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tracelab.loaders.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
-from tracelab.loaders.chunk import CHUNK_SCHEMA, Chunk
-from tracelab.loaders.halves import join_halves
-from tracelab.loaders.missing_ids import give_span_ids, give_trace_ids
+from tracelab.loaders.columns.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
+from tracelab.loaders.columns.chunk import CHUNK_SCHEMA, Chunk
+from tracelab.loaders.columns.halves import join_halves
+from tracelab.loaders.columns.missing_ids import give_span_ids, give_trace_ids
+from tracelab.loaders.columns.text import as_text
 from tracelab.loaders.report import problems
-from tracelab.loaders.text import as_text
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import add_tree
 

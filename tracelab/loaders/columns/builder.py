@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from tracelab.loaders.chunk import VALUE_DTYPES, Chunk, Entries, part
-from tracelab.loaders.nested import list_of_structs, text_map
-from tracelab.loaders.normalise import link_ids, normalise
+from tracelab.loaders.columns.chunk import VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.nested import list_of_structs, text_map
+from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS, TIME
