@@ -9,8 +9,10 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, protobuf, request, shop_jaeger, shop_otlp, span
 from tracelab.errors import LoadError, LoadWarning
-from tracelab.loaders import json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
+from tracelab.loaders import json_formats, json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.otlp import arrow as otlp_arrow
+from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
 
 if TYPE_CHECKING:

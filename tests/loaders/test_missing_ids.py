@@ -13,8 +13,10 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, START, TRACE_ID, compact, protobuf, request, span
 from tests.property.load_strategies import requests
 from tracelab.errors import LoadError, LoadWarning
-from tracelab.loaders import json_formats, json_reader, load_report, otlp_arrow, otlp_fast, read, write
+from tracelab.loaders import json_formats, json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.otlp import arrow as otlp_arrow
+from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
 from tracelab.schema import SPAN_SCHEMA
 

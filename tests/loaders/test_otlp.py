@@ -10,8 +10,10 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, ROOT, START, attribute, compact, protobuf, request, shop_otlp, span
 from tracelab.errors import LoadWarning
-from tracelab.loaders import load_report, otlp_arrow, otlp_fast, read
+from tracelab.loaders import load_report, read
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.otlp import arrow as otlp_arrow
+from tracelab.loaders.otlp import fast as otlp_fast
 
 VALUES = {
     "text": 'a "quoted" \\ ü 🙂 \n',

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import clickhouse, jaeger, jaeger_fast, otlp_tolerant, sdk_json, zipkin, zipkin_v1
+from tracelab.loaders import clickhouse, jaeger, jaeger_fast, sdk_json, zipkin, zipkin_v1
+from tracelab.loaders.otlp import tolerant as otlp_tolerant
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, PYTHON_JSON, ZIPKIN
 
 if TYPE_CHECKING:

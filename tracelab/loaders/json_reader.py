@@ -10,11 +10,13 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import LoadError
-from tracelab.loaders import json_formats, otlp_arrow, otlp_fast, zipkin
+from tracelab.loaders import json_formats, zipkin
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp_shape import Shape
+from tracelab.loaders.otlp import arrow as otlp_arrow
+from tracelab.loaders.otlp import fast as otlp_fast
+from tracelab.loaders.otlp.shape import Shape
 from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.pieces.parallel import in_order

@@ -16,10 +16,10 @@ from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
 from tracelab.loaders.json_reader import read_json
+from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
-from tracelab.loaders.proto_reader import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN

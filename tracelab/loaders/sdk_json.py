@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import plain_value, whole_number
-from tracelab.loaders.otlp_tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
+from tracelab.loaders.otlp.tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import zstandard
 from tracelab.conforming import conform, takes_any_frame
 from tracelab.errors import SourceError
 from tracelab.files import check_target, replacing
-from tracelab.loaders.otlp_writer import lines
+from tracelab.loaders.otlp.writer import lines
 from tracelab.options import file_path
 
 if TYPE_CHECKING:

@@ -15,9 +15,7 @@ from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.text import as_text
 from tracelab.loaders.columns.values import any_value
-from tracelab.loaders.report import problems
-from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.wire import (
+from tracelab.loaders.otlp.wire import (
     FIXED32,
     FIXED64,
     LENGTH,
@@ -34,6 +32,8 @@ from tracelab.loaders.wire import (
     strings,
     texts,
 )
+from tracelab.loaders.report import problems
+from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS, TIME
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import normalise
 from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
 from tracelab.loaders.columns.text import full_lines
-from tracelab.loaders.otlp_arrow import Reader, series_of, valid
-from tracelab.loaders.otlp_shape import Shape, event_type, link_type, value_type
+from tracelab.loaders.otlp.arrow import Reader, series_of, valid
+from tracelab.loaders.otlp.shape import Shape, event_type, link_type, value_type
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS

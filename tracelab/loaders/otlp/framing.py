@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 
 from tracelab.errors import LoadError
-from tracelab.loaders import otlp_proto
+from tracelab.loaders.otlp import protobuf as otlp_proto
+from tracelab.loaders.otlp.wire import BadWire, read_varint
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.pieces.sources import ZSTD, Readable
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.wire import BadWire, read_varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
