@@ -24,7 +24,7 @@ from tracelab.loaders.columns.guessing import (
 )
 from tracelab.loaders.columns.pairs import DoesNotFit, Pairs, cut
 from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.jaeger import tag_value
+from tracelab.loaders.jaeger.tolerant import tag_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 
