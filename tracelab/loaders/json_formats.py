@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import clickhouse, sdk_json, zipkin, zipkin_v1
+from tracelab.loaders import clickhouse, sdk_json
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import tolerant as jaeger
 from tracelab.loaders.otlp import tolerant as otlp_tolerant
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, PYTHON_JSON, ZIPKIN
+from tracelab.loaders.zipkin import v1 as zipkin_v1
+from tracelab.loaders.zipkin import v2 as zipkin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

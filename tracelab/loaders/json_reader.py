@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import LoadError
-from tracelab.loaders import json_formats, zipkin
+from tracelab.loaders import json_formats
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.pairs import DoesNotFit
@@ -25,6 +25,7 @@ from tracelab.loaders.pieces.whole import LARGEST, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
+from tracelab.loaders.zipkin import v2 as zipkin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
