@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders import clickhouse, sdk_json
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import tolerant as jaeger
+from tracelab.loaders.others import clickhouse, sdk_json
 from tracelab.loaders.otlp import tolerant as otlp_tolerant
 from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, PYTHON_JSON, ZIPKIN
 from tracelab.loaders.zipkin import v1 as zipkin_v1

@@ -16,8 +16,16 @@ from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
 from tracelab.loaders.json_reader import read_json
+from tracelab.loaders.others.parquet import (
+    MAGIC,
+    chunk_of,
+    clickhouse_chunks,
+    is_own,
+    open_parquet,
+    own_spans,
+    parts_of_one,
+)
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
-from tracelab.loaders.parquet import MAGIC, chunk_of, clickhouse_chunks, is_own, open_parquet, own_spans, parts_of_one
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tracelab.loaders import clickhouse, sdk_json
+from tracelab.loaders.others import clickhouse, sdk_json
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
 
 OTLP_JSON: Final = "otlp-json"

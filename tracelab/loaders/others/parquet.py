@@ -11,7 +11,6 @@ import polars as pl
 
 from tracelab.conforming import REQUIRED, conform
 from tracelab.errors import LoadError, SchemaError
-from tracelab.loaders import clickhouse
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import (
     ARRAY,
@@ -27,6 +26,7 @@ from tracelab.loaders.columns.chunk import (
     part,
 )
 from tracelab.loaders.columns.values import plain_value
+from tracelab.loaders.others import clickhouse
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
 
