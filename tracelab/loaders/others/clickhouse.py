@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import STRING
+from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import plain_value, whole_number
-from tracelab.loaders.otlp.tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def _read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
         span_id=_text(row.get("SpanId")),
         parent_span_id=_text(row.get("ParentSpanId")),
         name=_text(row.get("SpanName")),
-        kind=_named(row.get("SpanKind"), KIND_NUMBERS),
+        kind=enum_number(row.get("SpanKind"), KIND_NUMBERS),
         start_time=start,
         end_time=None if start is None or duration is None else start + duration,
         resource=builder.resource(resource),
         scope=builder.scope(_text(row.get("ScopeName")), _text(row.get("ScopeVersion")), []),
-        status_code=_named(row.get("StatusCode"), STATUS_NUMBERS),
+        status_code=enum_number(row.get("StatusCode"), STATUS_NUMBERS),
         status_message=_text(row.get("StatusMessage")),
         trace_state=_text(row.get("TraceState")),
         attributes=_map(row.get("SpanAttributes"), builder, place),
@@ -97,13 +97,6 @@ def _map(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
         return []
     found = [(str(key), plain_value(value, builder.findings, place)) for key, value in content.items()]
     return [(key, value) for key, value in found if value is not None]
-
-
-def _named(content: Any, names: dict[str, int]) -> int:
-    number = whole_number(content)
-    if number is not None:
-        return number
-    return names.get(str(content or "").upper(), 0)
 
 
 def _text(content: Any) -> str | None:

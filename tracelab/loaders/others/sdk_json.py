@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING
+from tracelab.loaders.columns.chunk import DOUBLE, INT
+from tracelab.loaders.columns.documents import (
+    KIND_NUMBERS,
+    STATUS_NUMBERS,
+    attributes_of,
+    enum_number,
+    fields_of,
+    objects_of,
+    text_attributes,
+    text_of,
+)
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import plain_value, whole_number
-from tracelab.loaders.otlp.tolerant import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
-_SCALARS: Final = {"STRING": STRING, "BOOL": BOOL, "INT64": INT, "FLOAT64": DOUBLE}
 _DEPTH: Final = 4
 
 
@@ -36,42 +44,42 @@ def read_go(document: Any, builder: Builder, place: str) -> None:
         if not is_go(span):
             _refuse(span, builder, place)
             continue
-        context, parent, status = (_fields(span.get(name)) for name in ("SpanContext", "Parent", "Status"))
-        library = _fields(span.get("InstrumentationScope")) or _fields(span.get("InstrumentationLibrary"))
+        context, parent, status = (fields_of(span.get(name)) for name in ("SpanContext", "Parent", "Status"))
+        library = fields_of(span.get("InstrumentationScope")) or fields_of(span.get("InstrumentationLibrary"))
         flags = context.get("TraceFlags")
         row = builder.span(
             place=place,
-            trace_id=_text(context.get("TraceID")),
-            span_id=_text(context.get("SpanID")),
-            parent_span_id=_text(parent.get("SpanID")),
-            name=_text(span.get("Name")),
+            trace_id=text_of(context.get("TraceID")),
+            span_id=text_of(context.get("SpanID")),
+            parent_span_id=text_of(parent.get("SpanID")),
+            name=text_of(span.get("Name")),
             kind=_number(span.get("SpanKind")),
             start_time=nanoseconds(span.get("StartTime"), builder.findings, place),
             end_time=nanoseconds(span.get("EndTime"), builder.findings, place),
             resource=builder.resource(_go_attributes(span.get("Resource"), builder, place)),
             scope=builder.scope(
-                _text(library.get("Name")),
-                _text(library.get("Version")),
+                text_of(library.get("Name")),
+                text_of(library.get("Version")),
                 _go_attributes(library.get("Attributes"), builder, place),
             ),
             status_code=STATUS_NUMBERS.get(str(status.get("Code", "")).upper(), 0),
-            status_message=_text(status.get("Description")),
-            trace_state=_text(context.get("TraceState")),
+            status_message=text_of(status.get("Description")),
+            trace_state=text_of(context.get("TraceState")),
             flags=int(flags, 16) if isinstance(flags, str) and flags in _FLAGS else None,
             attributes=_go_attributes(span.get("Attributes"), builder, place),
         )
-        for event in _listed(span.get("Events")):
+        for event in objects_of(span.get("Events")):
             attributes = text_attributes(_go_attributes(event.get("Attributes"), builder, place))
             time = nanoseconds(event.get("Time"), builder.findings, place)
-            builder.events.add(row, attributes, time=time or 0, name=_text(event.get("Name")) or "")
-        for link in _listed(span.get("Links")):
-            held = _fields(link.get("SpanContext"))
+            builder.events.add(row, attributes, time=time or 0, name=text_of(event.get("Name")) or "")
+        for link in objects_of(span.get("Links")):
+            held = fields_of(link.get("SpanContext"))
             builder.links.add(
                 row,
                 text_attributes(_go_attributes(link.get("Attributes"), builder, place)),
-                trace_id=_text(held.get("TraceID")),
-                span_id=_text(held.get("SpanID")),
-                trace_state=_text(held.get("TraceState")),
+                trace_id=text_of(held.get("TraceID")),
+                span_id=text_of(held.get("SpanID")),
+                trace_state=text_of(held.get("TraceState")),
             )
 
 
@@ -81,42 +89,42 @@ def read_python(document: Any, builder: Builder, place: str) -> None:
         if not is_python(span):
             _refuse(span, builder, place)
             continue
-        context = _fields(span.get("context")) or span
-        resource = _fields(span.get("resource"))
-        scope = _fields(span.get("instrumentation_scope")) or _fields(span.get("scope"))
+        context = fields_of(span.get("context")) or span
+        resource = fields_of(span.get("resource"))
+        scope = fields_of(span.get("instrumentation_scope")) or fields_of(span.get("scope"))
         status = span.get("status")
-        said = _fields(status) if isinstance(status, dict) else {"status_code": status}
+        said = fields_of(status) if isinstance(status, dict) else {"status_code": status}
         row = builder.span(
             place=place,
-            trace_id=_text(context.get("trace_id")),
-            span_id=_text(context.get("span_id")),
-            parent_span_id=_text(span.get("parent_id", span.get("parent_span_id"))),
-            name=_text(span.get("name")),
-            kind=_named(span.get("kind"), KIND_NUMBERS),
+            trace_id=text_of(context.get("trace_id")),
+            span_id=text_of(context.get("span_id")),
+            parent_span_id=text_of(span.get("parent_id", span.get("parent_span_id"))),
+            name=text_of(span.get("name")),
+            kind=enum_number(span.get("kind"), KIND_NUMBERS),
             start_time=nanoseconds(span.get("start_time"), builder.findings, place),
             end_time=nanoseconds(span.get("end_time"), builder.findings, place),
-            resource=builder.resource(_attributes(resource.get("attributes"), builder, place)),
+            resource=builder.resource(attributes_of(resource.get("attributes"), builder, place)),
             scope=builder.scope(
-                _text(scope.get("name")),
-                _text(scope.get("version")),
-                _attributes(scope.get("attributes"), builder, place),
+                text_of(scope.get("name")),
+                text_of(scope.get("version")),
+                attributes_of(scope.get("attributes"), builder, place),
             ),
-            status_code=_named(said.get("status_code", said.get("code")), STATUS_NUMBERS),
-            status_message=_text(said.get("description", said.get("message"))),
+            status_code=enum_number(said.get("status_code", said.get("code")), STATUS_NUMBERS),
+            status_message=text_of(said.get("description", said.get("message"))),
             trace_state=_python_state(context.get("trace_state")),
-            attributes=_attributes(span.get("attributes"), builder, place),
+            attributes=attributes_of(span.get("attributes"), builder, place),
         )
-        for event in _listed(span.get("events")) + _listed(span.get("span_events")):
-            attributes = text_attributes(_attributes(event.get("attributes"), builder, place))
+        for event in objects_of(span.get("events")) + objects_of(span.get("span_events")):
+            attributes = text_attributes(attributes_of(event.get("attributes"), builder, place))
             time = nanoseconds(event.get("timestamp"), builder.findings, place)
             builder.events.add(
-                row, attributes, time=time or 0, name=_text(event.get("name", event.get("event_name"))) or ""
+                row, attributes, time=time or 0, name=text_of(event.get("name", event.get("event_name"))) or ""
             )
-        for link in _listed(span.get("links")):
-            held = _fields(link.get("context")) or link
+        for link in objects_of(span.get("links")):
+            held = fields_of(link.get("context")) or link
             builder.links.add(
                 row,
-                text_attributes(_attributes(link.get("attributes"), builder, place)),
+                text_attributes(attributes_of(link.get("attributes"), builder, place)),
                 trace_id=_bare(held.get("trace_id")),
                 span_id=_bare(held.get("span_id")),
                 trace_state=_python_state(held.get("trace_state")),
@@ -141,8 +149,8 @@ def _refuse(span: dict[str, Any], builder: Builder, place: str) -> None:
 
 def _go_attributes(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
     found = []
-    for pair in _listed(content):
-        key, held = pair.get("Key"), _fields(pair.get("Value"))
+    for pair in objects_of(content):
+        key, held = pair.get("Key"), fields_of(pair.get("Value"))
         if not isinstance(key, str):
             builder.findings.add(problems.BAD_ATTRIBUTE, place=place, example=pair)
             continue
@@ -158,29 +166,10 @@ def _go_attributes(content: Any, builder: Builder, place: str) -> list[tuple[str
     return found
 
 
-def _attributes(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
-    found = []
-    for key, held in _fields(content).items():
-        value = plain_value(held, builder.findings, place)
-        if value is None:
-            builder.findings.add(problems.EMPTY_VALUES, place=place, example=key)
-        else:
-            found.append((key, value))
-    return found
-
-
 def _python_state(content: Any) -> str | None:
     """Read a trace state; the Python SDK prints an empty one as `[]`."""
-    text = _text(content)
+    text = text_of(content)
     return None if text in (None, "[]", "{}") else text
-
-
-def _named(content: Any, names: dict[str, int]) -> int:
-    """Read an enum by name, such as `SpanKind.INTERNAL`, or by number."""
-    number = whole_number(content)
-    if number is not None:
-        return number
-    return names.get(str(content or "").rpartition(".")[2].upper(), 0)
 
 
 def _number(content: Any) -> int:
@@ -189,17 +178,5 @@ def _number(content: Any) -> int:
 
 
 def _bare(content: Any) -> str | None:
-    text = _text(content)
+    text = text_of(content)
     return None if text is None else text.removeprefix("0x")
-
-
-def _fields(content: Any) -> dict[str, Any]:
-    return content if isinstance(content, dict) else {}
-
-
-def _listed(content: Any) -> list[dict[str, Any]]:
-    return [item for item in content if isinstance(item, dict)] if isinstance(content, list) else []
-
-
-def _text(content: Any) -> str | None:
-    return content if isinstance(content, str) else None

@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.json as arrow_json
 
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.columns.nested import integers, lists, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.columns.text import as_text, full_lines, scalar_text
 from tracelab.loaders.columns.values import any_value
 from tracelab.loaders.otlp.shape import Shape, schema_of
-from tracelab.loaders.otlp.tolerant import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import any_value, plain_value, whole_number
 from tracelab.loaders.report import problems
-from tracelab.schema import KINDS, STATUS_CODES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,12 +31,6 @@ OTHER_SIGNALS: Final = (
 )
 WRAPPERS: Final = ("data", "result", "trace", "this", "traces", "resourceSpan")
 _DEPTH: Final = 6
-KIND_NUMBERS: Final = {
-    f"{prefix}{name.upper()}": number for number, name in enumerate(KINDS) for prefix in ("", "SPAN_KIND_")
-}
-STATUS_NUMBERS: Final = {
-    f"{prefix}{name.upper()}": number for number, name in enumerate(STATUS_CODES) for prefix in ("", "STATUS_CODE_")
-}
 _SNAKE: Final = {
     "traceId": "trace_id",
     "spanId": "span_id",
@@ -177,11 +170,6 @@ def read_attributes(content: Any, builder: Builder, place: str) -> list[tuple[st
     full = [(key, value) for key, value in pairs if value is not None]
     findings.add(problems.EMPTY_VALUES, len(pairs) - len(full), place=place)
     return full
-
-
-def text_attributes(attributes: list[tuple[str, Value]]) -> dict[str, str]:
-    """Write attributes as text, which is how events and links have them."""
-    return {key: value if isinstance(value, str) else scalar_text(value) for key, (_, value) in attributes}
 
 
 def _get(fields: dict[str, Any], name: str) -> Any:
