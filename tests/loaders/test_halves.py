@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -9,8 +10,9 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, protobuf, request, shop_jaeger, shop_otlp, span
 from tracelab.errors import LoadError, LoadWarning
-from tracelab.loaders import json_formats, json_reader, load_report, read, write
+from tracelab.loaders import json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.formats import BY_NAME
 from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
@@ -176,7 +178,7 @@ def test_jaeger_joins_halves_whichever_id_a_reference_gives(
     way: str, monkeypatch: pytest.MonkeyPatch, *, in_reference: bool
 ) -> None:
     if way == "tolerant":
-        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+        monkeypatch.setitem(BY_NAME, "jaeger-json", replace(BY_NAME["jaeger-json"], fast=refuse))
     dump = compact(cut_jaeger(in_reference=in_reference))
     assert_frame_equal(read(dump), read(compact(shop_otlp())))
     assert halves(dump) == [(JOINED, "guessed", 1)]

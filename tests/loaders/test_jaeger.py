@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -9,8 +10,9 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, shop_jaeger
 from tracelab.errors import LoadWarning
-from tracelab.loaders import json_formats, load_report, read
+from tracelab.loaders import load_report, read
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.formats import BY_NAME
 
 
 def trace(*spans: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -72,7 +74,7 @@ def test_the_fast_way_reads_what_the_tolerant_way_reads(monkeypatch: pytest.Monk
     )
     documents = [shop_jaeger(), trace(row(), many, row(CALL, processID="gone", parentSpanID=ROOT), warnings=["w"])]
     fast = [(read(compact(each)), load_report(compact(each))) for each in documents]
-    monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+    monkeypatch.setitem(BY_NAME, "jaeger-json", replace(BY_NAME["jaeger-json"], fast=refuse))
     for each, (spans, report) in zip(documents, fast, strict=True):
         assert_frame_equal(read(compact(each)), spans)
         assert load_report(compact(each)).select("problem", "count").rows() == report.select("problem", "count").rows()
@@ -181,7 +183,7 @@ GRPC: list[tuple[list[dict[str, Any]], str]] = [
 @pytest.mark.parametrize("way", ["fast", "tolerant"])
 def test_a_status_that_nobody_said_is_guessed_from_the_code_of_grpc(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "tolerant":
-        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+        monkeypatch.setitem(BY_NAME, "jaeger-json", replace(BY_NAME["jaeger-json"], fast=refuse))
     dump = compact(trace(*(row(f"{number:016x}", tags=tags) for number, (tags, _) in enumerate(GRPC, start=1))))
     found = read(dump).sort("span_id")["status_code"].to_list()
     assert list(zip([tags for tags, _ in GRPC], found, strict=True)) == GRPC
@@ -195,7 +197,7 @@ def test_a_status_that_nobody_said_is_guessed_from_the_code_of_grpc(way: str, mo
 @pytest.mark.parametrize("way", ["fast", "tolerant"])
 def test_guesses_from_http_and_grpc_are_counted_apart_and_once(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "tolerant":
-        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+        monkeypatch.setitem(BY_NAME, "jaeger-json", replace(BY_NAME["jaeger-json"], fast=refuse))
     http, grpc = tag("http.status_code", 503, "int64"), tag("rpc.grpc.status_code", 14, "int64")
     dump = compact(trace(row("11", tags=[http, grpc]), row("22", tags=[grpc]), row("33", tags=[http])))
     with pytest.warns(LoadWarning, match="guessed from status codes of HTTP"):

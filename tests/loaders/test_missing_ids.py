@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -13,8 +14,9 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, START, TRACE_ID, compact, protobuf, request, span
 from tests.property.load_strategies import requests
 from tracelab.errors import LoadError, LoadWarning
-from tracelab.loaders import json_formats, json_reader, load_report, read, write
+from tracelab.loaders import json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.formats import BY_NAME
 from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
@@ -183,7 +185,7 @@ def test_a_trace_id_that_is_given_is_never_one_that_the_dump_has() -> None:
 @pytest.mark.parametrize("nothing", ["", "0", "0000000000000000", None])
 def test_jaeger_gives_ids_to_spans_without(way: str, nothing: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if way == "tolerant":
-        monkeypatch.setitem(json_formats.FAST, "jaeger-json", refuse)
+        monkeypatch.setitem(BY_NAME, "jaeger-json", replace(BY_NAME["jaeger-json"], fast=refuse))
     row = {"traceID": nothing, "spanID": nothing, "startTime": 100, "duration": 7, "processID": "p1"}
     rows = [{**row, "operationName": name} for name in "abc"]
     dump = compact({"data": [{"traceID": nothing, "spans": rows, "processes": {"p1": {"serviceName": "shop"}}}]})

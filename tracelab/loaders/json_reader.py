@@ -9,11 +9,14 @@ from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from tracelab.errors import LoadError
-from tracelab.loaders import json_formats
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.documents import at, walked
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.formats import BY_NAME, OTLP_JSON, WRAPPERS, JsonFormat
 from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.otlp.shape import Shape
@@ -21,11 +24,10 @@ from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, o
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.pieces.sources import Readable, Recoded
-from tracelab.loaders.pieces.whole import LARGEST, pieces_of
+from tracelab.loaders.pieces.whole import LARGEST, one_line, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sniff import OTHER, OTLP_JSON, SUPPORTED, ZIPKIN, format_of, probed, refusal
-from tracelab.loaders.zipkin import v2 as zipkin
+from tracelab.loaders.sniff import OTHER, SUPPORTED, format_of, level_of, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,7 +64,7 @@ class State:
 
 @dataclass(slots=True)
 class Gathered:
-    """Pieces that cannot be decoded one by one: rows of Zipkin belong together across a whole file."""
+    """Pieces that cannot be decoded one by one, such as rows of Zipkin, which belong together across a whole file."""
 
     pieces: list[Piece] = field(default_factory=list)
 
@@ -74,7 +76,7 @@ def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]
     stream = _as_utf8(stream, findings)
     by_lines = _is_lines(stream, state)
     whole = None if by_lines else _whole(stream)
-    pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest)
+    pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest, level_of)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
     gathered = Gathered()
     for chunks, found in in_order(lambda piece: _decode(piece, state, gathered), pieces):
@@ -85,7 +87,7 @@ def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]
     if not by_lines and whole is None:
         yield from _read_rest(rest, state, findings)
     if gathered.pieces:
-        yield _zipkin_chunk(gathered, state, findings)
+        yield _gathered_chunk(gathered, state, findings)
     if not state.seen:
         raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
 
@@ -133,21 +135,34 @@ def _is_lines(stream: Readable, state: State) -> bool:
 def _whole(stream: Readable) -> Iterator[Piece] | None:
     """Cut a document that is not too large as a whole, if it is built like one that is known."""
     content = stream.peek(LARGEST + 1)
-    return pieces_of(content) if len(content) <= LARGEST else None
+    if len(content) > LARGEST:
+        return None
+    return pieces_of(content) or _one_piece(content)
+
+
+def _one_piece(content: bytes) -> Iterator[Piece] | None:
+    """Take a document as it is, if it is of a format that the names of its keys do not tell."""
+    try:
+        document = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    known = BY_NAME.get(format_of(document) or "")
+    return iter([one_line(content)]) if known is not None and not known.marked else None
 
 
 def _decode(piece: Piece, state: State, gathered: Gathered) -> Decoded:
     """Decode a piece, the fast way if it fits."""
     if state.format is None:
         state.format = _first_format(piece)
-    if state.format == ZIPKIN:
-        gathered.pieces.append(piece)
-        return [], Findings()
     if state.format == OTLP_JSON:
         return _decode_otlp(piece, state)
-    if state.format in json_formats.FAST:
+    known = BY_NAME.get(state.format or "")
+    if known is not None and known.gathered:
+        gathered.pieces.append(piece)
+        return [], Findings()
+    if known is not None and known.fast:
         try:
-            found = json_formats.FAST[state.format](piece)
+            found = known.fast(piece)
         except DoesNotFit:
             return _decode_tolerantly(piece, state)
         state.seen = True
@@ -256,30 +271,43 @@ def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
     return [builder.finish()], builder.findings
 
 
-def _zipkin_chunk(gathered: Gathered, state: State, findings: Findings) -> Chunk:
-    """Decode all rows of a file together, in the order of the file."""
+def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chunk:
+    """Decode all documents of a file together, in the order of the file."""
     builder = Builder()
-    rows: list[zipkin.Row] = []
-    for piece in sorted(gathered.pieces, key=lambda piece: piece.offsets[0] if piece.offsets else piece.first):
-        for number, text in enumerate(piece.content.split(b"\n")):
-            document = zipkin.decoded(text, builder, piece.origin(number)) if text.strip(BLANK) else None
-            if document is not None:
-                rows.extend(json_formats.zipkin_rows(document, builder, piece.origin(number)))
-        piece.content = b""
+
+    def documents() -> Iterator[tuple[Any, str]]:
+        for piece in sorted(gathered.pieces, key=lambda piece: piece.offsets[0] if piece.offsets else piece.first):
+            for number, text in enumerate(piece.content.split(b"\n")):
+                stripped = text.strip(BLANK)
+                document = _decoded(stripped, builder, piece.origin(number), state) if stripped else None
+                if document is not None:
+                    yield document, piece.origin(number)
+            piece.content = b""
+
+    read = BY_NAME[state.format or ""].gathered
+    if read is not None:
+        read(documents(), builder)
     state.seen = True
-    zipkin.add_spans(rows, builder)
     chunk = builder.finish()
     findings.merge(builder.findings)
     return chunk
 
 
-def read_document(text: bytes, place: str, builder: Builder, state: State) -> None:
-    """Decode one document and add its spans; what cannot be used is counted."""
+def _decoded(text: bytes, builder: Builder, place: str, state: State, unread: object = None) -> Any:
+    """Decode a document; `unread`, counted, if it is no JSON."""
     try:
-        document = decode(text, builder.findings, place)
+        return decode(text, builder.findings, place)
     except NotJson as error:
         builder.findings.add(problems.BAD_JSON, place=place, example=str(error))
         state.refused = state.refused or f"{place} is no JSON: {error}"
+        return unread
+
+
+def read_document(text: bytes, place: str, builder: Builder, state: State) -> None:
+    """Decode one document and add its spans; what cannot be used is counted."""
+    unread = object()
+    document = _decoded(text, builder, place, state, unread)
+    if document is unread:
         return
     found = format_of(document)
     if found == OTHER:
@@ -293,7 +321,22 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
     else:
         state.format = state.format or found
         state.seen = True
-        json_formats.READERS[found](document, builder, place)
+        _read_known(document, BY_NAME[found], builder, place)
+
+
+def _read_known(document: Any, known: JsonFormat, builder: Builder, place: str) -> None:
+    """Add the spans of every object of a format in a document; what else stands there is counted."""
+    if known.gathered:
+        known.gathered([(document, place)], builder)
+        return
+    for held, path, fits in walked(document, known.holds, WRAPPERS):
+        if fits and known.read:
+            known.read(held, builder, at(place, path))
+        elif known.of_spans:
+            builder.findings.add(problems.OTHER_OBJECTS, place=at(place, path), example=held)
+        else:
+            builder.findings.spans += 1
+            builder.findings.add(problems.BAD_SPAN, place=at(place, path), example=held, lost_spans=1)
 
 
 def _read_rest(rest: Rest, state: State, findings: Findings) -> Iterator[Chunk]:

@@ -15,6 +15,7 @@ from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
+from tracelab.loaders.formats import CLICKHOUSE, FAMILIES, JAEGER_JSON, NAMES, OTLP_PROTO, PARQUET, ZIPKIN
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.others.parquet import (
     MAGIC,
@@ -30,7 +31,6 @@ from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
-from tracelab.loaders.sniff import CLICKHOUSE, GO_JSON, JAEGER_JSON, OTLP_JSON, OTLP_PROTO, PARQUET, PYTHON_JSON, ZIPKIN
 from tracelab.options import flag, shown
 
 if TYPE_CHECKING:
@@ -38,13 +38,7 @@ if TYPE_CHECKING:
 
 _SNIFFED: Final = 1 << 16
 _LARGE: Final = 64 << 20
-_OTLP: Final = (OTLP_JSON, OTLP_PROTO)
-FORMATS: Final[dict[str, tuple[str, ...]]] = {
-    "auto": (),
-    "otlp": _OTLP,
-    "tempo": _OTLP,
-    **{name: (name,) for name in (*_OTLP, JAEGER_JSON, ZIPKIN, GO_JSON, PYTHON_JSON, CLICKHOUSE, PARQUET)},
-}
+FORMATS: Final[dict[str, tuple[str, ...]]] = {"auto": (), **FAMILIES, **{name: (name,) for name in NAMES}}
 """What `format` may say, and the formats that are meant by it; `auto` means all."""
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tracelab.loaders.others import clickhouse, sdk_json
-from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS, RESOURCE_SPANS, SCOPE_SPANS, WRAPPERS
+from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, WRAPPERS
+from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
+from tracelab.loaders.pieces.cutting import closed
 
-OTLP_JSON: Final = "otlp-json"
-OTLP_PROTO: Final = "otlp-proto"
-JAEGER_JSON: Final = "jaeger-json"
-ZIPKIN: Final = "zipkin"
-GO_JSON: Final = "go-stdouttrace"
-PYTHON_JSON: Final = "python-sdk-json"
-CLICKHOUSE: Final = "clickhouse"
-PARQUET: Final = "parquet"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 OTHER: Final = "other"
 SUPPORTED: Final = (
     "OTLP JSON and protobuf, Jaeger JSON, Zipkin v1 and v2, Tempo's traces, Go's stdouttrace, the Python SDK's JSON, "
@@ -60,28 +56,37 @@ def format_of(document: Any, depth: int = _DEPTH) -> str | None:
         return next((name for item in document[:100] if depth and (name := format_of(item, depth - 1))), None)
     if not isinstance(document, dict):
         return None
-    keys = document.keys()
-    if not keys.isdisjoint(RESOURCE_SPANS) or not keys.isdisjoint(SCOPE_SPANS):
-        return OTLP_JSON
-    if not keys.isdisjoint(OTHER_SIGNALS):
+    known = next((each.name for each in JSON_FORMATS if each.holds(document)), None)
+    if known is not None:
+        return known
+    if not document.keys().isdisjoint(OTHER_SIGNALS):
         return OTHER
-    if document.get("data") == []:
-        return JAEGER_JSON  # the answer to a search that found nothing
-    spans = document.get("spans")
-    if isinstance(spans, list) and ("traceID" in keys or "processes" in keys or _is_jaeger_span(spans[:1])):
-        return JAEGER_JSON
-    if sdk_json.is_go(document):
-        return GO_JSON
-    if sdk_json.is_python(document):
-        return PYTHON_JSON
-    if clickhouse.is_row(document):
-        return CLICKHOUSE
-    if isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str):
-        return ZIPKIN
-    if isinstance(spans, list) and depth and (name := format_of(spans, depth - 1)) == PYTHON_JSON:
-        return name
     inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict))
     return next((name for held in inner if depth and (name := format_of(held, depth - 1))), None)
+
+
+def level_of(head: bytes) -> int | None:
+    """Find how many objects deep those objects stand that hold spans, in the beginning of a large document.
+
+    None where the names of the keys say it as well, or nothing is known in it.
+    """
+    try:
+        document = msgspec.json.decode(closed(head))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    name = format_of(document)
+    return None if name in (None, OTHER) or BY_NAME[name].marked else _level(document, BY_NAME[name].holds)
+
+
+def _level(content: Any, holds: Callable[[dict[str, Any]], bool], depth: int = _DEPTH) -> int | None:
+    if isinstance(content, list):
+        return next((found for item in content[:100] if (found := _level(item, holds, depth)) is not None), None)
+    if not isinstance(content, dict) or not depth:
+        return None
+    if holds(content):
+        return 1
+    inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), list | dict))
+    return next((found + 1 for held in inner if (found := _level(held, holds, depth - 1)) is not None), None)
 
 
 def refusal(document: Any) -> str:
@@ -153,7 +158,3 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
     ({"index"}, "it looks like an Elasticsearch bulk file; export the spans as OTLP instead"),
     ({"mappings"}, "it looks like the mapping of an Elasticsearch index, which has no spans"),
 ]
-
-
-def _is_jaeger_span(spans: list[Any]) -> bool:
-    return bool(spans) and isinstance(spans[0], dict) and {"spanID", "operationName"} <= spans[0].keys()

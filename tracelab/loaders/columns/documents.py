@@ -10,6 +10,8 @@ from tracelab.loaders.report import problems
 from tracelab.schema import KINDS, STATUS_CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from tracelab.loaders.columns.builder import Builder, Value
 
 KIND_NUMBERS: Final = {
@@ -18,6 +20,40 @@ KIND_NUMBERS: Final = {
 STATUS_NUMBERS: Final = {
     f"{prefix}{name.upper()}": number for number, name in enumerate(STATUS_CODES) for prefix in ("", "STATUS_CODE_")
 }
+
+
+_DEPTH: Final = 6
+
+
+def walked(
+    content: Any, holds: Callable[[dict[str, Any]], bool], wrappers: Sequence[str], depth: int = _DEPTH
+) -> Iterator[tuple[Any, str, bool]]:
+    """Find the objects that are wanted in a document, in lists and under wrapping keys, with their paths.
+
+    What stands in their place but is none of them is given too, with False.
+    """
+    if isinstance(content, dict) and holds(content):
+        yield content, "", True
+        return
+    inner: Iterator[tuple[str, Any]] = iter(())
+    if isinstance(content, list):
+        inner = ((f"[{number}]", item) for number, item in enumerate(content))
+    elif isinstance(content, dict):
+        inner = ((key, content[key]) for key in wrappers if isinstance(content.get(key), list | dict))
+    found = False
+    for step, item in inner if depth else ():
+        found = True
+        for held, path, known in walked(item, holds, wrappers, depth - 1):
+            yield held, f"{step}{'' if path.startswith('[') or not path else '.'}{path}", known
+    if not found and content != []:
+        yield content, "", False
+
+
+def at(place: str, path: str) -> str:
+    """Name a place further in: a path after the line, or a longer path."""
+    if not path:
+        return place
+    return f"{place}{'' if path.startswith('[') and ', ' in place else '.' if ', ' in place else ', '}{path}"
 
 
 def text_of(content: Any) -> str | None:

@@ -15,8 +15,6 @@ from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tracelab.loaders.columns.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
@@ -28,20 +26,19 @@ _ERROR: Final = 2
 _STATUSES: Final = {"OK": 1, "ERROR": _ERROR}
 _SCOPE_NAMES: Final = ("otel.scope.name", "otel.library.name")
 _SCOPE_VERSIONS: Final = ("otel.scope.version", "otel.library.version")
-_DEPTH: Final = 4
 _HALF: Final = TRACE_ID_WIDTH // 2
 
 
-def traces(content: Any, path: str = "", depth: int = _DEPTH) -> Iterator[tuple[dict[str, Any], str]]:
-    """Find every trace in a document, whatever it is wrapped in, with its path."""
-    if isinstance(content, list) and depth:
-        for number, item in enumerate(content):
-            yield from traces(item, f"{path}[{number}]", depth - 1)
-    elif isinstance(content, dict):
-        if isinstance(content.get("spans"), list):
-            yield content, path
-        elif depth and isinstance(content.get("data"), list | dict):
-            yield from traces(content["data"], f"{path}.data" if path else "data", depth - 1)
+def is_document(document: dict[str, Any]) -> bool:
+    """Say whether a document is a trace as Jaeger's API gives it, or the answer to a search that found nothing."""
+    if document.get("data") == []:
+        return True
+    spans = document.get("spans")
+    return isinstance(spans, list) and ("traceID" in document or "processes" in document or _is_span(spans[:1]))
+
+
+def _is_span(spans: list[Any]) -> bool:
+    return bool(spans) and isinstance(spans[0], dict) and {"spanID", "operationName"} <= spans[0].keys()
 
 
 def read_trace(trace: dict[str, Any], builder: Builder, place: str) -> None:
@@ -54,7 +51,7 @@ def read_trace(trace: dict[str, Any], builder: Builder, place: str) -> None:
     warnings = trace.get("warnings")
     if isinstance(warnings, list) and warnings:
         findings.add(problems.TRACE_WARNINGS, len(warnings), place=place, example=warnings[0])
-    for number, span in enumerate(trace["spans"]):
+    for number, span in enumerate(trace.get("spans", ())):
         where = f"{place}.spans[{number}]"
         if not isinstance(span, dict) or not ({"spanID", "operationName", "startTime"} & span.keys()):
             findings.spans += 1

@@ -8,7 +8,6 @@ from tracelab.loaders.columns.chunk import STRING
 from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import plain_value, whole_number
-from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
@@ -21,19 +20,8 @@ def is_row(document: dict[str, Any]) -> bool:
     return document.keys() >= _MARKS
 
 
-def read_rows(document: Any, builder: Builder, place: str) -> None:
-    """Add a row, or all of a list, or of the answer in ClickHouse's JSON format."""
-    if isinstance(document, dict) and isinstance(document.get("data"), list):
-        document = document["data"]
-    for row in document if isinstance(document, list) else [document]:
-        if isinstance(row, dict) and is_row(row):
-            _read_row(row, builder, place)
-        else:
-            builder.findings.spans += 1
-            builder.findings.add(problems.BAD_SPAN, place=place, example=row, lost_spans=1)
-
-
-def _read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
+def read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
+    """Add a row of the table."""
     findings = builder.findings
     start = nanoseconds(row.get("Timestamp"), findings, place)
     duration = whole_number(row.get("Duration"))

@@ -101,7 +101,7 @@ def clickhouse_chunks(frame: pl.LazyFrame, findings: Findings) -> Iterator[Chunk
     for start in range(0, spans.height, _ROWS):
         builder = Builder()
         for number, row in enumerate(spans.slice(start, _ROWS).iter_rows(named=True), start=start):
-            clickhouse.read_rows(row, builder, f"row {number}")
+            clickhouse.read_row(row, builder, f"row {number}")
         chunk = builder.finish()
         findings.merge(builder.findings)
         yield chunk

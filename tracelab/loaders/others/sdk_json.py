@@ -22,8 +22,6 @@ from tracelab.loaders.report import problems
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
-_DEPTH: Final = 4
-
 
 def is_go(document: dict[str, Any]) -> bool:
     """Say whether a document is a span as Go's stdouttrace prints it."""
@@ -38,113 +36,92 @@ def is_python(document: dict[str, Any]) -> bool:
     return {"trace_id", "span_id", "start_time", "end_time", "attributes"} <= document.keys()
 
 
-def read_go(document: Any, builder: Builder, place: str) -> None:
-    """Add a span of Go's stdouttrace, or all of a list of them."""
-    for span in _documents(document):
-        if not is_go(span):
-            _refuse(span, builder, place)
-            continue
-        context, parent, status = (fields_of(span.get(name)) for name in ("SpanContext", "Parent", "Status"))
-        library = fields_of(span.get("InstrumentationScope")) or fields_of(span.get("InstrumentationLibrary"))
-        flags = context.get("TraceFlags")
-        row = builder.span(
-            place=place,
-            trace_id=text_of(context.get("TraceID")),
-            span_id=text_of(context.get("SpanID")),
-            parent_span_id=text_of(parent.get("SpanID")),
-            name=text_of(span.get("Name")),
-            kind=_number(span.get("SpanKind")),
-            start_time=nanoseconds(span.get("StartTime"), builder.findings, place),
-            end_time=nanoseconds(span.get("EndTime"), builder.findings, place),
-            resource=builder.resource(_go_attributes(span.get("Resource"), builder, place)),
-            scope=builder.scope(
-                text_of(library.get("Name")),
-                text_of(library.get("Version")),
-                _go_attributes(library.get("Attributes"), builder, place),
-            ),
-            status_code=STATUS_NUMBERS.get(str(status.get("Code", "")).upper(), 0),
-            status_message=text_of(status.get("Description")),
-            trace_state=text_of(context.get("TraceState")),
-            flags=int(flags, 16) if isinstance(flags, str) and flags in _FLAGS else None,
-            attributes=_go_attributes(span.get("Attributes"), builder, place),
+def read_go(span: dict[str, Any], builder: Builder, place: str) -> None:
+    """Add a span of Go's stdouttrace."""
+    context, parent, status = (fields_of(span.get(name)) for name in ("SpanContext", "Parent", "Status"))
+    library = fields_of(span.get("InstrumentationScope")) or fields_of(span.get("InstrumentationLibrary"))
+    flags = context.get("TraceFlags")
+    row = builder.span(
+        place=place,
+        trace_id=text_of(context.get("TraceID")),
+        span_id=text_of(context.get("SpanID")),
+        parent_span_id=text_of(parent.get("SpanID")),
+        name=text_of(span.get("Name")),
+        kind=_number(span.get("SpanKind")),
+        start_time=nanoseconds(span.get("StartTime"), builder.findings, place),
+        end_time=nanoseconds(span.get("EndTime"), builder.findings, place),
+        resource=builder.resource(_go_attributes(span.get("Resource"), builder, place)),
+        scope=builder.scope(
+            text_of(library.get("Name")),
+            text_of(library.get("Version")),
+            _go_attributes(library.get("Attributes"), builder, place),
+        ),
+        status_code=STATUS_NUMBERS.get(str(status.get("Code", "")).upper(), 0),
+        status_message=text_of(status.get("Description")),
+        trace_state=text_of(context.get("TraceState")),
+        flags=int(flags, 16) if isinstance(flags, str) and flags in _FLAGS else None,
+        attributes=_go_attributes(span.get("Attributes"), builder, place),
+    )
+    for event in objects_of(span.get("Events")):
+        attributes = text_attributes(_go_attributes(event.get("Attributes"), builder, place))
+        time = nanoseconds(event.get("Time"), builder.findings, place)
+        builder.events.add(row, attributes, time=time or 0, name=text_of(event.get("Name")) or "")
+    for link in objects_of(span.get("Links")):
+        held = fields_of(link.get("SpanContext"))
+        builder.links.add(
+            row,
+            text_attributes(_go_attributes(link.get("Attributes"), builder, place)),
+            trace_id=text_of(held.get("TraceID")),
+            span_id=text_of(held.get("SpanID")),
+            trace_state=text_of(held.get("TraceState")),
         )
-        for event in objects_of(span.get("Events")):
-            attributes = text_attributes(_go_attributes(event.get("Attributes"), builder, place))
-            time = nanoseconds(event.get("Time"), builder.findings, place)
-            builder.events.add(row, attributes, time=time or 0, name=text_of(event.get("Name")) or "")
-        for link in objects_of(span.get("Links")):
-            held = fields_of(link.get("SpanContext"))
-            builder.links.add(
-                row,
-                text_attributes(_go_attributes(link.get("Attributes"), builder, place)),
-                trace_id=text_of(held.get("TraceID")),
-                span_id=text_of(held.get("SpanID")),
-                trace_state=text_of(held.get("TraceState")),
-            )
 
 
-def read_python(document: Any, builder: Builder, place: str) -> None:
-    """Add a span of the Python SDK, or all of a list of them."""
-    for span in _documents(document):
-        if not is_python(span):
-            _refuse(span, builder, place)
-            continue
-        context = fields_of(span.get("context")) or span
-        resource = fields_of(span.get("resource"))
-        scope = fields_of(span.get("instrumentation_scope")) or fields_of(span.get("scope"))
-        status = span.get("status")
-        said = fields_of(status) if isinstance(status, dict) else {"status_code": status}
-        row = builder.span(
-            place=place,
-            trace_id=text_of(context.get("trace_id")),
-            span_id=text_of(context.get("span_id")),
-            parent_span_id=text_of(span.get("parent_id", span.get("parent_span_id"))),
-            name=text_of(span.get("name")),
-            kind=enum_number(span.get("kind"), KIND_NUMBERS),
-            start_time=nanoseconds(span.get("start_time"), builder.findings, place),
-            end_time=nanoseconds(span.get("end_time"), builder.findings, place),
-            resource=builder.resource(attributes_of(resource.get("attributes"), builder, place)),
-            scope=builder.scope(
-                text_of(scope.get("name")),
-                text_of(scope.get("version")),
-                attributes_of(scope.get("attributes"), builder, place),
-            ),
-            status_code=enum_number(said.get("status_code", said.get("code")), STATUS_NUMBERS),
-            status_message=text_of(said.get("description", said.get("message"))),
-            trace_state=_python_state(context.get("trace_state")),
-            attributes=attributes_of(span.get("attributes"), builder, place),
+def read_python(span: dict[str, Any], builder: Builder, place: str) -> None:
+    """Add a span of the Python SDK."""
+    context = fields_of(span.get("context")) or span
+    resource = fields_of(span.get("resource"))
+    scope = fields_of(span.get("instrumentation_scope")) or fields_of(span.get("scope"))
+    status = span.get("status")
+    said = fields_of(status) if isinstance(status, dict) else {"status_code": status}
+    row = builder.span(
+        place=place,
+        trace_id=text_of(context.get("trace_id")),
+        span_id=text_of(context.get("span_id")),
+        parent_span_id=text_of(span.get("parent_id", span.get("parent_span_id"))),
+        name=text_of(span.get("name")),
+        kind=enum_number(span.get("kind"), KIND_NUMBERS),
+        start_time=nanoseconds(span.get("start_time"), builder.findings, place),
+        end_time=nanoseconds(span.get("end_time"), builder.findings, place),
+        resource=builder.resource(attributes_of(resource.get("attributes"), builder, place)),
+        scope=builder.scope(
+            text_of(scope.get("name")),
+            text_of(scope.get("version")),
+            attributes_of(scope.get("attributes"), builder, place),
+        ),
+        status_code=enum_number(said.get("status_code", said.get("code")), STATUS_NUMBERS),
+        status_message=text_of(said.get("description", said.get("message"))),
+        trace_state=_python_state(context.get("trace_state")),
+        attributes=attributes_of(span.get("attributes"), builder, place),
+    )
+    for event in objects_of(span.get("events")) + objects_of(span.get("span_events")):
+        attributes = text_attributes(attributes_of(event.get("attributes"), builder, place))
+        time = nanoseconds(event.get("timestamp"), builder.findings, place)
+        builder.events.add(
+            row, attributes, time=time or 0, name=text_of(event.get("name", event.get("event_name"))) or ""
         )
-        for event in objects_of(span.get("events")) + objects_of(span.get("span_events")):
-            attributes = text_attributes(attributes_of(event.get("attributes"), builder, place))
-            time = nanoseconds(event.get("timestamp"), builder.findings, place)
-            builder.events.add(
-                row, attributes, time=time or 0, name=text_of(event.get("name", event.get("event_name"))) or ""
-            )
-        for link in objects_of(span.get("links")):
-            held = fields_of(link.get("context")) or link
-            builder.links.add(
-                row,
-                text_attributes(attributes_of(link.get("attributes"), builder, place)),
-                trace_id=_bare(held.get("trace_id")),
-                span_id=_bare(held.get("span_id")),
-                trace_state=_python_state(held.get("trace_state")),
-            )
+    for link in objects_of(span.get("links")):
+        held = fields_of(link.get("context")) or link
+        builder.links.add(
+            row,
+            text_attributes(attributes_of(link.get("attributes"), builder, place)),
+            trace_id=_bare(held.get("trace_id")),
+            span_id=_bare(held.get("span_id")),
+            trace_state=_python_state(held.get("trace_state")),
+        )
 
 
 _FLAGS: Final = frozenset(f"{number:02x}" for number in range(256))
-
-
-def _documents(document: Any, depth: int = _DEPTH) -> list[dict[str, Any]]:
-    if isinstance(document, list):
-        return [span for item in document for span in _documents(item, depth - 1)] if depth else []
-    if isinstance(document, dict) and isinstance(document.get("spans"), list):
-        return _documents(document["spans"], depth - 1)
-    return [document] if isinstance(document, dict) else []
-
-
-def _refuse(span: dict[str, Any], builder: Builder, place: str) -> None:
-    builder.findings.spans += 1
-    builder.findings.add(problems.BAD_SPAN, place=place, example=span, lost_spans=1)
 
 
 def _go_attributes(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, text_attributes
+from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, at, text_attributes
 from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.columns.values import any_value, plain_value, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from tracelab.loaders.columns.builder import Builder, Value
 
 RESOURCE_SPANS: Final = ("resourceSpans", "resource_spans", "batches")
@@ -30,7 +28,6 @@ OTHER_SIGNALS: Final = (
     "resource_profiles",
 )
 WRAPPERS: Final = ("data", "result", "trace", "this", "traces", "resourceSpan")
-_DEPTH: Final = 6
 _SNAKE: Final = {
     "traceId": "trace_id",
     "spanId": "span_id",
@@ -46,28 +43,25 @@ _SNAKE: Final = {
 }
 
 
-def resource_spans(content: Any, path: str = "", depth: int = _DEPTH) -> Iterator[tuple[dict[str, Any], str]]:
-    """Find every ResourceSpans in a document, whatever it is wrapped in, with its path."""
-    if isinstance(content, list) and depth:
-        for number, item in enumerate(content):
-            yield from resource_spans(item, f"{path}[{number}]", depth - 1)
-    if not isinstance(content, dict):
-        return
-    if any(key in content for key in SCOPE_SPANS):
-        yield content, path
+def is_document(document: dict[str, Any]) -> bool:
+    """Say whether a document holds spans as OTLP has them."""
+    keys = document.keys()
+    return not keys.isdisjoint(RESOURCE_SPANS) or not keys.isdisjoint(SCOPE_SPANS)
+
+
+def read_document(document: dict[str, Any], builder: Builder, place: str) -> None:
+    """Add everything in a document, or in one ResourceSpans, to the builder."""
+    if any(key in document for key in SCOPE_SPANS):
+        _read_resource_spans(document, builder, place)
         return
     for key in RESOURCE_SPANS:
-        held = content.get(key)
-        if isinstance(held, list):
-            for number, item in enumerate(held):
-                if isinstance(item, dict):
-                    yield item, f"{_dotted(path, key)}[{number}]"
-    for key in WRAPPERS:
-        if depth and isinstance(content.get(key), list | dict):
-            yield from resource_spans(content[key], _dotted(path, key), depth - 1)
+        held = document.get(key)
+        for number, item in enumerate(held if isinstance(held, list) else []):
+            if isinstance(item, dict):
+                _read_resource_spans(item, builder, at(place, f"{key}[{number}]"))
 
 
-def read_resource_spans(content: dict[str, Any], builder: Builder, place: str) -> None:
+def _read_resource_spans(content: dict[str, Any], builder: Builder, place: str) -> None:
     """Add everything in a ResourceSpans to the builder."""
     held = content.get("resource")
     attributes = _fields_of(held, builder, place).get("attributes")
@@ -212,7 +206,3 @@ def _enum(content: Any, names: dict[str, int], builder: Builder, place: str) -> 
         return 255
     builder.findings.add(problems.ENUMS_NAMED, place=place, example=content)
     return known
-
-
-def _dotted(path: str, key: str) -> str:
-    return f"{path}.{key}" if path else key

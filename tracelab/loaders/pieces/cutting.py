@@ -19,7 +19,7 @@ from tracelab.loaders.pieces.rows import meeting_place, rows
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import msgspec
 
@@ -94,10 +94,14 @@ def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
         yield Piece(content, number)
 
 
-def objects(stream: Readable, rest: Rest) -> Iterator[Piece]:
-    """Cut out the objects at the depth at which spans, traces or groups of spans stand in the document."""
+def objects(stream: Readable, rest: Rest, level_of: Callable[[bytes], int | None]) -> Iterator[Piece]:
+    """Cut out the objects at the depth at which spans, traces or groups of spans stand in the document.
+
+    `level_of` may know the depth from the beginning of the document; else the names of the keys tell it.
+    """
     head = stream.peek(1 << 20)
-    depth, start = first_object(head)
+    level = level_of(head)
+    depth, start = first_object(head) if level is None else (level, first_at(head, level))
     cutter = _Cutter(depth, rest)
     found: list[bytes] = []
     offsets: list[int] = []
@@ -140,6 +144,19 @@ def first_object(head: bytes) -> tuple[int, int]:
         elif token["colon"] and token["text"] in _MARKERS and opened:
             return len(opened), opened[-1]
     return 1, 0
+
+
+def first_at(head: bytes, depth: int) -> int:
+    """Find where the first object begins that stands so many objects deep."""
+    opened = 0
+    for token in _TOKEN.finditer(head):
+        if token["open"] == b"{":
+            opened += 1
+            if opened == depth:
+                return token.start()
+        elif token["close"] == b"}":
+            opened -= 1
+    return 0
 
 
 class _Cutter:

@@ -61,6 +61,11 @@ def pieces_of(content: bytes) -> Iterator[Piece] | None:
     return None
 
 
+def one_line(content: bytes) -> Piece:
+    """Make a piece of one document, whatever lines it is written in."""
+    return Piece(content.translate(_NEWLINES))
+
+
 def _pieces(key: str, items: Sequence[msgspec.Raw]) -> Iterator[Piece]:
     some: list[msgspec.Raw] = []
     first = size = 0

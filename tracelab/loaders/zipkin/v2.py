@@ -20,12 +20,12 @@ from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.columns.times import scaled
 from tracelab.loaders.columns.values import whole_number
-from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
+from tracelab.loaders.zipkin import v1
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tracelab.loaders.columns.builder import Builder, Value
 
@@ -66,16 +66,33 @@ class Row:
         return self.trace_id, self.span_id, self.shared and self.kind != _CLIENT, self.service
 
 
-def rows_of(document: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
+def is_row(document: dict[str, Any]) -> bool:
+    """Say whether a document is a row of Zipkin, of whatever version."""
+    return isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)
+
+
+def read_documents(documents: Iterable[tuple[Any, str]], builder: Builder) -> None:
+    """Add the spans of all documents of an input, for rows of one span may stand far apart."""
+    rows = []
+    for document, place in documents:
+        for content in _rows_of(document):
+            for each in v1.as_v2(content, builder, place) if v1.is_v1(content) else [content]:
+                row = _read_row(each, builder, place)
+                if row is not None:
+                    rows.append(row)
+    _add_spans(rows, builder)
+
+
+def _rows_of(document: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
     """Find every row in a document: a row, a list, or a list of lists."""
     if isinstance(document, list) and depth:
         for item in document:
-            yield from rows_of(item, depth - 1)
+            yield from _rows_of(item, depth - 1)
     elif isinstance(document, dict):
         yield document
 
 
-def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | None:
+def _read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | None:
     """Read a row; None, counted, if it is none."""
     trace_id, span_id = (content.get(name) or "" for name in ("traceId", "id"))
     if not isinstance(trace_id, str) or not isinstance(span_id, str) or _MARKS.isdisjoint(content):
@@ -106,7 +123,7 @@ def read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | Non
     )
 
 
-def add_spans(rows: list[Row], builder: Builder) -> None:
+def _add_spans(rows: list[Row], builder: Builder) -> None:
     """Add the spans of all rows of a file to the builder."""
     builder.findings.spans += sum(finding.lost_spans for finding in builder.findings.found.values())
     whole = _join_halves(rows, builder)
@@ -329,12 +346,3 @@ def _padded(identity: str, width: int) -> str:
 
 def _taken(tags: dict[str, Value], key: str) -> str | None:
     return scalar_text(tags.pop(key)[1]) if key in tags else None
-
-
-def decoded(text: bytes, builder: Builder, place: str) -> Any:
-    """Decode a document of rows; None, counted, if it is no JSON."""
-    try:
-        return decode(text, builder.findings, place)
-    except NotJson as error:
-        builder.findings.add(problems.BAD_JSON, place=place, example=str(error))
-        return None

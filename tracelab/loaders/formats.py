@@ -1,0 +1,76 @@
+"""The table of formats: one line for each, with what tells it and what reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tracelab.loaders.jaeger import fast as jaeger_fast
+from tracelab.loaders.jaeger import tolerant as jaeger
+from tracelab.loaders.others import clickhouse, sdk_json
+from tracelab.loaders.otlp import tolerant as otlp
+from tracelab.loaders.zipkin import v2 as zipkin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from tracelab.loaders.columns.builder import Builder
+    from tracelab.loaders.columns.chunk import Chunk
+    from tracelab.loaders.pieces.cutting import Piece
+    from tracelab.loaders.report.findings import Findings
+
+OTLP_JSON: Final = "otlp-json"
+OTLP_PROTO: Final = "otlp-proto"
+JAEGER_JSON: Final = "jaeger-json"
+ZIPKIN: Final = "zipkin"
+GO_JSON: Final = "go-stdouttrace"
+PYTHON_JSON: Final = "python-sdk-json"
+CLICKHOUSE: Final = "clickhouse"
+PARQUET: Final = "parquet"
+
+
+@dataclass(frozen=True, slots=True)
+class JsonFormat:
+    """A format of JSON documents.
+
+    `holds` tells the objects of the format: spans, or what holds spans as only this format does. `read` adds the spans
+    of one such object. Where what belongs together may stand far apart, `gathered` reads all documents of an input
+    instead; `fast` reads whole pieces of lines, or says that they do not fit.
+
+    Objects are looked for in lists and under the `wrappers` of all formats. `of_spans` says that an object holds many
+    spans, so that what stands beside such objects is not counted as a span that was lost. `marked` says that large
+    documents can be cut by the names of their keys alone; others are decoded whole while they are small, and cut where
+    `holds` knows the objects.
+    """
+
+    name: str
+    holds: Callable[[dict[str, Any]], bool]
+    read: Callable[[dict[str, Any], Builder, str], None] | None = None
+    gathered: Callable[[Iterable[tuple[Any, str]], Builder], None] | None = None
+    fast: Callable[[Piece], tuple[list[Chunk], Findings]] | None = None
+    wrappers: tuple[str, ...] = ()
+    of_spans: bool = False
+    marked: bool = False
+
+
+# Where two formats know an object, the first one has it.
+JSON_FORMATS: Final = (
+    JsonFormat(OTLP_JSON, otlp.is_document, otlp.read_document, wrappers=otlp.WRAPPERS, of_spans=True, marked=True),
+    JsonFormat(
+        JAEGER_JSON, jaeger.is_document, jaeger.read_trace, fast=jaeger_fast.chunk_of, of_spans=True, marked=True
+    ),
+    JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
+    JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
+    JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
+    JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_documents, marked=True),
+)
+BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
+WRAPPERS: Final = tuple(dict.fromkeys(key for each in JSON_FORMATS for key in each.wrappers))
+
+FAMILIES: Final[dict[str, tuple[str, ...]]] = {
+    "otlp": (OTLP_JSON, OTLP_PROTO),
+    "tempo": (OTLP_JSON, OTLP_PROTO),
+}
+"""Words of `format` that mean several formats."""
+NAMES: Final = (OTLP_JSON, OTLP_PROTO, *(name for name in BY_NAME if name != OTLP_JSON), PARQUET)
+"""All formats, as `format` and the load report name them."""
