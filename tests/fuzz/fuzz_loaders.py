@@ -22,9 +22,9 @@ with atheris.instrument_imports(include=["tracelab.loaders"]):
     from tracelab.loaders.pieces import cutting as json_cut
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
-from tests.loaders.test_clickhouse import table_row
-from tests.loaders.test_otlp import full_span
-from tests.loaders.test_sdk_json import python_span
+from tests.loaders.others.test_clickhouse import table_row
+from tests.loaders.others.test_sdk_json import python_span
+from tests.loaders.otlp.test_otlp import full_span
 from tracelab.errors import TracelabError
 
 SEEDS = [

@@ -10,7 +10,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import compact, request, shop_otlp, span
-from tests.loaders.test_otlp import full_span
+from tests.loaders.otlp.test_otlp import full_span
 from tracelab.conforming import conform
 from tracelab.errors import SourceError
 from tracelab.loaders import read, scan, write

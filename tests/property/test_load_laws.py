@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
-from tests.loaders.test_otlp import full_span
+from tests.loaders.otlp.test_otlp import full_span
 from tests.property.load_strategies import requests
 from tracelab.errors import TracelabError
 from tracelab.loaders import load_report, read, write
