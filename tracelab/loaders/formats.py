@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import tolerant as jaeger
-from tracelab.loaders.others import clickhouse, sdk_json
+from tracelab.loaders.others import clickhouse, parquet, sdk_json
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+    import polars as pl
 
     from tracelab.loaders.columns.builder import Builder
     from tracelab.loaders.columns.chunk import Chunk
+    from tracelab.loaders.pieces.columnar import ColumnarFile
     from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings
 
@@ -53,6 +56,19 @@ class JsonFormat:
     marked: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ParquetFormat:
+    """A format of files of columns.
+
+    `holds` tells it by the names of its columns. `chunks` reads the file, in as little memory as it can: decoded
+    chunks, or a frame that tracelab wrote.
+    """
+
+    name: str
+    holds: Callable[[frozenset[str]], bool]
+    chunks: Callable[[ColumnarFile, Findings], Iterator[Chunk | pl.DataFrame]]
+
+
 # Where two formats know an object, the first one has it.
 JSON_FORMATS: Final = (
     JsonFormat(OTLP_JSON, otlp.is_document, otlp.read_document, wrappers=otlp.WRAPPERS, of_spans=True, marked=True),
@@ -67,10 +83,16 @@ JSON_FORMATS: Final = (
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys(key for each in JSON_FORMATS for key in each.wrappers))
 
+# Where two formats know the columns, the first one has them.
+PARQUET_FORMATS: Final = (
+    ParquetFormat(PARQUET, parquet.is_own, parquet.own_spans),
+    ParquetFormat(CLICKHOUSE, clickhouse.has_rows, parquet.clickhouse_chunks),
+)
+
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "otlp": (OTLP_JSON, OTLP_PROTO),
     "tempo": (OTLP_JSON, OTLP_PROTO),
 }
 """Words of `format` that mean several formats."""
-NAMES: Final = (OTLP_JSON, OTLP_PROTO, *(name for name in BY_NAME if name != OTLP_JSON), PARQUET)
+NAMES: Final = tuple(dict.fromkeys((OTLP_JSON, OTLP_PROTO, *BY_NAME, *(each.name for each in PARQUET_FORMATS))))
 """All formats, as `format` and the load report name them."""

@@ -15,22 +15,16 @@ from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
-from tracelab.loaders.formats import CLICKHOUSE, FAMILIES, JAEGER_JSON, NAMES, OTLP_PROTO, PARQUET, ZIPKIN
+from tracelab.loaders.formats import FAMILIES, JAEGER_JSON, NAMES, OTLP_PROTO, ZIPKIN
 from tracelab.loaders.json_reader import read_json
-from tracelab.loaders.others.parquet import (
-    MAGIC,
-    chunk_of,
-    clickhouse_chunks,
-    is_own,
-    open_parquet,
-    own_spans,
-    parts_of_one,
-)
+from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
+from tracelab.loaders.pieces.columnar import PARQUET_MAGIC, open_parquet
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
+from tracelab.loaders.sniff import parquet_format_of
 from tracelab.options import flag, shown
 
 if TYPE_CHECKING:
@@ -262,7 +256,7 @@ def _chunks(source: Source, format: str, found: SourceFindings, advance: Callabl
 
     stream = Stream(source, advance)
     try:
-        if stream.peek(4) == MAGIC:
+        if stream.peek(4) == PARQUET_MAGIC:
             yield from _parquet_chunks(source, stream, found, named)
         else:
             yield from _decoded(stream, found.findings, named)
@@ -274,15 +268,10 @@ def _parquet_chunks(
     source: Source, stream: Stream, found: SourceFindings, named: Callable[[str], None]
 ) -> Iterator[Loaded]:
     path = None if stream.compressed else source.path
-    frame = open_parquet(path, b"" if path else stream.read_all(), source.name)
-    if is_own(frame):
-        named(PARQUET)
-        spans = own_spans(frame, source.name)
-        found.findings.spans += spans.height
-        yield spans
-    else:
-        named(CLICKHOUSE)
-        yield from clickhouse_chunks(frame, found.findings)
+    file = open_parquet(path, b"" if path else stream.read_all(), source.name)
+    format = parquet_format_of(file)  # noqa: A001 - the word that fits
+    named(format.name)
+    yield from format.chunks(file, found.findings)
 
 
 def _decoded(stream: Stream, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:

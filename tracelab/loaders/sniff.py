@@ -1,4 +1,4 @@
-"""What a JSON document is, by what stands in it: never by the name of its file."""
+"""What a document or a file of columns is, by what stands in it: never by the name of its file."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, WRAPPERS
+from tracelab.errors import LoadError
+from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, PARQUET_FORMATS, WRAPPERS, ParquetFormat
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
 from tracelab.loaders.pieces.cutting import closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tracelab.loaders.pieces.columnar import ColumnarFile
 
 OTHER: Final = "other"
 SUPPORTED: Final = (
@@ -87,6 +90,25 @@ def _level(content: Any, holds: Callable[[dict[str, Any]], bool], depth: int = _
         return 1
     inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), list | dict))
     return next((found + 1 for held in inner if (found := _level(held, holds, depth - 1)) is not None), None)
+
+
+def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
+    """Give the format of a file of columns.
+
+    Raises
+    ------
+    LoadError
+        It holds no spans that we know.
+    """
+    known = next((each for each in PARQUET_FORMATS if each.holds(file.columns)), None)
+    if known is not None:
+        return known
+    looks = (
+        "it looks like a block of Tempo, which holds traces nested by resource; fetch the traces through Tempo's API"
+        if file.columns >= {"TraceID", "rs"}
+        else f"it is parquet without spans (its columns: {', '.join(file.frame.collect_schema().names()[:8])})"
+    )
+    raise LoadError(f"{file.name}: no trace dump: {looks}. Supported: {SUPPORTED}.")
 
 
 def refusal(document: Any) -> str:

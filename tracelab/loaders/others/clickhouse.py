@@ -20,6 +20,11 @@ def is_row(document: dict[str, Any]) -> bool:
     return document.keys() >= _MARKS
 
 
+def has_rows(columns: frozenset[str]) -> bool:
+    """Say whether columns are those of the table."""
+    return columns >= _MARKS
+
+
 def read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
     """Add a row of the table."""
     findings = builder.findings

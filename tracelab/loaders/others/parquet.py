@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import TYPE_CHECKING, Final
 
@@ -32,49 +31,26 @@ from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_t
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-MAGIC: Final = b"PAR1"
+    from tracelab.loaders.pieces.columnar import ColumnarFile
+
 _ROWS: Final = 50_000
 _SCALARS: Final = {pl.Boolean: BOOL, pl.Int64: INT, pl.Float64: DOUBLE, pl.String: STRING}
 
 
-def open_parquet(path: Path | None, content: bytes, name: str) -> pl.LazyFrame:
-    """Look into a parquet file.
-
-    Raises
-    ------
-    LoadError
-        It is damaged, or holds no spans that we know.
-    """
-    try:
-        # A name may hold what would be a pattern.
-        source = path if path is not None else io.BytesIO(content)
-        frame = pl.scan_parquet(source, glob=False, hive_partitioning=False)
-        columns = frame.collect_schema().names()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise LoadError(f"{name}: the parquet file cannot be read ({error!s:.200}). Write or copy it again.") from error
-    if set(REQUIRED) <= set(columns) or {"TraceId", "SpanId", "SpanName"} <= set(columns):
-        return frame
-    looks = (
-        "it looks like a block of Tempo, which holds traces nested by resource; fetch the traces through Tempo's API"
-        if {"TraceID", "rs"} <= set(columns)
-        else f"it is parquet without spans (its columns: {', '.join(columns[:8])})"
-    )
-    raise LoadError(f"{name}: no trace dump: {looks}.")
+def is_own(columns: frozenset[str]) -> bool:
+    """Say whether columns are those of a frame that tracelab wrote."""
+    return columns >= set(REQUIRED)
 
 
-def is_own(frame: pl.LazyFrame) -> bool:
-    """Say whether a frame is one that tracelab wrote."""
-    return set(REQUIRED) <= set(frame.collect_schema().names())
-
-
-def own_spans(frame: pl.LazyFrame, name: str) -> pl.DataFrame:
+def own_spans(file: ColumnarFile, findings: Findings) -> Iterator[pl.DataFrame]:
     """Read a span frame as it was written."""
     try:
-        return conform(frame.collect())
+        spans = conform(file.frame.collect())
     except SchemaError as error:
-        raise LoadError(f"{name}: {error}") from error
+        raise LoadError(f"{file.name}: {error}") from error
+    findings.spans += spans.height
+    yield spans
 
 
 def parts_of_one(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
@@ -85,9 +61,9 @@ def parts_of_one(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
     return None if spans["tree_left"].n_unique() < spans.height else spans
 
 
-def clickhouse_chunks(frame: pl.LazyFrame, findings: Findings) -> Iterator[Chunk]:
+def clickhouse_chunks(file: ColumnarFile, findings: Findings) -> Iterator[Chunk]:
     """Read rows of `otel_traces`, some at a time."""
-    spans = frame.collect()
+    spans = file.frame.collect()
     # Python's datetimes have no nanoseconds, so times become numbers before rows do.
     times = [name for name, dtype in spans.schema.items() if isinstance(dtype, pl.Datetime)]
     lists = [
