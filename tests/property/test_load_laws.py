@@ -7,7 +7,7 @@ import json
 import warnings
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -21,6 +21,9 @@ from tests.property.load_strategies import requests
 from tracelab.errors import TracelabError
 from tracelab.loaders import load_report, read, write
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SEEDS: dict[str, bytes] = {
     "otlp": compact(request(full_span(), span("11" * 8, parentSpanId="22" * 8)), shop_otlp()),
     "pretty": json.dumps(shop_otlp(), indent=1).encode(),
@@ -29,6 +32,8 @@ SEEDS: dict[str, bytes] = {
     "protobuf": protobuf(request(full_span(), span("11" * 8))),
     "framed": len(protobuf(shop_otlp())).to_bytes(4, "big") + protobuf(shop_otlp()),
 }
+SAMPLES = sorted((Path(__file__).parents[1] / "loaders" / "samples").iterdir())
+FILES = [sample for sample in SAMPLES if sample.is_file()]
 JUNK = st.sampled_from([None, True, -1, 2**70, 1.5, "", "x", "0", [], {}, [None], {"values": 5}, "\ud800"])
 
 
@@ -36,21 +41,33 @@ JUNK = st.sampled_from([None, True, -1, 2**70, 1.5, "", "x", "0", [], {}, [None]
 @given(st.data())
 @settings(max_examples=60)
 def test_damaged_bytes_give_a_frame_or_a_clear_error(data: st.DataObject) -> None:
-    content = bytearray(SEEDS[data.draw(st.sampled_from(sorted(SEEDS)))])
-    for _ in range(data.draw(st.integers(1, 6))):
-        place = data.draw(st.integers(0, len(content) - 1))
-        match data.draw(st.sampled_from(["change", "cut", "insert", "repeat"])):
-            case "change":
-                content[place] = data.draw(st.integers(0, 255))
-            case "cut":
-                del content[place : place + data.draw(st.integers(1, 30))]
-            case "insert":
-                content[place:place] = data.draw(st.binary(max_size=8))
-            case _:
-                content[place:place] = content[place : place + data.draw(st.integers(1, 200))]
-        if not content:
-            return
-    assert_nothing_is_lost(bytes(content))
+    content = damaged(SEEDS[data.draw(st.sampled_from(sorted(SEEDS)))], data.draw)
+    if content:
+        assert_nothing_is_lost(content)
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+@pytest.mark.parametrize("sample", FILES, ids=lambda sample: sample.name)
+@given(st.data())
+@settings(max_examples=15)
+def test_damaged_samples_of_any_format_give_a_frame_or_a_clear_error(sample: Path, data: st.DataObject) -> None:
+    content = damaged(sample.read_bytes(), data.draw)
+    if content:
+        assert_nothing_is_lost(content)
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+@pytest.mark.parametrize(
+    "sample", [sample for sample in FILES if sample.suffix in (".json", ".jsonl")], ids=lambda sample: sample.name
+)
+@given(st.data())
+@settings(max_examples=25)
+def test_wrong_values_in_samples_of_any_format_give_a_frame_or_a_clear_error(sample: Path, data: st.DataObject) -> None:
+    documents = documents_of(sample)
+    for _ in range(data.draw(st.integers(1, 3))):
+        holder, key = data.draw(st.sampled_from(places(documents)))
+        holder[key] = data.draw(JUNK)
+    assert_nothing_is_lost(b"".join(compact_with_surrogates(each) for each in documents))
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
@@ -107,6 +124,32 @@ def assert_nothing_is_lost(content: bytes) -> None:
     report = load_report(content)
     found = report.filter(pl.col("problem") == "spans")["count"].sum()
     assert found == spans.height + report["lost_spans"].sum()
+
+
+def damaged(seed: bytes, draw: Callable[..., Any]) -> bytes:
+    """Change, cut, insert and repeat bytes at some places."""
+    content = bytearray(seed)
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.integers(0, max(len(content) - 1, 0)))
+        match draw(st.sampled_from(["change", "cut", "insert", "repeat"])):
+            case "change":
+                content[place : place + 1] = bytes([draw(st.integers(0, 255))])
+            case "cut":
+                del content[place : place + draw(st.integers(1, 30))]
+            case "insert":
+                content[place:place] = draw(st.binary(max_size=8))
+            case _:
+                content[place:place] = content[place : place + draw(st.integers(1, 200))]
+    return bytes(content)
+
+
+def documents_of(sample: Path) -> list[Any]:
+    """Decode all JSON documents of a file, however they stand in it."""
+    text, decoder, found, position = sample.read_text(), json.JSONDecoder(), [], 0
+    while (position := position + len(text[position:]) - len(text[position:].lstrip())) < len(text):
+        document, position = decoder.raw_decode(text, position)
+        found.append(document)
+    return found
 
 
 def places(content: Any) -> list[tuple[Any, Any]]:

@@ -46,7 +46,7 @@ def is_own(columns: frozenset[str]) -> bool:
 def own_spans(file: ColumnarFile, findings: Findings) -> Iterator[pl.DataFrame]:
     """Read a span frame as it was written."""
     try:
-        spans = conform(file.frame.collect())
+        spans = conform(file.read())
     except SchemaError as error:
         raise LoadError(f"{file.name}: {error}") from error
     findings.spans += spans.height
@@ -63,7 +63,7 @@ def parts_of_one(frames: list[pl.DataFrame]) -> pl.DataFrame | None:
 
 def clickhouse_chunks(file: ColumnarFile, findings: Findings) -> Iterator[Chunk]:
     """Read rows of `otel_traces`, some at a time."""
-    spans = file.frame.collect()
+    spans = file.read()
     # Python's datetimes have no nanoseconds, so times become numbers before rows do.
     times = [name for name, dtype in spans.schema.items() if isinstance(dtype, pl.Datetime)]
     lists = [

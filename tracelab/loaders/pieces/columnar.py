@@ -38,6 +38,19 @@ class ColumnarFile:
     path: Path | None
     content: bytes
 
+    def read(self) -> pl.DataFrame:
+        """Read all rows.
+
+        Raises
+        ------
+        LoadError
+            The file is damaged.
+        """
+        try:
+            return self.frame.collect()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise _damaged(self.name, error) from error
+
 
 def open_parquet(path: Path | None, content: bytes, name: str) -> ColumnarFile:
     """Look into a parquet file.
@@ -53,5 +66,9 @@ def open_parquet(path: Path | None, content: bytes, name: str) -> ColumnarFile:
         frame = pl.scan_parquet(source, glob=False, hive_partitioning=False)
         columns = frozenset(frame.collect_schema().names())
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise LoadError(f"{name}: the parquet file cannot be read ({error!s:.200}). Write or copy it again.") from error
+        raise _damaged(name, error) from error
     return ColumnarFile(name, frame, columns, path, content)
+
+
+def _damaged(name: str, error: Exception) -> LoadError:
+    return LoadError(f"{name}: the parquet file cannot be read ({error!s:.200}). Write or copy it again.")
