@@ -16,7 +16,7 @@ from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.records import as_csv, as_json
 from tracelab.terminal import USAGE, Commands, is_output, say, stop, table, usage, write
-from tracelab.traceql.nodes import Pipeline
+from tracelab.traceql.syntax.nodes import Pipeline
 from tracelab.words import format_bytes
 
 app = typer.Typer(

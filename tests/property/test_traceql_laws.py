@@ -19,8 +19,8 @@ from tests.property.traceql_strategies import (
     queries,
 )
 from tracelab.errors import QueryError, QueryTypeError
-from tracelab.traceql import nodes as n
 from tracelab.traceql import parse, query, query_metrics, search, validate
+from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     import polars as pl

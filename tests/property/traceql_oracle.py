@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from tracelab.traceql import nodes as n
+from tracelab.traceql.syntax import nodes as n
 
 Value = tuple[str, Any] | None
 NUMBERS = ("int", "float", "duration")

@@ -25,11 +25,11 @@ from tracelab.errors import QueryWarning
 from tracelab.traceql.engine import query
 from tracelab.traceql.explaining import explain
 from tracelab.traceql.gaps import gap
-from tracelab.traceql.metric_nodes import Query
 from tracelab.traceql.metrics import query_metrics
-from tracelab.traceql.parser import parse
 from tracelab.traceql.searching import search
-from tracelab.traceql.validation import validate
+from tracelab.traceql.syntax.metric_nodes import Query
+from tracelab.traceql.syntax.parser import parse
+from tracelab.traceql.syntax.validation import validate
 
 __all__ = [
     "Query",

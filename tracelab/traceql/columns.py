@@ -9,11 +9,11 @@ import polars as pl
 from tracelab.columns import filled
 from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
-from tracelab.traceql import nodes as n
 from tracelab.traceql.elsewhere import Holdings, elsewhere, found_value
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.events import first_item, item_scope
 from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.values import Value, column_value, first_of, mixed_value, where
 
 UNSCOPED: Final = ("span", "resource", "event", "link", "instrumentation")

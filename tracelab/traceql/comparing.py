@@ -8,10 +8,10 @@ import polars as pl
 import polars.selectors as cs
 
 from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.series import Series, filled
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.values import as_text, column_value
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
-from tracelab.traceql import nodes as n
 from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
-from tracelab.traceql.folding import COMPARISONS
-from tracelab.traceql.limits import LOGIC, alike, field_and_literal, runs
 from tracelab.traceql.operators import calculated, compared, either, is_any_of, negated, signed
-from tracelab.traceql.validation import references
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.folding import COMPARISONS
+from tracelab.traceql.syntax.limits import LOGIC, alike, field_and_literal, runs
+from tracelab.traceql.syntax.validation import references
 from tracelab.traceql.values import Value, decided, literal_value
 
 if TYPE_CHECKING:

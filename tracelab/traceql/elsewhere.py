@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX
-from tracelab.traceql import nodes as n
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.values import TEXT, Value, mixed_value
 
 if TYPE_CHECKING:

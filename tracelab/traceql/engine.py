@@ -9,15 +9,15 @@ import polars as pl
 
 from tracelab.conforming import takes_any_frame_unchecked, with_checks
 from tracelab.errors import QueryError, own_words
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
-from tracelab.traceql.limits import plain_recursion
 from tracelab.traceql.names import warn_of_unknown
-from tracelab.traceql.parser import parse
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
 from tracelab.traceql.spansets import Run
-from tracelab.traceql.validation import validate
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.limits import plain_recursion
+from tracelab.traceql.syntax.parser import parse
+from tracelab.traceql.syntax.validation import validate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ from typing import Final
 
 import polars as pl
 
-from tracelab.traceql import nodes as n
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.values import TEXT, Value
 
 COLUMNS: Final = {"event": "events", "link": "links"}

@@ -8,12 +8,12 @@ import polars as pl
 
 from tracelab.conforming import unchecked_frame
 from tracelab.schema import SPAN_SCHEMA
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.names import compared_types, warn_of_bare_numbers
 from tracelab.traceql.plans import Plan
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

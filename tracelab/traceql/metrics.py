@@ -9,8 +9,6 @@ import polars as pl
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.options import flag
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
 from tracelab.traceql.columns import Columns
 from tracelab.traceql.comparing import compared_attributes
 from tracelab.traceql.engine import checked, conditions, plain_errors
@@ -18,6 +16,8 @@ from tracelab.traceql.names import warn_of_unknown
 from tracelab.traceql.plans import Part, Plan
 from tracelab.traceql.series import Series, counted, value_columns
 from tracelab.traceql.series_math import after, combined
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.windows import Window, window
 
 if TYPE_CHECKING:

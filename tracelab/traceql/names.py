@@ -9,10 +9,10 @@ import polars as pl
 
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
-from tracelab.traceql import nodes as n
-from tracelab.traceql.bare_numbers import bare_number
 from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
-from tracelab.traceql.folding import COMPARISONS
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.folding import COMPARISONS
+from tracelab.traceql.syntax.missing_units import bare_number
 from tracelab.traceql.values import ARRAY, TEXT
 
 if TYPE_CHECKING:

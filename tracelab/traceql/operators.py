@@ -11,9 +11,9 @@ from typing import Final, cast
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.traceql import nodes as n
-from tracelab.traceql.folding import COMPARISONS, SUMS
-from tracelab.traceql.regexes import anchored
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.folding import COMPARISONS, SUMS
+from tracelab.traceql.syntax.regexes import anchored
 from tracelab.traceql.values import ARRAY, TEXT, Value, as_number, as_whole, decided
 
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tracelab.traceql import nodes as n
 from tracelab.traceql.conditions import Compiler
 from tracelab.traceql.structure import TREE_INPUTS
+from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     import polars as pl

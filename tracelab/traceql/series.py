@@ -13,8 +13,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.values import TEXT, Value, as_number, as_text, as_whole
 
 if TYPE_CHECKING:

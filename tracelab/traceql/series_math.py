@@ -6,9 +6,9 @@ from typing import Final, cast
 
 import polars as pl
 
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
 from tracelab.traceql.series import Series
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 
 _SECONDS: Final = 1e-9
 

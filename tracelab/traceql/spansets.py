@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.traceql import nodes as n
 from tracelab.traceql.aggregates import Attribute, aggregated, scalar_test
 from tracelab.traceql.structure import Flags, Forest, Ints, codes, related
+from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     from tracelab.traceql.plans import Plan

@@ -13,8 +13,8 @@ from typing import Final
 
 import polars as pl
 
-from tracelab.traceql import nodes as n
-from tracelab.traceql.literals import duration_text
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.literals import duration_text
 
 TEXT: Final = "text"
 """A value kept as text that may have been anything: those of events and links."""

@@ -10,9 +10,9 @@ import polars as pl
 
 from tracelab.errors import QueryError
 from tracelab.schema import TIME
-from tracelab.traceql import nodes as n
-from tracelab.traceql.cursor import shortened
-from tracelab.traceql.literals import NANOSECONDS, duration_from_text, duration_text
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.cursor import shortened
+from tracelab.traceql.syntax.literals import NANOSECONDS, duration_from_text, duration_text
 from tracelab.units import from_timedelta
 
 MAX_INTERVALS: Final = 100_000

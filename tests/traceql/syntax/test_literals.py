@@ -4,7 +4,14 @@ import math
 
 import pytest
 
-from tracelab.traceql.literals import duration_from_text, duration_text, float_text, name_text, string_text, unescaped
+from tracelab.traceql.syntax.literals import (
+    duration_from_text,
+    duration_text,
+    float_text,
+    name_text,
+    string_text,
+    unescaped,
+)
 
 SECOND = 1_000_000_000
 

@@ -6,8 +6,8 @@ import re
 from typing import Final
 
 from tracelab.schema import KINDS, STATUS_CODES
-from tracelab.traceql.literals import string_text
-from tracelab.traceql.tokens import ATTRIBUTE_SCOPES, BARE_INTRINSICS, RELATIVES
+from tracelab.traceql.syntax.literals import string_text
+from tracelab.traceql.syntax.tokens import ATTRIBUTE_SCOPES, BARE_INTRINSICS, RELATIVES
 
 _WORDS: Final = {
     "and": "&&",

@@ -12,16 +12,16 @@ from itertools import takewhile
 from typing import Final, cast
 
 from tracelab.errors import QueryError, QuerySyntaxError
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
-from tracelab.traceql.advice import corrected
-from tracelab.traceql.cursor import shortened
-from tracelab.traceql.fields import VALUE_WORDS
-from tracelab.traceql.folding import folded_sign
-from tracelab.traceql.joining import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
-from tracelab.traceql.limits import plain_recursion
-from tracelab.traceql.metric_rules import METRICS, MetricParser
-from tracelab.traceql.tokens import BARE_INTRINSICS, Token
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.advice import corrected
+from tracelab.traceql.syntax.cursor import shortened
+from tracelab.traceql.syntax.fields import VALUE_WORDS
+from tracelab.traceql.syntax.folding import folded_sign
+from tracelab.traceql.syntax.limits import plain_recursion
+from tracelab.traceql.syntax.metric_rules import METRICS, MetricParser
+from tracelab.traceql.syntax.operands import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
+from tracelab.traceql.syntax.tokens import BARE_INTRINSICS, Token
 
 AGGREGATES: Final = ("count", "min", "max", "avg", "sum")
 _MAX_ADVISED: Final = 2_000

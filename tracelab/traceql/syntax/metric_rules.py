@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql.fields import FieldParser
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax.fields import FieldParser
 
 if TYPE_CHECKING:
-    from tracelab.traceql.tokens import Token
+    from tracelab.traceql.syntax.tokens import Token
 
 SIMPLE_METRICS: Final = ("rate", "count_over_time")
 FIELD_METRICS: Final = (

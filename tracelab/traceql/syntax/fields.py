@@ -6,10 +6,10 @@ from difflib import get_close_matches
 from typing import Final, cast
 
 from tracelab.schema import KINDS, STATUS_CODES
-from tracelab.traceql import nodes as n
-from tracelab.traceql.cursor import Cursor, shortened
-from tracelab.traceql.folding import COMPARISONS, folded, folded_sign
-from tracelab.traceql.tokens import BARE_INTRINSICS, Token
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.cursor import Cursor, shortened
+from tracelab.traceql.syntax.folding import COMPARISONS, folded, folded_sign
+from tracelab.traceql.syntax.tokens import BARE_INTRINSICS, Token
 
 VALUE_WORDS: Final = {
     "true": (True, n.BOOL),

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from math import isinf
 from typing import Final, TypeAlias, cast
 
-from tracelab.traceql.literals import NAME_ENDERS, duration_from_text, unescaped
-from tracelab.traceql.nodes import INTRINSIC_TYPES, MAX_INT, Attribute, Intrinsic
+from tracelab.traceql.syntax.literals import NAME_ENDERS, duration_from_text, unescaped
+from tracelab.traceql.syntax.nodes import INTRINSIC_TYPES, MAX_INT, Attribute, Intrinsic
 
 ATTRIBUTE_SCOPES: Final = ("span", "resource", "event", "link", "instrumentation")
 """Words that start an attribute's name when a dot follows."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tracelab.traceql.regexes import RegexError, anchored
+from tracelab.traceql.syntax.regexes import RegexError, anchored
 
 
 @pytest.mark.parametrize(

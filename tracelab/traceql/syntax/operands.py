@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, cast
 
 from tracelab.errors import QueryError, QueryTypeError
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
-from tracelab.traceql.cursor import MAX_NESTING
-from tracelab.traceql.folding import folded
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.cursor import MAX_NESTING
+from tracelab.traceql.syntax.folding import folded
 
 if TYPE_CHECKING:
-    from tracelab.traceql.tokens import Token
+    from tracelab.traceql.syntax.tokens import Token
 
 STRUCTURAL: Final = (">", "<", ">>", "<<", "~", "!>", "!<", "!>>", "!<<", "!~", "&>", "&<", "&>>", "&<<", "&~")
 COMPARING: Final = ("=", "!=", "<", "<=", ">", ">=")

@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Generic, TypeAlias, TypeVar
 
-from tracelab.traceql.literals import duration_text, float_text, name_text, string_text
+from tracelab.traceql.syntax.literals import duration_text, float_text, name_text, string_text
 
 NodeT = TypeVar("NodeT")
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from tracelab.traceql import nodes as n
-from tracelab.traceql.cursor import shortened
-from tracelab.traceql.folding import COMPARISONS
-from tracelab.traceql.literals import NANOSECONDS, duration_text
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.cursor import shortened
+from tracelab.traceql.syntax.folding import COMPARISONS
+from tracelab.traceql.syntax.literals import NANOSECONDS, duration_text
 from tracelab.units import format_duration
 
 _PLAUSIBLE: Final = NANOSECONDS["ms"]
@@ -25,7 +25,7 @@ def bare_number(comparison: n.Operation | n.ScalarFilter) -> str | None:
 
     Examples
     --------
-    >>> from tracelab.traceql.parser import parse
+    >>> from tracelab.traceql.syntax.parser import parse
     >>> print(bare_number(parse("{ duration > 100 }").body.stages[0].expression))
     `duration > 100` is read as 100 nanoseconds; did you mean 100ms?
     """

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tracelab.errors import QueryError, QuerySyntaxError
-from tracelab.traceql.tokens import Token, tokenize
+from tracelab.traceql.syntax.tokens import Token, tokenize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tracelab.errors import QueryTypeError
-from tracelab.traceql import metric_nodes as m
-from tracelab.traceql import nodes as n
-from tracelab.traceql.folding import COMPARISONS
-from tracelab.traceql.limits import check_size, plain_recursion
-from tracelab.traceql.parser import parse
-from tracelab.traceql.regexes import RegexError, anchored
+from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.folding import COMPARISONS
+from tracelab.traceql.syntax.limits import check_size, plain_recursion
+from tracelab.traceql.syntax.parser import parse
+from tracelab.traceql.syntax.regexes import RegexError, anchored
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tracelab.traceql.nodes import Attribute, Intrinsic
-from tracelab.traceql.tokens import tokenize
+from tracelab.traceql.syntax.nodes import Attribute, Intrinsic
+from tracelab.traceql.syntax.tokens import tokenize
 
 
 def kinds(text: str) -> list[tuple[str, object]]:

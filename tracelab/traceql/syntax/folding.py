@@ -6,7 +6,7 @@ import math
 import operator
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from tracelab.traceql.nodes import BOOL, DURATION, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, STRING, Static
+from tracelab.traceql.syntax.nodes import BOOL, DURATION, FLOAT, INT, MAX_INT, MIN_INT, NUMERIC, STRING, Static
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from tracelab.traceql import nodes as n
+from tracelab.traceql.syntax import nodes as n
 
 
 @dataclass(frozen=True, slots=True)
