@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracelab.traceql.operators import calculated, compared
+from tracelab.traceql.expressions.operators import calculated, compared
+from tracelab.traceql.expressions.values import NANOSECONDS, TEXT, Value, as_number, literal_value
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import NANOSECONDS, TEXT, Value, as_number, literal_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

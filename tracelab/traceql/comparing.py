@@ -8,11 +8,11 @@ import polars as pl
 import polars.selectors as cs
 
 from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
-from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.values import as_text, column_value
 from tracelab.traceql.series import Series, filled
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import as_text, column_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

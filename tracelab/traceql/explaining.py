@@ -8,9 +8,9 @@ import polars as pl
 
 from tracelab.conforming import unchecked_frame
 from tracelab.schema import SPAN_SCHEMA
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import checked, conditions, plain_errors
-from tracelab.traceql.names import compared_types, warn_of_bare_numbers
+from tracelab.traceql.expressions.columns import Columns
+from tracelab.traceql.expressions.unknown_names import compared_types, warn_of_bare_numbers
 from tracelab.traceql.plans import Plan
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n

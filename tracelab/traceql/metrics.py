@@ -9,10 +9,10 @@ import polars as pl
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.options import flag
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.comparing import compared_attributes
 from tracelab.traceql.engine import checked, conditions, plain_errors
-from tracelab.traceql.names import warn_of_unknown
+from tracelab.traceql.expressions.columns import Columns
+from tracelab.traceql.expressions.unknown_names import warn_of_unknown
 from tracelab.traceql.plans import Part, Plan
 from tracelab.traceql.series import Series, counted, value_columns
 from tracelab.traceql.series_math import after, combined
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
-    from tracelab.traceql.values import Value
+    from tracelab.traceql.expressions.values import Value
 
 
 @takes_any_frame

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tracelab.traceql.conditions import Compiler
+from tracelab.traceql.expressions.conditions import Compiler
 from tracelab.traceql.structure import TREE_INPUTS
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.traceql.columns import Columns
-    from tracelab.traceql.values import Value
+    from tracelab.traceql.expressions.columns import Columns
+    from tracelab.traceql.expressions.values import Value
 
 Part: TypeAlias = n.Stage | n.Spanset | n.Scalar
 

@@ -9,14 +9,14 @@ import polars as pl
 
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import ATTRIBUTES, DURATION, TIME
-from tracelab.traceql.columns import Columns
 from tracelab.traceql.engine import plain_errors, spanset_pipeline
-from tracelab.traceql.kinship import root_row
-from tracelab.traceql.names import warn_of_unknown
+from tracelab.traceql.expressions.columns import Columns
+from tracelab.traceql.expressions.tree_intrinsics import root_row
+from tracelab.traceql.expressions.unknown_names import warn_of_unknown
+from tracelab.traceql.expressions.values import Value, as_text
 from tracelab.traceql.plans import SPAN_COLUMNS, Plan
 from tracelab.traceql.spansets import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import Value, as_text
 
 if TYPE_CHECKING:
     from tracelab.traceql.aggregates import Attribute

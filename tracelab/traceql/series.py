@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
+from tracelab.traceql.expressions.values import TEXT, Value, as_number, as_text, as_whole
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import TEXT, Value, as_number, as_text, as_whole
 
 if TYPE_CHECKING:
     from tracelab.traceql.windows import Window

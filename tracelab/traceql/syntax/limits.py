@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracelab.errors import QueryError
-from tracelab.traceql.events import item_scope
+from tracelab.traceql.expressions.events import item_scope
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.cursor import MAX_NESTING

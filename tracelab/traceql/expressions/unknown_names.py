@@ -9,16 +9,16 @@ import polars as pl
 
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
-from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.values import ARRAY, TEXT
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.missing_units import bare_number
-from tracelab.traceql.values import ARRAY, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tracelab.traceql.columns import Columns
+    from tracelab.traceql.expressions.columns import Columns
     from tracelab.traceql.plans import Part
 
 _NEAR: Final = 3

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
-from tracelab.traceql.events import ItemTest, any_item, item_scope, item_value
-from tracelab.traceql.operators import calculated, compared, either, is_any_of, negated, signed
+from tracelab.traceql.expressions.events import ItemTest, any_item, item_scope, item_value
+from tracelab.traceql.expressions.operators import calculated, compared, either, is_any_of, negated, signed
+from tracelab.traceql.expressions.values import Value, decided, literal_value
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.limits import LOGIC, alike, field_and_literal, runs
 from tracelab.traceql.syntax.validation import references
-from tracelab.traceql.values import Value, decided, literal_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.traceql.columns import Columns
+    from tracelab.traceql.expressions.columns import Columns
 
 _COMPARING: Final = (*COMPARISONS, "=~", "!~")
 

@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX
-from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.values import TEXT, Value, mixed_value
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import TEXT, Value, mixed_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

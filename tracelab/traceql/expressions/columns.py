@@ -9,12 +9,12 @@ import polars as pl
 from tracelab.columns import filled
 from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
-from tracelab.traceql.elsewhere import Holdings, elsewhere, found_value
-from tracelab.traceql.events import COLUMNS as ITEM_COLUMNS
-from tracelab.traceql.events import first_item, item_scope
-from tracelab.traceql.kinship import child_count, nested_set, parent_row, root_row, trace_duration
+from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
+from tracelab.traceql.expressions.events import first_item, item_scope
+from tracelab.traceql.expressions.maps import Holdings, elsewhere, found_value
+from tracelab.traceql.expressions.tree_intrinsics import child_count, nested_set, parent_row, root_row, trace_duration
+from tracelab.traceql.expressions.values import Value, column_value, first_of, mixed_value, where
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import Value, column_value, first_of, mixed_value, where
 
 UNSCOPED: Final = ("span", "resource", "event", "link", "instrumentation")
 """Where an attribute without a scope is looked for, in this order."""

@@ -11,8 +11,8 @@ from typing import Final
 
 import polars as pl
 
+from tracelab.traceql.expressions.values import TEXT, Value
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.values import TEXT, Value
 
 COLUMNS: Final = {"event": "events", "link": "links"}
 """Where the events and the links of a span are."""
