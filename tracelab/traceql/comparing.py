@@ -17,7 +17,7 @@ from tracelab.traceql.syntax import nodes as n
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.traceql.plans import Plan
+    from tracelab.traceql.spansets.plans import Plan
     from tracelab.traceql.windows import Window
 
 META_TYPE: Final = "__meta_type"

@@ -11,8 +11,8 @@ from tracelab.conforming import takes_any_frame_unchecked, with_checks
 from tracelab.errors import QueryError, own_words
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
-from tracelab.traceql.plans import SPAN_COLUMNS, Plan
-from tracelab.traceql.spansets import Run
+from tracelab.traceql.spansets.plans import SPAN_COLUMNS, Plan
+from tracelab.traceql.spansets.stages import Run
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.limits import plain_recursion

@@ -11,7 +11,7 @@ from tracelab.schema import SPAN_SCHEMA
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import compared_types, warn_of_bare_numbers
-from tracelab.traceql.plans import Plan
+from tracelab.traceql.spansets.plans import Plan
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 

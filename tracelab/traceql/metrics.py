@@ -13,9 +13,9 @@ from tracelab.traceql.comparing import compared_attributes
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
-from tracelab.traceql.plans import Part, Plan
 from tracelab.traceql.series import Series, counted, value_columns
 from tracelab.traceql.series_math import after, combined
+from tracelab.traceql.spansets.plans import Part, Plan
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.windows import Window, window

@@ -14,13 +14,13 @@ from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.tree_intrinsics import root_row
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
 from tracelab.traceql.expressions.values import Value, as_text
-from tracelab.traceql.plans import SPAN_COLUMNS, Plan
-from tracelab.traceql.spansets import Run, Spansets
+from tracelab.traceql.spansets.plans import SPAN_COLUMNS, Plan
+from tracelab.traceql.spansets.stages import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
-    from tracelab.traceql.aggregates import Attribute
-    from tracelab.traceql.structure import Ints
+    from tracelab.traceql.spansets.aggregates import Attribute
+    from tracelab.traceql.spansets.structural import Ints
 
 SEARCH_SCHEMA: Final = pl.Schema(
     {

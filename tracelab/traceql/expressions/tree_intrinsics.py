@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.traceql.structure import TREE_INPUTS, Forest, Ints
+from tracelab.traceql.spansets.structural import TREE_INPUTS, Forest, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tracelab.traceql.expressions.columns import Columns
-    from tracelab.traceql.plans import Part
+    from tracelab.traceql.spansets.plans import Part
 
 _NEAR: Final = 3
 _TOLD: Final = 5

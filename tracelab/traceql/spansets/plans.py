@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracelab.traceql.expressions.conditions import Compiler
-from tracelab.traceql.structure import TREE_INPUTS
+from tracelab.traceql.spansets.structural import TREE_INPUTS
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.traceql.aggregates import Attribute, aggregated, scalar_test
-from tracelab.traceql.structure import Flags, Forest, Ints, codes, related
+from tracelab.traceql.spansets.aggregates import Attribute, aggregated, scalar_test
+from tracelab.traceql.spansets.structural import Flags, Forest, Ints, codes, related
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
-    from tracelab.traceql.plans import Plan
+    from tracelab.traceql.spansets.plans import Plan
 
 _LOGIC: Final = ("&&", "||")
 _MANY: Final = "one trace gives several groups here; bring them together with `| coalesce()` before this operator"

@@ -1,0 +1,3 @@
+"""The stages of a pipeline, run on the spansets of all traces at once: plans, operators, groups and aggregates."""
+
+from __future__ import annotations
