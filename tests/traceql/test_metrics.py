@@ -13,8 +13,9 @@ from tracelab.conforming import conform
 from tracelab.errors import QueryError, QueryTypeError, TracelabError
 from tracelab.schema import DURATION, TIME
 from tracelab.synthetic import draw
-from tracelab.traceql import query_metrics, series
-from tracelab.traceql.windows import default_step
+from tracelab.traceql import query_metrics
+from tracelab.traceql.series import over_time as series
+from tracelab.traceql.series.windows import default_step
 
 SECOND = 1_000_000_000
 

@@ -9,16 +9,16 @@ import polars as pl
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.options import flag
-from tracelab.traceql.comparing import compared_attributes
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
-from tracelab.traceql.series import Series, counted, value_columns
-from tracelab.traceql.series_math import after, combined
+from tracelab.traceql.series.arithmetic import after, combined
+from tracelab.traceql.series.comparing import compared_attributes
+from tracelab.traceql.series.over_time import Series, counted, value_columns
+from tracelab.traceql.series.windows import Window, window
 from tracelab.traceql.spansets.plans import Part, Plan
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.windows import Window, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

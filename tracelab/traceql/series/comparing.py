@@ -10,15 +10,15 @@ import polars.selectors as cs
 from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.expressions.values import as_text, column_value
-from tracelab.traceql.series import Series, filled
+from tracelab.traceql.series.over_time import Series, filled
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracelab.traceql.series.windows import Window
     from tracelab.traceql.spansets.plans import Plan
-    from tracelab.traceql.windows import Window
 
 META_TYPE: Final = "__meta_type"
 META_ERROR: Final = "__meta_error"

@@ -6,7 +6,7 @@ from typing import Final, cast
 
 import polars as pl
 
-from tracelab.traceql.series import Series
+from tracelab.traceql.series.over_time import Series
 from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 

@@ -18,7 +18,7 @@ from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
-    from tracelab.traceql.windows import Window
+    from tracelab.traceql.series.windows import Window
 
 COUNTING: Final = ("rate", "count_over_time")
 BUCKETED: Final = ("quantile_over_time", "histogram_over_time")

@@ -1,0 +1,3 @@
+"""Metrics over time: spans to series, the windows they are counted in, comparing, and arithmetic between series."""
+
+from __future__ import annotations
