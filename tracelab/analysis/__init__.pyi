@@ -2,12 +2,12 @@
 from .coverage import gaps as gaps
 from .coverage import with_self_time as with_self_time
 from .distributions import latency_histogram as latency_histogram
-from .failures import error_rates as error_rates
+from .errors.origins import error_origins as error_origins
+from .errors.outcomes import outcomes as outcomes
+from .errors.rates import error_rates as error_rates
 from .latency import latency_percentiles as latency_percentiles
 from .latency import trace_latency_percentiles as trace_latency_percentiles
 from .networks import to_networkx as to_networkx
-from .origins import error_origins as error_origins
-from .outcomes import outcomes as outcomes
 from .path_profile import critical_path_profile as critical_path_profile
 from .paths import critical_path as critical_path
 from .repetition import repeated_calls as repeated_calls

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.failures import has_failed
+from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.forest import Flags, Forest, durations, plant, starts
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame

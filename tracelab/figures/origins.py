@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.analysis.origins import error_origins
+from tracelab.analysis.errors.origins import error_origins
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import count_axis
 from tracelab.figures.bars import of_all, ranked_bars

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.failures import error_rates
+from tracelab.analysis.errors.rates import error_rates
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all

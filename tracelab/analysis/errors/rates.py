@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from tracelab.analysis.codes import grpc_failed, http_failed
+from tracelab.analysis.errors.codes import grpc_failed, http_failed
 from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame

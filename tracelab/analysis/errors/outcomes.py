@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.callers import callers_of
-from tracelab.analysis.climbing import climb
-from tracelab.analysis.codes import GRPC_NAMES, grpc_code, http_code
-from tracelab.analysis.failures import failed_by_code
+from tracelab.analysis.errors.codes import GRPC_NAMES, grpc_code, http_code
+from tracelab.analysis.errors.origins import FAILED, REFUSED, failure_columns, told
+from tracelab.analysis.errors.propagation import climb
+from tracelab.analysis.errors.rates import failed_by_code
+from tracelab.analysis.errors.requests import callers_of
 from tracelab.analysis.forest import plant
 from tracelab.analysis.intervals import wilson
-from tracelab.analysis.origins import FAILED, REFUSED, failure_columns, told
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import attribute_names, attribute_value
 

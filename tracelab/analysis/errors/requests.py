@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.codes import grpc_code, http_code
+from tracelab.analysis.errors.codes import grpc_code, http_code
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tracelab.analysis.wording import folded
+from tracelab.analysis.errors.messages import folded
 
 
 @pytest.mark.parametrize(
