@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.errors.rates import error_rates
-from tracelab.analysis.latency import latency_percentiles
+from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.analysis.summary import trace_summary
 from tracelab.words import counted
 

@@ -1,12 +1,13 @@
 # What the rooms of analysis answer; each room is imported when it is first used.
-from .coverage import gaps as gaps
-from .coverage import with_self_time as with_self_time
-from .distributions import latency_histogram as latency_histogram
 from .errors.origins import error_origins as error_origins
 from .errors.outcomes import outcomes as outcomes
 from .errors.rates import error_rates as error_rates
-from .latency import latency_percentiles as latency_percentiles
-from .latency import trace_latency_percentiles as trace_latency_percentiles
+from .latency.histogram import latency_histogram as latency_histogram
+from .latency.outliers import outliers as outliers
+from .latency.percentiles import latency_percentiles as latency_percentiles
+from .latency.percentiles import trace_latency_percentiles as trace_latency_percentiles
+from .latency.self_time import gaps as gaps
+from .latency.self_time import with_self_time as with_self_time
 from .networks import to_networkx as to_networkx
 from .path_profile import critical_path_profile as critical_path_profile
 from .paths import critical_path as critical_path
@@ -14,4 +15,3 @@ from .repetition import repeated_calls as repeated_calls
 from .services import critical_services as critical_services
 from .services import service_graph as service_graph
 from .summary import trace_summary as trace_summary
-from .unusual import outliers as outliers

@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.distributions import latency_histogram
+from tracelab.analysis.latency.histogram import latency_histogram
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.panels import moment

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.latency import latency_percentiles
+from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.analysis.grouping import keys, names_of
-from tracelab.analysis.unusual import outliers
+from tracelab.analysis.latency.outliers import outliers
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import log_duration_axis, log_zero
 from tracelab.figures.bars import of_all
