@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import plotly.io as pio
 from plotly.offline import get_plotlyjs
 
+from tracelab.analysis.critical_paths.profile import critical_path_profile
 from tracelab.analysis.errors.origins import error_origins
-from tracelab.analysis.path_profile import critical_path_profile
 from tracelab.analysis.timeline import slowest_traces
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import SourceError, TracelabError

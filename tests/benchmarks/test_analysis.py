@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.analysis.plain_walks import jaeger_walk, roots_of, tracelab_walk
+from tests.analysis.critical_paths.plain_walks import jaeger_walk, roots_of, tracelab_walk
 from tracelab import analysis
 from tracelab.conforming import conform
 from tracelab.schema import DURATION, TIME

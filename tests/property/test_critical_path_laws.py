@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.analysis.plain_walks import Section, basis_of, jaeger_walk, roots_of, tracelab_walk
+from tests.analysis.critical_paths.plain_walks import Section, basis_of, jaeger_walk, roots_of, tracelab_walk
 from tests.strategies import span_frames
 from tracelab.analysis import critical_path, critical_path_profile
 from tracelab.conforming import conform, with_tree

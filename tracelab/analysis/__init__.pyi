@@ -1,4 +1,6 @@
 # What the rooms of analysis answer; each room is imported when it is first used.
+from .critical_paths.paths import critical_path as critical_path
+from .critical_paths.profile import critical_path_profile as critical_path_profile
 from .errors.origins import error_origins as error_origins
 from .errors.outcomes import outcomes as outcomes
 from .errors.rates import error_rates as error_rates
@@ -9,8 +11,6 @@ from .latency.percentiles import trace_latency_percentiles as trace_latency_perc
 from .latency.self_time import gaps as gaps
 from .latency.self_time import with_self_time as with_self_time
 from .networks import to_networkx as to_networkx
-from .path_profile import critical_path_profile as critical_path_profile
-from .paths import critical_path as critical_path
 from .repetition import repeated_calls as repeated_calls
 from .services import critical_services as critical_services
 from .services import service_graph as service_graph

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.analysis.path_profile import critical_path_profile
+from tracelab.analysis.critical_paths.profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all, ranked_bars
 from tracelab.figures.naming import with_groups

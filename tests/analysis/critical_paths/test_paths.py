@@ -9,8 +9,9 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from tests.analysis.plain_walks import jaeger_walk, roots_of, tracelab_walk
-from tracelab.analysis import critical_path, critical_path_profile, critical_services, paths
+from tests.analysis.critical_paths.plain_walks import jaeger_walk, roots_of, tracelab_walk
+from tracelab.analysis import critical_path, critical_path_profile, critical_services
+from tracelab.analysis.critical_paths import paths
 from tracelab.analysis.timeline import timeline_path
 from tracelab.conforming import conform
 from tracelab.errors import SchemaError, TracelabError
