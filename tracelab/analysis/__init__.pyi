@@ -1,4 +1,8 @@
 # What the rooms of analysis answer; each room is imported when it is first used.
+from .calls.networkx_graph import to_networkx as to_networkx
+from .calls.repeated_calls import repeated_calls as repeated_calls
+from .calls.service_graph import critical_services as critical_services
+from .calls.service_graph import service_graph as service_graph
 from .critical_paths.paths import critical_path as critical_path
 from .critical_paths.profile import critical_path_profile as critical_path_profile
 from .errors.origins import error_origins as error_origins
@@ -10,8 +14,4 @@ from .latency.percentiles import latency_percentiles as latency_percentiles
 from .latency.percentiles import trace_latency_percentiles as trace_latency_percentiles
 from .latency.self_time import gaps as gaps
 from .latency.self_time import with_self_time as with_self_time
-from .networks import to_networkx as to_networkx
-from .repetition import repeated_calls as repeated_calls
-from .services import critical_services as critical_services
-from .services import service_graph as service_graph
 from .summary import trace_summary as trace_summary

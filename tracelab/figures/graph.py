@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.services import service_graph
+from tracelab.analysis.calls.service_graph import service_graph
 from tracelab.colors import ERROR, service_colors
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.bars import of_all

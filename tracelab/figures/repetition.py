@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.analysis.repetition import repeated_calls
+from tracelab.analysis.calls.repeated_calls import repeated_calls
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.bars import of_all, ranked_bars

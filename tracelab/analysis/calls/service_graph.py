@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from tracelab.analysis.calls import CALLEE_TYPE, FAILED, calls_of, per_edge, planted
+from tracelab.analysis.calls.edges import CALLEE_TYPE, FAILED, calls_of, per_edge, planted
 from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
