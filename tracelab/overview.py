@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.errors.rates import error_rates
 from tracelab.analysis.latency.percentiles import latency_percentiles
-from tracelab.analysis.summary import trace_summary
+from tracelab.analysis.traces import trace_summary
 from tracelab.words import counted
 
 if TYPE_CHECKING:

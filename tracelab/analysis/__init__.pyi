@@ -14,4 +14,4 @@ from .latency.percentiles import latency_percentiles as latency_percentiles
 from .latency.percentiles import trace_latency_percentiles as trace_latency_percentiles
 from .latency.self_time import gaps as gaps
 from .latency.self_time import with_self_time as with_self_time
-from .summary import trace_summary as trace_summary
+from .traces import trace_summary as trace_summary

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.calls.edges import CALLEE_TYPE, FAILED, calls_of, per_edge, planted
 from tracelab.analysis.critical_paths.paths import path_sections
-from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.asynchronous import consumers, left_running, process_columns
 from tracelab.analysis.critical_paths.algorithm import Clipped, Sections, clip, walk
 from tracelab.analysis.forest import Forest, Ints, durations, plant, starts
-from tracelab.analysis.waiting import consumers, left_running, process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.options import choice
 from tracelab.schema import DURATION, TIME

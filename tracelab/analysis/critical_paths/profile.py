@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.critical_paths.paths import Method, path_sections
 from tracelab.analysis.forest import Forest, Ints, group_starts, plant
 from tracelab.analysis.grouping import By, Spans, items_of, keys
-from tracelab.analysis.waiting import process_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.options import share

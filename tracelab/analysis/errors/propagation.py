@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.asynchronous import consumers, left_running
 from tracelab.analysis.forest import durations, starts
-from tracelab.analysis.waiting import consumers, left_running
 
 if TYPE_CHECKING:
     from tracelab.analysis.forest import Flags, Forest, Ints

@@ -13,7 +13,7 @@ import polars as pl
 
 from tracelab.analysis.grouping import By, Every, Spans, grouped_by, keys, names_of, window
 from tracelab.analysis.intervals import NOWHERE, checked_confidence, lone_order_statistic, order_statistics
-from tracelab.analysis.summary import whole_traces
+from tracelab.analysis.traces import whole_traces
 from tracelab.conforming import takes_any_frame
 from tracelab.options import choice, flag
 from tracelab.options import quantiles as checked_quantiles
