@@ -10,9 +10,9 @@ import polars as pl
 
 from tracelab.analysis.latency.histogram import latency_histogram
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import log_duration_axis, log_zero
-from tracelab.figures.panels import moment
-from tracelab.figures.style import GRID, TEXT, framed, length_text, time_unit
+from tracelab.figures.parts.axes import log_duration_axis, log_zero
+from tracelab.figures.parts.panels import moment
+from tracelab.figures.parts.style import GRID, TEXT, framed, length_text, time_unit
 from tracelab.options import window_length
 from tracelab.units import format_duration
 

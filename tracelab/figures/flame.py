@@ -9,7 +9,6 @@ import polars as pl
 
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import linear_duration_axis
 from tracelab.figures.gantt import (
     ERROR_STYLE,
     HALO,
@@ -20,7 +19,8 @@ from tracelab.figures.gantt import (
     time_axis,
     timeline_title,
 )
-from tracelab.figures.style import LINE, colors_in, framed, time_unit
+from tracelab.figures.parts.axes import linear_duration_axis
+from tracelab.figures.parts.style import LINE, colors_in, framed, time_unit
 from tracelab.markup import named, plain
 
 if TYPE_CHECKING:

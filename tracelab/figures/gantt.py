@@ -10,7 +10,7 @@ import polars as pl
 from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
 from tracelab.colors import CRITICAL_PATH, ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.style import GRID, colors_in, first_rows, styled, time_unit
+from tracelab.figures.parts.style import GRID, colors_in, first_rows, styled, time_unit
 from tracelab.markup import named, plain
 from tracelab.units import format_duration
 

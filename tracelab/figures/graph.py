@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.analysis.calls.service_graph import service_graph
 from tracelab.colors import ERROR, service_colors
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all
-from tracelab.figures.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed
+from tracelab.figures.parts.bars import of_all
+from tracelab.figures.parts.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed
 from tracelab.figures.wiring import (
     LOWEST,
     NAME_SIZE,

@@ -9,11 +9,11 @@ import polars as pl
 
 from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import log_duration_axis, log_zero
-from tracelab.figures.bars import of_all
-from tracelab.figures.naming import with_groups
-from tracelab.figures.panels import Panels, beginnings, with_breaks
-from tracelab.figures.style import (
+from tracelab.figures.parts.axes import log_duration_axis, log_zero
+from tracelab.figures.parts.bars import of_all
+from tracelab.figures.parts.groups import with_groups
+from tracelab.figures.parts.panels import Panels, beginnings, with_breaks
+from tracelab.figures.parts.style import (
     GRID,
     LINE,
     colors_in,

@@ -8,9 +8,9 @@ import polars as pl
 
 from tracelab.analysis.errors.origins import error_origins
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import count_axis
-from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.style import first_rows
+from tracelab.figures.parts.axes import count_axis
+from tracelab.figures.parts.bars import of_all, ranked_bars
+from tracelab.figures.parts.style import first_rows
 from tracelab.markup import plain
 
 if TYPE_CHECKING:

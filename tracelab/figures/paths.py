@@ -8,9 +8,9 @@ import polars as pl
 
 from tracelab.analysis.critical_paths.profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.naming import with_groups
-from tracelab.figures.style import first_rows
+from tracelab.figures.parts.bars import of_all, ranked_bars
+from tracelab.figures.parts.groups import with_groups
+from tracelab.figures.parts.style import first_rows
 from tracelab.markup import plain
 from tracelab.units import format_duration
 

@@ -10,10 +10,10 @@ import polars as pl
 from tracelab.analysis.errors.rates import error_rates
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.bars import of_all
-from tracelab.figures.naming import with_groups
-from tracelab.figures.panels import Panels, beginnings, with_breaks
-from tracelab.figures.style import (
+from tracelab.figures.parts.bars import of_all
+from tracelab.figures.parts.groups import with_groups
+from tracelab.figures.parts.panels import Panels, beginnings, with_breaks
+from tracelab.figures.parts.style import (
     GRID,
     TEXT,
     colors_in,

@@ -8,9 +8,9 @@ import polars as pl
 
 from tracelab.analysis.calls.repeated_calls import repeated_calls
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import linear_duration_axis
-from tracelab.figures.bars import of_all, ranked_bars
-from tracelab.figures.style import first_rows, time_unit
+from tracelab.figures.parts.axes import linear_duration_axis
+from tracelab.figures.parts.bars import of_all, ranked_bars
+from tracelab.figures.parts.style import first_rows, time_unit
 from tracelab.markup import plain
 from tracelab.units import format_duration
 

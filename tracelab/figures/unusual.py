@@ -10,10 +10,20 @@ import polars as pl
 from tracelab.analysis.grouping import keys, names_of
 from tracelab.analysis.latency.outliers import outliers
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.axes import log_duration_axis, log_zero
-from tracelab.figures.bars import of_all
-from tracelab.figures.naming import with_groups
-from tracelab.figures.style import GRID, LINE, colors_in, first_rows, framed, in_legend, label_rows, row_room, time_unit
+from tracelab.figures.parts.axes import log_duration_axis, log_zero
+from tracelab.figures.parts.bars import of_all
+from tracelab.figures.parts.groups import with_groups
+from tracelab.figures.parts.style import (
+    GRID,
+    LINE,
+    colors_in,
+    first_rows,
+    framed,
+    in_legend,
+    label_rows,
+    row_room,
+    time_unit,
+)
 from tracelab.markup import plain
 from tracelab.units import format_duration
 

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.figures.layers import Layers, layered
-from tracelab.figures.style import NARROWEST
-from tracelab.figures.text import fitting, text_width
+from tracelab.figures.parts.style import NARROWEST
+from tracelab.figures.parts.text import fitting, text_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -23,7 +23,7 @@ from tracelab.figures.gantt import (
     time_span,
     timeline_title,
 )
-from tracelab.figures.style import GRID, styled, time_unit
+from tracelab.figures.parts.style import GRID, styled, time_unit
 from tracelab.markup import named, plain
 from tracelab.widgets.surface import label_width
 

@@ -22,7 +22,7 @@ from tracelab.analysis.timeline import (
 from tracelab.conforming import span_frame
 from tracelab.errors import TracelabError
 from tracelab.figures.gantt import time_span
-from tracelab.figures.style import colors_in
+from tracelab.figures.parts.style import colors_in
 from tracelab.options import whole
 from tracelab.widgets.controls import new_controls
 from tracelab.widgets.details import details_html

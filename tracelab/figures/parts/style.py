@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from tracelab.colors import service_colors
-from tracelab.figures.text import shortened, text_width, wrapped
+from tracelab.figures.parts.text import shortened, text_width, wrapped
 from tracelab.markup import plain
 from tracelab.options import whole
 from tracelab.units import format_duration, from_timedelta, parse_duration

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from tracelab.figures.style import CLEAR, LINE, colors_in, framed, in_legend, label_rows
+from tracelab.figures.parts.style import CLEAR, LINE, colors_in, framed, in_legend, label_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

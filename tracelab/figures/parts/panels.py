@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.figures.style import NARROWEST, TEXT
-from tracelab.figures.text import fitting
+from tracelab.figures.parts.style import NARROWEST, TEXT
+from tracelab.figures.parts.text import fitting
 from tracelab.markup import plain
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ import polars as pl
 import pytest
 
 import tracelab as tl
-from tracelab.figures.axes import duration_text, linear_duration_axis, log_duration_axis, log_ticks, log_zero
-from tracelab.figures.text import text_width
+from tracelab.figures.parts.axes import duration_text, linear_duration_axis, log_duration_axis, log_ticks, log_zero
+from tracelab.figures.parts.text import text_width
 from tracelab.synthetic import draw
 
 MS, S, M, H = 1_000_000, 1_000_000_000, 60_000_000_000, 3_600_000_000_000

@@ -6,7 +6,7 @@ from itertools import pairwise
 from math import log10
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.figures.text import text_width
+from tracelab.figures.parts.text import text_width
 from tracelab.units import NANOSECONDS
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.figures.every import FIGURES
 from tracelab.colors import ERROR, service_colors
-from tracelab.figures.style import ERROR_TEXT, HOVER, NARROWEST, TEXT, framed, percent
-from tracelab.figures.text import fitting, shortened, text_width, wrapped
+from tracelab.figures.parts.style import ERROR_TEXT, HOVER, NARROWEST, TEXT, framed, percent
+from tracelab.figures.parts.text import fitting, shortened, text_width, wrapped
 from tracelab.synthetic import draw
 
 WHITE, DARK = "#ffffff", "#111111"
