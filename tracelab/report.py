@@ -12,10 +12,10 @@ from tracelab.analysis.errors.origins import error_origins
 from tracelab.analysis.timeline import slowest_traces
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import SourceError, TracelabError
-from tracelab.figures.gantt import plot_gantt
-from tracelab.figures.latency import plot_latency_percentiles
+from tracelab.figures.charts.critical_path_profile import plot_critical_path_profile
+from tracelab.figures.charts.gantt import plot_gantt
+from tracelab.figures.charts.latency_percentiles import plot_latency_percentiles
 from tracelab.figures.parts.style import NARROWEST
-from tracelab.figures.paths import plot_critical_path_profile
 from tracelab.files import check_target, replacing
 from tracelab.markup import plain
 from tracelab.options import file_path

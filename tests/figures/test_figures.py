@@ -9,7 +9,7 @@ import pytest
 import tracelab as tl
 from tests.figures.every import FIGURES, TRACE, by_name
 from tracelab.colors import ERROR, service_colors
-from tracelab.figures.gantt import HALO
+from tracelab.figures.charts.gantt import HALO
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.figures.gantt import clock_notes
+from tracelab.figures.charts.gantt import clock_notes
 from tracelab.markup import named, plain
 from tracelab.schema import SCOPES, SPAN_SCHEMA, is_attribute, is_type_companion
 from tracelab.units import format_duration

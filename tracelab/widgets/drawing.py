@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from tracelab.analysis.timeline import active_spans, path_marks, trace_length
 from tracelab.colors import CRITICAL_PATH
-from tracelab.figures.gantt import (
+from tracelab.figures.charts.gantt import (
     BAR_WIDTH,
     EARLY_STYLE,
     ERROR_STYLE,

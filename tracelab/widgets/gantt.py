@@ -21,7 +21,7 @@ from tracelab.analysis.timeline import (
 )
 from tracelab.conforming import span_frame
 from tracelab.errors import TracelabError
-from tracelab.figures.gantt import time_span
+from tracelab.figures.charts.gantt import time_span
 from tracelab.figures.parts.style import colors_in
 from tracelab.options import whole
 from tracelab.widgets.controls import new_controls

@@ -9,7 +9,7 @@ import anywidget
 import polars as pl
 import traitlets
 
-from tracelab.figures.gantt import tips
+from tracelab.figures.charts.gantt import tips
 from tracelab.markup import visible
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.timeline import timeline_rows, trace_length, trace_spans
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.gantt import (
+from tracelab.figures.charts.gantt import (
     ERROR_STYLE,
     HALO,
     INSIDE,
