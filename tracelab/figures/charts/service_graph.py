@@ -10,9 +10,7 @@ import polars as pl
 from tracelab.analysis.calls.service_graph import service_graph
 from tracelab.colors import ERROR, service_colors
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.parts.bars import of_all
-from tracelab.figures.parts.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed
-from tracelab.figures.wiring import (
+from tracelab.figures.graph_layout.routing import (
     LOWEST,
     NAME_SIZE,
     NUMBER_SIZE,
@@ -26,6 +24,8 @@ from tracelab.figures.wiring import (
     rows_by_edge,
     share_text,
 )
+from tracelab.figures.parts.bars import of_all
+from tracelab.figures.parts.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed
 from tracelab.markup import plain
 from tracelab.units import format_duration
 

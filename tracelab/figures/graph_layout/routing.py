@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import numpy as np
 import polars as pl
 
-from tracelab.figures.layers import Layers, layered
+from tracelab.figures.graph_layout.layers import Layers, layered
 from tracelab.figures.parts.style import NARROWEST
 from tracelab.figures.parts.text import fitting, text_width
 

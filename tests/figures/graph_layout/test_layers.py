@@ -5,7 +5,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracelab.figures.layers import Layers, layered
+from tracelab.figures.graph_layout.layers import Layers, layered
 
 NAMES = [f"n{number}" for number in range(9)]
 EDGES = st.dictionaries(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES)), st.integers(1, 1000), max_size=25)

@@ -1,0 +1,3 @@
+"""Where the boxes and arrows of a service graph are drawn."""
+
+from __future__ import annotations
