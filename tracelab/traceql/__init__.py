@@ -27,7 +27,7 @@ from tracelab.traceql.explaining import explain
 from tracelab.traceql.gaps import gap
 from tracelab.traceql.metrics import query_metrics
 from tracelab.traceql.searching import search
-from tracelab.traceql.syntax.metric_nodes import Query
+from tracelab.traceql.syntax.nodes import Query
 from tracelab.traceql.syntax.parser import parse
 from tracelab.traceql.syntax.validation import validate
 

@@ -13,7 +13,6 @@ from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
 from tracelab.traceql.spansets.plans import SPAN_COLUMNS, Plan
 from tracelab.traceql.spansets.stages import Run
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.limits import plain_recursion
 from tracelab.traceql.syntax.parser import parse
@@ -83,7 +82,7 @@ def matching(spans: pl.DataFrame | pl.LazyFrame, traceql: str, function: str) ->
         return columns.with_helpers(spans.lazy()).filter(*tests).drop(columns.helpers)
 
 
-def checked(traceql: str) -> m.Query:
+def checked(traceql: str) -> n.Query:
     """Parse and check a query."""
     parsed = parse(traceql)
     validate(parsed)

@@ -12,7 +12,6 @@ from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import compared_types, warn_of_bare_numbers
 from tracelab.traceql.spansets.plans import Plan
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -77,17 +76,17 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
         return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 
-def _pipelines(body: n.Pipeline | m.MetricsOperand) -> Iterator[n.Pipeline | m.MetricsPipeline]:
+def _pipelines(body: n.Pipeline | n.MetricsOperand) -> Iterator[n.Pipeline | n.MetricsPipeline]:
     """List the pipelines of a query; arithmetic between metrics has several."""
     match body:
-        case n.Pipeline() | m.MetricsPipeline():
+        case n.Pipeline() | n.MetricsPipeline():
             yield body
-        case m.MetricsOperation():
+        case n.MetricsOperation():
             yield from _pipelines(body.left)
             yield from _pipelines(body.right)
 
 
-def _imagined(pipeline: n.Pipeline | m.MetricsPipeline) -> pl.DataFrame:
+def _imagined(pipeline: n.Pipeline | n.MetricsPipeline) -> pl.DataFrame:
     """Make an empty frame that has a column for every attribute that a pipeline names."""
     schema = dict(SPAN_SCHEMA)
     for attribute, kind in compared_types(pipeline.stages).items():

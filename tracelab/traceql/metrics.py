@@ -17,7 +17,6 @@ from tracelab.traceql.series.comparing import compared_attributes
 from tracelab.traceql.series.over_time import Series, counted, value_columns
 from tracelab.traceql.series.windows import Window, window
 from tracelab.traceql.spansets.plans import Part, Plan
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -113,27 +112,27 @@ class _Metrics:
         self.spans = spans
         self.columns = columns
         self.window = asked
-        self.known: dict[tuple[tuple[n.Stage, ...], m.Metric | m.Compare], Series] = {}
+        self.known: dict[tuple[tuple[n.Stage, ...], n.Metric | n.Compare], Series] = {}
 
-    def series(self, body: m.MetricsPipeline | m.MetricsOperation) -> Series:
-        if isinstance(body, m.MetricsPipeline):
+    def series(self, body: n.MetricsPipeline | n.MetricsOperation) -> Series:
+        if isinstance(body, n.MetricsPipeline):
             key = body.stages, body.metric
             if key not in self.known:
                 self.known[key] = self.measured(*key)
             return after(self.known[key], body.second)
         return after(combined(body.operator, self.operand(body.left), self.operand(body.right)), body.second)
 
-    def operand(self, side: m.MetricsOperand) -> Series | float:
-        if isinstance(side, m.MetricsPipeline | m.MetricsOperation):
+    def operand(self, side: n.MetricsOperand) -> Series | float:
+        if isinstance(side, n.MetricsPipeline | n.MetricsOperation):
             return self.series(side)
         return float(cast("float", cast("n.Static", side).value))
 
-    def measured(self, stages: tuple[n.Stage, ...], metric: m.Metric | m.Compare) -> Series:
+    def measured(self, stages: tuple[n.Stage, ...], metric: n.Metric | n.Compare) -> Series:
         """Filter the spans, then work the metric out."""
         columns = self.columns.anew()
         plan = Plan(columns)
         tests = conditions(Plan(columns), stages)
-        if isinstance(metric, m.Compare):
+        if isinstance(metric, n.Compare):
             return compared_attributes(self.spans.lazy(), plan, tests, metric, self.window)
         values = {} if metric.argument is None else value_columns(metric, _metric_value(plan, metric.argument))
         keys: dict[str, dict[str, str]] = {}
@@ -161,16 +160,16 @@ def _metric_value(plan: Plan, field: n.Attribute | n.Intrinsic) -> Value:
     return plan.compiler.value(field)
 
 
-def _parts(body: m.MetricsOperand) -> Iterator[Part]:
+def _parts(body: n.MetricsOperand) -> Iterator[Part]:
     """List what a metrics query reads of the spans."""
     match body:
-        case m.MetricsPipeline():
+        case n.MetricsPipeline():
             yield from body.stages
-            if isinstance(body.metric, m.Compare):
+            if isinstance(body.metric, n.Compare):
                 yield body.metric.selection
             else:
                 fields = (body.metric.argument, *body.metric.by)
                 yield n.Select(tuple(field for field in fields if field is not None))
-        case m.MetricsOperation():
+        case n.MetricsOperation():
             yield from _parts(body.left)
             yield from _parts(body.right)

@@ -7,20 +7,19 @@ from typing import Final, cast
 import polars as pl
 
 from tracelab.traceql.series.over_time import Series
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 _SECONDS: Final = 1e-9
 
 
-def after(series: Series, stages: tuple[m.SecondStage, ...]) -> Series:
+def after(series: Series, stages: tuple[n.SecondStage, ...]) -> Series:
     """Apply second stages from left to right."""
     for stage in stages:
-        series = ranked(series, stage) if isinstance(stage, m.Rank) else passed(series, stage)
+        series = ranked(series, stage) if isinstance(stage, n.Rank) else passed(series, stage)
     return series
 
 
-def ranked(series: Series, rank: m.Rank) -> Series:
+def ranked(series: Series, rank: n.Rank) -> Series:
     """Keep the points of the k largest (or smallest) series of each interval.
 
     Of equal values `topk` keeps the one whose labels come first in the alphabet, `bottomk` the one whose come last.
@@ -39,7 +38,7 @@ def ranked(series: Series, rank: m.Rank) -> Series:
     return Series(kept.drop("traceql order"), series.labels)
 
 
-def passed(series: Series, threshold: m.Threshold) -> Series:
+def passed(series: Series, threshold: n.Threshold) -> Series:
     """Keep the points for which a comparison holds; durations are meant in seconds."""
     literal = cast("n.Static", threshold.value)
     number = float(cast("float", literal.value))

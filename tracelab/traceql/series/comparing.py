@@ -11,7 +11,6 @@ from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.expressions.values import as_text, column_value
 from tracelab.traceql.series.over_time import Series, filled
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ _EMPTY: Final = pl.DataFrame(
 
 
 def compared_attributes(
-    spans: pl.LazyFrame, plan: Plan, conditions: list[pl.Expr], metric: m.Compare, window: Window
+    spans: pl.LazyFrame, plan: Plan, conditions: list[pl.Expr], metric: n.Compare, window: Window
 ) -> Series:
     """Count, in the selection and in the baseline, the spans with each value of each attribute.
 

@@ -14,7 +14,6 @@ import polars as pl
 
 from tracelab.errors import QueryError
 from tracelab.traceql.expressions.values import TEXT, Value, as_number, as_text, as_whole
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ class Series:
     labels: tuple[str, ...] = ()
 
 
-def value_columns(metric: m.Metric, value: Value) -> dict[str, pl.Expr]:
+def value_columns(metric: n.Metric, value: Value) -> dict[str, pl.Expr]:
     """Give what a metric needs of its argument on each span: a number, or the bucket that it falls into."""
     if metric.function not in BUCKETED:
         parts = [
@@ -58,7 +57,7 @@ def value_columns(metric: m.Metric, value: Value) -> dict[str, pl.Expr]:
     return columns
 
 
-def counted(metric: m.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str]], window: Window) -> Series:
+def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str]], window: Window) -> Series:
     """Aggregate spans into the points of one metric.
 
     Parameters
@@ -168,7 +167,7 @@ def _histogram(buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -
     return filled(Series(summed, keys), window)
 
 
-def _quantiles(metric: m.Metric, buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -> Series:
+def _quantiles(metric: n.Metric, buckets: pl.DataFrame, labels: tuple[str, ...], window: Window) -> Series:
     """Give one series per quantile, read from the buckets of each interval."""
     keys = ["interval", *labels]
     ordered = (

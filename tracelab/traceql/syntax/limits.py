@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracelab.errors import QueryError
 from tracelab.traceql.expressions.events import item_scope
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.cursor import MAX_NESTING
 
@@ -43,16 +42,16 @@ _Node: TypeAlias = (
     | n.Stage
     | n.Pipeline
     | n.Scalar
-    | m.MetricsPipeline
-    | m.MetricsOperation
-    | m.Compare
-    | m.Metric
-    | m.Threshold
-    | m.Rank
+    | n.MetricsPipeline
+    | n.MetricsOperation
+    | n.Compare
+    | n.Metric
+    | n.Threshold
+    | n.Rank
 )
 
 
-def check_size(query: m.Query) -> None:
+def check_size(query: n.Query) -> None:
     """Refuse a query that is longer, deeper or wider than the limits."""
     source = query.source or str(query)
     terms = regexes = 0
@@ -149,14 +148,14 @@ def _contents(node: _Node) -> tuple[Iterable[_Node], int, int]:
             return node.stages, len(node.stages), MAX_CHAIN
         case n.Select():
             return [], len(node.fields), MAX_ALTERNATIVES
-        case m.MetricsPipeline():
+        case n.MetricsPipeline():
             return [*node.stages, node.metric, *node.second], len(node.stages) + len(node.second), MAX_CHAIN
-        case m.MetricsOperation():
+        case n.MetricsOperation():
             return [node.left, node.right, *node.second], 1 + len(node.second), MAX_CHAIN
-        case m.Metric():
+        case n.Metric():
             return [], len(node.quantiles), MAX_CHAIN
-        case m.Compare():
+        case n.Compare():
             return [node.selection], 1, 1
-        case m.Threshold():
+        case n.Threshold():
             return [node.value], 1, 1
     return [], 0, 1

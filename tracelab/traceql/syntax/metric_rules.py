@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from tracelab.traceql.syntax import metric_nodes as m
+from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.fields import FieldParser
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ METRICS: Final = (*SIMPLE_METRICS, *FIELD_METRICS, "compare")
 class MetricParser(FieldParser):
     """The rules for what stands at the end of a metrics query."""
 
-    def metric(self) -> m.Metric | m.Compare:
+    def metric(self) -> n.Metric | n.Compare:
         """`metric := (rate() | count_over_time() | fn_over_time(attr {, q})) [by ( attr {, attr} )] | compare`."""
         token = self.advance()
         if token.text == "compare":
@@ -42,7 +42,7 @@ class MetricParser(FieldParser):
                 self.fail("quantile_over_time needs quantiles, such as quantile_over_time(duration, 0.9, 0.99)")
             self.expect(")", f"`)` after {token.text}({argument}")
         by = self.attributes("by") if self.accept_word("by") else ()
-        return m.Metric(token.text, argument, tuple(quantiles), by, token.start)
+        return n.Metric(token.text, argument, tuple(quantiles), by, token.start)
 
     def quantile(self) -> float:
         """`q := INT | FLOAT`."""
@@ -52,7 +52,7 @@ class MetricParser(FieldParser):
         self.advance()
         return float(cast("float", token.value))
 
-    def compare(self, token: Token) -> m.Compare:
+    def compare(self, token: Token) -> n.Compare:
         """`compare ( filter [, INT [, INT, INT]] )`."""
         self.expect("(", "`(` after compare")
         if self.token.text != "{":
@@ -67,7 +67,7 @@ class MetricParser(FieldParser):
         if self.token.kind == "word" and self.token.text == "by":
             self.fail("compare() looks at every attribute by itself; it takes no by()")
         top, start, end = (*numbers, *(10, 0, 0)[len(numbers) :])
-        return m.Compare(selection, top, start, end, token.start)
+        return n.Compare(selection, top, start, end, token.start)
 
     def whole(self, expected: str) -> int:
         token = self.token

@@ -3,12 +3,14 @@
 The nodes know nothing of polars and, but for the places kept for error messages, nothing of the text they came from.
 `str(query)` is the canonical text, which parses to an equal query.
 
-    Pipeline                            the spans that match
-      Filter, SpansetOperation, ScalarFilter, GroupBy, Select, Coalesce
-        Operation, Unary, Presence      what is asked of one span
-          Attribute, Intrinsic, Static
-
-A whole query and its metrics are in `metric_nodes`.
+    Query
+      Pipeline                            the spans that match
+        Filter, SpansetOperation, ScalarFilter, GroupBy, Select, Coalesce
+          Operation, Unary, Presence      what is asked of one span
+            Attribute, Intrinsic, Static
+      MetricsPipeline                     a pipeline with a metric at its end
+        Metric, Compare, Rank, Threshold
+      MetricsOperation                    arithmetic between metrics
 """
 
 from __future__ import annotations
@@ -298,6 +300,121 @@ Spanset: TypeAlias = Filter | SpansetOperation | Pipeline
 Stage: TypeAlias = Filter | SpansetOperation | ScalarFilter | GroupBy | Select | Coalesce
 
 
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """`quantile_over_time(duration, 0.9) by (name)`."""
+
+    function: str
+    argument: Attribute | Intrinsic | None = None
+    quantiles: tuple[float, ...] = ()
+    by: tuple[Attribute | Intrinsic, ...] = ()
+    at: int = place()
+
+    def __str__(self) -> str:
+        arguments = [] if self.argument is None else [str(self.argument)]
+        arguments += [_number_text(quantile) for quantile in self.quantiles]
+        by = f" by ({', '.join(map(str, self.by))})" if self.by else ""
+        return f"{self.function}({', '.join(arguments)}){by}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """`compare({ selection }, top, start, end)`: how the spans of a selection differ from the others."""
+
+    selection: Filter
+    top: int = 10
+    start: int = 0
+    end: int = 0
+    at: int = place()
+
+    def __str__(self) -> str:
+        times = f", {self.start}, {self.end}" if self.start or self.end else ""
+        return f"compare({self.selection}, {self.top}{times})"
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """`topk(n)` or `bottomk(n)`."""
+
+    function: str
+    limit: int
+    at: int = place()
+
+    def __str__(self) -> str:
+        return f"{self.function}({self.limit})"
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """`> 5` after a metric: keep the points for which it holds."""
+
+    operator: str
+    value: Scalar
+    at: int = place()
+
+    def __str__(self) -> str:
+        return f"{self.operator} {operand_text(self.value)}"
+
+
+SecondStage: TypeAlias = Rank | Threshold
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsPipeline:
+    """A pipeline that ends in a metric."""
+
+    stages: tuple[Stage, ...]
+    metric: Metric | Compare
+    second: tuple[SecondStage, ...] = ()
+    at: int = place()
+
+    def __str__(self) -> str:
+        return f"{stages_text(self.stages)} | {self.metric}{_second_text(self.second)}"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsOperation:
+    """Arithmetic between metrics, or between a metric and a number."""
+
+    operator: str
+    left: MetricsOperand
+    right: MetricsOperand
+    second: tuple[SecondStage, ...] = ()
+    at: int = place()
+
+    def __str__(self) -> str:
+        return f"{operand_text(self.left)} {self.operator} {operand_text(self.right)}{_second_text(self.second)}"
+
+
+MetricsOperand: TypeAlias = MetricsPipeline | MetricsOperation | Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One `name=value` of `with(...)`."""
+
+    name: str
+    value: Static
+    at: int = place()
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A whole query; `source` is the text that it was parsed from."""
+
+    body: Pipeline | MetricsPipeline | MetricsOperation
+    hints: tuple[Hint, ...] = ()
+    source: str = field(default="", compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """Write the query in its canonical form."""
+        hints = f" with({', '.join(map(str, self.hints))})" if self.hints else ""
+        return f"{self.body}{hints}"
+
+
 def operand_text(node: object) -> str:
     """Write an operand: in parentheses unless it is a literal, an attribute or an intrinsic."""
     return str(node) if isinstance(node, Static | Attribute | Intrinsic) else f"({node})"
@@ -315,3 +432,11 @@ def _chain_text(first: NodeT, steps: tuple[Step[NodeT], ...]) -> str:
 
 def stages_text(stages: tuple[object, ...]) -> str:
     return "|".join(map(str, stages))
+
+
+def _second_text(stages: tuple[SecondStage, ...]) -> str:
+    return "".join(f" | {stage}" if isinstance(stage, Rank) else f" {stage}" for stage in stages)
+
+
+def _number_text(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NoReturn, Protocol, TypeAlias, cast
 
 from tracelab.errors import QueryError, QueryTypeError
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.cursor import MAX_NESTING
 from tracelab.traceql.syntax.folding import folded
@@ -25,7 +24,7 @@ LEVELS: Final = {
 }
 
 Node: TypeAlias = (
-    n.Spanset | n.Scalar | n.ScalarFilter | n.GroupBy | n.Select | n.Coalesce | m.MetricsPipeline | m.MetricsOperation
+    n.Spanset | n.Scalar | n.ScalarFilter | n.GroupBy | n.Select | n.Coalesce | n.MetricsPipeline | n.MetricsOperation
 )
 
 
@@ -62,8 +61,8 @@ def compared(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
     if left.kind == "metric":
         if right.kind != "number":
             fail("a metric can only be compared with a number", right.at)
-        metric = cast("m.MetricsPipeline | m.MetricsOperation", left.node)
-        threshold = m.Threshold(sign.text, scalar, sign.start)
+        metric = cast("n.MetricsPipeline | n.MetricsOperation", left.node)
+        threshold = n.Threshold(sign.text, scalar, sign.start)
         return Operand("metric", replace(metric, second=(*metric.second, threshold)), left.at)
     if left.kind == right.kind == "number":
         fail("two numbers say nothing about spans; compare an aggregate, such as count() > 2", left.at)
@@ -137,9 +136,9 @@ def _metrics(left: Operand, sign: Token, right: Operand, fail: Fail) -> Operand:
         if side.kind == "number" and (duration := _duration(_as_scalar(side))) is not None:
             message = "a duration cannot be combined with a metric; write seconds as a plain number"
             fail(message, duration.at, error=QueryTypeError)
-        if side.kind == "metric" and not side.wrapped and isinstance(side.node, m.MetricsPipeline):
+        if side.kind == "metric" and not side.wrapped and isinstance(side.node, n.MetricsPipeline):
             fail("a metric that takes part in arithmetic needs parentheses: ({ } | rate()) / 2", side.at)
-    return Operand("metric", m.MetricsOperation(sign.text, _as_metric(left), _as_metric(right), (), left.at), left.at)
+    return Operand("metric", n.MetricsOperation(sign.text, _as_metric(left), _as_metric(right), (), left.at), left.at)
 
 
 def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
@@ -156,7 +155,7 @@ def _misfit(left: Operand, sign: Token, right: Operand, fail: Fail) -> NoReturn:
 
 def _operations(node: object) -> int:
     """Count the operations between metrics."""
-    return 1 + _operations(node.left) + _operations(node.right) if isinstance(node, m.MetricsOperation) else 0
+    return 1 + _operations(node.left) + _operations(node.right) if isinstance(node, n.MetricsOperation) else 0
 
 
 def _duration(number: n.Scalar) -> n.Static | None:
@@ -178,5 +177,5 @@ def _as_scalar(operand: Operand) -> n.Scalar:
     return cast("n.Scalar", operand.node)
 
 
-def _as_metric(operand: Operand) -> m.MetricsOperand:
-    return cast("m.MetricsOperand", operand.node)
+def _as_metric(operand: Operand) -> n.MetricsOperand:
+    return cast("n.MetricsOperand", operand.node)

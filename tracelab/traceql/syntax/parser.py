@@ -12,7 +12,6 @@ from itertools import takewhile
 from typing import Final, cast
 
 from tracelab.errors import QueryError, QuerySyntaxError
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.advice import corrected
 from tracelab.traceql.syntax.cursor import shortened
@@ -34,12 +33,12 @@ _NEVER_BARE: Final = re.compile(rf"\{{|({'|'.join(AGGREGATES)})\s*\(")
 class Parser(MetricParser):
     """A recursive descent over the tokens of one query."""
 
-    def query(self) -> m.Query:
+    def query(self) -> n.Query:
         """`query := body { with ( hint {, hint} ) }`."""
         body = self.body(self.stages(inside=False))
         return self.ended(body)
 
-    def bare_query(self) -> m.Query:
+    def bare_query(self) -> n.Query:
         """`bareQuery := fieldExpr { "|" stage } { with ( hint {, hint} ) }`: a filter without its braces."""
         self.bare = True
         at = self.token.start
@@ -50,9 +49,9 @@ class Parser(MetricParser):
         first = Operand("spanset", n.Filter(expression, at), at)
         return self.ended(self.body(self.stages_after(first, inside=False)))
 
-    def ended(self, body: n.Pipeline | m.MetricsPipeline | m.MetricsOperation) -> m.Query:
+    def ended(self, body: n.Pipeline | n.MetricsPipeline | n.MetricsOperation) -> n.Query:
         """`hints := { with ( name = static {, name = static} ) }`, then the end of the text."""
-        hints: list[m.Hint] = []
+        hints: list[n.Hint] = []
         while self.accept_word("with"):
             self.expect("(", "`(` after with")
             hints = [self.hint()]
@@ -61,22 +60,22 @@ class Parser(MetricParser):
             self.expect(")", "`)` after the hints")
         if self.token.kind != "end":
             self.fail(f"expected `|`, an operator or the end of the query, found `{self.token.text}`")
-        return m.Query(body, tuple(hints), self.source)
+        return n.Query(body, tuple(hints), self.source)
 
-    def hint(self) -> m.Hint:
+    def hint(self) -> n.Hint:
         """`hint := name = static`."""
         token = self.token
         if token.kind != "word":
             self.fail("expected the name of a hint")
         self.advance()
         self.expect("=", "`=` after the hint's name")
-        return m.Hint(token.text, self.static(), token.start)
+        return n.Hint(token.text, self.static(), token.start)
 
-    def body(self, operand: Operand) -> n.Pipeline | m.MetricsPipeline | m.MetricsOperation:
+    def body(self, operand: Operand) -> n.Pipeline | n.MetricsPipeline | n.MetricsOperation:
         """`body := pipeline | pipeExpr | scalarPipeFilter | metric stage2* | metricsExpr stage2*`."""
         node = operand.node
         match node:
-            case m.MetricsPipeline() | m.MetricsOperation() | n.Pipeline():
+            case n.MetricsPipeline() | n.MetricsOperation() | n.Pipeline():
                 return node
             case n.Filter() | n.SpansetOperation() | n.ScalarFilter() | n.GroupBy() | n.Select() | n.Coalesce():
                 return n.Pipeline((node,), operand.at)
@@ -94,7 +93,7 @@ class Parser(MetricParser):
         while self.accept("|"):
             last = items[-1]
             if last.kind == "metric":
-                last.node = self.ranked(cast("m.MetricsPipeline", last.node))
+                last.node = self.ranked(cast("n.MetricsPipeline", last.node))
             elif self.token.kind == "word" and self.token.text in METRICS:
                 items = [self.metric_pipeline(items)]
             else:
@@ -238,7 +237,7 @@ class Parser(MetricParser):
         """`pipeline "|" metric { CMP number }`."""
         stages = self.checked_stages(items)
         metric = self.metric()
-        operand = Operand("metric", m.MetricsPipeline(stages, metric, (), items[0].at), items[0].at)
+        operand = Operand("metric", n.MetricsPipeline(stages, metric, (), items[0].at), items[0].at)
         while self.token.kind == "operator" and self.token.text in COMPARING:
             operand = self.threshold(operand)
         return operand
@@ -249,14 +248,14 @@ class Parser(MetricParser):
         self.refuse_value(sign)
         return compared(metric, sign, self.expression(3), self.fail)
 
-    def ranked(self, node: m.MetricsPipeline | m.MetricsOperation) -> Node:
+    def ranked(self, node: n.MetricsPipeline | n.MetricsOperation) -> Node:
         """`stage2 := topk(INT) | bottomk(INT)`."""
         token = self.token
         if token.kind != "word" or token.text not in ("topk", "bottomk"):
             self.fail_here("after a metric only topk(n), bottomk(n) or a comparison can follow")
         self.advance()
         self.expect("(", f"`(` after {token.text}")
-        rank = m.Rank(token.text, self.whole(f"how many series to keep, as in {token.text}(5)"), token.start)
+        rank = n.Rank(token.text, self.whole(f"how many series to keep, as in {token.text}(5)"), token.start)
         self.expect(")", f"`)` after {token.text}(")
         ranked = replace(node, second=(*node.second, rank))
         operand = Operand("metric", ranked, node.at)
@@ -265,7 +264,7 @@ class Parser(MetricParser):
         return operand.node
 
 
-def parse(traceql: str) -> m.Query:
+def parse(traceql: str) -> n.Query:
     """Read a TraceQL query.
 
     A filter may stand without its braces (`duration > 2s | count() > 3`); there a dotted name without a scope
@@ -314,14 +313,14 @@ def _no_text(query: object) -> str:
     match query:
         case bytes() | bytearray():
             return f"{example}, not bytes; decode them first: query.decode()"
-        case m.Query():
+        case n.Query():
             return f"{example}, not what parse() gives; pass str(query)"
         case None:
             return f"{example}, not None"
     return f"{example}, not {shortened(repr(query))} of type {type(query).__name__}"
 
 
-def _parsed(source: str) -> m.Query:
+def _parsed(source: str) -> n.Query:
     """Read a query, or a filter without braces."""
     try:
         return Parser(source).query()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from tracelab.errors import QueryTypeError
-from tracelab.traceql.syntax import metric_nodes as m
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.limits import check_size, plain_recursion
@@ -41,7 +40,7 @@ _WORDS: Final = {
 }
 
 
-def validate(query: m.Query | str) -> None:
+def validate(query: n.Query | str) -> None:
     """Check that the types in a query go together.
 
     Raises
@@ -62,7 +61,7 @@ def validate(query: m.Query | str) -> None:
       { status > 1 }
                ^
     """
-    checked = query if isinstance(query, m.Query) else parse(query)
+    checked = query if isinstance(query, n.Query) else parse(query)
     check_size(checked)
     with plain_recursion():
         _Check(checked.source or str(checked)).body(checked.body)
@@ -109,26 +108,26 @@ class _Check:
     def fail(self, message: str, at: int) -> NoReturn:
         raise QueryTypeError(message, source=self.source, position=min(at, len(self.source)))
 
-    def body(self, body: m.MetricsOperand | n.Spanset) -> None:
+    def body(self, body: n.MetricsOperand | n.Spanset) -> None:
         match body:
             case n.Pipeline():
                 self.stages(body.stages)
-            case m.MetricsPipeline():
+            case n.MetricsPipeline():
                 self.stages(body.stages)
                 self.metric(body.metric)
                 self.second_stages(body.second)
-                if isinstance(body.metric, m.Compare) and body.second:
+                if isinstance(body.metric, n.Compare) and body.second:
                     self.fail("nothing can follow compare()", body.second[0].at)
-            case m.MetricsOperation():
+            case n.MetricsOperation():
                 for side in (body.left, body.right):
                     self.metrics_operand(side)
                 self.second_stages(body.second)
 
-    def metrics_operand(self, side: m.MetricsOperand) -> None:
+    def metrics_operand(self, side: n.MetricsOperand) -> None:
         match side:
-            case m.MetricsPipeline() if isinstance(side.metric, m.Compare):
+            case n.MetricsPipeline() if isinstance(side.metric, n.Compare):
                 self.fail("compare() cannot take part in arithmetic", side.metric.at)
-            case m.MetricsPipeline() | m.MetricsOperation():
+            case n.MetricsPipeline() | n.MetricsOperation():
                 self.body(side)
             case n.Static() if side.type == n.DURATION:
                 self.fail("a duration cannot be combined with a metric; write seconds as a plain number", side.at)
@@ -196,8 +195,8 @@ class _Check:
         if not any(references(expression)):
             self.fail(f"{function}() needs something of the spans, this is the same for all of them", expression.at)
 
-    def metric(self, metric: m.Metric | m.Compare) -> None:
-        if isinstance(metric, m.Compare):
+    def metric(self, metric: n.Metric | n.Compare) -> None:
+        if isinstance(metric, n.Compare):
             self.compare(metric)
             return
         for field in (metric.argument, *metric.by):
@@ -210,19 +209,19 @@ class _Check:
             if not 0 <= quantile <= 1:
                 self.fail(f"a quantile lies between 0 and 1, this is {quantile}", metric.at)
 
-    def compare(self, metric: m.Compare) -> None:
+    def compare(self, metric: n.Compare) -> None:
         self.spanset(metric.selection)
         if not 1 <= metric.top <= _MAX_COMPARED:
             self.fail(f"compare() shows from 1 to {_MAX_COMPARED} values an attribute, not {metric.top}", metric.at)
         if (metric.start == 0) != (metric.end == 0) or (metric.start and metric.end <= metric.start):
             self.fail("compare() needs a start and an end after it, in nanoseconds, or neither", metric.at)
 
-    def second_stages(self, stages: tuple[m.SecondStage, ...]) -> None:
+    def second_stages(self, stages: tuple[n.SecondStage, ...]) -> None:
         for stage in stages:
             match stage:
-                case m.Rank() if stage.limit < 1:
+                case n.Rank() if stage.limit < 1:
                     self.fail(f"{stage.function}() needs a number of at least 1", stage.at)
-                case m.Threshold():
+                case n.Threshold():
                     self.scalar(stage.value)
 
     def field(self, expression: n.FieldExpression) -> None:
