@@ -15,14 +15,23 @@ from tracelab.errors import QueryError, QuerySyntaxError
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.advice import corrected
 from tracelab.traceql.syntax.cursor import shortened
-from tracelab.traceql.syntax.fields import VALUE_WORDS
+from tracelab.traceql.syntax.fields import VALUE_WORDS, FieldParser
 from tracelab.traceql.syntax.folding import folded_sign
 from tracelab.traceql.syntax.limits import plain_recursion
-from tracelab.traceql.syntax.metric_rules import METRICS, MetricParser
 from tracelab.traceql.syntax.operands import COMPARING, LEVELS, STRUCTURAL, Node, Operand, compared, joined
 from tracelab.traceql.syntax.tokens import BARE_INTRINSICS, Token
 
 AGGREGATES: Final = ("count", "min", "max", "avg", "sum")
+SIMPLE_METRICS: Final = ("rate", "count_over_time")
+FIELD_METRICS: Final = (
+    "min_over_time",
+    "max_over_time",
+    "avg_over_time",
+    "sum_over_time",
+    "histogram_over_time",
+    "quantile_over_time",
+)
+METRICS: Final = (*SIMPLE_METRICS, *FIELD_METRICS, "compare")
 _MAX_ADVISED: Final = 2_000
 """Characters of a query that is rewritten as it was perhaps meant; a longer one nobody would read."""
 
@@ -30,7 +39,7 @@ _NEVER_BARE: Final = re.compile(rf"\{{|({'|'.join(AGGREGATES)})\s*\(")
 """What stands in no filter without braces, so that a complaint about it is none about the filter."""
 
 
-class Parser(MetricParser):
+class Parser(FieldParser):
     """A recursive descent over the tokens of one query."""
 
     def query(self) -> n.Query:
@@ -241,6 +250,57 @@ class Parser(MetricParser):
         while self.token.kind == "operator" and self.token.text in COMPARING:
             operand = self.threshold(operand)
         return operand
+
+    def metric(self) -> n.Metric | n.Compare:
+        """`metric := (rate() | count_over_time() | fn_over_time(attr {, q})) [by ( attr {, attr} )] | compare`."""
+        token = self.advance()
+        if token.text == "compare":
+            return self.compare(token)
+        argument, quantiles = None, []
+        if token.text in SIMPLE_METRICS:
+            self.call_without_arguments(token.text)
+        else:
+            self.expect("(", f"`(` after {token.text}")
+            argument = self.attribute(token.text)
+            while token.text == "quantile_over_time" and self.accept(","):
+                quantiles.append(self.quantile())
+            if token.text == "quantile_over_time" and not quantiles:
+                self.fail("quantile_over_time needs quantiles, such as quantile_over_time(duration, 0.9, 0.99)")
+            self.expect(")", f"`)` after {token.text}({argument}")
+        by = self.attributes("by") if self.accept_word("by") else ()
+        return n.Metric(token.text, argument, tuple(quantiles), by, token.start)
+
+    def quantile(self) -> float:
+        """`q := INT | FLOAT`."""
+        token = self.token
+        if token.kind not in ("int", "float"):
+            self.fail("expected a quantile, a number from 0 to 1")
+        self.advance()
+        return float(cast("float", token.value))
+
+    def compare(self, token: Token) -> n.Compare:
+        """`compare ( filter [, INT [, INT, INT]] )`."""
+        self.expect("(", "`(` after compare")
+        if self.token.text != "{":
+            self.fail_here("expected the selection in braces, such as compare({ status = error })")
+        selection = self.filter()
+        numbers: list[int] = []
+        while self.accept(","):
+            numbers.append(self.whole("a whole number"))
+        if len(numbers) not in (0, 1, 3):
+            self.fail("compare takes a filter, how many values to show, and a start and an end in nanoseconds")
+        self.expect(")", "`)` after compare(")
+        if self.token.kind == "word" and self.token.text == "by":
+            self.fail("compare() looks at every attribute by itself; it takes no by()")
+        top, start, end = (*numbers, *(10, 0, 0)[len(numbers) :])
+        return n.Compare(selection, top, start, end, token.start)
+
+    def whole(self, expected: str) -> int:
+        token = self.token
+        if token.kind != "int":
+            self.fail_here(f"expected {expected}")
+        self.advance()
+        return cast("int", token.value)
 
     def threshold(self, metric: Operand) -> Operand:
         """`CMP number` after a metric."""
