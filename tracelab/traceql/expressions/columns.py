@@ -10,7 +10,7 @@ from tracelab.columns import filled
 from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
-from tracelab.traceql.expressions.events import first_item, item_scope
+from tracelab.traceql.expressions.events import first_item
 from tracelab.traceql.expressions.maps import Holdings, elsewhere, found_value
 from tracelab.traceql.expressions.tree_intrinsics import child_count, nested_set, parent_row, root_row, trace_duration
 from tracelab.traceql.expressions.values import Value, column_value, first_of, mixed_value, where
@@ -84,7 +84,7 @@ class Columns:
             return self.intrinsic(node)
         if node.of:
             return self.relative(node)
-        if (items := item_scope(node)) is not None:
+        if (items := n.item_scope(node)) is not None:
             self.require(str(node), ITEM_COLUMNS[items])
             return first_item(node, items)
         if node.scope:
@@ -213,7 +213,7 @@ class Columns:
                 return Value({n.INT: self.helper("nested set", nested_set()).struct.field(part)})
             case "parent":
                 return Value({n.INT: self.row_of("parent", node.name).cast(pl.Int64)})
-        of = item_scope(node)
+        of = n.item_scope(node)
         return _intrinsic(node.name) if of is None else first_item(node, of)
 
     def _whole(self, column: str) -> pl.Expr:

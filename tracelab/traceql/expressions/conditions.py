@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
-from tracelab.traceql.expressions.events import ItemTest, any_item, item_scope, item_value
+from tracelab.traceql.expressions.events import ItemTest, any_item, item_value
 from tracelab.traceql.expressions.operators import calculated, compared, either, is_any_of, negated, signed
 from tracelab.traceql.expressions.values import Value, decided, literal_value
 from tracelab.traceql.syntax import nodes as n
@@ -66,7 +66,7 @@ class Compiler:
 
     def presence(self, presence: n.Presence) -> Value:
         """`x = nil`, `x != nil`; of events, whether one of them lacks it or has it."""
-        of = item_scope(presence.operand)
+        of = n.item_scope(presence.operand)
         if of is not None:
             return decided(any_item([self.item_test(presence, of, 0)]))
         present = self.value(presence.operand).present
@@ -161,7 +161,7 @@ class Compiler:
                 present = item_value(node.operand).present
                 return ItemTest(of, present if node.exists else ~present, {}, when_empty=not node.exists)
             case n.Operation(first, (step,)):
-                here = item_scope(first) == of
+                here = n.item_scope(first) == of
                 mine, other = (first, step.operand) if here else (step.operand, first)
                 beside, columns = self.beside(other, number)
                 sides = (item_value(mine), beside) if here else (beside, item_value(mine))
@@ -211,14 +211,14 @@ def _item_scope_of_test(node: n.FieldExpression) -> str | None:
     """Say whether a condition is about one field of an event or a link, compared with something of the span."""
     match node:
         case n.Presence(operand):
-            return item_scope(operand)
+            return n.item_scope(operand)
         case n.Operation(first, (n.Step(operator, operand),)) if operator in _COMPARING:
-            scopes = [item_scope(first), item_scope(operand)]
+            scopes = [n.item_scope(first), n.item_scope(operand)]
             for of, other in zip(scopes, (operand, first), strict=True):
-                if of is not None and not any(item_scope(reference) for reference in references(other)):
+                if of is not None and not any(n.item_scope(reference) for reference in references(other)):
                     return of
             return None
-    return item_scope(node)
+    return n.item_scope(node)
 
 
 def _still_open(operator: str, value: Value, reached: pl.Expr) -> pl.Expr:

@@ -40,16 +40,6 @@ class ItemTest:
     when_empty: bool = False
 
 
-def item_scope(node: n.FieldExpression) -> str | None:
-    """Say whether something belongs to an `event` or a `link`, if it does to either."""
-    match node:
-        case n.Attribute(scope, _, "") if scope in COLUMNS:
-            return scope
-        case n.Intrinsic(name) if name.partition(":")[0] in COLUMNS:
-            return name.partition(":")[0]
-    return None
-
-
 def item_value(node: n.FieldExpression) -> Value:
     """Give the value that a field has for one event or link, laid out in a row of its own."""
     match node:

@@ -11,7 +11,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tracelab.errors import QueryError
-from tracelab.traceql.expressions.events import item_scope
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.cursor import MAX_NESTING
 
@@ -95,7 +94,7 @@ def alike(operator: str, operands: list[n.FieldExpression]) -> Iterator[list[n.F
     def key(pair: tuple[int, n.FieldExpression]) -> object:
         number, operand = pair
         link = field_and_literal(operand)
-        if link is None or link[1] != wanted or item_scope(link[0]) is not None:
+        if link is None or link[1] != wanted or n.item_scope(link[0]) is not None:
             return number
         return link[0], link[2].type
 

@@ -65,6 +65,9 @@ INTRINSIC_TYPES: Final = {
 }
 """Intrinsics under their canonical names, and the type that each implies."""
 
+ITEM_SCOPES: Final = ("event", "link")
+"""Scopes of which a span has a list of items."""
+
 
 def place() -> int:
     """Declare where a node begins in the text; two nodes are equal wherever they stand."""
@@ -413,6 +416,16 @@ class Query:
         """Write the query in its canonical form."""
         hints = f" with({', '.join(map(str, self.hints))})" if self.hints else ""
         return f"{self.body}{hints}"
+
+
+def item_scope(node: FieldExpression) -> str | None:
+    """Say whether something belongs to an `event` or a `link`, if it does to either."""
+    match node:
+        case Attribute(scope, _, "") if scope in ITEM_SCOPES:
+            return scope
+        case Intrinsic(name) if name.partition(":")[0] in ITEM_SCOPES:
+            return name.partition(":")[0]
+    return None
 
 
 def operand_text(node: object) -> str:
