@@ -10,9 +10,10 @@ from tracelab.conforming import unchecked_frame
 from tracelab.schema import SPAN_SCHEMA
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
-from tracelab.traceql.expressions.unknown_names import compared_types, warn_of_bare_numbers
 from tracelab.traceql.spansets.plans import Plan
 from tracelab.traceql.syntax import nodes as n
+from tracelab.traceql.syntax.missing_units import warn_of_missing_units
+from tracelab.traceql.syntax.traversal import compared_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,7 +69,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
     plans = []
     with plain_errors():
         for pipeline in _pipelines(parsed.body):
-            warn_of_bare_numbers(pipeline.stages)
+            warn_of_missing_units(pipeline.stages)
             frame = _imagined(pipeline) if known is None else known
             columns = Columns.of(frame)
             tests = conditions(Plan(columns), pipeline.stages)

@@ -16,7 +16,7 @@ from tracelab.traceql.series.arithmetic import after, combined
 from tracelab.traceql.series.comparing import compared_attributes
 from tracelab.traceql.series.over_time import Series, counted, value_columns
 from tracelab.traceql.series.windows import Window, window
-from tracelab.traceql.spansets.plans import Part, Plan
+from tracelab.traceql.spansets.plans import Plan
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _metric_value(plan: Plan, field: n.Attribute | n.Intrinsic) -> Value:
     return plan.compiler.value(field)
 
 
-def _parts(body: n.MetricsOperand) -> Iterator[Part]:
+def _parts(body: n.MetricsOperand) -> Iterator[n.Part]:
     """List what a metrics query reads of the spans."""
     match body:
         case n.MetricsPipeline():

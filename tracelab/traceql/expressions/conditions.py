@@ -14,7 +14,7 @@ from tracelab.traceql.expressions.values import Value, decided, literal_value
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.limits import LOGIC, alike, field_and_literal, runs
-from tracelab.traceql.syntax.validation import references
+from tracelab.traceql.syntax.traversal import references
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

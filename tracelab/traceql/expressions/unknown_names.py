@@ -12,14 +12,13 @@ from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
 from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.expressions.values import ARRAY, TEXT
 from tracelab.traceql.syntax import nodes as n
-from tracelab.traceql.syntax.folding import COMPARISONS
-from tracelab.traceql.syntax.missing_units import bare_number
+from tracelab.traceql.syntax.missing_units import warn_of_missing_units
+from tracelab.traceql.syntax.traversal import attributes_asked, comparisons, field_expressions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from tracelab.traceql.expressions.columns import Columns
-    from tracelab.traceql.spansets.plans import Part
 
 _NEAR: Final = 3
 _TOLD: Final = 5
@@ -33,17 +32,17 @@ _TYPES: Final = {
 _REMEDIES: Final = {n.INT: "a number", n.FLOAT: "a number", n.STRING: "a text in quotes", n.BOOL: "true or false"}
 
 
-def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
+def warn_of_unknown(columns: Columns, parts: Iterable[n.Part]) -> None:
     """Warn of names that no span has, of comparisons that never hold and of numbers that lack a unit.
 
     Of a lazy frame only the columns are known.
     """
     parts = list(parts)
-    warn_of_bare_numbers(parts)
+    warn_of_missing_units(parts)
     names: dict[n.Attribute, None] = {}
     operations: dict[n.Operation, None] = {}
     for expression in (expression for part in parts for expression in field_expressions(part)):
-        names.update(dict.fromkeys(_attributes(expression)))
+        names.update(dict.fromkeys(attributes_asked(expression)))
         operations.update(dict.fromkeys(comparisons(expression)))
     unknown = [name for name in names if _is_unknown(columns, name)]
     if unknown and columns.spans is not None:
@@ -51,34 +50,6 @@ def warn_of_unknown(columns: Columns, parts: Iterable[Part]) -> None:
     complaints = dict.fromkeys(filter(None, (_misfit(columns, operation) for operation in operations)))
     for complaint in complaints:
         warn_caller(complaint, QueryWarning)
-
-
-def warn_of_bare_numbers(parts: Iterable[Part]) -> None:
-    """Warn where a duration is compared with a number that has no unit."""
-    complaints: dict[str | None, None] = {}
-    for part in parts:
-        for expression in field_expressions(part):
-            complaints.update(dict.fromkeys(map(bare_number, comparisons(expression))))
-        complaints.update(dict.fromkeys(map(bare_number, _scalar_filters(part))))
-    told = [complaint for complaint in complaints if complaint is not None]
-    for complaint in told[:_TOLD]:
-        warn_caller(complaint, QueryWarning)
-    if len(told) > _TOLD:
-        more = f"{len(told) - _TOLD:,} more comparisons of durations with numbers"
-        warn_caller(f"This query has {more}, which are read as nanoseconds.", QueryWarning)
-
-
-def compared_types(parts: Iterable[Part]) -> dict[n.Attribute, str]:
-    """List the attributes that stages name, and the type of the literal that each is compared with, if there is one."""
-    kinds: dict[n.Attribute, str] = {}
-    for expression in (expression for part in parts for expression in field_expressions(part)):
-        for operation in comparisons(expression):
-            match operation:
-                case n.Operation(n.Attribute() as field, (n.Step(_, n.Static(_, kind)),)):
-                    kinds.setdefault(field, kind)
-        for attribute in _attributes(expression):
-            kinds.setdefault(attribute, n.STRING)
-    return kinds
 
 
 def _is_unknown(columns: Columns, name: n.Attribute) -> bool:
@@ -152,67 +123,3 @@ def _keys(spans: pl.DataFrame, column: str) -> dict[str, int]:
         keys.filter(pl.col("key").list.len() > 0).explode("key").group_by("key").agg(spans=pl.col("row").n_unique())
     )
     return {key: count for key, count in counted.iter_rows() if not key.endswith(TYPE_SUFFIX)}
-
-
-def field_expressions(part: Part) -> Iterator[n.FieldExpression]:
-    """List the expressions over one span that a stage is made of."""
-    match part:
-        case n.Filter() | n.GroupBy():
-            yield part.expression
-        case n.SpansetOperation() | n.ScalarOperation():
-            yield from field_expressions(part.first)
-            for step in part.steps:
-                yield from field_expressions(step.operand)
-        case n.Pipeline():
-            for stage in part.stages:
-                yield from field_expressions(stage)
-        case n.ScalarPipeline():
-            for stage in part.stages:
-                yield from field_expressions(stage)
-            yield from field_expressions(part.aggregate)
-        case n.ScalarFilter():
-            yield from field_expressions(part.left)
-            yield from field_expressions(part.right)
-        case n.Aggregate() if part.argument is not None:
-            yield part.argument
-        case n.Select():
-            yield from part.fields
-
-
-def _attributes(expression: n.FieldExpression) -> Iterator[n.Attribute]:
-    """List the attributes in an expression, but for those that are asked to be missing."""
-    match expression:
-        case n.Attribute():
-            yield expression
-        case n.Unary() | n.Presence(exists=True):
-            yield from _attributes(expression.operand)
-        case n.Operation():
-            for operand in (expression.first, *(step.operand for step in expression.steps)):
-                yield from _attributes(operand)
-
-
-def _scalar_filters(part: Part) -> Iterator[n.ScalarFilter]:
-    """List the comparisons of aggregates in a stage."""
-    match part:
-        case n.ScalarFilter():
-            yield part
-            yield from _scalar_filters(part.left)
-            yield from _scalar_filters(part.right)
-        case n.SpansetOperation() | n.ScalarOperation():
-            for operand in (part.first, *(step.operand for step in part.steps)):
-                yield from _scalar_filters(operand)
-        case n.Pipeline() | n.ScalarPipeline():
-            for stage in part.stages:
-                yield from _scalar_filters(stage)
-
-
-def comparisons(expression: n.FieldExpression) -> Iterator[n.Operation]:
-    """List the comparisons in an expression; of a chain, the first two sides are what they compare."""
-    match expression:
-        case n.Unary() | n.Presence():
-            yield from comparisons(expression.operand)
-        case n.Operation():
-            if expression.steps[0].operator in (*COMPARISONS, "=~", "!~"):
-                yield expression
-            for operand in (expression.first, *(step.operand for step in expression.steps)):
-                yield from comparisons(operand)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from tracelab.traceql.expressions.conditions import Compiler
 from tracelab.traceql.spansets.structural import TREE_INPUTS
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tracelab.traceql.expressions.columns import Columns
     from tracelab.traceql.expressions.values import Value
 
-Part: TypeAlias = n.Stage | n.Spanset | n.Scalar
 
 SPAN_COLUMNS: Final = TREE_INPUTS
 """What every pipeline of more than one filter reads of the spans themselves."""
@@ -33,7 +32,7 @@ class Plan:
         self.masks: dict[n.Filter, str] = {}
         self.values: dict[n.FieldExpression, dict[str, str]] = {}
 
-    def add(self, part: Part) -> None:
+    def add(self, part: n.Part) -> None:
         """Plan for a stage, and for all that is within it."""
         match part:
             case n.Filter():

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from tracelab.errors import QueryWarning, warn_caller
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.cursor import shortened
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.literals import NANOSECONDS, duration_text
+from tracelab.traceql.syntax.traversal import comparisons, field_expressions, scalar_filters
 from tracelab.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _PLAUSIBLE: Final = NANOSECONDS["ms"]
 """From here on a number may well have been meant as nanoseconds."""
@@ -17,7 +22,24 @@ _PLAUSIBLE: Final = NANOSECONDS["ms"]
 _CONVERSION: Final = 1000
 """A factor that turns one unit into another, so that the other side is in that unit too."""
 
+_TOLD: Final = 5
+"""Complaints that are told one by one."""
 _TIME, _NUMBER, _UNKNOWN = "time", "number", "unknown"
+
+
+def warn_of_missing_units(parts: Iterable[n.Part]) -> None:
+    """Warn where a duration is compared with a number that has no unit."""
+    complaints: dict[str | None, None] = {}
+    for part in parts:
+        for expression in field_expressions(part):
+            complaints.update(dict.fromkeys(map(bare_number, comparisons(expression))))
+        complaints.update(dict.fromkeys(map(bare_number, scalar_filters(part))))
+    told = [complaint for complaint in complaints if complaint is not None]
+    for complaint in told[:_TOLD]:
+        warn_caller(complaint, QueryWarning)
+    if len(told) > _TOLD:
+        more = f"{len(told) - _TOLD:,} more comparisons of durations with numbers"
+        warn_caller(f"This query has {more}, which are read as nanoseconds.", QueryWarning)
 
 
 def bare_number(comparison: n.Operation | n.ScalarFilter) -> str | None:

@@ -301,6 +301,8 @@ class Pipeline:
 
 Spanset: TypeAlias = Filter | SpansetOperation | Pipeline
 Stage: TypeAlias = Filter | SpansetOperation | ScalarFilter | GroupBy | Select | Coalesce
+Part: TypeAlias = Stage | Spanset | Scalar
+"""A stage, or something within one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final, NoReturn
 
 from tracelab.errors import QueryTypeError
 from tracelab.traceql.syntax import nodes as n
@@ -10,9 +10,7 @@ from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.limits import check_size, plain_recursion
 from tracelab.traceql.syntax.parser import parse
 from tracelab.traceql.syntax.regexes import RegexError, anchored
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tracelab.traceql.syntax.traversal import references
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "%", "^")
 _EQUALITY: Final = ("=", "!=")
@@ -84,19 +82,6 @@ def implied_type(expression: n.FieldExpression) -> str:
         return n.BOOL
     operands = (expression.first, *(step.operand for step in expression.steps))
     return next((kind for kind in map(implied_type, operands) if kind != n.DYNAMIC), n.DYNAMIC)
-
-
-def references(expression: n.FieldExpression) -> Iterator[n.Attribute | n.Intrinsic]:
-    """List the attributes and intrinsics that an expression reads."""
-    match expression:
-        case n.Attribute() | n.Intrinsic():
-            yield expression
-        case n.Unary() | n.Presence():
-            yield from references(expression.operand)
-        case n.Operation():
-            yield from references(expression.first)
-            for step in expression.steps:
-                yield from references(step.operand)
 
 
 class _Check:
