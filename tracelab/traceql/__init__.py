@@ -22,10 +22,10 @@ operators, stages or regular expressions, or 100 levels.
 from __future__ import annotations
 
 from tracelab.errors import QueryWarning
-from tracelab.traceql.engine import query
 from tracelab.traceql.explaining import explain
 from tracelab.traceql.gaps import gap
 from tracelab.traceql.metrics import query_metrics
+from tracelab.traceql.querying import query
 from tracelab.traceql.searching import search
 from tracelab.traceql.syntax.nodes import Query
 from tracelab.traceql.syntax.parser import parse

@@ -1,13 +1,12 @@
-"""Queries run on a frame: text to plan to polars."""
+"""What all that queries do has in common: text to plan to polars, and errors in plain words."""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.conforming import takes_any_frame_unchecked, with_checks
 from tracelab.errors import QueryError, own_words
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
@@ -21,76 +20,20 @@ from tracelab.traceql.syntax.validation import validate
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
-
-
-@takes_any_frame_unchecked
-def query(spans: FrameT, traceql: str) -> FrameT:
-    """Keep the spans that a TraceQL query matches.
-
-    Parameters
-    ----------
-    spans
-        A span frame, whole or filtered, eager or lazy. A single filter on a lazy scan is pushed into the file.
-    traceql
-        The query, such as `{ span.http.route = "/pay" } >> { status = error } | count() > 2`. A filter may stand
-        without its braces: `duration > 2s && service.name = "checkout"`.
-
-    Returns
-    -------
-    The same kind of frame with the same columns; those rows that are in a matching spanset, in their old order.
-
-    Raises
-    ------
-    QuerySyntaxError
-        The text is no query.
-    QueryTypeError
-        The query compares or combines what never goes together.
-    QueryError
-        It is a query for `query_metrics`, it divides by zero, it is larger than what can be answered in good time, or
-        it is no text.
-    SchemaError
-        The frame lacks a column that the query reads.
-
-    Examples
-    --------
-    >>> from tracelab.synthetic import draw
-    >>> spans = draw('''
-    ... web::GET /pay  ========  http.route=/pay
-    ...   bank::charge ..====!
-    ...   bank::log    .......=
-    ... ''')
-    >>> query(spans, '{ span.http.route = "/pay" } >> { status = error }')["name"].to_list()
-    ['charge']
-    >>> query(spans, "duration >= 4ms")["name"].to_list()
-    ['GET /pay', 'charge']
-    """
-    found = matching(spans, traceql, "query")
-    if isinstance(spans, pl.LazyFrame):
-        return with_checks(found)
-    with plain_errors():
-        return found.collect()
-
 
 def matching(spans: pl.DataFrame | pl.LazyFrame, traceql: str, function: str) -> pl.LazyFrame:
-    """Plan for the spans that a query matches; an eager frame is looked into, so that the plan is short."""
-    pipeline = spanset_pipeline(traceql, function)
-    columns = Columns.of(spans)
+    """Plan for the spans that a query matches."""
+    stages, plan = planned(spans, traceql, function)
     with plain_errors():
-        warn_of_unknown(columns, pipeline.stages)
-        tests = conditions(Plan(columns), pipeline.stages)
-        return columns.with_helpers(spans.lazy()).filter(*tests).drop(columns.helpers)
+        warn_of_unknown(plan.columns, stages)
+        return left_by(stages, spans, plan)
 
 
-def checked(traceql: str) -> n.Query:
-    """Parse and check a query."""
-    parsed = parse(traceql)
-    validate(parsed)
-    return parsed
+def planned(spans: pl.DataFrame | pl.LazyFrame, traceql: str, function: str) -> tuple[tuple[n.Stage, ...], Plan]:
+    """Parse and check a query that must be one for spans, and begin its plan.
 
-
-def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
-    """Parse and check a query that must be one for spans."""
+    An eager frame is looked into, so that the plan is short.
+    """
     parsed = checked(traceql)
     if not isinstance(parsed.body, n.Pipeline):
         raise QueryError(
@@ -98,7 +41,20 @@ def spanset_pipeline(traceql: str, function: str) -> n.Pipeline:
             source=traceql,
             position=0,
         )
-    return parsed.body
+    return parsed.body.stages, Plan(Columns.of(spans))
+
+
+def left_by(stages: tuple[n.Stage, ...], spans: pl.DataFrame | pl.LazyFrame, plan: Plan) -> pl.LazyFrame:
+    """Plan for the spans that the stages of a pipeline leave, with the columns that they had."""
+    tests = conditions(plan, stages)
+    return plan.columns.with_helpers(spans.lazy()).filter(*tests).drop(plan.columns.helpers)
+
+
+def checked(traceql: str) -> n.Query:
+    """Parse and check a query."""
+    parsed = parse(traceql)
+    validate(parsed)
+    return parsed
 
 
 def conditions(plan: Plan, stages: tuple[n.Stage, ...]) -> list[pl.Expr]:
@@ -109,8 +65,7 @@ def conditions(plan: Plan, stages: tuple[n.Stage, ...]) -> list[pl.Expr]:
     plan.columns.require("a query with several stages", *SPAN_COLUMNS)
 
     def members(columns: pl.Series) -> pl.Series:
-        run = Run(columns.struct.unnest(), plan)
-        return pl.Series(run.stages(stages, run.all()).members)
+        return pl.Series(Run(columns.struct.unnest(), plan).pipeline(stages).members)
 
     inputs = pl.struct(*SPAN_COLUMNS, *plan.selected())
     return [inputs.map_batches(members, return_dtype=pl.Boolean)]

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.conforming import unchecked_frame
 from tracelab.schema import SPAN_SCHEMA
-from tracelab.traceql.engine import checked, conditions, plain_errors
+from tracelab.traceql.engine import checked, left_by, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.spansets.plans import Plan
 from tracelab.traceql.syntax import nodes as n
@@ -71,9 +71,7 @@ def explain(traceql: str, *, spans: pl.DataFrame | pl.LazyFrame | None = None) -
         for pipeline in _pipelines(parsed.body):
             warn_of_missing_units(pipeline.stages)
             frame = _imagined(pipeline) if known is None else known
-            columns = Columns.of(frame)
-            tests = conditions(Plan(columns), pipeline.stages)
-            plans.append(columns.with_helpers(frame.lazy()).filter(*tests).drop(columns.helpers).explain())
+            plans.append(left_by(pipeline.stages, frame, Plan(Columns.of(frame))).explain())
         return Explanation("\n\n".join([str(parsed), *dict.fromkeys(plans)]))
 
 

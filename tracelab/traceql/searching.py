@@ -9,12 +9,11 @@ import polars as pl
 
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import ATTRIBUTES, DURATION, TIME
-from tracelab.traceql.engine import plain_errors, spanset_pipeline
-from tracelab.traceql.expressions.columns import Columns
+from tracelab.traceql.engine import plain_errors, planned
 from tracelab.traceql.expressions.tree_intrinsics import root_row
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
 from tracelab.traceql.expressions.values import Value, as_text
-from tracelab.traceql.spansets.plans import SPAN_COLUMNS, Plan
+from tracelab.traceql.spansets.plans import SPAN_COLUMNS
 from tracelab.traceql.spansets.stages import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
 
@@ -84,20 +83,19 @@ def search(spans: pl.DataFrame | pl.LazyFrame, traceql: str) -> pl.DataFrame:
     >>> found.select("root_name", "matched", "values", "name").rows()
     [('GET /pay', 2, {'by(resource.service.name)': 'bank', 'count()': '2'}, ['charge', 'log'])]
     """
-    pipeline = spanset_pipeline(traceql, "search")
-    plan = Plan(Columns.of(spans))
+    stages, plan = planned(spans, traceql, "search")
     plan.columns.require("a search", *SPAN_COLUMNS, *_TRACE_COLUMNS)
     with plain_errors():
-        warn_of_unknown(plan.columns, pipeline.stages)
-        plan.add_all(pipeline.stages)
-        fields = {field: plan.add_value(field) for field in _selected(pipeline.stages)}
+        warn_of_unknown(plan.columns, stages)
+        plan.add_all(stages)
+        fields = {field: plan.add_value(field) for field in _selected(stages)}
         root = plan.name(root_row())
         inputs = plan.columns.with_helpers(spans.lazy()).select(
             *SPAN_COLUMNS[:2], *_TRACE_COLUMNS, *SPAN_COLUMNS[2:], *plan.selected()
         )
         frame = inputs.collect()
         run = Run(frame, plan)
-        found = run.stages(pipeline.stages, run.all())
+        found = run.pipeline(stages)
         return _answer(run, found, root, {field: fields[field] for field in dict.fromkeys(found.selected)})
 
 

@@ -58,9 +58,9 @@ class Run:
     def forest(self) -> Forest:
         return Forest(self.frame)
 
-    def all(self) -> Spansets:
-        """Begin with all spans, each trace in a spanset of its own."""
-        return Spansets(np.ones(self.frame.height, dtype=bool))
+    def pipeline(self, stages: tuple[n.Stage, ...]) -> Spansets:
+        """Run a whole query: it begins with all spans, each trace in a spanset of its own."""
+        return self.stages(stages, Spansets(np.ones(self.frame.height, dtype=bool)))
 
     def labels(self, spansets: Spansets) -> Ints:
         return self.forest.trace if spansets.labels is None else spansets.labels
