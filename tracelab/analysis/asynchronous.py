@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.schema import KIND
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Flags, Forest, Ints
     from tracelab.analysis.grouping import Spans
+    from tracelab.forest import Flags, Forest, Ints
 
 _PROCESS: Final = tuple(
     f"resource.{key}"

@@ -14,15 +14,15 @@ import polars as pl
 
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.paths import path_sections
-from tracelab.analysis.forest import durations, plant, starts
 from tracelab.analysis.latency.self_time import with_self_time
 from tracelab.errors import TracelabError
+from tracelab.forest import durations, plant, starts
 from tracelab.markup import NO_NAME
 from tracelab.schema import is_error
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Ints
     from tracelab.analysis.grouping import Spans
+    from tracelab.forest import Ints
 
 _AT: Final = "__row"
 _ID_LENGTH: Final = 32

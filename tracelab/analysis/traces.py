@@ -8,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.errors.rates import has_failed
-from tracelab.analysis.forest import Flags, Forest, durations, plant, starts
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
+from tracelab.forest import Flags, Forest, durations, plant, starts
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.errors.rates import has_failed
-from tracelab.analysis.forest import Flags, Forest, plant
+from tracelab.forest import Flags, Forest, plant
 from tracelab.schema import KIND, attribute_names, attribute_value
 
 if TYPE_CHECKING:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.forest import durations, group_starts, plant, running_max, starts
 from tracelab.conforming import takes_any_frame
+from tracelab.forest import durations, group_starts, plant, running_max, starts
 from tracelab.options import whole
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tracelab.analysis.forest import Ints
     from tracelab.analysis.grouping import Spans
+    from tracelab.forest import Ints
 
 
 @takes_any_frame

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tracelab.analysis.forest import NOBODY, Flags, Forest, Ints, group_starts
+from tracelab.forest import NOBODY, Flags, Forest, Ints, group_starts
 
 if TYPE_CHECKING:
     import polars as pl

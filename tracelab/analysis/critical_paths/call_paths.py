@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Forest, Ints
+    from tracelab.forest import Forest, Ints
 
 SEPARATOR: Final = " > "
 _SHOWN: Final = 64

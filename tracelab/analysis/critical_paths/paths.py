@@ -10,8 +10,8 @@ import polars as pl
 
 from tracelab.analysis.asynchronous import consumers, left_running, process_columns
 from tracelab.analysis.critical_paths.algorithm import Clipped, Sections, clip, walk
-from tracelab.analysis.forest import Forest, Ints, durations, plant, starts
 from tracelab.conforming import takes_any_frame
+from tracelab.forest import Forest, Ints, durations, plant, starts
 from tracelab.options import choice
 from tracelab.schema import DURATION, TIME
 

@@ -11,10 +11,10 @@ import polars as pl
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.critical_paths.paths import Method, path_sections
-from tracelab.analysis.forest import Forest, Ints, group_starts, plant
 from tracelab.analysis.grouping import By, Spans, items_of, keys
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
+from tracelab.forest import Forest, Ints, group_starts, plant
 from tracelab.options import share
 from tracelab.schema import DURATION
 

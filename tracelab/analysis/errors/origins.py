@@ -13,9 +13,9 @@ from tracelab.analysis.errors.messages import folded
 from tracelab.analysis.errors.propagation import climb
 from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.errors.requests import callers_of
-from tracelab.analysis.forest import plant
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
+from tracelab.forest import plant
 from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:

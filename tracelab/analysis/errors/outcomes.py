@@ -12,14 +12,14 @@ from tracelab.analysis.errors.origins import FAILED, REFUSED, failure_columns, t
 from tracelab.analysis.errors.propagation import climb
 from tracelab.analysis.errors.rates import failed_by_code
 from tracelab.analysis.errors.requests import callers_of
-from tracelab.analysis.forest import plant
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
+from tracelab.forest import plant
 from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Forest, Ints
     from tracelab.analysis.grouping import Spans
+    from tracelab.forest import Forest, Ints
 
 _METHOD: Final = ("http.request.method", "http.method")
 _ROUTE: Final = ("http.route", "url.template")

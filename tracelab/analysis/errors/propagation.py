@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.asynchronous import consumers, left_running
-from tracelab.analysis.forest import durations, starts
+from tracelab.forest import durations, starts
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Flags, Forest, Ints
+    from tracelab.forest import Flags, Forest, Ints
 
 _ODD: Final = 0x9E3779B97F4A7C15
 _NEVER: Final = np.iinfo(np.int64).min

@@ -11,7 +11,7 @@ import polars as pl
 from tracelab.analysis.errors.codes import grpc_code, http_code
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Flags, Forest
+    from tracelab.forest import Flags, Forest
 
 
 @dataclass(frozen=True, slots=True)

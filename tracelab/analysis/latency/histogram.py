@@ -13,8 +13,8 @@ from tracelab.options import flag, whole
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
-    from tracelab.analysis.forest import Ints
     from tracelab.analysis.grouping import By, Every, Spans
+    from tracelab.forest import Ints
 
 _LENGTH, _TRACE, _BIN, _FAILED = "__duration", "__trace_id", "__bin", "__failed"
 _NARROWEST: Final = 1

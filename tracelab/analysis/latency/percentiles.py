@@ -22,7 +22,7 @@ from tracelab.schema import DURATION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.analysis.forest import Flags, Ints
+    from tracelab.forest import Flags, Ints
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Order: TypeAlias = Literal["keys", "worst"]

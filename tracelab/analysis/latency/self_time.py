@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
 from tracelab.conforming import takes_any_frame
+from tracelab.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
 from tracelab.options import nanoseconds, share
 from tracelab.schema import DURATION, TIME
 

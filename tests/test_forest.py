@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab.analysis.forest import plant, running_max
+from tracelab.forest import plant, running_max
 from tracelab.synthetic import draw
 from tracelab.tree import parent_index
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,6 @@ import polars as pl
 
 from tracelab.schema import TREE_COLUMNS
 from tracelab.tree import IDENTITY, build_tree
-
-if TYPE_CHECKING:
-    from tracelab.analysis.grouping import Spans
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
@@ -94,7 +91,7 @@ class Forest:
         return order[self.parent[order] >= 0]
 
 
-def plant(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
+def plant(spans: pl.DataFrame | pl.LazyFrame, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
     """Put the spans into their places.
 
     The tree columns of the frame are used where they hold; where they are missing, or two frames were put together
@@ -159,7 +156,7 @@ def running_max(values: Ints, group: Ints) -> Ints:
     return result
 
 
-def _collected(spans: Spans, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
+def _collected(spans: pl.DataFrame | pl.LazyFrame, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
     names = [*IDENTITY, *(column for column in columns if isinstance(column, str))]
     there = spans.lazy().collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
