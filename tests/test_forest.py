@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab.forest import plant, running_max
+from tracelab.forest import plant
 from tracelab.synthetic import draw
 from tracelab.tree import parent_index
 
@@ -47,11 +47,3 @@ def test_below_marks_all_that_hangs_on_a_mark() -> None:
     )
     assert forest.below((frame["name"] == "b").to_numpy()).tolist() == [False, True, True, False, False]
     assert not forest.below(np.zeros(5, dtype=bool)).any()
-
-
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(-9, 9)), max_size=40))
-def test_running_max_starts_anew_with_every_group(pairs: list[tuple[int, int]]) -> None:
-    pairs.sort(key=lambda pair: pair[0])
-    group, values = (np.array([pair[part] for pair in pairs], dtype=np.int64) for part in (0, 1))
-    expected = [max(value for other, value in pairs[: at + 1] if other == pairs[at][0]) for at in range(len(pairs))]
-    assert running_max(values, group).tolist() == expected

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.analysis.latency.self_time import with_self_time
 from tracelab.errors import TracelabError
-from tracelab.forest import durations, plant, starts
+from tracelab.forest import plant
 from tracelab.markup import NO_NAME
 from tracelab.schema import is_error
 

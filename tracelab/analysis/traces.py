@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Flags, Forest, durations, plant, starts
+from tracelab.forest import Flags, Forest, plant
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, group_starts, running_max, starts
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import durations, group_starts, plant, running_max, starts
+from tracelab.forest import plant
 from tracelab.options import whole
 from tracelab.schema import DURATION, TIME
 

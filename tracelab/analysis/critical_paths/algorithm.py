@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tracelab.forest import NOBODY, Flags, Forest, Ints, group_starts
+from tracelab.analysis.arrays import group_starts
+from tracelab.forest import NOBODY, Flags, Forest, Ints
 
 if TYPE_CHECKING:
     import polars as pl

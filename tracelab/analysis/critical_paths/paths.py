@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import consumers, left_running, process_columns
 from tracelab.analysis.critical_paths.algorithm import Clipped, Sections, clip, walk
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, durations, plant, starts
+from tracelab.forest import Forest, Ints, plant
 from tracelab.options import choice
 from tracelab.schema import DURATION, TIME
 

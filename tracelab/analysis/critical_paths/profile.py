@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import group_starts
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.critical_paths.paths import Method, path_sections
 from tracelab.analysis.grouping import By, Spans, items_of, keys
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
-from tracelab.forest import Forest, Ints, group_starts, plant
+from tracelab.forest import Forest, Ints, plant
 from tracelab.options import share
 from tracelab.schema import DURATION
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import consumers, left_running
-from tracelab.forest import durations, starts
 
 if TYPE_CHECKING:
     from tracelab.forest import Flags, Forest, Ints

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.arrays import durations, group_starts, running_max, starts
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, durations, group_starts, plant, running_max, starts
+from tracelab.forest import Forest, Ints, plant
 from tracelab.options import nanoseconds, share
 from tracelab.schema import DURATION, TIME
 
