@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab.forest import plant
+from tracelab.forest import build_forest
 from tracelab.synthetic import draw
 from tracelab.tree import parent_index
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 @given(span_frames(cycles=False), st.randoms(use_true_random=False), st.floats(0.3, 1))
-def test_plant_finds_the_parents_that_are_there(spans: pl.DataFrame, chance: random.Random, share: float) -> None:
+def test_a_forest_has_the_parents_that_are_there(spans: pl.DataFrame, chance: random.Random, share: float) -> None:
     rows = chance.sample(range(spans.height), max(1, int(spans.height * share)))
-    frame, forest = plant(spans[rows])
+    frame, forest = build_forest(spans[rows])
     assert forest.parent.tolist() == parent_index(frame.with_columns(kind=pl.lit("internal"))).tolist()
     for place, parent in enumerate(forest.parent.tolist()):
         assert forest.depth[place] == (0 if parent < 0 else forest.depth[parent] + 1)
@@ -36,7 +36,7 @@ def _is_below(parent: list[int], at: int, above: int) -> bool:
 
 
 def test_below_marks_all_that_hangs_on_a_mark() -> None:
-    frame, forest = plant(
+    frame, forest = build_forest(
         draw("""
         a      ====
           b    .==

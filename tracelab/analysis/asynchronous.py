@@ -31,7 +31,7 @@ _UNSPECIFIED, _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
 
 
 def process_columns(spans: Spans) -> list[str]:
-    """List the columns that tell processes apart, for those who plant spans and then ask for what was left running."""
+    """List the columns that tell processes apart, which a frame needs that is asked for what was left running."""
     schema = spans.lazy().collect_schema()
     found = [name for name in _PROCESS if name in schema and not isinstance(schema[name], pl.List)]
     empty = isinstance(spans, pl.DataFrame) and "more_attributes" in schema and _is_null(spans["more_attributes"])

@@ -17,7 +17,7 @@ from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.analysis.latency.self_time import with_self_time
 from tracelab.errors import TracelabError
-from tracelab.forest import plant
+from tracelab.forest import build_forest
 from tracelab.markup import NO_NAME
 from tracelab.schema import is_error
 
@@ -53,7 +53,7 @@ def trace_spans(spans: Spans, trace_id: str | None = None) -> pl.DataFrame:
         found = found.filter(pl.col("trace_id") == trace_id)
     if found.is_empty():
         raise TracelabError(f"There is no trace {trace_id!r}. {_near(spans, trace_id)}")
-    order = plant(found, _AT)[0][_AT]
+    order = build_forest(found, _AT)[0][_AT]
     # Frames of many columns are slow to gather, and most stand in this order already.
     return (found if order.is_sorted() else found[order]).drop(_AT)
 
@@ -99,7 +99,7 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
     missing), `early`, `late` (Int64, the nanoseconds by which it starts before its parent, and ends after it; 0 where
     it does not).
     """
-    frame, forest = plant(with_self_time(trace), is_error(), "self_time")
+    frame, forest = build_forest(with_self_time(trace), is_error(), "self_time")
     start, end = starts(frame), starts(frame) + durations(frame)
     parent = np.where(forest.has_parent, forest.parent, np.arange(start.size))
     return (
@@ -133,7 +133,7 @@ def timeline_path(trace: pl.DataFrame) -> pl.DataFrame:
     -------
     `place` (UInt32), `start`, `length` (Int64, nanoseconds; start since the trace began), sorted by both.
     """
-    frame, forest = plant(trace, *process_columns(trace))
+    frame, forest = build_forest(trace, *process_columns(trace))
     sections = path_sections(frame, forest, method="tracelab")
     begin = int(starts(frame).min(initial=2**63 - 1))
     return pl.DataFrame(

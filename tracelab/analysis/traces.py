@@ -11,7 +11,7 @@ from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Flags, Forest, plant
+from tracelab.forest import Flags, Forest, build_forest
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def trace_summary(spans: Spans) -> pl.DataFrame:
     >>> trace_summary(spans).select("name", "duration", "spans", "services", "errors", "depth").row(0)
     ('GET /', datetime.timedelta(microseconds=6000), 2, 2, 1, 2)
     """
-    frame, forest = plant(spans, has_failed(spans).alias(_FAILED))
+    frame, forest = build_forest(spans, has_failed(spans).alias(_FAILED))
     traces = _traces(frame, forest, frame[_FAILED].fill_null(value=False).to_numpy())
     number = traces.select("trace_id").with_row_index("number")
     services = (
@@ -85,7 +85,7 @@ def whole_traces(spans: Spans, groups: Sequence[pl.Expr]) -> pl.DataFrame:
     A window is that of the start of the trace.
     """
     tagged = [group.alias(f"__by_{number}") for number, group in enumerate(groups)]
-    frame, forest = plant(spans, *tagged)
+    frame, forest = build_forest(spans, *tagged)
     traces = _traces(frame, forest, np.zeros(frame.height, dtype=bool))
     said = [
         frame[tag.meta.output_name()].gather(traces["place"]).alias(name)

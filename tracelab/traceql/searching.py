@@ -18,8 +18,8 @@ from tracelab.traceql.spansets.stages import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
+    from tracelab.forest import Ints
     from tracelab.traceql.spansets.aggregates import Attribute
-    from tracelab.traceql.spansets.structural import Ints
 
 SEARCH_SCHEMA: Final = pl.Schema(
     {

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.errors.rates import has_failed
-from tracelab.forest import Flags, Forest, plant
+from tracelab.forest import Flags, Forest, build_forest
 from tracelab.schema import KIND, attribute_names, attribute_value
 
 if TYPE_CHECKING:
@@ -40,15 +40,15 @@ _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
 Numbers = npt.NDArray[np.uint64]
 
 
-def planted(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
-    """Plant the spans with all that may name somebody who is called, and with the columns asked for."""
+def forest_of_calls(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
+    """Build the forest with all that may name somebody who is called, and with the columns asked for."""
     schema = spans.lazy().collect_schema()
     naming = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
-    return plant(spans, has_failed(spans).alias(FAILED), *naming, *columns)
+    return build_forest(spans, has_failed(spans).alias(FAILED), *naming, *columns)
 
 
 def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:
-    """List the calls in a planted frame.
+    """List the calls in a frame that `forest_of_calls` gives.
 
     Returns
     -------

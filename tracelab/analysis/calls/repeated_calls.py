@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.arrays import durations, group_starts, running_max, starts
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import plant
+from tracelab.forest import build_forest
 from tracelab.options import whole
 from tracelab.schema import DURATION, TIME
 
@@ -58,7 +58,7 @@ def repeated_calls(spans: Spans, *, min_count: int = 5) -> pl.DataFrame:
     ('shop', 'SELECT item', 3, True)
     """
     fewest = whole("min_count", min_count, least=2, why="One call is no repetition.")
-    frame, forest = plant(spans)
+    frame, forest = build_forest(spans)
     children = forest.siblings()
     many = np.bincount(forest.parent[children], minlength=frame.height)[forest.parent[children]] >= fewest
     children = children[many]

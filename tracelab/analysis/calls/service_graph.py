@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.asynchronous import process_columns
-from tracelab.analysis.calls.edges import CALLEE_TYPE, FAILED, calls_of, per_edge, planted
+from tracelab.analysis.calls.edges import CALLEE_TYPE, FAILED, calls_of, forest_of_calls, per_edge
 from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION
@@ -57,7 +57,7 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     >>> service_graph(spans).select("caller", "callee", "callee_type", "network_p50").rows()
     [('pay', 'redis', 'database', None), ('web', 'pay', 'service', datetime.timedelta(microseconds=2000))]
     """
-    frame, forest = planted(spans)
+    frame, forest = forest_of_calls(spans)
     edges = per_edge(
         frame,
         calls_of(frame, forest).with_columns(failed_place=pl.when("failed").then("place")),
@@ -107,7 +107,7 @@ def critical_services(spans: Spans) -> pl.DataFrame:
     >>> critical_services(spans).select("service_name", "path_share", "callers", "callees").rows()
     [('pay', 0.7, 1, 0), ('web', 0.3, 0, 2), ('log', 0.0, 1, 0)]
     """
-    frame, forest = planted(spans, *process_columns(spans))
+    frame, forest = forest_of_calls(spans, *process_columns(spans))
     sections = path_sections(frame, forest, method="tracelab")
     frame = frame.with_columns(trace=pl.col("trace_id").hash())
     on_path = (

@@ -12,7 +12,7 @@ from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import consumers, left_running, process_columns
 from tracelab.analysis.critical_paths.algorithm import Clipped, Sections, clip, walk
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, plant
+from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import choice
 from tracelab.schema import DURATION, TIME
 
@@ -97,7 +97,7 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     >>> critical_path(spans)["name"].to_list()
     ['api', 'auth', 'db', 'api']
     """
-    frame, forest = plant(spans, *process_columns(spans))
+    frame, forest = build_forest(spans, *process_columns(spans))
     sections = path_sections(frame, forest, method=method)
     first = np.concatenate(([True], np.diff(forest.root[sections.owner]) != 0))[: sections.owner.size]
     begins = np.flatnonzero(first)
@@ -121,7 +121,7 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
 def path_sections(frame: pl.DataFrame, forest: Forest, *, method: Method) -> Sections:
     """Give the sections as places and nanoseconds, for answers that count on.
 
-    The frame was planted with its `process_columns`: where they are missing, a service is taken for one process.
+    The frame has its `process_columns`: where they are missing, a service is taken for one process.
     """
     rules = _tracelab if choice("method", method, get_args(Method)) == "tracelab" else _jaeger
     parts = []

@@ -15,7 +15,7 @@ from tracelab.analysis.critical_paths.paths import Method, path_sections
 from tracelab.analysis.grouping import By, Spans, items_of, keys
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
-from tracelab.forest import Forest, Ints, plant
+from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import share
 from tracelab.schema import DURATION
 
@@ -106,7 +106,7 @@ def critical_path_profile(
     """
     if slowest is not None:
         slowest = share("slowest", slowest, ends=False, why="The slowest 5 % are 0.05.")
-    frame, forest, names = _planted(spans, by, within)
+    frame, forest, names = _keyed_forest(spans, by, within)
     traces = _traces(frame, forest, path_sections(frame, forest, method=method))
     band = np.zeros(traces.length.size, dtype=np.int64) if slowest is None else _bands(frame, traces, slowest)
     profile = _added_up(frame, list(names), traces, band)
@@ -115,8 +115,8 @@ def critical_path_profile(
     return _answer(profile.rename(names), list(names.values()), banded=slowest is not None)
 
 
-def _planted(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, dict[str, str]]:
-    """Plant the spans with a column for every key, and say under which name the answer has it."""
+def _keyed_forest(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, dict[str, str]]:
+    """Build the forest with a column for every key, and say under which name the answer has it."""
     parts = items_of("by", by)
     path_is_ours = CALL_PATH not in spans.lazy().collect_schema()
     columns: dict[str, str] = {}
@@ -130,7 +130,7 @@ def _planted(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, di
         made.append(key.alias(f"{_BY}{number}"))
     if len(set(columns.values())) < len(parts):
         raise TracelabError(f"Two of the keys in `by` have one name: {parts!r}. Rename one with .alias().")
-    frame, forest = plant(spans, *process_columns(spans), *made)
+    frame, forest = build_forest(spans, *process_columns(spans), *made)
     if _PATH in columns:
         frame = frame.with_columns(pl.Series(_PATH, call_path_numbers(frame, forest)))
     return frame, forest, columns

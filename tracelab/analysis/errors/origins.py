@@ -15,7 +15,7 @@ from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.errors.requests import callers_of
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
-from tracelab.forest import plant
+from tracelab.forest import build_forest
 from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     >>> error_origins(spans).select("name", "exception_type", "message", "reached_root", "climbed").rows()
     [('bank', 'Timeout', 'no answer in <n> ms', 1, 2.0), ('mail', None, None, 1, 1.0)]
     """
-    frame, forest = plant(spans, *failure_columns(spans))
+    frame, forest = build_forest(spans, *failure_columns(spans))
     failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
     climbs = climb(frame, forest, failing, refusing)
     root, above = forest.root[climbs.origin], forest.parent[climbs.top]
@@ -106,7 +106,7 @@ def error_origins(spans: Spans) -> pl.DataFrame:
 
 
 def failure_columns(spans: Spans) -> list[str | pl.Expr]:
-    """List what to plant spans with so that failures can be followed and `told`."""
+    """List what a forest needs beside its own columns so that failures can be followed and `told`."""
     schema = spans.lazy().collect_schema()
     columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
     extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]

@@ -14,7 +14,7 @@ from tracelab.analysis.errors.rates import failed_by_code
 from tracelab.analysis.errors.requests import callers_of
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import plant
+from tracelab.forest import build_forest
 from tracelab.schema import attribute_names, attribute_value
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
     lower, upper = wilson(pl.col("requests"), pl.col("all"), confidence=confidence)
     schema = spans.lazy().collect_schema()
     naming = [name for key in (*_METHOD, *_ROUTE) for name in attribute_names(key) if name in schema]
-    frame, forest = plant(spans, *dict.fromkeys(naming), *failure_columns(spans))
+    frame, forest = build_forest(spans, *dict.fromkeys(naming), *failure_columns(spans))
     requests = _requests(frame, np.flatnonzero(callers_of(frame, forest).asked))
     origins = _origins(frame, forest, requests)
     return (

@@ -45,7 +45,7 @@ def climb(
     Parameters
     ----------
     frame, forest
-        The spans, planted with their status and the columns that tell processes apart.
+        The spans in their places, with their status and the columns that tell processes apart.
     failing, refusing
         The spans that fail, and those that only refuse.
     refusals_start

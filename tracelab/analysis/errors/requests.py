@@ -31,7 +31,7 @@ class Callers:
 
 
 def callers_of(frame: pl.DataFrame, forest: Forest) -> Callers:
-    """Look at the roots of fragments, in a frame that was planted with the codes of HTTP and gRPC.
+    """Look at the roots of fragments, in a frame that has the codes of HTTP and gRPC.
 
     A server span without a parent is a request, a consumer span without one a message. A span of no kind, or one that
     says internal, is a request where it has an answer, a code of HTTP or gRPC. Else a root of another kind is a request

@@ -10,7 +10,7 @@ import polars as pl
 
 from tracelab.analysis.arrays import durations, group_starts, running_max, starts
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, plant
+from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import nanoseconds, share
 from tracelab.schema import DURATION, TIME
 
@@ -119,7 +119,7 @@ def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: floa
     """
     least = share("min_share", min_share, ends=True, why="0.1 is a tenth of the span.")
     shortest = nanoseconds("min_duration", min_duration)
-    frame, forest = plant(spans)
+    frame, forest = build_forest(spans)
     found = _uncovered(frame, forest)
     length = found.end - found.start
     part = length / np.maximum(durations(frame)[found.owner], 1)
@@ -138,7 +138,7 @@ def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: floa
 
 
 def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
-    frame, forest = plant(spans.with_row_index(_ROW), _ROW)
+    frame, forest = build_forest(spans.with_row_index(_ROW), _ROW)
     found = _uncovered(frame, forest)
     own = durations(frame)
     begins = group_starts(found.owner)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.traceql.spansets.structural import TREE_INPUTS, Forest, Ints
+from tracelab.forest import FOREST_COLUMNS, Forest, Ints
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,13 +51,13 @@ def trace_duration() -> pl.Expr:
 
 
 def _forest_expression(function: Callable[[Forest], pl.Series], dtype: pl.DataType) -> pl.Expr:
-    return pl.struct(TREE_INPUTS).map_batches(
-        lambda columns: function(Forest(columns.struct.unnest())), return_dtype=dtype
+    return pl.struct(FOREST_COLUMNS).map_batches(
+        lambda columns: function(Forest.of(columns.struct.unnest())), return_dtype=dtype
     )
 
 
 def _parent_row(forest: Forest) -> pl.Series:
-    return _rows(forest.parents)
+    return _rows(forest.parent)
 
 
 def _rows(rows: Ints) -> pl.Series:
@@ -80,7 +80,7 @@ def _root_row(columns: pl.Series) -> pl.Series:
 
 def _child_count(forest: Forest) -> pl.Series:
     count = forest.left.size
-    parents = forest.parents
+    parents = forest.parent
     children = np.bincount(parents[parents >= 0], minlength=count)
     return pl.Series(np.where(_has_root(forest), children, 0))
 
@@ -105,7 +105,7 @@ def _nested_set(forest: Forest) -> pl.Series:
     shifted = left - skipped
     np.minimum.at(first, trace[~rootless], shifted[~rootless])
     local = np.where(rootless, 0, shifted - first[trace] + 1)
-    parents = forest.parents
+    parents = forest.parent
     above = np.where(forest.depth == 0, -1, np.where(parents >= 0, local[np.maximum(parents, 0)], 0))
     return pl.DataFrame(
         {

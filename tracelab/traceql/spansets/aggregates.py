@@ -15,7 +15,7 @@ from tracelab.traceql.syntax import nodes as n
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracelab.traceql.spansets.structural import Ints
+    from tracelab.forest import Ints
 
 
 @dataclass(frozen=True, slots=True)

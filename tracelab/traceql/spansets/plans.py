@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracelab.forest import FOREST_COLUMNS
 from tracelab.traceql.expressions.conditions import Compiler
-from tracelab.traceql.spansets.structural import TREE_INPUTS
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tracelab.traceql.expressions.values import Value
 
 
-SPAN_COLUMNS: Final = TREE_INPUTS
+SPAN_COLUMNS: Final = FOREST_COLUMNS
 """What every pipeline of more than one filter reads of the spans themselves."""
 
 

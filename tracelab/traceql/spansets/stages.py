@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
+from tracelab.forest import Flags, Forest, Ints, numbered
 from tracelab.traceql.spansets.aggregates import Attribute, aggregated, scalar_test
-from tracelab.traceql.spansets.structural import Flags, Forest, Ints, codes, related
+from tracelab.traceql.spansets.structural import related
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Run:
 
     @cached_property
     def forest(self) -> Forest:
-        return Forest(self.frame)
+        return Forest.of(self.frame)
 
     def pipeline(self, stages: tuple[n.Stage, ...]) -> Spansets:
         """Run a whole query: it begins with all spans, each trace in a spanset of its own."""
@@ -230,4 +231,4 @@ def _numbered(column: pl.Series) -> Ints:
         if isinstance(low, int) and isinstance(high, int) and high - low < 2**20:
             return (whole - low).fill_null(-1).to_numpy()
         column = whole
-    return codes(column.cast(pl.String))
+    return numbered(column.cast(pl.String))

@@ -1,91 +1,18 @@
-"""Who is whose ancestor, parent or sibling: the nested set, asked for many spans at once.
-
-Everything works on whole columns of the interval that each span spans. Intervals either enclose each other or are
-disjoint, so an ancestor is an interval around another, found with a sort and a binary search.
-"""
+"""The structural operators: who is whose ancestor, parent or sibling, asked for many spans at once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+from tracelab.forest import has_ancestor, numbered
 
-TREE_INPUTS: Final = ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right")
-"""The columns that a `Forest` is made of."""
+if TYPE_CHECKING:
+    from tracelab.forest import Flags, Forest, Ints
 
 _OPPOSITE: Final = {">>": "<<", "<<": ">>", ">": "<", "<": ">", "~": "~"}
-
-
-@dataclass
-class Forest:
-    """The trees of a frame, one item per row; rows may be in any order and some may be missing.
-
-    Attributes
-    ----------
-    frame
-        The columns `TREE_INPUTS`.
-    """
-
-    frame: pl.DataFrame
-
-    @cached_property
-    def left(self) -> Ints:
-        return self._column("tree_left")
-
-    @cached_property
-    def right(self) -> Ints:
-        return self._column("tree_right")
-
-    @cached_property
-    def depth(self) -> Ints:
-        return self._column("depth")
-
-    @cached_property
-    def in_order(self) -> bool:
-        """Tell whether the rows come in tree order."""
-        return bool(np.all(self.left[1:] > self.left[:-1]))
-
-    @cached_property
-    def trace(self) -> Ints:
-        """Number the traces."""
-        trace_id = self.frame["trace_id"]
-        if self.in_order:  # in tree order the spans of a trace stand together
-            return trace_id.rle_id().cast(pl.Int64).to_numpy()
-        return codes(trace_id)
-
-    @cached_property
-    def rootless(self) -> Flags | None:
-        """Mark the spans under a parent that is missing (or where a cycle was cut); None if there are none."""
-        tops = self.frame.select((pl.col("depth") == 0) & pl.col("parent_span_id").is_not_null()).to_series()
-        orphans = tops.arg_true().cast(pl.Int64).to_numpy()
-        if not orphans.size:
-            return None
-        marks = np.zeros(self.left.size, dtype=bool)
-        everybody = np.arange(self.left.size)
-        marks[has_ancestor(everybody, orphans, self.left, self.right)] = True
-        marks[orphans] = True
-        return marks
-
-    @cached_property
-    def parents(self) -> Ints:
-        """Find everybody's parent; -1 where it is not in the frame."""
-        return parents_among(self, np.arange(self.left.size), np.arange(self.left.size))
-
-    def _column(self, name: str) -> Ints:
-        return self.frame[name].cast(pl.Int64).to_numpy()
-
-
-def codes(values: pl.Series) -> Ints:
-    """Give every different value of a text column a number, from 0; null is -1."""
-    categorical = values.cast(pl.Categorical(pl.Categories.random()))
-    return categorical.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
 
 
 def related(forest: Forest, operator: str, left: Flags, right: Flags, groups: Ints | None) -> Flags:
@@ -114,54 +41,11 @@ def related(forest: Forest, operator: str, left: Flags, right: Flags, groups: In
     return hits
 
 
-def has_ancestor(rows: Ints, ancestors: Ints, left: Ints, right: Ints) -> Ints:
-    """Pick the rows that lie within (and not at) one of the ancestors."""
-    if not ancestors.size:
-        return ancestors
-    starts = left[ancestors]
-    if not np.all(starts[1:] > starts[:-1]):
-        order = np.argsort(starts)
-        ancestors, starts = ancestors[order], starts[order]
-    furthest = np.maximum.accumulate(right[ancestors])
-    before = np.searchsorted(starts, left[rows], "left")
-    inside = (before > 0) & (furthest[before - 1] > right[rows])
-    return rows[inside]
-
-
 def has_descendant(rows: Ints, descendants: Ints, left: Ints, right: Ints) -> Ints:
     """Pick the rows that enclose one of the descendants."""
     starts = np.sort(left[descendants])
     inside = np.searchsorted(starts, right[rows], "left") > np.searchsorted(starts, left[rows], "right")
     return rows[inside]
-
-
-def parents_among(forest: Forest, rows: Ints, candidates: Ints) -> Ints:
-    """Find each row's parent among the candidates; -1 where it is not there.
-
-    The parent is the last span before, in tree order, that lies one level higher, if it encloses the row.
-    """
-    if not candidates.size:
-        return np.full(rows.size, -1)
-    span = int(forest.right.max(initial=0)) + 1
-    candidates = candidates[_by_depth(forest, candidates)]
-    keys = forest.depth[candidates] * span + forest.left[candidates]
-    # Looked up in the order of the keys, the search stays within the processor's cache.
-    order = _by_depth(forest, rows)
-    asked = rows[order]
-    place = np.searchsorted(keys, (forest.depth[asked] - 1) * span + forest.left[asked], "left") - 1
-    found = candidates[np.maximum(place, 0)]
-    fits = (place >= 0) & (forest.depth[found] == forest.depth[asked] - 1) & (forest.right[found] > forest.right[asked])
-    parents = np.empty_like(rows)
-    parents[order] = np.where(fits, found, -1)
-    return parents
-
-
-def _by_depth(forest: Forest, rows: Ints) -> Ints:
-    """Sort rows by depth, then place in the tree; of a frame in tree order a radix sort of the depths is enough."""
-    depth = forest.depth[rows]
-    if forest.in_order and depth.max(initial=0) < 2**16:
-        return np.argsort(depth.astype(np.uint16), kind="stable").astype(np.int64)
-    return np.lexsort((forest.left[rows], depth))
 
 
 def _hits(forest: Forest, sign: str, left: Ints, right: Ints, groups: Ints | None) -> Ints:
@@ -174,11 +58,11 @@ def _hits(forest: Forest, sign: str, left: Ints, right: Ints, groups: Ints | Non
             return has_ancestor(right, left, start, end)
         return has_descendant(right, left, start, end)
     if sign == ">":
-        found = parents_among(forest, right, left)
+        found = forest.parents_among(right, left)
         related_rows, parents = right[found >= 0], found[found >= 0]
         return related_rows if groups is None else related_rows[groups[related_rows] == groups[parents]]
     if sign == "<":
-        found = parents_among(forest, left, right)
+        found = forest.parents_among(left, right)
         children, parents = left[found >= 0], found[found >= 0]
         return parents if groups is None else parents[groups[children] == groups[parents]]
     return _siblings(forest, left, right, groups)
@@ -213,10 +97,10 @@ def _siblings(forest: Forest, left: Ints, right: Ints, groups: Ints | None) -> I
 def _families(forest: Forest, rows: Ints) -> Ints:
     """Give each row its parent's number: all roots of a trace are siblings."""
     count = forest.left.size
-    parents = parents_among(forest, rows, np.arange(count))
+    parents = forest.parents_among(rows, np.arange(count))
     families = np.where(forest.depth[rows] == 0, count + forest.trace[rows], parents)
     lost = np.flatnonzero((families < 0) & (forest.depth[rows] > 0))
     if lost.size:  # the parent was filtered out of the frame, so its id must do
         named = forest.frame[rows[lost]].select(pl.col("trace_id") + " " + pl.col("parent_span_id")).to_series()
-        families[lost] = 2 * count + 1 + codes(named)
+        families[lost] = 2 * count + 1 + numbered(named)
     return families
