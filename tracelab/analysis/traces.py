@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.arrays import durations, starts
-from tracelab.analysis.errors.rates import has_failed
+from tracelab.analysis.failures import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import Flags, Forest, build_forest

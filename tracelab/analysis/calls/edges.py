@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.analysis.errors.rates import has_failed
+from tracelab.analysis.failures import has_failed
 from tracelab.forest import Flags, Forest, build_forest
 from tracelab.schema import KIND, attribute_names, attribute_value
 

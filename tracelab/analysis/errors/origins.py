@@ -8,11 +8,10 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.asynchronous import process_columns
-from tracelab.analysis.errors.codes import CODE_KEYS, GRPC_NAMES, grpc_code, http_code, refused
 from tracelab.analysis.errors.messages import folded
 from tracelab.analysis.errors.propagation import climb
-from tracelab.analysis.errors.rates import has_failed
 from tracelab.analysis.errors.requests import callers_of
+from tracelab.analysis.failures import CODE_KEYS, GRPC_NAMES, grpc_code, has_failed, http_code, refused
 from tracelab.conforming import takes_any_frame
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS
 from tracelab.forest import build_forest

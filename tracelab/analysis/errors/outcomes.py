@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.codes import GRPC_NAMES, grpc_code, http_code
 from tracelab.analysis.errors.origins import FAILED, REFUSED, failure_columns, told
 from tracelab.analysis.errors.propagation import climb
-from tracelab.analysis.errors.rates import failed_by_code
 from tracelab.analysis.errors.requests import callers_of
+from tracelab.analysis.failures import GRPC_NAMES, failed_by_code, grpc_code, http_code
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import build_forest

@@ -6,7 +6,7 @@ from typing import Final
 
 import polars as pl
 
-from tracelab.analysis.errors.codes import grpc_failed, http_failed
+from tracelab.analysis.failures import has_failed
 from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
@@ -93,14 +93,3 @@ def error_rates(
         .sort(names or ["spans"], nulls_last=True)
         .collect(engine="streaming")
     )
-
-
-def has_failed(spans: Spans) -> pl.Expr:
-    """Give the expression that is true where a span has failed, as `error_rates` tells it."""
-    by_code = (pl.col("status_code") == "unset") & failed_by_code(spans)
-    return ((pl.col("status_code") == "error") | by_code).alias("has_failed")
-
-
-def failed_by_code(spans: Spans) -> pl.Expr:
-    """Give the expression that is true where the codes of a span say that it failed, whatever its status is."""
-    return http_failed(spans) | grpc_failed(spans)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.codes import grpc_code, http_code
+from tracelab.analysis.failures import grpc_code, http_code
 
 if TYPE_CHECKING:
     from tracelab.forest import Flags, Forest

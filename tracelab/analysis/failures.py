@@ -1,4 +1,4 @@
-"""The status codes of HTTP and gRPC that spans carry, wherever and however they were written.
+"""Which spans have failed: their status, and the codes of HTTP and gRPC, wherever and however they were written.
 
 Whole frames are asked for failures, and most spans have no code at all. So every distinct text is read once, and none
 where there is none.
@@ -37,6 +37,17 @@ CODE_KEYS: Final = (*HTTP_STATUS, *GRPC_STATUS, *RPC_SYSTEM)
 GRPC_NAMES: Final = {code: name for name, code in GRPC_CODES.items()}
 
 _CODE: Final = pl.Int64()
+
+
+def has_failed(spans: Spans) -> pl.Expr:
+    """Give the expression that is true where a span has failed, as `error_rates` tells it."""
+    by_code = (pl.col("status_code") == "unset") & failed_by_code(spans)
+    return ((pl.col("status_code") == "error") | by_code).alias("has_failed")
+
+
+def failed_by_code(spans: Spans) -> pl.Expr:
+    """Give the expression that is true where the codes of a span say that it failed, whatever its status is."""
+    return http_failed(spans) | grpc_failed(spans)
 
 
 def http_code(spans: Spans) -> pl.Expr:
