@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.origins import FAILED, REFUSED, failure_columns, told
+from tracelab.analysis.errors.exceptions import FAILED, REFUSED, failure_columns, told
 from tracelab.analysis.errors.propagation import climb
 from tracelab.analysis.errors.requests import callers_of
 from tracelab.analysis.failures import GRPC_NAMES, failed_by_code, grpc_code, http_code

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tracelab.analysis.errors.messages import folded
+from tracelab.analysis.errors.exceptions import folded
 
 
 @pytest.mark.parametrize(
