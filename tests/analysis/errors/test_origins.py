@@ -350,7 +350,7 @@ def test_error_origins_name_the_first_of_their_kind() -> None:
     assert row["first_seen"] < row["last_seen"]
 
 
-def test_error_origins_climb_deep_chains() -> None:
+def test_error_origins_go_up_deep_chains() -> None:
     depth = 300
     picture = "\n".join(" " * level + f"s{level} {'=' * 5}!" for level in range(depth))
     assert error_origins(draw(picture)).select("name", "climbed", "reached_root").row(0) == ("s299", 299.0, 1)

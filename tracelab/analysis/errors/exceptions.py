@@ -33,7 +33,7 @@ _FOLDS: Final = (
 
 
 def failure_columns(spans: Spans) -> list[str | pl.Expr]:
-    """List what a forest needs beside its own columns so that failures can be followed and `told`."""
+    """List what a forest needs beside its own columns so that failures can be followed and `exceptions_of` read."""
     schema = spans.lazy().collect_schema()
     columns = [name for key in _ATTRIBUTES for name in attribute_names(key) if name in schema]
     extra = [name for name in ("events", "status_message", "more_attributes") if name in schema]
@@ -43,7 +43,7 @@ def failure_columns(spans: Spans) -> list[str | pl.Expr]:
     return [*own, *dict.fromkeys([*columns, *extra, *process_columns(spans)])]
 
 
-def told(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
+def exceptions_of(spans: pl.DataFrame, number: pl.Series) -> pl.DataFrame:
     """Say for each origin what happened there: `exception_type` and `message`."""
     there = [key for key in _ATTRIBUTES if "more_attributes" in spans or _has_column(spans, key)]
     said = {key: attribute_value(key) for key in there}

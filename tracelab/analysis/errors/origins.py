@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.exceptions import FAILED, REFUSED, failure_columns, told
-from tracelab.analysis.errors.propagation import climb
+from tracelab.analysis.errors.exceptions import FAILED, REFUSED, exceptions_of, failure_columns
+from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.errors.requests import callers_of
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import build_forest
@@ -78,19 +78,19 @@ def error_origins(spans: Spans) -> pl.DataFrame:
     """
     frame, forest = build_forest(spans, *failure_columns(spans))
     failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
-    climbs = climb(frame, forest, failing, refusing)
-    root, above = forest.root[climbs.origin], forest.parent[climbs.top]
+    failures = propagated(frame, forest, failing, refusing)
+    root, above = forest.root[failures.origin], forest.parent[failures.top]
     callers = callers_of(frame, forest)
     swallowers = frame[np.maximum(above, 0)].select(pl.format("{}::{}", "service_name", "name").alias("swallower"))
     reached = above < 0
     return _by_kind(
-        told(frame[climbs.origin], pl.Series(climbs.origin)).with_columns(
+        exceptions_of(frame[failures.origin], pl.Series(failures.origin)).with_columns(
             swallowers.to_series(),
             pl.Series("request", root),
             pl.Series("asked", callers.asked[root]),
             pl.Series("reached_root", reached & callers.known[root]),
             pl.Series("reached_fragment", reached & ~callers.known[root]),
-            pl.Series("climbed", forest.depth[climbs.origin] - forest.depth[climbs.top]),
+            pl.Series("climbed", forest.depth[failures.origin] - forest.depth[failures.top]),
         )
     )
 

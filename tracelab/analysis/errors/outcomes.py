@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.exceptions import FAILED, REFUSED, failure_columns, told
-from tracelab.analysis.errors.propagation import climb
+from tracelab.analysis.errors.exceptions import FAILED, REFUSED, exceptions_of, failure_columns
+from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.errors.requests import callers_of
 from tracelab.analysis.failures import GRPC_NAMES, failed_by_code, grpc_code, http_code
 from tracelab.analysis.intervals import wilson
@@ -141,10 +141,10 @@ def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
 def _origins(frame: pl.DataFrame, forest: Forest, requests: pl.DataFrame) -> pl.DataFrame:
     """Say for each outcome where it started: what failed or refused first, and got to the root."""
     failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
-    climbs = climb(frame, forest, failing, refusing, refusals_start=True)
-    origin = climbs.origin[~forest.has_parent[climbs.top]]
+    failures = propagated(frame, forest, failing, refusing, refusals_start=True)
+    origin = failures.origin[~forest.has_parent[failures.top]]
     label = pl.format("{}::{}", "service_name", "name")
-    labels = told(frame[origin], pl.Series(origin)).select(
+    labels = exceptions_of(frame[origin], pl.Series(origin)).select(
         pl.Series("place", forest.root[origin]),
         origin=pl.concat_str(label, "exception_type", separator=": ", ignore_nulls=True),
     )

@@ -1,4 +1,4 @@
-"""How far failures climb: from where they start, over whoever passed them on, to who dealt with them."""
+"""How failures propagate: from where they start, over whoever passed them on, to who dealt with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEVER: Final = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
-class Climbs:
+class Propagation:
     """Failures by the place where each starts.
 
     Attributes
@@ -34,12 +34,12 @@ class Climbs:
     top: Ints
 
 
-def climb(
+def propagated(
     frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags, *, refusals_start: bool = False
-) -> Climbs:
+) -> Propagation:
     """Follow every failure from its origin up.
 
-    It climbs over spans that fail, over spans that refuse (whose code tells their caller of a failure though their
+    It propagates over spans that fail, over spans that refuse (whose code tells their caller of a failure though their
     status does not), and over silent spans between two of these.
 
     Parameters
@@ -61,7 +61,7 @@ def climb(
     first = source.copy()
     first[forest.parent[np.flatnonzero(linked)]] = False
     origin = np.flatnonzero(first)
-    return Climbs(origin, _highest(forest, linked)[origin])
+    return Propagation(origin, _highest(forest, linked)[origin])
 
 
 def _handed_up(frame: pl.DataFrame, forest: Forest, failing: Flags, refusing: Flags, silent: Flags) -> Flags:
