@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -11,13 +11,7 @@ import polars as pl
 from tracelab.analysis.arrays import durations, group_starts, running_max, starts
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import Forest, Ints, build_forest
-from tracelab.options import nanoseconds, share
-from tracelab.schema import DURATION, TIME
-
-if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from tracelab.analysis.grouping import Spans
+from tracelab.schema import DURATION
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
@@ -25,7 +19,7 @@ _ROW = "__row"
 
 
 @dataclass(frozen=True, slots=True)
-class _Uncovered:
+class Uncovered:
     """Stretches of time inside spans that no child covers; a span without children is not looked at.
 
     Attributes
@@ -82,64 +76,9 @@ def with_self_time(spans: FrameT) -> FrameT:
     return _with_self_time(spans)
 
 
-@takes_any_frame
-def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: float = 0.1) -> pl.DataFrame:
-    """Find time inside spans that no child covers, where it is long: work that nobody instrumented, or waiting.
-
-    Parameters
-    ----------
-    spans
-        The spans. Only those with children have gaps; a span without any is one piece of work.
-    min_duration
-        How long a gap must be: text such as `250ms`, or a timedelta.
-    min_share
-        How large a part of its span a gap must be.
-
-    Returns
-    -------
-    One row per gap, longest first, then by ids and time: `trace_id`, `span_id`, `service_name`, `name` (String, of the
-    span), `start_time` (Datetime), `duration` (Duration, of the gap), `share` (Float64, of the span), `after`, `before`
-    (String, the names of the child that had ended last and of the one that starts next; null at the beginning and end).
-
-    Raises
-    ------
-    TracelabError
-        `min_duration` is no length of time, or `min_share` no share.
-
-    Examples
-    --------
-    >>> from tracelab.synthetic import draw
-    >>> spans = draw('''
-    ... api      ==========
-    ...   auth   ===
-    ...   db     .......===
-    ... ''')
-    >>> gaps(spans).select("name", "duration", "share", "after", "before").row(0)
-    ('api', datetime.timedelta(microseconds=4000), 0.4, 'auth', 'db')
-    """
-    least = share("min_share", min_share, ends=True, why="0.1 is a tenth of the span.")
-    shortest = nanoseconds("min_duration", min_duration)
-    frame, forest = build_forest(spans)
-    found = _uncovered(frame, forest)
-    length = found.end - found.start
-    part = length / np.maximum(durations(frame)[found.owner], 1)
-    long = np.flatnonzero((length > 0) & (length >= shortest) & (part >= least))
-    owner = frame[found.owner[long]]
-    return pl.DataFrame(
-        [
-            *owner.select("trace_id", "span_id", "service_name", "name"),
-            pl.Series("start_time", found.start[long]).cast(TIME),
-            pl.Series("duration", length[long]).cast(DURATION),
-            pl.Series("share", part[long]),
-            _names(frame, found.before[long], "after"),
-            _names(frame, found.after[long], "before"),
-        ]
-    ).sort("duration", "trace_id", "span_id", "start_time", descending=[True, False, False, False])
-
-
 def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
     frame, forest = build_forest(spans.with_row_index(_ROW), _ROW)
-    found = _uncovered(frame, forest)
+    found = uncovered(frame, forest)
     own = durations(frame)
     begins = group_starts(found.owner)
     own[found.owner[begins]] = np.add.reduceat(found.end - found.start, begins) if begins.size else 0
@@ -148,7 +87,7 @@ def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
     return spans.with_columns(pl.Series("self_time", by_row).cast(DURATION))
 
 
-def _uncovered(frame: pl.DataFrame, forest: Forest) -> _Uncovered:
+def uncovered(frame: pl.DataFrame, forest: Forest) -> Uncovered:
     """List for every child the stretch that it ends, and for every parent the one after its last child."""
     children = forest.siblings()
     parent = forest.parent[children]
@@ -165,7 +104,7 @@ def _uncovered(frame: pl.DataFrame, forest: Forest) -> _Uncovered:
     last = np.concatenate((begins[1:], [children.size]))[: begins.size] - 1
     owner = np.concatenate((parent, parent[last]))
     order = np.argsort(np.concatenate((np.arange(children.size), last)), kind="stable")
-    return _Uncovered(
+    return Uncovered(
         owner[order],
         np.concatenate((covered, reached[last]))[order],
         np.concatenate((np.maximum(since, covered), high[last]))[order],
@@ -180,8 +119,3 @@ def _last_to_end(children: Ints, until: Ints, reached: Ints, parent: Ints) -> In
     fresh &= until == reached
     leader = np.maximum.accumulate(np.where(fresh, np.arange(children.size), 0))
     return children[leader]
-
-
-def _names(frame: pl.DataFrame, places: Ints, column: str) -> pl.Series:
-    """Give the names of the spans at these places; null for -1."""
-    return frame["name"].gather(pl.Series(places).replace(-1, None).cast(pl.UInt32)).alias(column)

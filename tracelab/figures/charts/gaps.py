@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.analysis.latency.self_time import gaps
+from tracelab.analysis.latency.gaps import gaps
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.parts.axes import linear_duration_axis
 from tracelab.figures.parts.bars import of_all, ranked_bars
