@@ -1,7 +1,7 @@
 # What the rooms of analysis answer; each room is imported when it is first used.
+from .calls.critical_services import critical_services as critical_services
 from .calls.networkx_graph import to_networkx as to_networkx
 from .calls.repeated_calls import repeated_calls as repeated_calls
-from .calls.service_graph import critical_services as critical_services
 from .calls.service_graph import service_graph as service_graph
 from .critical_paths.paths import critical_path as critical_path
 from .critical_paths.profile import critical_path_profile as critical_path_profile

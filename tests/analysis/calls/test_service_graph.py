@@ -125,19 +125,3 @@ def test_to_networkx_takes_the_edges_in_any_frame() -> None:
     edges = service_graph(draw(SHOP)).drop("p50", "p95", "network_p50", "network_p95")
     for frame in (edges.lazy(), edges.to_pandas(), edges.to_arrow()):
         assert sorted(to_networkx(frame).edges) == sorted(to_networkx(edges).edges)  # type: ignore[arg-type]
-
-
-def test_critical_services_rank_by_time_on_the_path() -> None:
-    spans = draw("""
-        web   ==========
-          pay .=======
-          log ..==!
-
-        web   ====
-    """)
-    columns = ["service_name", "path_time", "path_traces", "traces", "trace_share", "callers", "callees", "errors"]
-    assert critical_services(spans).select(columns).rows() == [
-        ("pay", ms(7), 1, 1, 0.5, 1, 0, 0),
-        ("web", ms(7), 2, 2, 1.0, 0, 2, 0),
-        ("log", ms(0), 0, 1, 0.5, 1, 0, 1),
-    ]
