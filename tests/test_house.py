@@ -36,8 +36,3 @@ def test_rooms_import_only_from_lower_floors() -> None:
 @pytest.mark.parametrize("module", ["plotly", "ipywidgets", "anywidget", "pandas", "networkx", "jupyterlab"])
 def test_importing_tracelab_loads_nothing_heavy(module: str) -> None:
     run(sys.executable, "-c", f"import sys, tracelab; assert {module!r} not in sys.modules")
-
-
-def test_no_file_has_outgrown_its_room() -> None:
-    sizes = {path.relative_to(ROOT): path.read_text().count("\n") for path in (ROOT / "tracelab").rglob("*.py")}
-    assert {str(path): lines for path, lines in sizes.items() if lines > 400} == {}
