@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.critical_paths.profile import critical_path_profile
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.parts.bars import of_all, ranked_bars
+from tracelab.figures.parts.bars import ranked_bars
 from tracelab.figures.parts.groups import with_groups
 from tracelab.figures.parts.style import first_rows
 from tracelab.markup import plain
@@ -73,7 +73,8 @@ def plot_critical_path_profile(spans: Spans, *, by: By = ("service_name", "name"
         solid=("order is certain", ((top["share"] - unsure) * 100).to_list()),
         hatched=("order is ambiguous", (unsure * 100).to_list()),
         axis={"title": "share of end-to-end time (%)", "ticksuffix": " %"},
-        title=f"Where end-to-end time goes{of_all(first, profile.height)}",
+        title="Where end-to-end time goes",
+        total=profile.height,
         subtitle="Time on the critical path of all traces: what the answers had to wait for",
         nothing="No spans, or none that took any time",
     )

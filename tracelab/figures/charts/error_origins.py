@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.analysis.errors.origins import error_origins
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.parts.axes import count_axis
-from tracelab.figures.parts.bars import of_all, ranked_bars
+from tracelab.figures.parts.bars import ranked_bars, span_names
 from tracelab.figures.parts.style import first_rows
 from tracelab.markup import plain
 
@@ -64,7 +64,7 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
     ]
     return ranked_bars(
         spans,
-        top.select(pl.format("{}::{}", "service_name", "name")).to_series().to_list(),
+        span_names(top),
         top["service_name"].to_list(),
         hover,
         solid=("reached the root", top["reached_root"].to_list()),
@@ -74,6 +74,7 @@ def plot_error_origins(spans: Spans, *, first: int = 20) -> go.Figure:
         ),
         axis={"title": "failing spans in which a failure started", **count_axis(top["errors"])},
         below=top.select(pl.when(said != "").then(said).otherwise(pl.lit("no exception"))).to_series().to_list(),
-        title=f"Where failures start{of_all(first, origins.height)}",
+        title="Where failures start",
+        total=origins.height,
         nothing="No span failed",
     )

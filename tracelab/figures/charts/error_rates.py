@@ -10,7 +10,6 @@ import polars as pl
 from tracelab.analysis.errors.rates import error_rates
 from tracelab.colors import ERROR
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.parts.bars import of_all
 from tracelab.figures.parts.groups import with_groups
 from tracelab.figures.parts.panels import Panels, beginnings, with_breaks
 from tracelab.figures.parts.style import (
@@ -22,6 +21,7 @@ from tracelab.figures.parts.style import (
     framed,
     label_rows,
     length_text,
+    of_all,
     percent,
     whiskers,
 )

@@ -8,9 +8,8 @@ import polars as pl
 
 from tracelab.analysis.latency.gaps import gaps
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.parts.axes import linear_duration_axis
-from tracelab.figures.parts.bars import of_all, ranked_bars
-from tracelab.figures.parts.style import first_rows, length_text, percent, time_unit
+from tracelab.figures.parts.bars import ranked_durations
+from tracelab.figures.parts.style import first_rows, length_text, percent
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -75,8 +74,6 @@ def plot_gaps(
         .sort("time", *_PLACE, descending=[True, False, False, False, False])
     )
     top = first_rows(places, first)
-    longest = float(top["time"].max() or 0)  # type: ignore[arg-type]
-    unit, scale = time_unit(longest)
     around = pl.format(
         "between {} and {}", pl.col("after").fill_null("its start"), pl.col("before").fill_null("its end")
     )
@@ -89,19 +86,16 @@ def plot_gaps(
             "service_name", "name", around.alias("where"), "count", "time", "median", "longest", "share", "trace_id"
         ).iter_rows()
     ]
-    return ranked_bars(
+    return ranked_durations(
         spans,
-        top.select(pl.format("{}::{}", "service_name", "name")).to_series().to_list(),
-        top["service_name"].to_list(),
+        top,
         hover,
-        solid=("all but the longest", ((top["time"] - top["longest"]) / scale).to_list()),
-        hatched=("the longest gap", (top["longest"] / scale).to_list()),
-        axis={
-            "title": f"time that no child covers ({unit})",
-            **linear_duration_axis(longest, scale=scale, unit=unit),
-        },
+        solid=("all but the longest", top["time"] - top["longest"]),
+        hatched=("the longest gap", top["longest"]),
+        axis="time that no child covers",
         below=top.select(around).to_series().to_list(),
-        title=f"Gaps inside of spans{of_all(first, places.height)}",
+        title="Gaps inside of spans",
+        total=places.height,
         subtitle=f"Of {length_text(min_duration)} and {percent(min_share)} of their span at least, "
         "with what is around them",
         nothing="No such gaps",

@@ -10,7 +10,6 @@ import polars as pl
 from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.parts.axes import log_duration_axis, log_zero
-from tracelab.figures.parts.bars import of_all
 from tracelab.figures.parts.groups import with_groups
 from tracelab.figures.parts.panels import Panels, beginnings, with_breaks
 from tracelab.figures.parts.style import (
@@ -23,6 +22,7 @@ from tracelab.figures.parts.style import (
     in_legend,
     label_rows,
     length_text,
+    of_all,
     percent,
     row_room,
     time_unit,

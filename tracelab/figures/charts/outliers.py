@@ -11,7 +11,6 @@ from tracelab.analysis.grouping import keys, names_of
 from tracelab.analysis.latency.outliers import outliers
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.parts.axes import log_duration_axis, log_zero
-from tracelab.figures.parts.bars import of_all
 from tracelab.figures.parts.groups import with_groups
 from tracelab.figures.parts.style import (
     GRID,
@@ -21,6 +20,7 @@ from tracelab.figures.parts.style import (
     framed,
     in_legend,
     label_rows,
+    of_all,
     row_room,
     time_unit,
 )

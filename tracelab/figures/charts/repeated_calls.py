@@ -8,9 +8,8 @@ import polars as pl
 
 from tracelab.analysis.calls.repeated_calls import repeated_calls
 from tracelab.conforming import takes_any_frame
-from tracelab.figures.parts.axes import linear_duration_axis
-from tracelab.figures.parts.bars import of_all, ranked_bars
-from tracelab.figures.parts.style import first_rows, time_unit
+from tracelab.figures.parts.bars import ranked_durations
+from tracelab.figures.parts.style import first_rows
 from tracelab.markup import plain
 from tracelab.units import format_duration
 
@@ -72,8 +71,6 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         .sort(pl.col("sequential") + pl.col("overlapping"), *_CALL, descending=[True, False, False, False, False])
     )
     top = first_rows(kinds, first)
-    longest = top.select((pl.col("sequential") + pl.col("overlapping")).max()).item() or 0
-    unit, scale = time_unit(longest)
     hover = [
         f"<b>{plain(service, longest=60)}::{plain(name, longest=60)}</b> below "
         f"{plain(above_service, longest=60)}::{plain(above, longest=60)}<br>"
@@ -82,19 +79,16 @@ def plot_repeated_calls(spans: Spans, *, min_count: int = 5, first: int = 20) ->
         f"for instance in trace {plain(trace_id)}"
         for above_service, above, service, name, runs, calls, most, sequential, overlapping, trace_id in top.iter_rows()
     ]
-    return ranked_bars(
+    return ranked_durations(
         spans,
-        top.select(pl.format("{}::{}", "service_name", "name")).to_series().to_list(),
-        top["service_name"].to_list(),
+        top,
         hover,
-        solid=("one after the other", (top["sequential"] / scale).to_list()),
-        hatched=("overlapping", (top["overlapping"] / scale).to_list()),
-        axis={
-            "title": f"time in runs of like calls ({unit})",
-            **linear_duration_axis(longest, scale=scale, unit=unit),
-        },
+        solid=("one after the other", top["sequential"]),
+        hatched=("overlapping", top["overlapping"]),
+        axis="time in runs of like calls",
         below=[f"{calls:,} calls below {name}" for calls, name in top.select("calls", "parent_name").iter_rows()],
-        title=f"Calls made again and again{of_all(first, kinds.height)}",
+        title="Calls made again and again",
+        total=kinds.height,
         subtitle=f"{min_count} like calls or more below one parent; the time of all such runs together",
         nothing="No such calls",
     )

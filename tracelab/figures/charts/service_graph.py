@@ -24,8 +24,7 @@ from tracelab.figures.graph_layout.routing import (
     rows_by_edge,
     share_text,
 )
-from tracelab.figures.parts.bars import of_all
-from tracelab.figures.parts.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed
+from tracelab.figures.parts.style import ERROR_TEXT, LINE, NARROWEST, TEXT, faint, first_rows, framed, of_all
 from tracelab.markup import plain
 from tracelab.units import format_duration
 

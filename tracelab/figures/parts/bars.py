@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
+import polars as pl
 
-from tracelab.figures.parts.style import CLEAR, LINE, colors_in, framed, in_legend, label_rows
+from tracelab.figures.parts.axes import linear_duration_axis
+from tracelab.figures.parts.style import CLEAR, LINE, colors_in, framed, in_legend, label_rows, of_all, time_unit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ def ranked_bars(
     axis: dict[str, Any],
     title: str,
     subtitle: str = "",
+    total: int,
     below: Sequence[str] | None = None,
     nothing: str,
 ) -> go.Figure:
@@ -40,6 +43,8 @@ def ranked_bars(
         The names of both parts, and their lengths.
     axis, title, subtitle
         What the lengths are, with their unit, and what the figure is.
+    total
+        How many rows there are with those that are left out.
     below
         What is written small below each name.
     nothing
@@ -73,7 +78,55 @@ def ranked_bars(
     label_rows(figure, rows, below=below)
     inner = (26 if below is None else 36) * max(len(rows), 1)
     said = "" if rows else nothing
+    title = f"{title}{of_all(len(rows), total)}"
     return framed(figure, title=title, subtitle=subtitle, inner=inner, nothing=said, barmode="stack")
+
+
+def ranked_durations(
+    spans: Spans,
+    rows: pl.DataFrame,
+    hover: Sequence[str],
+    *,
+    solid: tuple[str, pl.Series],
+    hatched: tuple[str, pl.Series],
+    axis: str,
+    **described: Any,
+) -> go.Figure:
+    """Draw `ranked_bars` of nanoseconds, in the unit in which the longest is easiest to read.
+
+    Parameters
+    ----------
+    spans, hover
+        As in `ranked_bars`.
+    rows
+        The rows, with the `service_name` and the `name` that they are called by.
+    solid, hatched
+        The names of both parts, and their nanoseconds.
+    axis
+        What the lengths are, without their unit.
+    described
+        What else `ranked_bars` takes.
+    """
+    longest = float((solid[1] + hatched[1]).max() or 0)  # type: ignore[arg-type]
+    unit, scale = time_unit(longest)
+    parts = {
+        part: (name, (lengths / scale).to_list()) for part, (name, lengths) in (("solid", solid), ("hatched", hatched))
+    }
+    return ranked_bars(
+        spans,
+        span_names(rows),
+        rows["service_name"].to_list(),
+        hover,
+        solid=parts["solid"],
+        hatched=parts["hatched"],
+        axis={"title": f"{axis} ({unit})", **linear_duration_axis(longest, scale=scale, unit=unit)},
+        **described,
+    )
+
+
+def span_names(rows: pl.DataFrame) -> list[str]:
+    """Name rows after their spans: `service::name`."""
+    return rows.select(pl.format("{}::{}", "service_name", "name")).to_series().to_list()
 
 
 _HATCH = {"shape": "/", "fillmode": "replace", "bgcolor": CLEAR, "size": 7, "solidity": 0.45}
@@ -81,8 +134,3 @@ _HATCH = {"shape": "/", "fillmode": "replace", "bgcolor": CLEAR, "size": 7, "sol
 
 With the default mode plotly looks for a colour that stands out from the bar's, and takes a list of colours for one.
 """
-
-
-def of_all(first: int, total: int) -> str:
-    """Say in a title how many rows are left out."""
-    return f", the first {first:,} of {total:,}" if total > first else ""

@@ -129,6 +129,11 @@ def first_rows(rows: pl.DataFrame, first: int) -> pl.DataFrame:
     return rows.head(min(whole("first", first, least=1, why="It is the number of rows to draw."), rows.height))
 
 
+def of_all(first: int, total: int) -> str:
+    """Say in a title how many rows are left out."""
+    return f", the first {first:,} of {total:,}" if total > first else ""
+
+
 def whiskers(rows: pl.DataFrame, value: str, **line: Any) -> dict[str, Any]:
     """Give plotly the intervals, `lower` to `upper`, around the values of a column."""
     return {
