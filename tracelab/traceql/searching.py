@@ -12,7 +12,7 @@ from tracelab.schema import ATTRIBUTES, DURATION, TIME
 from tracelab.traceql.engine import plain_errors, planned
 from tracelab.traceql.expressions.tree_intrinsics import root_row
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
-from tracelab.traceql.expressions.values import Value, as_text
+from tracelab.traceql.expressions.values import Value, as_text, one_column, texts_of
 from tracelab.traceql.spansets.plans import SPAN_COLUMNS
 from tracelab.traceql.spansets.stages import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
@@ -159,7 +159,7 @@ def _field_columns(
     columns: dict[str, pl.Series] = {}
     for field, kinds in fields.items():
         name = str(field) if str(field) not in (*SEARCH_SCHEMA, "span_id", "tree_left") else f"span:{field}"
-        columns[name] = _one_column(_gathered(run, kinds, rows), rows.size)
+        columns[name] = one_column(_gathered(run, kinds, rows), rows.size)
     return columns
 
 
@@ -167,16 +167,6 @@ def _gathered(run: Run, kinds: dict[str, str], rows: Ints) -> dict[str, pl.Serie
     """Take the kinds of a value that occur on these rows."""
     parts = {kind: run.column(name).gather(rows) for kind, name in kinds.items()}
     return {kind: part for kind, part in parts.items() if part.null_count() < part.len()}
-
-
-def _one_column(kinds: dict[str, pl.Series], height: int) -> pl.Series:
-    """Bring the kinds together: one keeps its dtype, several become text."""
-    if len(kinds) == 1:
-        return next(iter(kinds.values()))
-    if not kinds:
-        return pl.Series([None] * height, dtype=pl.String)
-    value = Value({kind: pl.col(kind) for kind in kinds})
-    return pl.DataFrame(kinds).select(as_text(value).alias("value")).to_series()
 
 
 def _values(run: Run, attributes: dict[str, Attribute], rows: Ints) -> pl.Series:
@@ -196,8 +186,7 @@ def _attribute_texts(run: Run, attribute: Attribute, rows: Ints) -> pl.Series:
         kinds = _gathered(run, attribute.columns, rows)
         if not kinds:
             return pl.Series(["nil"] * rows.size, dtype=pl.String)
-        value = Value({kind: pl.col(kind) for kind in kinds})
-        return pl.DataFrame(kinds).select(as_text(value).fill_null("nil").alias("text")).to_series()
+        return texts_of(kinds).fill_null("nil")
     groups = pl.DataFrame({"group": attribute.labels[rows]})
     placed = groups.join(attribute.values, on="group", how="left", maintain_order="left")
     value = Value({attribute.kind: pl.col("value")})

@@ -11,7 +11,7 @@ from tracelab.errors import QueryError, SchemaError
 from tracelab.schema import TYPE_SUFFIX
 from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.expressions.events import first_item
-from tracelab.traceql.expressions.maps import Holdings, elsewhere, found_value
+from tracelab.traceql.expressions.maps import MapKeys, found_value, looked_up
 from tracelab.traceql.expressions.tree_intrinsics import child_count, nested_set, parent_row, root_row, trace_duration
 from tracelab.traceql.expressions.values import Value, column_value, first_of, mixed_value, where
 from tracelab.traceql.syntax import nodes as n
@@ -61,7 +61,7 @@ class Columns:
     def __init__(self, schema: pl.Schema, spans: pl.DataFrame | None = None) -> None:
         self.schema = schema
         self.spans = spans
-        self.holdings = None if spans is None else Holdings(spans)
+        self.map_keys = None if spans is None else MapKeys(spans)
         self.helpers: dict[str, pl.Expr] = {}
 
     @classmethod
@@ -74,7 +74,7 @@ class Columns:
     def anew(self) -> Columns:
         """Begin without helper columns on the same frame; what was found out about it stays known."""
         columns = Columns(self.schema)
-        columns.spans, columns.holdings = self.spans, self.holdings
+        columns.spans, columns.map_keys = self.spans, self.map_keys
         return columns
 
     def value(self, node: n.Attribute | n.Intrinsic) -> Value:
@@ -135,13 +135,13 @@ class Columns:
         before = [value for value in before if value.kinds]
         missing = _missing(before) if before else pl.lit(True)
         key = f"{'|'.join(scopes)}.{name}"
-        return found_value(self.helper(key, elsewhere(name, scopes, missing=missing)))
+        return found_value(self.helper(key, looked_up(name, scopes, missing=missing)))
 
     def may_hold(self, scope: str, name: str) -> bool:
         """Tell whether an attribute without a column can be there at all; of a lazy frame one cannot know."""
         if ITEM_COLUMNS.get(scope, "more_attributes") not in self.schema:
             return False
-        return self.holdings is None or self.holdings.holds(scope, name)
+        return self.map_keys is None or self.map_keys.holds(scope, name)
 
     def relative(self, node: n.Attribute) -> Value:
         """Give an attribute of the parent, or of the root of the trace."""

@@ -20,7 +20,7 @@ FOUND: Final = pl.Struct({"text": pl.String(), "kind": pl.String()})
 """What a look-up gives: the value as text, and which kind of value it is."""
 
 
-def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
+def looked_up(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
     """Look an attribute up in one scope after the other, on the spans where it is still missing.
 
     Gives a struct of `text` and `kind`; the kind of what events and links hold is `text`, for nobody wrote it down.
@@ -42,7 +42,7 @@ def elsewhere(name: str, scopes: Sequence[str], *, missing: pl.Expr) -> pl.Expr:
     return inputs.map_batches(found, return_dtype=FOUND, is_elementwise=True)
 
 
-class Holdings:
+class MapKeys:
     """Which attributes without a column the spans of one frame have, looked up when they are asked for."""
 
     def __init__(self, spans: pl.DataFrame) -> None:

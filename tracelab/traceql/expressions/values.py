@@ -149,6 +149,19 @@ def as_text(value: Value) -> pl.Expr:
     return pl.coalesce(parts) if parts else pl.lit(None, dtype=pl.String)
 
 
+def one_column(kinds: dict[str, pl.Series], height: int) -> pl.Series:
+    """Bring the kinds of a value together: one that stands alone keeps its dtype, several become text."""
+    if len(kinds) == 1:
+        return next(iter(kinds.values()))
+    return texts_of(kinds) if kinds else pl.Series([None] * height, dtype=pl.String)
+
+
+def texts_of(kinds: dict[str, pl.Series]) -> pl.Series:
+    """Write the values in these columns as text."""
+    value = Value({kind: pl.col(kind) for kind in kinds})
+    return pl.DataFrame(kinds).select(as_text(value).alias("text")).to_series()
+
+
 def _durations_as_text(durations: pl.Series) -> pl.Series:
     """Write durations as Go does, each different one once."""
     nanoseconds = durations.to_physical()

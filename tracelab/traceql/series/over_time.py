@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.traceql.expressions.values import TEXT, Value, as_number, as_text, as_whole
+from tracelab.traceql.expressions.values import TEXT, Value, as_number, as_whole, one_column, texts_of
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
@@ -109,22 +109,11 @@ def filled(series: Series, window: Window) -> Series:
 
 
 def merged(frame: pl.DataFrame, kinds: dict[str, str]) -> pl.Series:
-    """Bring the columns of one label together: a kind that stands alone keeps its dtype, several become text."""
+    """Bring the columns of one label together."""
     there = {kind: frame[name] for kind, name in kinds.items() if frame[name].null_count() < frame.height}
-    if len(there) == 1:
-        kind, column = next(iter(there.items()))
-        return as_label(kind, column)
-    if not there:
-        return pl.Series([None] * frame.height, dtype=pl.String)
-    value = Value({kind: pl.col(kind) for kind in there})
-    return pl.DataFrame(there).select(as_text(value).alias("label")).to_series()
-
-
-def as_label(kind: str, column: pl.Series) -> pl.Series:
-    """Give a label a plain dtype: keywords, durations and lists are text."""
-    if kind in (n.INT, n.FLOAT, n.BOOL, n.STRING, TEXT):
-        return column
-    return pl.DataFrame({"label": column}).select(as_text(Value({kind: pl.col("label")})).alias("label")).to_series()
+    # Labels have plain dtypes: keywords, durations and lists are text.
+    plain = set(there) <= {n.INT, n.FLOAT, n.BOOL, n.STRING, TEXT}
+    return one_column(there, frame.height) if plain else texts_of(there)
 
 
 def _aggregate(function: str) -> pl.Expr:
