@@ -1,4 +1,4 @@
-"""Who waits for whom: spans that their parent did not wait for, though it started them."""
+"""Asynchronous spans: those that their parent did not wait for, though it started them."""
 
 from __future__ import annotations
 

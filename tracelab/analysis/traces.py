@@ -1,4 +1,4 @@
-"""What there is: one row per trace."""
+"""Traces: one row for each, with what it is about and how large."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which services the traces depend on."""
+"""Critical services: those that the traces depend on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls that are made again and again."""
+"""Repeated calls: many like ones under one parent, such as N+1 queries and retries."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who calls whom, how often, how well and how fast."""
+"""The service graph: who calls whom, how often, how well and how fast."""
 
 from __future__ import annotations
 

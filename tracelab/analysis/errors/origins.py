@@ -1,4 +1,4 @@
-"""Where failures start, and how far they get."""
+"""Error origins: where failures start, and how far they get."""
 
 from __future__ import annotations
 

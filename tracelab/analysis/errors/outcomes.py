@@ -1,4 +1,4 @@
-"""What callers saw: the answers to requests."""
+"""Outcomes: what callers saw, the answers to requests."""
 
 from __future__ import annotations
 

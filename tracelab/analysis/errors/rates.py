@@ -1,4 +1,4 @@
-"""How often things fail."""
+"""Error rates: how often spans fail."""
 
 from __future__ import annotations
 

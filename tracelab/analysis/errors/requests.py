@@ -1,4 +1,4 @@
-"""Which roots somebody asked, and which only exist because the way back to their caller is lost."""
+"""Which roots are requests that somebody made, and which only exist because the way back to their caller is lost."""
 
 from __future__ import annotations
 

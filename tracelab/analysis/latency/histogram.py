@@ -1,4 +1,4 @@
-"""How durations are spread, and how that changes over time."""
+"""Histograms: how durations are spread, and how that changes over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans that are far from what their like take."""
+"""Outliers: spans that took far longer than the others of their group."""
 
 from __future__ import annotations
 

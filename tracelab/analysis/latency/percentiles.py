@@ -1,4 +1,4 @@
-"""How long things take: exact quantiles with intervals, of spans and of whole traces."""
+"""Percentiles: exact quantiles with intervals, of spans and of whole traces."""
 
 from __future__ import annotations
 

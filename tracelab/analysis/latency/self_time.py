@@ -1,4 +1,4 @@
-"""What a span did itself: the time that no child covers."""
+"""Self time: what a span did itself while no child of it ran."""
 
 from __future__ import annotations
 

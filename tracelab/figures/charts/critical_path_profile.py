@@ -1,4 +1,4 @@
-"""Where end-to-end time goes."""
+"""The critical path profile: where end-to-end time goes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where failures start."""
+"""Error origins: where failures start."""
 
 from __future__ import annotations
 

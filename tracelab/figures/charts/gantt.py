@@ -1,4 +1,4 @@
-"""Timelines of one trace, and the arrays that every drawing of one is made of."""
+"""The gantt: the timeline of one trace, and the arrays that every drawing of one is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Time inside spans that nobody instrumented."""
+"""Gaps: time inside spans that no child covers."""
 
 from __future__ import annotations
 

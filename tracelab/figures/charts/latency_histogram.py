@@ -1,4 +1,4 @@
-"""How latency is spread over time."""
+"""The latency histogram: how latency is spread over time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans that took far longer than their like."""
+"""Outliers, beside what is usual in their group."""
 
 from __future__ import annotations
 

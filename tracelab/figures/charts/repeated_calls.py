@@ -1,4 +1,4 @@
-"""Calls that are made again and again."""
+"""Repeated calls: how much time goes to them."""
 
 from __future__ import annotations
 

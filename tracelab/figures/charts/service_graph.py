@@ -1,4 +1,4 @@
-"""Who calls whom, drawn."""
+"""The service graph: who calls whom."""
 
 from __future__ import annotations
 
