@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab.forest import build_forest
+from tracelab.conforming import conform
+from tracelab.forest import Forest, build_forest
 from tracelab.synthetic import draw
 from tracelab.tree import parent_index
 
@@ -33,6 +34,36 @@ def _is_below(parent: list[int], at: int, above: int) -> bool:
     while at != above and at >= 0:
         at = parent[at]
     return at == above
+
+
+@given(span_frames(cycles=False), st.randoms(use_true_random=False), st.floats(0.3, 1))
+def test_a_forest_of_rows_in_any_order_is_that_of_their_places(
+    spans: pl.DataFrame, chance: random.Random, share: float
+) -> None:
+    rows = chance.sample(range(spans.height), max(1, int(spans.height * share)))
+    placed, forest = build_forest(conform(spans)[rows].with_row_index("row"), "row")
+    asked = Forest.of(placed.sort("row"))
+    parents = [asked.parent[row] for row in placed["row"]]
+    assert [placed["row"][at] if at >= 0 else -1 for at in forest.parent.tolist()] == parents
+    marked = np.array([chance.random() < 0.3 for _ in rows], dtype=bool)
+    if asked.is_whole:
+        assert placed["row"].is_sorted()
+    # A span whose parent is missing still is below those of its ancestors that are there.
+    below, within = asked.below(marked), forest.below(marked[placed["row"].to_numpy()])
+    assert not (within & ~below[placed["row"].to_numpy()]).any()
+
+
+def test_a_forest_knows_who_is_below_whom_where_spans_between_are_missing() -> None:
+    spans = draw("""
+        a      ====
+          b    .==
+            c  .=
+        e      =
+    """)
+    forest = Forest.of(spans.filter(pl.col("name") != "b").reverse())
+    assert not forest.is_whole
+    assert forest.parent.tolist() == [-1, -1, -1]
+    assert forest.below(np.array([False, False, True])).tolist() == [False, True, True]
 
 
 def test_below_marks_all_that_hangs_on_a_mark() -> None:
