@@ -17,9 +17,9 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 def load_ipython_extension(ipython: Any) -> None:
     """Show every polars frame of a notebook with readable durations: what `%load_ext tracelab` calls."""
-    import_module("tracelab.ipython").install(ipython)
+    import_module("tracelab.display.ipython").install(ipython)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
     """Show polars frames as polars does: what `%unload_ext tracelab` calls."""
-    import_module("tracelab.ipython").uninstall(ipython)
+    import_module("tracelab.display.ipython").uninstall(ipython)

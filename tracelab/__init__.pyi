@@ -22,6 +22,7 @@ from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
+from .display.tables import show as show
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning
 from .errors import QueryError as QueryError
@@ -56,7 +57,6 @@ from .schema import attr as attr
 from .schema import is_entry as is_entry
 from .schema import is_error as is_error
 from .schema import is_root as is_root
-from .tables import show as show
 from .traceql import explain as explain
 from .traceql import gap as gap
 from .traceql import query as query

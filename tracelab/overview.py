@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.analysis.errors.rates import error_rates
 from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.analysis.traces import trace_summary
-from tracelab.words import counted
+from tracelab.display.words import counted
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans

@@ -11,6 +11,7 @@ from tracelab.analysis.critical_paths.profile import critical_path_profile
 from tracelab.analysis.errors.origins import error_origins
 from tracelab.analysis.timeline import slowest_traces
 from tracelab.conforming import takes_any_frame
+from tracelab.display.tables import STYLE, shown
 from tracelab.errors import SourceError, TracelabError
 from tracelab.figures.charts.critical_path_profile import plot_critical_path_profile
 from tracelab.figures.charts.gantt import plot_gantt
@@ -20,7 +21,6 @@ from tracelab.files import check_target, replacing
 from tracelab.markup import plain
 from tracelab.options import file_path
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
-from tracelab.tables import STYLE, shown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,9 +17,9 @@ from rich.console import Console
 from rich.text import Text
 from typer.core import TyperGroup
 
+from tracelab.display.tables import shown
 from tracelab.errors import LoadWarning, QueryError, TracelabError
 from tracelab.markup import visible
-from tracelab.tables import shown
 from tracelab.traceql import QueryWarning
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ import tracelab as tl
 from tests.conftest import ROOT
 from tests.notebooks import conftest
 from tracelab.cli import app
+from tracelab.display.words import NULL
 from tracelab.units import format_duration
-from tracelab.words import NULL
 
 NOTEBOOK = "02_percentile_report"
 says, shows = partial(conftest.says, NOTEBOOK), partial(conftest.shows, NOTEBOOK)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from tracelab.tables import show
+from tracelab.display.tables import show
 
 _FRAMES: Final = (pl.DataFrame, pl.Series)
 _TYPES: Final = ("text/html", "text/plain")

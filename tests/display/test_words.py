@@ -6,9 +6,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from tracelab.display.words import NULL, format_share, in_words, zones
 from tracelab.synthetic import draw
 from tracelab.units import NANOSECONDS
-from tracelab.words import NULL, format_share, in_words, zones
 
 
 def words(values: list[Any], name: str = "x", dtype: Any = None) -> list[str | None]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 import pytest
 
-from tracelab.records import as_csv, as_json
+from tracelab.display.records import as_csv, as_json
 
 if TYPE_CHECKING:
     from polars._typing import TimeUnit

@@ -16,13 +16,13 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from tracelab.display.words import IDS, NULL, Column, counted, in_words, share_columns, zones
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.frames import as_polars
 from tracelab.markup import plain, visible
 from tracelab.options import shown as written
 from tracelab.options import whole
 from tracelab.schema import SPAN_SCHEMA, is_attribute, is_type_companion
-from tracelab.words import IDS, NULL, Column, counted, in_words, share_columns, zones
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
