@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.loaders.columns import envelopes
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import tolerant as jaeger
 from tracelab.loaders.others import clickhouse, parquet, sdk_json
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.chunk import Chunk
     from tracelab.loaders.pieces.columnar import ColumnarFile
     from tracelab.loaders.pieces.cutting import Piece
-    from tracelab.loaders.report.findings import Findings
+    from tracelab.loaders.report.findings import Findings, Problem
 
 OTLP_JSON: Final = "otlp-json"
 OTLP_PROTO: Final = "otlp-proto"
@@ -37,13 +38,14 @@ class JsonFormat:
     """A format of JSON documents.
 
     `holds` tells the objects of the format: spans, or what holds spans as only this format does. `read` adds the spans
-    of one such object. Where what belongs together may stand far apart, `gathered` reads all documents of an input
+    of one such object. Where what belongs together may stand far apart, `gathered` reads all objects of an input
     instead; `fast` reads whole pieces of lines, or says that they do not fit.
 
-    Objects are looked for in lists and under the `wrappers` of all formats. `of_spans` says that an object holds many
-    spans, so that what stands beside such objects is not counted as a span that was lost. `marked` says that large
-    documents can be cut by the names of their keys alone; others are decoded whole while they are small, and cut where
-    `holds` knows the objects.
+    Objects are looked for in lists and under the `wrappers` of all formats. `is_part` tells objects that are the
+    format's once it is known, though they say too little of themselves. `beside` names what is no span and no loss,
+    such as metrics in the same index. `of_spans` says that an object holds many spans, so that what stands beside such
+    objects is not counted as a span that was lost. `marked` says that large documents can be cut by the names of their
+    keys alone; others are decoded whole while they are small, and cut where `holds` knows the objects.
     """
 
     name: str
@@ -51,6 +53,8 @@ class JsonFormat:
     read: Callable[[dict[str, Any], Builder, str], None] | None = None
     gathered: Callable[[Iterable[tuple[Any, str]], Builder], None] | None = None
     fast: Callable[[Piece], tuple[list[Chunk], Findings]] | None = None
+    is_part: Callable[[dict[str, Any]], bool] | None = None
+    beside: Callable[[dict[str, Any]], Problem | None] | None = None
     wrappers: tuple[str, ...] = ()
     of_spans: bool = False
     marked: bool = False
@@ -78,10 +82,10 @@ JSON_FORMATS: Final = (
     JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
-    JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_documents, marked=True),
+    JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
-WRAPPERS: Final = tuple(dict.fromkeys(key for each in JSON_FORMATS for key in each.wrappers))
+WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))
 
 # Where two formats know the columns, the first one has them.
 PARQUET_FORMATS: Final = (

@@ -27,7 +27,7 @@ from tracelab.loaders.pieces.sources import Readable, Recoded
 from tracelab.loaders.pieces.whole import LARGEST, one_line, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sniff import OTHER, SUPPORTED, format_of, level_of, probed, refusal
+from tracelab.loaders.sniff import OTHER, SUPPORTED, beside, format_of, level_of, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -274,19 +274,19 @@ def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
 def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chunk:
     """Decode all documents of a file together, in the order of the file."""
     builder = Builder()
+    known = BY_NAME[state.format or ""]
 
-    def documents() -> Iterator[tuple[Any, str]]:
+    def rows() -> Iterator[tuple[dict[str, Any], str]]:
         for piece in sorted(gathered.pieces, key=lambda piece: piece.offsets[0] if piece.offsets else piece.first):
             for number, text in enumerate(piece.content.split(b"\n")):
                 stripped = text.strip(BLANK)
                 document = _decoded(stripped, builder, piece.origin(number), state) if stripped else None
                 if document is not None:
-                    yield document, piece.origin(number)
+                    yield from _fitting(document, known, builder, piece.origin(number))
             piece.content = b""
 
-    read = BY_NAME[state.format or ""].gathered
-    if read is not None:
-        read(documents(), builder)
+    if known.gathered:
+        known.gathered(rows(), builder)
     state.seen = True
     chunk = builder.finish()
     findings.merge(builder.findings)
@@ -316,7 +316,7 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
     elif found is None:
         reason = refusal(document)
         problem = problems.NO_SPANS_IN_JSON if place.startswith("line ") else problems.OTHER_OBJECTS
-        builder.findings.add(problem, place=place, example=reason)
+        builder.findings.add(beside(document) or problem, place=place, example=reason)
         state.refused = state.refused or reason
     else:
         state.format = state.format or found
@@ -326,17 +326,30 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
 
 def _read_known(document: Any, known: JsonFormat, builder: Builder, place: str) -> None:
     """Add the spans of every object of a format in a document; what else stands there is counted."""
+    fitting = _fitting(document, known, builder, place)
     if known.gathered:
-        known.gathered([(document, place)], builder)
+        known.gathered(fitting, builder)
         return
+    for held, where in fitting:
+        if known.read:
+            known.read(held, builder, where)
+
+
+def _fitting(document: Any, known: JsonFormat, builder: Builder, place: str) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give the objects of a format in a document; those of other formats are read at once, the rest is counted."""
     for held, path, fits in walked(document, known.holds, WRAPPERS):
-        if fits and known.read:
-            known.read(held, builder, at(place, path))
-        elif known.of_spans:
-            builder.findings.add(problems.OTHER_OBJECTS, place=at(place, path), example=held)
+        where = at(place, path)
+        if fits or (known.is_part and isinstance(held, dict) and known.is_part(held)):
+            yield held, where
+        elif (problem := beside(held)) is not None:
+            builder.findings.add(problem, place=where)
+        elif (other := BY_NAME.get(format_of(held) or "")) is not None and other.read:
+            other.read(held, builder, where)
+        elif known.of_spans or place.startswith("byte "):
+            builder.findings.add(problems.OTHER_OBJECTS, place=where, example=held)
         else:
             builder.findings.spans += 1
-            builder.findings.add(problems.BAD_SPAN, place=at(place, path), example=held, lost_spans=1)
+            builder.findings.add(problems.BAD_SPAN, place=where, example=held, lost_spans=1)
 
 
 def _read_rest(rest: Rest, state: State, findings: Findings) -> Iterator[Chunk]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from tracelab.errors import LoadError
+from tracelab.loaders.columns.envelopes import is_action
 from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, PARQUET_FORMATS, WRAPPERS, ParquetFormat
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
-from tracelab.loaders.pieces.cutting import closed
+from tracelab.loaders.pieces.cutting import BLANK, closed
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.report.findings import Problem
 
 OTHER: Final = "other"
 SUPPORTED: Final = (
@@ -22,7 +26,8 @@ SUPPORTED: Final = (
     "ClickHouse's otel_traces, parquet written by tracelab"
 )
 
-_DEPTH: Final = 5
+_DEPTH: Final = 10
+_UNKNOWN: Final = 100
 
 
 class Probe(msgspec.Struct, gc=False):
@@ -42,6 +47,7 @@ class Probe(msgspec.Struct, gc=False):
         return self.is_bare() or self.resourceSpans is not msgspec.UNSET or self.batches is not msgspec.UNSET
 
 
+_DECODER: Final = json.JSONDecoder()
 _PROBE: Final = msgspec.json.Decoder(Probe)
 
 
@@ -56,16 +62,41 @@ def probed(text: bytes) -> Probe | None:
 def format_of(document: Any, depth: int = _DEPTH) -> str | None:
     """Name the format of a document; `other` for logs and metrics; None where it holds no spans that we know."""
     if isinstance(document, list):
-        return next((name for item in document[:100] if depth and (name := format_of(item, depth - 1))), None)
+        return _first_known(document, depth)
     if not isinstance(document, dict):
         return None
     known = next((each.name for each in JSON_FORMATS if each.holds(document)), None)
     if known is not None:
         return known
-    if not document.keys().isdisjoint(OTHER_SIGNALS):
+    if beside(document) is problems.OTHER_SIGNALS:
         return OTHER
-    inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict))
-    return next((name for held in inner if depth and (name := format_of(held, depth - 1))), None)
+    return _first_known((document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict)), depth)
+
+
+def _first_known(items: Iterable[Any], depth: int) -> str | None:
+    """Name the first format among items that holds spans; logs and metrics may stand before them in any number."""
+    found = None
+    unknown = 0
+    for item in items if depth else ():
+        name = format_of(item, depth - 1)
+        if name not in (None, OTHER):
+            return name
+        found = found or name
+        unknown += name is None
+        if unknown == _UNKNOWN:
+            break
+    return found
+
+
+def beside(document: Any) -> Problem | None:
+    """Name what an object is that stands beside spans, is none, and is no loss; None for all else."""
+    if not isinstance(document, dict):
+        return None
+    if is_action(document):
+        return problems.BULK_ACTIONS
+    if not document.keys().isdisjoint(OTHER_SIGNALS):
+        return problems.OTHER_SIGNALS
+    return next((found for each in JSON_FORMATS if each.beside and (found := each.beside(document))), None)
 
 
 def level_of(head: bytes) -> int | None:
@@ -73,19 +104,28 @@ def level_of(head: bytes) -> int | None:
 
     None where the names of the keys say it as well, or nothing is known in it.
     """
-    try:
-        document = msgspec.json.decode(closed(head))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    document = _first_document(closed(head))
     name = format_of(document)
     return None if name in (None, OTHER) or BY_NAME[name].marked else _level(document, BY_NAME[name].holds)
 
 
-def _level(content: Any, holds: Callable[[dict[str, Any]], bool], depth: int = _DEPTH) -> int | None:
-    if isinstance(content, list):
-        return next((found for item in content[:100] if (found := _level(item, holds, depth)) is not None), None)
-    if not isinstance(content, dict) or not depth:
+def _first_document(text: bytes) -> Any:
+    """Decode the first of the documents that stand one after another; None if it is no JSON."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _DECODER.raw_decode(text.lstrip(BLANK).decode("utf-8", "replace"))[0]
+    except (ValueError, RecursionError):
         return None
+
+
+def _level(content: Any, holds: Callable[[dict[str, Any]], bool], depth: int = _DEPTH) -> int | None:
+    if not depth or not isinstance(content, list | dict):
+        return None
+    if isinstance(content, list):
+        return next((found for item in content if (found := _level(item, holds, depth - 1)) is not None), None)
     if holds(content):
         return 1
     inner = (content[key] for key in WRAPPERS if isinstance(content.get(key), list | dict))
@@ -176,7 +216,15 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
         {"traceGroup", "spanId"},
         "it looks like Data Prepper's documents in OpenSearch; export the spans as OTLP instead",
     ),
-    ({"_index", "_source"}, "it looks like hits of an Elasticsearch search; export the spans as OTLP instead"),
-    ({"index"}, "it looks like an Elasticsearch bulk file; export the spans as OTLP instead"),
+    (
+        {"hits"},
+        "it looks like the answer to a search in Elasticsearch, but no spans that tracelab knows are among its hits",
+    ),
+    (
+        {"_index", "_source"},
+        "it looks like documents of an Elasticsearch index, but no spans that tracelab knows are among them",
+    ),
+    ({"index"}, "it looks like an Elasticsearch bulk file, but no spans that tracelab knows are in it"),
+    ({"create"}, "it looks like an Elasticsearch bulk file, but no spans that tracelab knows are in it"),
     ({"mappings"}, "it looks like the mapping of an Elasticsearch index, which has no spans"),
 ]

@@ -22,7 +22,7 @@ STATUS_NUMBERS: Final = {
 }
 
 
-_DEPTH: Final = 6
+_DEPTH: Final = 12
 
 
 def walked(

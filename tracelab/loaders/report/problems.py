@@ -29,6 +29,9 @@ OTHER_SIGNALS: Final = Problem(
 OTHER_OBJECTS: Final = Problem(
     "objects beside the spans", "skipped", "They stand where spans stand but are none.", notable=False
 )
+BULK_ACTIONS: Final = Problem(
+    "actions of a bulk file", "skipped", "They tell Elasticsearch what to do with the next line.", notable=False
+)
 EMPTY_VALUES: Final = Problem(
     "attributes without a value", "dropped", "An empty value says the same as no attribute.", notable=False
 )

@@ -47,6 +47,7 @@ def as_v2(content: dict[str, Any], builder: Builder, place: str) -> list[dict[st
         if len(rows) == 1 or row.get("kind") in ("CLIENT", "PRODUCER"):
             _use_own_times(row, content)
     if {"CLIENT", "SERVER"} <= set(sides):
+        builder.findings.spans -= 1
         builder.findings.add(problems.SPLIT_SPANS, place=place, example=content.get("id"), lost_spans=-1)
         rows[sides.index("SERVER")]["shared"] = True
     for item in annotations:

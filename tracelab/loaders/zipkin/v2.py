@@ -25,7 +25,7 @@ from tracelab.loaders.zipkin import v1
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from tracelab.loaders.columns.builder import Builder, Value
 
@@ -35,7 +35,6 @@ _STATUSES: Final = {"OK": 1, "ERROR": 2}
 _ERROR: Final = 2
 _LINK: Final = "otlp.link."
 _NAMED_MAP: Final = re.compile(r'"(?P<name>.*?)"\s*:\s*(?P<map>\{.*\})', re.DOTALL)
-_DEPTH: Final = 3
 _MARKS: Final = frozenset(("traceId", "id", "timestamp", "localEndpoint"))
 """Fields of which a row has at least one, even one without ids."""
 
@@ -71,31 +70,27 @@ def is_row(document: dict[str, Any]) -> bool:
     return isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)
 
 
-def read_documents(documents: Iterable[tuple[Any, str]], builder: Builder) -> None:
-    """Add the spans of all documents of an input, for rows of one span may stand far apart."""
+def is_part(document: dict[str, Any]) -> bool:
+    """Say whether an object among rows of Zipkin is one too, be it without ids."""
+    return not _MARKS.isdisjoint(document)
+
+
+def read_rows(contents: Iterable[tuple[dict[str, Any], str]], builder: Builder) -> None:
+    """Add the spans of all rows of an input, for rows of one span may stand far apart."""
     rows = []
-    for document, place in documents:
-        for content in _rows_of(document):
-            for each in v1.as_v2(content, builder, place) if v1.is_v1(content) else [content]:
-                row = _read_row(each, builder, place)
-                if row is not None:
-                    rows.append(row)
+    for content, place in contents:
+        for each in v1.as_v2(content, builder, place) if v1.is_v1(content) else [content]:
+            row = _read_row(each, builder, place)
+            if row is not None:
+                rows.append(row)
     _add_spans(rows, builder)
-
-
-def _rows_of(document: Any, depth: int = _DEPTH) -> Iterator[dict[str, Any]]:
-    """Find every row in a document: a row, a list, or a list of lists."""
-    if isinstance(document, list) and depth:
-        for item in document:
-            yield from _rows_of(item, depth - 1)
-    elif isinstance(document, dict):
-        yield document
 
 
 def _read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | None:
     """Read a row; None, counted, if it is none."""
     trace_id, span_id = (content.get(name) or "" for name in ("traceId", "id"))
-    if not isinstance(trace_id, str) or not isinstance(span_id, str) or _MARKS.isdisjoint(content):
+    if not isinstance(trace_id, str) or not isinstance(span_id, str):
+        builder.findings.spans += 1
         builder.findings.add(problems.BAD_SPAN, place=place, example=content, lost_spans=1)
         return None
     kind = content.get("kind")
@@ -125,7 +120,6 @@ def _read_row(content: dict[str, Any], builder: Builder, place: str) -> Row | No
 
 def _add_spans(rows: list[Row], builder: Builder) -> None:
     """Add the spans of all rows of a file to the builder."""
-    builder.findings.spans += sum(finding.lost_spans for finding in builder.findings.found.values())
     whole = _join_halves(rows, builder)
     rows = _merged(rows, builder)
     _tell_apart(rows, builder)
