@@ -202,7 +202,7 @@ def test_a_format_that_was_asked_for_must_be_there() -> None:
     assert read_jaeger(compact(shop_jaeger())).height == 3
     assert read_zipkin(compact(shop_zipkin())).height == 3
     assert read_tempo(compact({"trace": shop_otlp(), "metrics": {}})).height == 3
-    with pytest.raises(LoadError, match="it is otlp-json, not jaeger-json"):
+    with pytest.raises(LoadError, match="it is otlp-json, not jaeger"):
         read_jaeger(compact(shop_otlp()))
     with pytest.raises(LoadError, match="Did you mean 'zipkin'"):
         read(b"", format="zipkins")

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns import envelopes
+from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
+from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
 from tracelab.loaders.others import clickhouse, parquet, sdk_json
 from tracelab.loaders.otlp import tolerant as otlp
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 OTLP_JSON: Final = "otlp-json"
 OTLP_PROTO: Final = "otlp-proto"
 JAEGER_JSON: Final = "jaeger-json"
+JAEGER_STORAGE_JSON: Final = "jaeger-storage-json"
+JAEGER_ELASTICSEARCH: Final = "jaeger-elasticsearch"
 ZIPKIN: Final = "zipkin"
 GO_JSON: Final = "go-stdouttrace"
 PYTHON_JSON: Final = "python-sdk-json"
@@ -79,6 +83,15 @@ JSON_FORMATS: Final = (
     JsonFormat(
         JAEGER_JSON, jaeger.is_document, jaeger.read_trace, fast=jaeger_fast.chunk_of, of_spans=True, marked=True
     ),
+    JsonFormat(
+        JAEGER_STORAGE_JSON, jaeger_storage.is_document, jaeger_storage.read_document, wrappers=jaeger_storage.WRAPPERS
+    ),
+    JsonFormat(
+        JAEGER_ELASTICSEARCH,
+        jaeger_elasticsearch.is_span,
+        jaeger_elasticsearch.read_span,
+        beside=jaeger_elasticsearch.beside,
+    ),
     JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
@@ -95,6 +108,7 @@ PARQUET_FORMATS: Final = (
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "otlp": (OTLP_JSON, OTLP_PROTO),
+    "jaeger": (JAEGER_JSON, JAEGER_STORAGE_JSON, JAEGER_ELASTICSEARCH),
     "tempo": (OTLP_JSON, OTLP_PROTO),
 }
 """Words of `format` that mean several formats."""

@@ -15,7 +15,7 @@ from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
-from tracelab.loaders.formats import FAMILIES, JAEGER_JSON, NAMES, OTLP_PROTO, ZIPKIN
+from tracelab.loaders.formats import FAMILIES, NAMES, OTLP_PROTO, ZIPKIN
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
@@ -56,8 +56,9 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
         A path, a glob pattern, a folder (with its subfolders, without hidden files, code and package lists), bytes, a
         binary file object, or a list of these. gzip, zstd and bzip2 are seen by their first bytes.
     format
-        `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger-json`,
-        `zipkin`, `go-stdouttrace`, `python-sdk-json`, `clickhouse`, `parquet`.
+        `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger`
+        (`jaeger-json`, `jaeger-storage-json`, `jaeger-elasticsearch`), `zipkin`, `go-stdouttrace`, `python-sdk-json`,
+        `clickhouse`, `parquet`.
     strict
         Raise at the first problem that would be warned of.
     progress
@@ -104,7 +105,7 @@ def read_otlp(source: Any, *, strict: bool = False, progress: bool | None = None
 
 
 def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
-    """Read Jaeger JSON; see `read`.
+    """Read Jaeger's traces, of its API, its storage model or Elasticsearch; see `read`.
 
     Returns
     -------
@@ -117,7 +118,7 @@ def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = No
     ... ]}]}''').select("service_name", "name").row(0)
     ('shop', 'buy')
     """
-    return _read(source, JAEGER_JSON, strict=strict, progress=progress)
+    return _read(source, "jaeger", strict=strict, progress=progress)
 
 
 def read_zipkin(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 OTHER: Final = "other"
 SUPPORTED: Final = (
-    "OTLP JSON and protobuf, Jaeger JSON, Zipkin v1 and v2, Tempo's traces, Go's stdouttrace, the Python SDK's JSON, "
-    "ClickHouse's otel_traces, parquet written by tracelab"
+    "OTLP JSON and protobuf, Jaeger's JSON, storage model and Elasticsearch documents, Zipkin v1 and v2, Tempo's "
+    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, parquet written by tracelab"
 )
 
 _DEPTH: Final = 10
@@ -68,7 +68,7 @@ def format_of(document: Any, depth: int = _DEPTH) -> str | None:
     known = next((each.name for each in JSON_FORMATS if each.holds(document)), None)
     if known is not None:
         return known
-    if beside(document) is problems.OTHER_SIGNALS:
+    if beside(document, 0) is problems.OTHER_SIGNALS:
         return OTHER
     return _first_known((document[key] for key in WRAPPERS if isinstance(document.get(key), list | dict)), depth)
 
@@ -88,7 +88,7 @@ def _first_known(items: Iterable[Any], depth: int) -> str | None:
     return found
 
 
-def beside(document: Any) -> Problem | None:
+def beside(document: Any, depth: int = _DEPTH) -> Problem | None:
     """Name what an object is that stands beside spans, is none, and is no loss; None for all else."""
     if not isinstance(document, dict):
         return None
@@ -96,7 +96,11 @@ def beside(document: Any) -> Problem | None:
         return problems.BULK_ACTIONS
     if not document.keys().isdisjoint(OTHER_SIGNALS):
         return problems.OTHER_SIGNALS
-    return next((found for each in JSON_FORMATS if each.beside and (found := each.beside(document))), None)
+    known = next((found for each in JSON_FORMATS if each.beside and (found := each.beside(document))), None)
+    if known is not None or not depth:
+        return known
+    inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), dict))
+    return next((found for held in inner if (found := beside(held, depth - 1))), None)
 
 
 def level_of(head: bytes) -> int | None:
@@ -178,14 +182,6 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
     (
         {"summaries"},
         "it looks like Jaeger's trace summaries, which have no spans; fetch the traces (/api/v3/traces/<id>)",
-    ),
-    (
-        {"traceID", "spanID", "operationName"},
-        "it looks like Jaeger's documents in Elasticsearch; export the traces through Jaeger's API (/api/traces/<id>)",
-    ),
-    (
-        {"traceId", "spanId", "operationName"},
-        "it looks like spans in Jaeger's storage model (protobuf JSON); export the traces through Jaeger's API",
     ),
     (
         {"trace_id", "id", "annotations"},

@@ -17,6 +17,18 @@ _ISO: Final = re.compile(
     r"(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
+_ELAPSED_UNITS: Final = {
+    "h": 3_600_000_000_000,
+    "m": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "\u00b5s": 1_000,
+    "\u03bcs": 1_000,
+    "ns": 1,
+}
+_ELAPSED_PART: Final = re.compile(r"(\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(h|ms|m|us|\u00b5s|\u03bcs|ns|s)", re.ASCII)
+_ELAPSED: Final = re.compile(f"(?:{_ELAPSED_PART.pattern})+", re.ASCII)
 _LARGEST: Final = 2**63 - 1
 
 
@@ -56,6 +68,39 @@ def scaled(content: Any, unit: int, findings: Findings, place: str) -> int | Non
         findings.add(problems.BAD_TIME, place=place, example=content)
         return None
     return number
+
+
+def elapsed(content: Any, findings: Findings, place: str) -> int | None:
+    """Read a duration in nanoseconds, or as protobuf and Go write it: `5s`, `1m0.5s`, `22938000ns`."""
+    if content is None or content == "":
+        return None
+    number = _seconds_and_nanos(content) if isinstance(content, dict) else whole_number(content)
+    if number is None and isinstance(content, str) and _ELAPSED.fullmatch(content.strip()):
+        parts = _ELAPSED_PART.findall(content)
+        number = sum(_fraction_of(amount, _ELAPSED_UNITS[unit]) for amount, unit in parts)
+    if number is None or not 0 <= number <= _LARGEST:
+        findings.add(problems.BAD_TIME, place=place, example=content)
+        return None
+    return number
+
+
+def instant(content: Any, findings: Findings, place: str) -> int | None:
+    """Read an instant as protobuf has it: as `nanoseconds` does, or as seconds and nanoseconds."""
+    if isinstance(content, dict) and not content.keys().isdisjoint(("seconds", "nanos")):
+        number = _seconds_and_nanos(content)
+        content = content if number is None else number
+    return nanoseconds(content, findings, place)
+
+
+def _seconds_and_nanos(content: dict[str, Any]) -> int | None:
+    seconds, nanos = (whole_number(content.get(key, 0)) for key in ("seconds", "nanos"))
+    return None if seconds is None or nanos is None else seconds * 1_000_000_000 + nanos
+
+
+def _fraction_of(amount: str, unit: int) -> int:
+    """Multiply a decimal number by a unit without rounding it first; what is less than a nanosecond is cut off."""
+    whole, _, part = amount.partition(".")
+    return int(whole or "0") * unit + int((part or "0").ljust(18, "0")[:18]) * unit // 10**18
 
 
 def _iso(text: str) -> int | None:

@@ -14,14 +14,9 @@ from tracelab.loaders.columns.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk,
 from tracelab.loaders.columns.normalise import normalise
 from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit
 from tracelab.loaders.columns.text import json_text
+from tracelab.loaders.jaeger.spans import NO_SERVICE, WARNINGS_KEY, parent_and_links
 from tracelab.loaders.jaeger.tags import decoded_tags, meaning_of
-from tracelab.loaders.jaeger.tolerant import (
-    MICROSECOND,
-    NO_SERVICE,
-    WARNINGS_KEY,
-    parent_and_links,
-    read_log,
-)
+from tracelab.loaders.jaeger.tolerant import MICROSECOND, read_log
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
