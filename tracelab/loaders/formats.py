@@ -10,7 +10,7 @@ from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
-from tracelab.loaders.others import clickhouse, parquet, sdk_json
+from tracelab.loaders.others import clickhouse, data_prepper, parquet, sdk_json
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
 
@@ -34,6 +34,7 @@ ZIPKIN: Final = "zipkin"
 GO_JSON: Final = "go-stdouttrace"
 PYTHON_JSON: Final = "python-sdk-json"
 CLICKHOUSE: Final = "clickhouse"
+DATA_PREPPER: Final = "data-prepper"
 PARQUET: Final = "parquet"
 
 
@@ -95,6 +96,7 @@ JSON_FORMATS: Final = (
     JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
+    JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}

@@ -316,7 +316,8 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
     elif found is None:
         reason = refusal(document)
         problem = problems.NO_SPANS_IN_JSON if place.startswith("line ") else problems.OTHER_OBJECTS
-        builder.findings.add(beside(document) or problem, place=place, example=reason)
+        none_lost = beside(document)
+        builder.findings.add(none_lost or problem, place=place, example=None if none_lost else reason)
         state.refused = state.refused or reason
     else:
         state.format = state.format or found

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 SUPPORTED: Final = (
     "OTLP JSON and protobuf, Jaeger's JSON, storage model and Elasticsearch documents, Zipkin v1 and v2, Tempo's "
-    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, parquet written by tracelab"
+    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, spans of Data Prepper, parquet written "
+    "by tracelab"
 )
 
 _DEPTH: Final = 10
@@ -199,7 +200,7 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
     ),
     (
         {"traceId", "startTime", "serviceName"},
-        "it looks like spans of Data Prepper or Haystack in a database; export the spans as OTLP instead",
+        "it looks like spans of Haystack, which tracelab does not know; export the spans as OTLP instead",
     ),
     (
         {"trace_id", "span_id"},
@@ -207,10 +208,6 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
             "it looks like spans in a layout that tracelab does not know; write them as OTLP JSON, or build a "
             "polars frame and call tracelab.conform"
         ),
-    ),
-    (
-        {"traceGroup", "spanId"},
-        "it looks like Data Prepper's documents in OpenSearch; export the spans as OTLP instead",
     ),
     (
         {"hits"},

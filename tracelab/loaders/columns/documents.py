@@ -79,6 +79,16 @@ def enum_number(content: Any, names: dict[str, int]) -> int:
     return names.get(str(content or "").rpartition(".")[2].upper(), 0)
 
 
+def known_enum(content: Any, names: dict[str, int]) -> int:
+    """Read an enum as `enum_number` does; what is no number and no name becomes 255, which is counted as unknown."""
+    if content is None or content == "":
+        return 0
+    number = whole_number(content)
+    if number is None:
+        number = names.get(content.strip().rpartition(".")[2].upper()) if isinstance(content, str) else None
+    return number if number is not None and number >= 0 else 255
+
+
 def attributes_of(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
     """Read a map of plain values as attributes; those without a value are left out and counted."""
     found = []

@@ -17,6 +17,7 @@ _ISO: Final = re.compile(
     r"(?P<zone>Z|UTC|[+-]\d\d:?\d\d)?",
     re.IGNORECASE,
 )
+_SMALLEST_NANOSECONDS: Final = 10**16
 _ELAPSED_UNITS: Final = {
     "h": 3_600_000_000_000,
     "m": 60_000_000_000,
@@ -89,6 +90,14 @@ def instant(content: Any, findings: Findings, place: str) -> int | None:
     if isinstance(content, dict) and not content.keys().isdisjoint(("seconds", "nanos")):
         number = _seconds_and_nanos(content)
         content = content if number is None else number
+    return nanoseconds(content, findings, place)
+
+
+def instant_of_store(content: Any, findings: Findings, place: str) -> int | None:
+    """Read an instant as Elasticsearch does, to which numbers are milliseconds; those as large as nanoseconds are."""
+    number = whole_number(content)
+    if number is not None and 0 < number < _SMALLEST_NANOSECONDS:
+        return scaled(number, 1_000_000, findings, place)
     return nanoseconds(content, findings, place)
 
 

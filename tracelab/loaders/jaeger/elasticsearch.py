@@ -27,7 +27,10 @@ _DOTTED: Final = re.compile(
 
 def is_span(document: dict[str, Any]) -> bool:
     """Say whether a document is a span, as Jaeger stores it or as it stands in its API's traces."""
-    return document.keys() >= _IDS and not _FIELDS.isdisjoint(document)
+    if not document.keys() >= _IDS or _FIELDS.isdisjoint(document):
+        return False
+    # A mapping of the index has objects there.
+    return not all(isinstance(document[name], dict) for name in _IDS)
 
 
 def beside(document: dict[str, Any]) -> Problem | None:

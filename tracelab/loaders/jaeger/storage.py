@@ -67,6 +67,7 @@ def is_span(document: dict[str, Any]) -> bool:
         and _has(document, "spanId")
         and (_has(document, "operationName") or ("references" in document and _has(document, "startTime")))
         and not _has(document, "serviceName")
+        and not (isinstance(_get(document, "traceId"), dict) and isinstance(_get(document, "spanId"), dict))
     )
 
 
