@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 ROOT, CALL, CHILD = "b7ad6b7169203331", "00f067aa0ba902b7", "53995c3f42cd8ad8"
@@ -188,3 +191,19 @@ def shop_zipkin() -> list[dict[str, Any]]:
             tags={"cache": "miss", "otel.status_code": "OK", "w3c.tracestate": "a=b", **prices},
         ),
     ]  # fmt: skip
+
+
+WRONG: list[Any] = [None, 5, "x", True, [], [5], [[]], {}, {"x": {"y": []}}, 1e300, 2**80, -1]
+"""Values of every type, of which most are wrong wherever they stand."""
+
+
+def damaged(content: Any, wrong: Any) -> Iterator[Any]:
+    """Give a document again and again, each time with the wrong value in place of another of its values."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            yield {**content, key: wrong}
+            yield from ({**content, key: inner} for inner in damaged(value, wrong))
+    elif isinstance(content, list):
+        for number, value in enumerate(content):
+            yield [*content[:number], wrong, *content[number + 1 :]]
+            yield from ([*content[:number], inner, *content[number + 1 :]] for inner in damaged(value, wrong))

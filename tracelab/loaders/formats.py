@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns import envelopes
+from tracelab.loaders.elastic import documents as elastic
 from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
@@ -35,6 +36,7 @@ GO_JSON: Final = "go-stdouttrace"
 PYTHON_JSON: Final = "python-sdk-json"
 CLICKHOUSE: Final = "clickhouse"
 DATA_PREPPER: Final = "data-prepper"
+ELASTIC_APM: Final = "elastic-apm"
 PARQUET: Final = "parquet"
 
 
@@ -97,6 +99,7 @@ JSON_FORMATS: Final = (
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
+    JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}

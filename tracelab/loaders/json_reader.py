@@ -338,9 +338,13 @@ def _read_known(document: Any, known: JsonFormat, builder: Builder, place: str) 
 
 def _fitting(document: Any, known: JsonFormat, builder: Builder, place: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Give the objects of a format in a document; those of other formats are read at once, the rest is counted."""
-    for held, path, fits in walked(document, known.holds, WRAPPERS):
+
+    def told(held: dict[str, Any]) -> bool:
+        return known.holds(held) or beside(held, 0) is not None
+
+    for held, path, stops in walked(document, told, WRAPPERS):
         where = at(place, path)
-        if fits or (known.is_part and isinstance(held, dict) and known.is_part(held)):
+        if (stops and known.holds(held)) or (known.is_part and isinstance(held, dict) and known.is_part(held)):
             yield held, where
         elif (problem := beside(held)) is not None:
             builder.findings.add(problem, place=where)

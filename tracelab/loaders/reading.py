@@ -58,7 +58,7 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     format
         `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger`
         (`jaeger-json`, `jaeger-storage-json`, `jaeger-elasticsearch`), `zipkin`, `go-stdouttrace`, `python-sdk-json`,
-        `clickhouse`, `data-prepper`, `parquet`.
+        `clickhouse`, `data-prepper`, `elastic-apm`, `parquet`.
     strict
         Raise at the first problem that would be warned of.
     progress

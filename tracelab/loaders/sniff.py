@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 SUPPORTED: Final = (
     "OTLP JSON and protobuf, Jaeger's JSON, storage model and Elasticsearch documents, Zipkin v1 and v2, Tempo's "
-    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, spans of Data Prepper, parquet written "
-    "by tracelab"
+    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, spans of Data Prepper, Elastic APM, "
+    "parquet written by tracelab"
 )
 
 _DEPTH: Final = 10

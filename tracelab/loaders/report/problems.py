@@ -75,6 +75,14 @@ SPLIT_SPANS: Final = Problem(
 )
 OWN_PARENT: Final = Problem("spans that are their own parents", "repaired", "They have no parent.", notable=False)
 
+KINDS_OF_TYPES: Final = Problem(
+    "kinds told from types",
+    "guessed",
+    "Elastic APM says a span's type only. As Elastic does it: requests are of servers, databases and external calls of "
+    "clients, messages of producers and consumers, all else is internal.",
+    notable=False,
+)
+
 # Repairs that change what was written.
 PROCESS_MISSING: Final = Problem(
     "spans without a process", "guessed", "Their service is 'unknown_service': the dump does not name one."
@@ -140,6 +148,9 @@ BAD_ATTRIBUTE: Final = Problem("attributes that are none", "dropped", "They have
 BAD_FIELD: Final = Problem("fields of the wrong type", "dropped", "They were treated as missing.")
 BAD_SPAN: Final = Problem(
     "spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields."
+)
+ERRORS_ALONE: Final = Problem(
+    "errors without their span", "skipped", "The span or the transaction in which they happened is not in the input."
 )
 RENAMED_KEYS: Final = Problem(
     "attribute keys that no column can have",
