@@ -184,14 +184,6 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
         {"summaries"},
         "it looks like Jaeger's trace summaries, which have no spans; fetch the traces (/api/v3/traces/<id>)",
     ),
-    (
-        {"trace_id", "id", "annotations"},
-        "it looks like Zipkin v1 spans in their thrift form, with ids as numbers; export them as Zipkin JSON",
-    ),
-    (
-        {"trace_id", "id", "timestamp"},
-        "it looks like Zipkin v1 spans in their thrift form, with ids as numbers; export them as Zipkin JSON",
-    ),
     ({"traceId", "childSpans"}, "it looks like a trace of Haystack, which tracelab does not know"),
     ({"metadata", "trace_id_tag_name"}, "it looks like a schema of SkyWalking's BanyanDB, which has no spans"),
     (

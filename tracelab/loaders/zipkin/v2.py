@@ -21,7 +21,7 @@ from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.columns.times import scaled
 from tracelab.loaders.columns.values import whole_number
 from tracelab.loaders.report import problems
-from tracelab.loaders.zipkin import v1
+from tracelab.loaders.zipkin import thrift, v1
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
@@ -67,19 +67,24 @@ class Row:
 
 def is_row(document: dict[str, Any]) -> bool:
     """Say whether a document is a row of Zipkin, of whatever version."""
-    return isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)
+    if isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str):
+        return True
+    return thrift.is_span(document)
 
 
 def is_part(document: dict[str, Any]) -> bool:
     """Say whether an object among rows of Zipkin is one too, be it without ids."""
-    return not _MARKS.isdisjoint(document)
+    return not _MARKS.isdisjoint(document) or thrift.is_part(document)
 
 
 def read_rows(contents: Iterable[tuple[dict[str, Any], str]], builder: Builder) -> None:
     """Add the spans of all rows of an input, for rows of one span may stand far apart."""
+    found = list(contents)
+    texts = thrift.are_texts(content for content, _ in found)
     rows = []
-    for content, place in contents:
-        for each in v1.as_v2(content, builder, place) if v1.is_v1(content) else [content]:
+    for content, place in found:
+        told = thrift.as_v1(content, builder, place, texts=texts) if thrift.is_part(content) else content
+        for each in v1.as_v2(told, builder, place) if v1.is_v1(told) else [told]:
             row = _read_row(each, builder, place)
             if row is not None:
                 rows.append(row)
