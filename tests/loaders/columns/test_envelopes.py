@@ -9,7 +9,11 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import compact, shop_zipkin
+from tests.loaders.elastic.test_documents import error, span, transaction
+from tests.loaders.jaeger.test_elasticsearch import document as jaeger_document
+from tests.loaders.jaeger.test_storage import storage_span
 from tests.loaders.others.test_clickhouse import table_row
+from tests.loaders.others.test_data_prepper import document as opensearch_document
 from tracelab.errors import LoadError
 from tracelab.loaders import json_reader, load_report, read
 from tracelab.loaders.columns.envelopes import is_action
@@ -18,6 +22,10 @@ from tracelab.loaders.pieces import cutting
 DOCUMENTS: dict[str, list[dict[str, Any]]] = {
     "zipkin": shop_zipkin(),
     "clickhouse": [table_row(), table_row(SpanId="11" * 8)],
+    "jaeger-elasticsearch": [jaeger_document(), jaeger_document("11" * 8)],
+    "jaeger-storage-json": [storage_span(), storage_span("11" * 8)],
+    "data-prepper": [opensearch_document(), opensearch_document("11" * 8)],
+    "elastic-apm": [transaction(), error(), span()],
 }
 
 
