@@ -111,7 +111,10 @@ def level_of(head: bytes) -> int | None:
     """
     document = _first_document(closed(head))
     name = format_of(document)
-    return None if name in (None, OTHER) or BY_NAME[name].marked else _level(document, BY_NAME[name].holds)
+    if name == OTHER:
+        # Spans may come after more metrics than are looked at here.
+        return _level(document, lambda held: any(each.beside and each.beside(held) for each in JSON_FORMATS))
+    return None if name is None or BY_NAME[name].marked else _level(document, BY_NAME[name].holds)
 
 
 def _first_document(text: bytes) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
@@ -180,9 +181,8 @@ def _attributes(
         if value is None:
             builder.findings.add(problems.EMPTY_VALUES, place=place, example=name)
             continue
-        into = resource if name.startswith(_OF_RESOURCE) and not name.startswith(_OF_SPAN) else span
-        label = next((name.removeprefix(prefix) for prefix in _LABELS if name.startswith(prefix)), None)
-        wanted = label or _NAMES.get(name, name)
+        of_resource, wanted = _translated(name)
+        into = resource if of_resource else span
         # What has the name already keeps it.
         free = wanted == name or (wanted not in fields and into.get(wanted, value) == value)
         into[wanted if free else name] = value
@@ -191,6 +191,13 @@ def _attributes(
     if system and isinstance(subtype, str):
         span.setdefault(system, (STRING, subtype))
     return list(span.items()), list(resource.items())
+
+
+@lru_cache(maxsize=4096)
+def _translated(name: str) -> tuple[bool, str]:
+    """Say whether a field is about the resource, and which attribute it is."""
+    label = next((name.removeprefix(prefix) for prefix in _LABELS if name.startswith(prefix)), None)
+    return name.startswith(_OF_RESOURCE) and not name.startswith(_OF_SPAN), label or _NAMES.get(name, name)
 
 
 def _scope(fields: dict[str, Any], resource: list[tuple[str, Value]], builder: Builder, place: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import STRING
@@ -118,22 +119,34 @@ def _sorted_out(held: dict[str, Any], builder: Builder, place: str) -> _Fields:
     found = _Fields()
     times = [held.get(name) for name in _TIMES[:2]]
     for name, content in held.items():
-        scope = next((prefix for prefix in _SCOPES if name.startswith(prefix)), None)
-        span = next((prefix for prefix in _SPAN if name.startswith(prefix)), None)
-        resource = next((prefix for prefix in _RESOURCE if name.startswith(prefix)), None)
-        if span:
-            found.span.extend(_attribute(name.removeprefix(span), content, builder, place))
-        elif resource:
-            found.resource.extend(_about(name.removeprefix(resource), content, builder, place))
-        elif scope:
-            _add_scope(found, name.removeprefix(scope), content, builder, place)
-        elif name == "attributes":
+        about, inner = _about_what(name)
+        if about == "span":
+            found.span.extend(_attribute(inner, content, builder, place))
+        elif about == "resource":
+            found.resource.extend(_about(inner, content, builder, place))
+        elif about == "scope":
+            _add_scope(found, inner, content, builder, place)
+        elif about == "attributes":
             found.span.extend(_listed(content, builder, place))
-        elif name == "resource":
-            found.resource.extend(_listed(content, builder, place))
-        elif not (name in _READ or content in _EMPTY or (name in _TIMES and content in times)):
+        elif about == "time" and content in times:
+            continue
+        elif about and content not in _EMPTY:
             found.span.extend(_attribute(name, content, builder, place))
     return found
+
+
+@lru_cache(maxsize=4096)
+def _about_what(name: str) -> tuple[str, str]:
+    """Say what a field is about, and its name there; nothing for fields that are read by their names."""
+    for about, prefixes in (("span", _SPAN), ("resource", _RESOURCE), ("scope", _SCOPES)):
+        prefix = next((each for each in prefixes if name.startswith(each)), None)
+        if prefix is not None:
+            return about, name.removeprefix(prefix)
+    if name == "resource":
+        return "resource", "attributes"
+    if name in _READ:
+        return "", name
+    return "attributes" if name == "attributes" else "time" if name in _TIMES else "other", name
 
 
 def _add_scope(found: _Fields, name: str, content: Any, builder: Builder, place: str) -> None:
