@@ -9,9 +9,9 @@ import zstandard
 
 from tracelab.errors import LoadError
 from tracelab.loaders.otlp import protobuf as otlp_proto
-from tracelab.loaders.otlp.wire import BadWire, read_varint
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.pieces.sources import ZSTD, Readable
+from tracelab.loaders.pieces.wire import BadWire, read_varint
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 

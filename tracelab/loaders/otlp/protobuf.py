@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
+from tracelab.loaders.columns.any_values import message_value
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.text import as_text
-from tracelab.loaders.columns.values import any_value
-from tracelab.loaders.otlp.wire import (
+from tracelab.loaders.pieces.wire import (
     FIXED32,
     FIXED64,
     LENGTH,
@@ -208,10 +206,9 @@ class _Reader:
         for number in nested.tolist():
             content = self.data[values_at.start[number] : values_at.end[number]].tobytes()
             try:
-                held = _as_json(AnyValue.FromString(content))
+                value = message_value(content, self.findings, self.where)
             except (DecodeError, RecursionError) as error:
                 raise BadWire(str(error)) from error
-            value = any_value(held, self.findings, self.where)
             if value is None:
                 empty += 1
                 continue
@@ -308,20 +305,3 @@ def _spread(series: pl.Series, rows: Ints, count: int) -> pl.Series:
     places = np.full(count, rows.size, dtype=np.uint32)
     places[rows] = np.arange(rows.size, dtype=np.uint32)
     return pl.concat([series, pl.Series([None], dtype=series.dtype)]).gather(pl.Series(places))
-
-
-def _as_json(value: AnyValue) -> Any:
-    """Write a decoded value as OTLP JSON has it, which is the form that values are read from."""
-    kind = value.WhichOneof("value")
-    if kind == "array_value":
-        return {"arrayValue": {"values": [_as_json(item) for item in value.array_value.values]}}
-    if kind == "kvlist_value":
-        pairs = [{"key": pair.key, "value": _as_json(pair.value)} for pair in value.kvlist_value.values]
-        return {"kvlistValue": {"values": pairs}}
-    if kind == "bytes_value":
-        return {"bytesValue": _base64(value.bytes_value)}
-    return {} if kind is None else {kind: getattr(value, kind)}
-
-
-def _base64(content: bytes) -> str:
-    return base64.b64encode(content).decode("ascii")
