@@ -11,7 +11,7 @@ from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
-from tracelab.loaders.others import clickhouse, data_prepper, parquet, sdk_json
+from tracelab.loaders.others import clickhouse, data_prepper, parquet, sdk_json, tempo_block
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
 
@@ -38,6 +38,7 @@ CLICKHOUSE: Final = "clickhouse"
 DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
 PARQUET: Final = "parquet"
+TEMPO_BLOCK: Final = "tempo-block"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,13 @@ WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JS
 PARQUET_FORMATS: Final = (
     ParquetFormat(PARQUET, parquet.is_own, parquet.own_spans),
     ParquetFormat(CLICKHOUSE, clickhouse.has_rows, parquet.clickhouse_chunks),
+    ParquetFormat(TEMPO_BLOCK, tempo_block.has_traces, tempo_block.chunks),
 )
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "otlp": (OTLP_JSON, OTLP_PROTO),
     "jaeger": (JAEGER_JSON, JAEGER_STORAGE_JSON, JAEGER_ELASTICSEARCH),
-    "tempo": (OTLP_JSON, OTLP_PROTO),
+    "tempo": (OTLP_JSON, OTLP_PROTO, TEMPO_BLOCK),
 }
 """Words of `format` that mean several formats."""
 NAMES: Final = tuple(dict.fromkeys((OTLP_JSON, OTLP_PROTO, *BY_NAME, *(each.name for each in PARQUET_FORMATS))))

@@ -140,7 +140,7 @@ def read_zipkin(source: Any, *, strict: bool = False, progress: bool | None = No
 
 
 def read_tempo(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
-    """Read traces as Tempo's API gives them (`/api/traces/<id>` and `/api/v2/traces/<id>`); see `read`.
+    """Read traces of Tempo: from its API (`/api/traces/<id>`, `/api/v2/traces/<id>`), or its blocks; see `read`.
 
     Returns
     -------

@@ -151,11 +151,8 @@ def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
     known = next((each for each in PARQUET_FORMATS if each.holds(file.columns)), None)
     if known is not None:
         return known
-    looks = (
-        "it looks like a block of Tempo, which holds traces nested by resource; fetch the traces through Tempo's API"
-        if file.columns >= {"TraceID", "rs"}
-        else f"it is parquet without spans (its columns: {', '.join(file.frame.collect_schema().names()[:8])})"
-    )
+    columns = ", ".join(file.frame.collect_schema().names()[:8])
+    looks = f"it is a file of columns without spans (its columns: {columns})"
     raise LoadError(f"{file.name}: no trace dump: {looks}. Supported: {SUPPORTED}.")
 
 
@@ -182,6 +179,10 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
             "it looks like the answer of Tempo's search, which has summaries of traces but not their spans; "
             "fetch the traces themselves (/api/v2/traces/<id>)"
         ),
+    ),
+    (
+        {"blockID", "tenantID"},
+        "it looks like the meta.json of a block of Tempo, which has no spans; read its folder, or data.parquet in it",
     ),
     (
         {"summaries"},

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 import zstandard
 
 from tracelab.errors import LoadError, SourceError, TracelabError
+from tracelab.loaders.pieces.blocks import without_companions
 from tracelab.options import file_path
 
 GZIP: Final = b"\x1f\x8b"
@@ -302,7 +303,7 @@ def _files(source: str | Path) -> list[Source]:
         raise SourceError(f"{source!s:.200}: {why}. Check the path.") from error
     if _GLOB & set(str(path)):
         found = sorted(Path(name) for name in glob.glob(str(path), recursive=True))  # noqa: PTH207 - absolute patterns
-        files = [_file(each) for each in found if each.is_file()]
+        files = [_file(each) for each in without_companions([each for each in found if each.is_file()])]
         if files:
             return files
         raise SourceError(f"No file matches {source!s:.200}. Check the pattern and the folder it starts in.")
@@ -314,6 +315,7 @@ def _files(source: str | Path) -> list[Source]:
 def _folder(path: Path) -> list[Source]:
     """List the files below a folder that may be dumps: not what is hidden, nor what is code or prose by its name."""
     found = sorted(each for each in path.rglob("*") if _may_be_dump(each.relative_to(path)) and each.is_file())
+    found = without_companions(found)
     if not found:
         raise SourceError(f"The folder {path} holds no dumps. Name the folder that they are in, or a file.")
     return [_file(each) for each in found]

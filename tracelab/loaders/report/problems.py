@@ -146,6 +146,15 @@ BAD_VALUE: Final = Problem(
 )
 BAD_ATTRIBUTE: Final = Problem("attributes that are none", "dropped", "They have no key, or are no key with a value.")
 BAD_FIELD: Final = Problem("fields of the wrong type", "dropped", "They were treated as missing.")
+UNKNOWN_COLUMNS: Final = Problem(
+    "columns that are not known", "dropped", "The format has no such columns; what they hold is not in the frame."
+)
+DEDICATED_UNNAMED: Final = Problem(
+    "values in dedicated columns without a name",
+    "kept",
+    "Which attribute a dedicated column holds is said in meta.json beside the block: without it the values are under "
+    "tempo.dedicated.<column>. Read the block's folder, with its meta.json in it.",
+)
 BAD_SPAN: Final = Problem(
     "spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields."
 )
