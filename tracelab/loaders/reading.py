@@ -19,7 +19,7 @@ from tracelab.loaders.formats import FAMILIES, NAMES, OTLP_PROTO, ZIPKIN
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
-from tracelab.loaders.pieces.columnar import PARQUET_MAGIC, open_parquet
+from tracelab.loaders.pieces.columnar import is_columnar, open_columnar
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _SNIFFED: Final = 1 << 16
+_MARK: Final = 8
 _LARGE: Final = 64 << 20
 FORMATS: Final[dict[str, tuple[str, ...]]] = {"auto": (), **FAMILIES, **{name: (name,) for name in NAMES}}
 """What `format` may say, and the formats that are meant by it; `auto` means all."""
@@ -257,19 +258,19 @@ def _chunks(source: Source, format: str, found: SourceFindings, advance: Callabl
 
     stream = Stream(source, advance)
     try:
-        if stream.peek(4) == PARQUET_MAGIC:
-            yield from _parquet_chunks(source, stream, found, named)
+        if is_columnar(stream.peek(_MARK)):
+            yield from _columnar_chunks(source, stream, found, named)
         else:
             yield from _decoded(stream, found.findings, named)
     finally:
         stream.close()
 
 
-def _parquet_chunks(
+def _columnar_chunks(
     source: Source, stream: Stream, found: SourceFindings, named: Callable[[str], None]
 ) -> Iterator[Loaded]:
     path = None if stream.compressed else source.path
-    file = open_parquet(path, b"" if path else stream.read_all(), source.name)
+    file = open_columnar(path, b"" if path else stream.read_all(), source.name)
     format = parquet_format_of(file)  # noqa: A001 - the word that fits
     named(format.name)
     yield from format.chunks(file, found.findings)

@@ -47,7 +47,8 @@ def own_spans(file: ColumnarFile, findings: Findings) -> Iterator[pl.DataFrame]:
     """Read a span frame as it was written."""
     try:
         spans = conform(file.read())
-    except SchemaError as error:
+    except (SchemaError, pl.exceptions.PanicException) as error:
+        # Polars panics at times that no calendar has.
         raise LoadError(f"{file.name}: {error}") from error
     findings.spans += spans.height
     yield spans
