@@ -12,6 +12,7 @@ from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
 from tracelab.loaders.others import clickhouse, data_prepper, parquet, sdk_json, tempo_block
+from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
 
@@ -39,6 +40,7 @@ DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
 PARQUET: Final = "parquet"
 TEMPO_BLOCK: Final = "tempo-block"
+OTAP: Final = "otap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,11 @@ PARQUET_FORMATS: Final = (
     ParquetFormat(PARQUET, parquet.is_own, parquet.own_spans),
     ParquetFormat(CLICKHOUSE, clickhouse.has_rows, parquet.clickhouse_chunks),
     ParquetFormat(TEMPO_BLOCK, tempo_block.has_traces, tempo_block.chunks),
+    ParquetFormat(OTAP, otap.has_spans, otap.chunks),
 )
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
-    "otlp": (OTLP_JSON, OTLP_PROTO),
+    "otlp": (OTLP_JSON, OTLP_PROTO, OTAP),
     "jaeger": (JAEGER_JSON, JAEGER_STORAGE_JSON, JAEGER_ELASTICSEARCH),
     "tempo": (OTLP_JSON, OTLP_PROTO, TEMPO_BLOCK),
 }

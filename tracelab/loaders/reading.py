@@ -15,9 +15,10 @@ from tracelab.errors import LoadError, LoadWarning, warn_caller
 from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
-from tracelab.loaders.formats import FAMILIES, NAMES, OTLP_PROTO, ZIPKIN
+from tracelab.loaders.formats import FAMILIES, NAMES, OTAP, OTLP_PROTO, ZIPKIN
 from tracelab.loaders.json_reader import read_json
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
+from tracelab.loaders.otlp.arrow_records import read_records, records_framing_of
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.pieces.columnar import is_columnar, open_columnar
 from tracelab.loaders.pieces.cutting import BLANK
@@ -57,9 +58,8 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
         A path, a glob pattern, a folder (with its subfolders, without hidden files, code and package lists), bytes, a
         binary file object, or a list of these. gzip, zstd and bzip2 are seen by their first bytes.
     format
-        `auto`, or the one format that is expected: `otlp` (`otlp-json`, `otlp-proto`), `tempo`, `jaeger`
-        (`jaeger-json`, `jaeger-storage-json`, `jaeger-elasticsearch`), `zipkin`, `go-stdouttrace`, `python-sdk-json`,
-        `clickhouse`, `data-prepper`, `elastic-apm`, `parquet`.
+        `auto`, or the one format that is expected, by its word in the table of formats in the README (`otlp-json`,
+        `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`.
     strict
         Raise at the first problem that would be warned of.
     progress
@@ -279,6 +279,10 @@ def _columnar_chunks(
 def _decoded(stream: Stream, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
     """Decode a stream as what its first bytes say."""
     head = stream.peek(_SNIFFED)
+    if (records := records_framing_of(head)) is not None:
+        named(OTAP)
+        yield from read_records(stream, records, findings)
+        return
     text = head.lstrip(BLANK)[:1]
     framing = None if text in (b"{", b"[") else framing_of(head)
     if framing is None:

@@ -9,7 +9,8 @@ import msgspec
 
 from tracelab.errors import LoadError
 from tracelab.loaders.columns.envelopes import is_action
-from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, PARQUET_FORMATS, WRAPPERS, ParquetFormat
+from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, NAMES, PARQUET_FORMATS, WRAPPERS, ParquetFormat
+from tracelab.loaders.otlp.otap import is_attributes
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
 from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.report.findings import Problem
 
 OTHER: Final = "other"
-SUPPORTED: Final = (
-    "OTLP JSON and protobuf, Jaeger's JSON, storage model and Elasticsearch documents, Zipkin v1 and v2, Tempo's "
-    "traces, Go's stdouttrace, the Python SDK's JSON, ClickHouse's otel_traces, spans of Data Prepper, Elastic APM, "
-    "parquet written by tracelab"
-)
+SUPPORTED: Final = ", ".join(NAMES)
 
 _DEPTH: Final = 10
 _UNKNOWN: Final = 100
@@ -151,6 +148,11 @@ def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
     known = next((each for each in PARQUET_FORMATS if each.holds(file.columns)), None)
     if known is not None:
         return known
+    if is_attributes(file.columns):
+        raise LoadError(
+            f"{file.name}: no trace dump: it looks like attributes of OTel-Arrow without their spans; read the folder "
+            "that all of its tables are in."
+        )
     columns = ", ".join(file.frame.collect_schema().names()[:8])
     looks = f"it is a file of columns without spans (its columns: {columns})"
     raise LoadError(f"{file.name}: no trace dump: {looks}. Supported: {SUPPORTED}.")

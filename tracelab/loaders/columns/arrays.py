@@ -10,9 +10,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tracelab.loaders.columns.chunk import VALUE_DTYPES
+from tracelab.loaders.columns.nested import integers
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracelab.loaders.report.findings import Findings
 
 Ints = npt.NDArray[np.int64]
@@ -109,7 +113,7 @@ class ArrayReader:
     def text(self, array: pa.Array, name: str) -> pl.Series:
         """Read texts, mending what is no UTF-8."""
         if not is_text(array.type):
-            return self._misfits(array, name, pl.String())
+            return self.misfits(array, name, pl.String())
         array = array.cast(pa.large_binary())
         try:
             return series_of(array.cast(pa.large_string()), name)
@@ -131,7 +135,7 @@ class ArrayReader:
         if any(check(array.type) for check in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)):
             return self.text(array, name)
         if not is_text(array.type):
-            return self._misfits(array, name, pl.String())
+            return self.misfits(array, name, pl.String())
         return series_of(array.cast(pa.large_binary()), name).bin.encode("hex")
 
     def integers(self, structs: pa.Array, name: str) -> pl.Series:
@@ -142,7 +146,7 @@ class ArrayReader:
     def integer(self, array: pa.Array, name: str) -> pl.Series:
         """Read whole numbers."""
         if not pa.types.is_integer(array.type):
-            return self._misfits(array, name, pl.Int64())
+            return self.misfits(array, name, pl.Int64())
         held = series_of(array, name)
         numbers = held.cast(pl.Int64, strict=False)
         self.findings.add(problems.BAD_FIELD, numbers.null_count() - held.null_count(), place=self.where, example=name)
@@ -151,12 +155,12 @@ class ArrayReader:
     def doubles(self, array: pa.Array, name: str) -> pl.Series:
         """Read real numbers."""
         if not (pa.types.is_floating(array.type) or pa.types.is_integer(array.type)):
-            return self._misfits(array, name, pl.Float64())
+            return self.misfits(array, name, pl.Float64())
         return series_of(array, name).cast(pl.Float64)
 
     def booleans(self, array: pa.Array, name: str) -> pl.Series:
         """Read truth values."""
-        return series_of(array, name) if pa.types.is_boolean(array.type) else self._misfits(array, name, pl.Boolean())
+        return series_of(array, name) if pa.types.is_boolean(array.type) else self.misfits(array, name, pl.Boolean())
 
     def counts(self, structs: pa.Array, name: str) -> Ints:
         """Read a field that counts something; zero where it does not say."""
@@ -174,7 +178,7 @@ class ArrayReader:
         if array is None or array.null_count == len(array):
             return None
         if not is_list(array.type) or not pa.types.is_struct(plain_type(array.type.value_type)):
-            self._misfits(array, name, pl.Null())
+            self.misfits(array, name, pl.Null())
             return None
         return exploded(array)
 
@@ -186,7 +190,32 @@ class ArrayReader:
         held = pl.DataFrame({"t": np.where(usable, numbers, 0).astype(np.int64), "usable": usable})
         return held.select(pl.when("usable").then("t").alias(name)).to_series()
 
-    def _misfits(self, array: pa.Array, name: str, dtype: pl.DataType) -> pl.Series:
+    def each(
+        self, array: pa.Array, done: npt.NDArray[np.bool_], read: Callable[[bytes], tuple[int, Any] | None]
+    ) -> list[tuple[int, Ints, pl.Series]]:
+        """Read values that are encoded one by one: equal ones once."""
+        rows = np.flatnonzero((lengths_of(array) > 0) & ~done)
+        if not rows.size:
+            return []
+        held = array.cast(pa.large_binary()).take(integers(rows)).dictionary_encode()
+        codes = series_of(held.indices, "code").to_numpy()
+        found: dict[int, tuple[list[int], list[Any]]] = {}
+        for code, content in enumerate(held.dictionary.to_pylist()):
+            value = read(content)
+            if value is not None:
+                codes_of, values_of = found.setdefault(value[0], ([], []))
+                codes_of.append(code)
+                values_of.append(value[1])
+        result = []
+        for kind, known, values in columns_of(found):
+            places = np.full(len(held.dictionary), -1, dtype=np.int64)
+            places[known] = np.arange(known.size)
+            which = np.flatnonzero(places[codes] >= 0)
+            result.append((kind, rows[which], values.gather(pl.Series(places[codes[which]]))))
+        return result
+
+    def misfits(self, array: pa.Array, name: str, dtype: pl.DataType) -> pl.Series:
+        """Count the values of a field that is of another type than it should be, and give none instead."""
         example = f"{name}: {array.type!s:.60}"
         self.findings.add(problems.BAD_FIELD, len(array) - array.null_count, place=self.where, example=example)
         return _nulls(name, len(array), dtype)
@@ -195,6 +224,25 @@ class ArrayReader:
 def plain_type(dtype: pa.DataType) -> pa.DataType:
     """Give the type that `plain` gives."""
     return dtype.value_type if pa.types.is_dictionary(dtype) or pa.types.is_run_end_encoded(dtype) else dtype
+
+
+def columns_of(found: dict[int, tuple[list[int], list[Any]]]) -> list[tuple[int, Ints, pl.Series]]:
+    """Make columns of rows and values that were collected kind by kind."""
+    return [
+        (kind, np.array(rows, dtype=np.int64), pl.Series(values, dtype=VALUE_DTYPES[kind]))
+        for kind, (rows, values) in found.items()
+    ]
+
+
+def lengths_of(array: pa.Array) -> Ints:
+    """Give the lengths of texts or bytes, zero where there are none."""
+    return series_of(array.cast(pa.large_binary()), "b").bin.size().fill_null(0).cast(pl.Int64).to_numpy()
+
+
+def unsigned(array: pa.Array) -> npt.NDArray[np.uint64]:
+    """See whole numbers as what 64 bits hold without a sign, zero where there are none."""
+    held = series_of(array, "n").fill_null(0).to_numpy()
+    return held.astype(np.int64).view(np.uint64) if held.dtype.kind == "i" else held.astype(np.uint64)
 
 
 def series_of(array: pa.Array, name: str) -> pl.Series:

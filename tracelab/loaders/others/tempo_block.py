@@ -19,20 +19,22 @@ from tracelab.errors import LoadError
 from tracelab.loaders.columns.any_values import as_json, message_value
 from tracelab.loaders.columns.arrays import (
     ArrayReader,
+    columns_of,
     exploded,
     field_of,
     is_list,
     is_text,
+    lengths_of,
     plain,
     plain_type,
-    series_of,
+    unsigned,
 )
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, EMPTY_ARRAY, INT, STRING, VALUE_DTYPES, Chunk
 from tracelab.loaders.columns.long_tables import Attributes, entries_of, maps_of
-from tracelab.loaders.columns.nested import integers, list_of_structs
+from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.values import any_value, plain_value
-from tracelab.loaders.pieces.blocks import METAS
+from tracelab.loaders.pieces.companions import METAS
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.pieces.wire import BadWire, read_varint
 from tracelab.loaders.report import problems
@@ -211,9 +213,9 @@ class _Reader(ArrayReader):
         self.named = named
 
     def spans(self, spans: pa.Array) -> pl.DataFrame:
-        start = _unsigned(self.nanoseconds(spans, "StartTimeUnixNano"))
+        start = unsigned(self.nanoseconds(spans, "StartTimeUnixNano"))
         # Where a span ends before it starts its duration wrapped around, and wraps back here.
-        end = start + _unsigned(self.nanoseconds(spans, "DurationNano"))
+        end = start + unsigned(self.nanoseconds(spans, "DurationNano"))
         return pl.DataFrame(
             {
                 "span_id": self.ids(spans, "SpanID"),
@@ -245,9 +247,9 @@ class _Reader(ArrayReader):
             return list_of_structs({}, owners=[], count=len(spans), dtype=EVENTS)
         events, owners = found
         if events.type.get_field_index("TimeSinceStartNano") >= 0:
-            times = start[owners] + _unsigned(self.nanoseconds(events, "TimeSinceStartNano"))
+            times = start[owners] + unsigned(self.nanoseconds(events, "TimeSinceStartNano"))
         else:
-            times = _unsigned(self.nanoseconds(events, "TimeUnixNano"))
+            times = unsigned(self.nanoseconds(events, "TimeUnixNano"))
         fields = {
             "time": self.instants(times, "Events").fill_null(0).cast(TIME).to_arrow(),
             "name": self.texts(events, "Name").fill_null("").to_arrow(),
@@ -280,7 +282,7 @@ class _Reader(ArrayReader):
         owners: list[int] = []
         found: list[Attributes] = []
         contents = array.cast(pa.large_binary())
-        for row in np.flatnonzero(_lengths(contents) > 0).tolist():
+        for row in np.flatnonzero(lengths_of(contents) > 0).tolist():
             try:
                 links = _link_messages(contents[row].as_py())
             except (BadWire, DecodeError) as error:
@@ -386,7 +388,7 @@ class _Reader(ArrayReader):
             read = self.each(array, done, lambda content: json_value(content, self.findings, self.where))
             found += read
             if name == "ValueDropped":
-                rescued = np.bincount(owners[_lengths(array) > 0], minlength=count)
+                rescued = np.bincount(owners[lengths_of(array) > 0], minlength=count)
         empty = np.flatnonzero(is_array & ~done)
         found.append((EMPTY_ARRAY, empty, pl.Series(["[]"]).new_from_index(0, empty.size)))
         lost = len(pairs) - sum(rows.size for _, rows, _ in found)
@@ -426,7 +428,7 @@ class _Reader(ArrayReader):
                 rows_of, values_of = read.setdefault(value[0], ([], []))
                 rows_of.append(row)
                 values_of.append(value[1])
-        found += _columns(read)
+        found += columns_of(read)
         return found, done | (lengths > 0)
 
     def _scalars(self, array: pa.Array, name: str, kind: int) -> pl.Series:
@@ -435,30 +437,6 @@ class _Reader(ArrayReader):
         if kind == INT:
             return self.integer(array, name)
         return self.doubles(array, name) if kind == DOUBLE else self.booleans(array, name)
-
-    def each(
-        self, array: pa.Array, done: npt.NDArray[np.bool_], read: Callable[[bytes], tuple[int, Any] | None]
-    ) -> list[tuple[int, Ints, pl.Series]]:
-        """Read values that are encoded one by one: equal ones once."""
-        rows = np.flatnonzero((_lengths(array) > 0) & ~done)
-        if not rows.size:
-            return []
-        held = array.cast(pa.large_binary()).take(integers(rows)).dictionary_encode()
-        codes = series_of(held.indices, "code").to_numpy()
-        found: dict[int, tuple[list[int], list[Any]]] = {}
-        for code, content in enumerate(held.dictionary.to_pylist()):
-            value = read(content)
-            if value is not None:
-                codes_of, values_of = found.setdefault(value[0], ([], []))
-                codes_of.append(code)
-                values_of.append(value[1])
-        result = []
-        for kind, known, values in _columns(found):
-            places = np.full(len(held.dictionary), -1, dtype=np.int64)
-            places[known] = np.arange(known.size)
-            which = np.flatnonzero(places[codes] >= 0)
-            result.append((kind, rows[which], values.gather(pl.Series(places[codes[which]]))))
-        return result
 
     def unknown(self, structs: pa.Array, level: str) -> None:
         """Count the columns that no version has."""
@@ -502,13 +480,6 @@ def _link_messages(content: bytes) -> list[Span.Link]:
     return found
 
 
-def _columns(found: dict[int, tuple[list[int], list[Any]]]) -> list[tuple[int, Ints, pl.Series]]:
-    return [
-        (kind, np.array(rows, dtype=np.int64), pl.Series(values, dtype=VALUE_DTYPES[kind]))
-        for kind, (rows, values) in found.items()
-    ]
-
-
 def _item_type(dtype: pa.DataType) -> pa.DataType:
     return plain_type(dtype.value_type) if is_list(dtype) else dtype
 
@@ -517,17 +488,6 @@ def _at(rows: Ints, count: int) -> npt.NDArray[np.bool_]:
     marked = np.zeros(count, dtype=bool)
     marked[rows] = True
     return marked
-
-
-def _lengths(array: pa.Array) -> Ints:
-    """Give the lengths of texts or bytes, zero where there are none."""
-    return series_of(array.cast(pa.large_binary()), "b").bin.size().fill_null(0).cast(pl.Int64).to_numpy()
-
-
-def _unsigned(array: pa.Array) -> npt.NDArray[np.uint64]:
-    """See whole numbers as what 64 bits hold without a sign, zero where there are none."""
-    held = series_of(array, "n").fill_null(0).to_numpy()
-    return held.astype(np.int64).view(np.uint64) if held.dtype.kind == "i" else held.astype(np.uint64)
 
 
 def _nth(owners: Ints, item: int) -> int:

@@ -77,7 +77,7 @@ class JsonMessages:
 
     def __init__(self, stream: Readable, findings: Findings) -> None:
         self.name = stream.name
-        self._messages = (message for message, _ in _messages(stream, FIXED, findings))
+        self._messages = (message for message, _ in messages(stream, FIXED, findings))
         self._held = b""
 
     def peek(self, size: int) -> bytes:
@@ -143,7 +143,7 @@ def _pieces(stream: Readable, framing: str, findings: Findings) -> Iterator[Piec
     starts: list[int] = []
     offsets: list[int] = []
     size = 0
-    for message, offset in _messages(stream, framing, findings):
+    for message, offset in messages(stream, framing, findings):
         starts.append(size)
         offsets.append(offset)
         found.append(message)
@@ -155,8 +155,8 @@ def _pieces(stream: Readable, framing: str, findings: Findings) -> Iterator[Piec
         yield Piece(b"".join(found), starts, offsets)
 
 
-def _messages(stream: Readable, framing: str, findings: Findings) -> Iterator[tuple[bytes, int]]:
-    """Give every message with its place; of a bare message its ResourceSpans, each as a message of its own."""
+def messages(stream: Readable, framing: str, findings: Findings) -> Iterator[tuple[bytes, int]]:
+    """Give every message with its place; of a bare message its fields, each as a message of its own."""
     offset = 0
     decompressor = zstandard.ZstdDecompressor()
     while head := stream.peek(_LONGEST_VARINT + 1):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import pyarrow as pa
@@ -195,11 +195,26 @@ def arrow_table(source: pa.NativeFile) -> pa.Table:
     is_file = source.read(len(ARROW_MAGIC)) == ARROW_MAGIC
     source.seek(0)
     table = (ipc.open_file if is_file else ipc.open_stream)(source).read_all()
-    odd = next((field for field in table.schema if not _is_known(field)), None)
+    return _checked(table)
+
+
+def checked_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Check what stands in a batch of a stream.
+
+    Raises
+    ------
+    pyarrow.ArrowException
+        It is damaged.
+    """
+    return _checked(batch)
+
+
+def _checked(rows: Any) -> Any:
+    odd = next((field for field in rows.schema if not _is_known(field)), None)
     if odd is not None:
         raise pa.ArrowInvalid(f"the column {odd.name} is of the type {odd.type!s:.60}")
-    table.validate(full=True)
-    return table.cast(pa.schema([_without_views(field) for field in table.schema], table.schema.metadata))
+    rows.validate(full=True)
+    return rows.cast(pa.schema([_without_views(field) for field in rows.schema], rows.schema.metadata))
 
 
 def _without_views(field: pa.Field) -> pa.Field:

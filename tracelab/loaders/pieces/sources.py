@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Final, Protocol, cast
 import zstandard
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.loaders.pieces.blocks import without_companions
+from tracelab.loaders.pieces.companions import without_companions
 from tracelab.options import file_path
 
 GZIP: Final = b"\x1f\x8b"

@@ -155,6 +155,16 @@ DEDICATED_UNNAMED: Final = Problem(
     "Which attribute a dedicated column holds is said in meta.json beside the block: without it the values are under "
     "tempo.dedicated.<column>. Read the block's folder, with its meta.json in it.",
 )
+TABLES_MISSING: Final = Problem(
+    "tables that are not there",
+    "skipped",
+    "Spans of OTel-Arrow name attributes, events or links in other tables. Read the folder that all of them are in.",
+)
+ORPHAN_ROWS: Final = Problem(
+    "rows whose owner is missing",
+    "dropped",
+    "Attributes, events or links belong to a span, resource or scope that is not there.",
+)
 BAD_SPAN: Final = Problem(
     "spans that are none", "skipped", "They are no JSON objects, or have none of a span's fields."
 )
