@@ -209,3 +209,25 @@ def test_lines_of_javas_exporters_are_read_one_by_one() -> None:
     first = json.loads(compact(java_line()))
     second = json.loads(compact(java_line()).replace(b"12345678876543211234567887654321", b"1234000000004321" * 2))
     assert read(compact(first, second), strict=True)["trace_id"].n_unique() == 2
+
+
+def test_values_of_every_type_come_out_of_pythons_exporter(tmp_path: Path) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(FileSpanExporter(tmp_path / "spans.jsonl")))
+    span = provider.get_tracer("tests").start_span("values")
+    values: dict[str, Any] = {
+        "bytes": b"\x00\xff",
+        "map": {"a": 1, "b": {"c": [True]}},
+        "mixed": ["a", 1],
+        "nested": [[1], [2]],
+        "infinite": float("inf"),
+    }
+    for key, value in values.items():
+        span.set_attribute(key, value)
+    span.end()
+    provider.shutdown()
+    row = read(tmp_path / "spans.jsonl", strict=True).row(0, named=True)
+    assert (row["span.bytes"], row["span.bytes:type"]) == ("AP8=", "bytes")
+    assert (row["span.map"], row["span.map:type"]) == ('{"a": 1, "b": {"c": [true]}}', "kvlist")
+    assert (row["span.mixed"], row["span.nested"]) == ('["a", 1]', "[[1], [2]]")
+    assert row["span.infinite"] == float("inf")

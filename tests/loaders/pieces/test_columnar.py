@@ -117,3 +117,22 @@ def test_where_the_view_of_a_null_points_does_not_matter() -> None:
 def test_what_only_begins_like_arrow_is_a_load_error(content: bytes) -> None:
     with pytest.raises(LoadError, match="file of columns cannot be read"):
         read(content)
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+@pytest.mark.parametrize("written", ["own", "block"])
+def test_damaged_parquet_is_a_load_error_and_nothing_worse(written: str) -> None:
+    file = io.BytesIO()
+    if written == "own":
+        spans_drawn().write_parquet(file)
+    content, chance = file.getvalue() or block(shop_otlp(), V4), random.Random(3)
+    failed = 0
+    for _ in range(100):
+        damaged = bytearray(content)
+        for _ in range(chance.choice([1, 3, 20, 100])):
+            damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        try:
+            read(bytes(damaged))
+        except LoadError:
+            failed += 1
+    assert failed > 20

@@ -161,7 +161,7 @@ def open_parquet(path: Path | None, content: bytes, name: str) -> ColumnarFile:
         frame = pl.scan_parquet(source, glob=False, hive_partitioning=False)
         frame.collect_schema()
         schema = parquet.read_schema(path if path is not None else pa.BufferReader(content))
-    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, OSError) as error:
         raise _unreadable(name, error) from error
     return ColumnarFile(name, frame, schema, path, content)
 
