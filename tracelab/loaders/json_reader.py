@@ -125,7 +125,7 @@ def _is_lines(stream: Readable, state: State) -> bool:
     except NotJson:
         return False
     following = following.lstrip(BLANK)
-    if following and following[:1] not in (b"{", b"["):
+    if following and (following[:1] not in (b"{", b"[") or following.split(b"\n", 1)[0].strip(BLANK) in (b"{", b"[")):
         return False
     if format_of(document) == OTLP_JSON or (isinstance(document, dict) and "data" in document):
         return False

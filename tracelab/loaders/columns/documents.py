@@ -101,6 +101,13 @@ def attributes_of(content: Any, builder: Builder, place: str) -> list[tuple[str,
     return found
 
 
+def add_attribute(found: list[tuple[str, Value]], key: str, content: Any, builder: Builder, place: str) -> None:
+    """Add a plain value as an attribute, unless it is null."""
+    value = plain_value(content, builder.findings, place)
+    if value is not None:
+        found.append((key, value))
+
+
 def text_attributes(attributes: list[tuple[str, Value]]) -> dict[str, str]:
     """Write attributes as text, which is how events and links have them."""
     return {key: value if isinstance(value, str) else scalar_text(value) for key, (_, value) in attributes}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.values import finite, float_number, whole_number
+from tracelab.loaders.pieces.lenient import Written
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
@@ -31,6 +33,9 @@ _ELAPSED_UNITS: Final = {
 _ELAPSED_PART: Final = re.compile(r"(\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})(h|ms|m|us|\u00b5s|\u03bcs|ns|s)", re.ASCII)
 _ELAPSED: Final = re.compile(f"(?:{_ELAPSED_PART.pattern})+", re.ASCII)
 _LARGEST: Final = 2**63 - 1
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE][+-]?[0-9]{1,3})?")
+_MOST_DIGITS: Final = 30
+_DOUBLE_DIGITS: Final = 17
 
 
 def nanoseconds(content: Any, findings: Findings, place: str, *, zero_is_missing: bool = True) -> int | None:
@@ -110,6 +115,39 @@ def _fraction_of(amount: str, unit: int) -> int:
     """Multiply a decimal number by a unit without rounding it first; what is less than a nanosecond is cut off."""
     whole, _, part = amount.partition(".")
     return int(whole or "0") * unit + int((part or "0").ljust(18, "0")[:18]) * unit // 10**18
+
+
+def scaled_exactly(content: Any, unit: int, findings: Findings, place: str) -> int | None:
+    """Read a number of some unit (nanoseconds in one) as nanoseconds, digit by digit, as multiplied floats are not.
+
+    The digits of a float are the fewest that tell it from others: what was written, if a float was written.
+    """
+    if content is None or content == "":
+        return None
+    number: Decimal | None = None
+    if isinstance(content, Written):
+        number = _decimal(content.text)
+    elif isinstance(content, float):
+        number = _decimal(repr(content))
+        if number is not None and len(number.as_tuple().digits) >= _DOUBLE_DIGITS:
+            findings.add(problems.FULL_FLOATS, place=place, example=content)
+    elif isinstance(content, int | str) and not isinstance(content, bool):
+        number = _decimal(str(content)) if isinstance(content, str) or abs(content) <= _LARGEST else None
+    scaled_number = None if number is None else number * unit
+    if scaled_number is None or not 0 <= scaled_number <= _LARGEST:
+        findings.add(problems.BAD_TIME, place=place, example=content)
+        return None
+    whole = round(scaled_number)
+    if whole != scaled_number:
+        findings.add(problems.FINER_TIMES, place=place, example=content)
+    return whole
+
+
+def _decimal(text: str) -> Decimal | None:
+    """Read a decimal number; None where it is none, or has an exponent that no time has."""
+    text = text.strip()
+    number = Decimal(text) if _DECIMAL.fullmatch(text) else None
+    return None if number is None or number.adjusted() > _MOST_DIGITS else number
 
 
 def _iso(text: str) -> int | None:

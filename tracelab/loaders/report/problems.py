@@ -23,6 +23,24 @@ ATTRIBUTE_MAPS: Final = Problem(
 DEPRECATED: Final = Problem(
     "deprecated field names", "repaired", "They were read like their successors.", notable=False
 )
+IDS_UUID: Final = Problem("ids as UUIDs", "repaired", "Ids were written as hex, without hyphens.", notable=False)
+IDS_DECIMAL: Final = Problem("ids as decimal numbers", "repaired", "Ids were written as hex.", notable=False)
+FINER_TIMES: Final = Problem(
+    "times finer than a nanosecond", "repaired", "They were rounded to whole nanoseconds.", notable=False
+)
+FULL_FLOATS: Final = Problem(
+    "times that fill a floating-point number",
+    "kept",
+    "They have as many digits as a double can have; if more were written, these are lost, which is less than half a "
+    "microsecond.",
+    notable=False,
+)
+REPLACED_SPANS: Final = Problem(
+    "spans in progress that were finished later",
+    "dropped",
+    "They were sent again when they were finished, which replaces what was sent before.",
+    notable=False,
+)
 OTHER_SIGNALS: Final = Problem(
     "logs, metrics or profiles", "skipped", "They stand between the traces and hold no spans.", notable=False
 )
@@ -206,4 +224,10 @@ TRUNCATED: Final = Problem(
 BAD_SOURCE: Final = Problem("a source that cannot be read", "skipped", "Nothing of it is in the frame.")
 PARTIAL: Final = Problem(
     "a trace that the server calls partial", "kept", "Tempo sent what it could; spans are missing from this trace."
+)
+CUT_TRACES: Final = Problem(
+    "traces that are not whole", "kept", "The server left spans of them out, and said so: they were too large."
+)
+MISSING_TRACES: Final = Problem(
+    "traces that the server did not send", "skipped", "The answer names them as asked for but not processed."
 )
