@@ -11,7 +11,7 @@ from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
-from tracelab.loaders.others import aws_xray, clickhouse, data_prepper, parquet, sdk_json, tempo_block
+from tracelab.loaders.others import aws_xray, clickhouse, data_prepper, datadog, parquet, sdk_json, tempo_block
 from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
@@ -39,6 +39,7 @@ CLICKHOUSE: Final = "clickhouse"
 DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
 AWS_XRAY: Final = "aws-xray"
+DATADOG: Final = "datadog"
 PARQUET: Final = "parquet"
 TEMPO_BLOCK: Final = "tempo-block"
 OTAP: Final = "otap"
@@ -106,7 +107,7 @@ JSON_FORMATS: Final = (
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
     JsonFormat(AWS_XRAY, aws_xray.holds, gathered=aws_xray.read_documents, wrappers=("Traces",)),
-    JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_documents, marked=True),
+    JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, wrappers=datadog.WRAPPERS),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))

@@ -231,3 +231,9 @@ CUT_TRACES: Final = Problem(
 MISSING_TRACES: Final = Problem(
     "traces that the server did not send", "skipped", "The answer names them as asked for but not processed."
 )
+IDS_FLOAT: Final = Problem(
+    "ids as floating-point numbers", "guessed", "A double holds 15 digits of a number for sure: they may be other ids."
+)
+TIMES_IN_SECONDS: Final = Problem(
+    "times taken as seconds", "guessed", "Nanoseconds were expected, but such a number has a fraction and is too small."
+)
