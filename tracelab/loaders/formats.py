@@ -11,7 +11,16 @@ from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
 from tracelab.loaders.jaeger import storage as jaeger_storage
 from tracelab.loaders.jaeger import tolerant as jaeger
-from tracelab.loaders.others import aws_xray, clickhouse, data_prepper, datadog, parquet, sdk_json, tempo_block
+from tracelab.loaders.others import (
+    aws_xray,
+    chrome_trace,
+    clickhouse,
+    data_prepper,
+    datadog,
+    parquet,
+    sdk_json,
+    tempo_block,
+)
 from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
@@ -40,6 +49,7 @@ DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
 AWS_XRAY: Final = "aws-xray"
 DATADOG: Final = "datadog"
+CHROME_TRACE: Final = "chrome-trace"
 PARQUET: Final = "parquet"
 TEMPO_BLOCK: Final = "tempo-block"
 OTAP: Final = "otap"
@@ -57,7 +67,8 @@ class JsonFormat:
     format's once it is known, though they say too little of themselves. `beside` names what is no span and no loss,
     such as metrics in the same index. `of_spans` says that an object holds many spans, so that what stands beside such
     objects is not counted as a span that was lost. `marked` says that large documents can be cut by the names of their
-    keys alone; others are decoded whole while they are small, and cut where `holds` knows the objects.
+    keys alone; others are decoded whole while they are small, and cut where `holds` knows the objects. `loose` says
+    that lists may lack their closing bracket, and that what stands around the objects of a large document is read too.
     """
 
     name: str
@@ -70,6 +81,7 @@ class JsonFormat:
     wrappers: tuple[str, ...] = ()
     of_spans: bool = False
     marked: bool = False
+    loose: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +120,13 @@ JSON_FORMATS: Final = (
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
     JsonFormat(AWS_XRAY, aws_xray.holds, gathered=aws_xray.read_documents, wrappers=("Traces",)),
     JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, wrappers=datadog.WRAPPERS),
+    JsonFormat(
+        CHROME_TRACE,
+        chrome_trace.holds,
+        gathered=chrome_trace.read_documents,
+        wrappers=chrome_trace.WRAPPERS,
+        loose=True,
+    ),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))

@@ -43,6 +43,7 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OPEN_LIST: Final = re.compile(r"\[[0,\s]*")
 _BETWEEN: Final = re.compile(r"[ \t\r\n,\x00\x1e]*")
 _OTHER_SIGNALS: Final = (b'{"resourceLogs"', b'{"resourceMetrics"', b'{"resourceProfiles"')
 
@@ -67,6 +68,7 @@ class Gathered:
     """Pieces that cannot be decoded one by one, such as rows of Zipkin, which belong together across a whole file."""
 
     pieces: list[Piece] = field(default_factory=list)
+    around: list[dict[str, Any]] = field(default_factory=list)
 
 
 def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
@@ -85,7 +87,7 @@ def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]
             named(state.format)
         yield from chunks
     if not by_lines and whole is None:
-        yield from _read_rest(rest, state, findings)
+        yield from _read_rest(rest, state, findings, gathered)
     if gathered.pieces:
         yield _gathered_chunk(gathered, state, findings)
     if not state.seen:
@@ -284,6 +286,8 @@ def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chu
                 if document is not None:
                     yield from _fitting(document, known, builder, piece.origin(number))
             piece.content = b""
+        for document in gathered.around:
+            yield document, "around the objects"
 
     if known.gathered:
         known.gathered(rows(), builder)
@@ -357,13 +361,16 @@ def _fitting(document: Any, known: JsonFormat, builder: Builder, place: str) -> 
             builder.findings.add(problems.BAD_SPAN, place=where, example=held, lost_spans=1)
 
 
-def _read_rest(rest: Rest, state: State, findings: Findings) -> Iterator[Chunk]:
+def _read_rest(rest: Rest, state: State, findings: Findings, gathered: Gathered) -> Iterator[Chunk]:
     """Look at what stands around the objects, and save what can be saved of one that breaks off."""
+    known = BY_NAME.get(state.format or "")
     for document in _skeleton(rest, findings, state):
         if format_of(document) == OTLP_JSON or document == 0:
             state.seen = state.seen or isinstance(document, dict)
         elif not state.seen:
             state.refused = _better(refusal(document), state.refused)
+        if known is not None and known.loose and isinstance(document, dict):
+            gathered.around.append({key: held for key, held in document.items() if not _is_cut_out(held)})
         status = document.get("status") if isinstance(document, dict) else None
         if status in ("PARTIAL", 1):
             findings.add(problems.PARTIAL, example=str(document.get("message", "")))
@@ -390,11 +397,17 @@ def _skeleton(rest: Rest, findings: Findings, state: State) -> Iterator[Any]:
         try:
             document, position = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            if not rest.unclosed:
+            known = BY_NAME.get(state.format or "")
+            if not rest.unclosed and not (known is not None and known.loose and _OPEN_LIST.fullmatch(text, position)):
                 findings.add(problems.BAD_JSON, place="between the objects", example=text[position : position + 80])
                 state.refused = state.refused or f"it is no JSON: {error!s:.200}"
             return
         yield document
+
+
+def _is_cut_out(content: Any) -> bool:
+    """Say whether nothing is left of a value, because the objects in it were cut out."""
+    return all(item == 0 for item in content) if isinstance(content, list) else content == 0
 
 
 def _next(text: str, position: int) -> int:

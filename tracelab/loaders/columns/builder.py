@@ -48,7 +48,10 @@ class EntryLists:
 
     def add(self, row: int, key: str, value: Value) -> None:
         kind, content = value
-        rows, codes, values = self.lists.setdefault(kind, ([], [], []))
+        held = self.lists.get(kind)
+        if held is None:
+            held = self.lists[kind] = ([], [], [])
+        rows, codes, values = held
         rows.append(row)
         codes.append(self.codes.setdefault(key, len(self.codes)))
         values.append(content)

@@ -151,6 +151,9 @@ def summary(sources: list[SourceFindings]) -> str | None:
 def _shown(example: object) -> str:
     if example is None:
         return ""
-    text = example if isinstance(example, str) else repr(example)
+    try:
+        text = example if isinstance(example, str) else repr(example)
+    except RecursionError:
+        return "nested too deep to be shown"
     text = text.encode("utf-8", "replace").decode("utf-8")
     return text if len(text) <= _EXAMPLE_WIDTH else text[: _EXAMPLE_WIDTH - 1] + "…"

@@ -237,3 +237,48 @@ IDS_FLOAT: Final = Problem(
 TIMES_IN_SECONDS: Final = Problem(
     "times taken as seconds", "guessed", "Nanoseconds were expected, but such a number has a fraction and is too small."
 )
+
+# Recordings of threads, which know no traces.
+OTHER_EVENTS: Final = Problem(
+    "events that are no slices", "skipped", "Counters, samples, objects and memory dumps are no spans.", notable=False
+)
+FILE_METADATA: Final = Problem(
+    "metadata of the whole file", "dropped", "A span frame has no place for it.", notable=False
+)
+CLOCK_UNKNOWN: Final = Problem(
+    "times without a date",
+    "guessed",
+    "Nothing says when their clock began: they are counted from 1970, and only differences between them are true.",
+    notable=False,
+)
+CLOCK_OF_1970: Final = Problem(
+    "times taken as since 1970",
+    "guessed",
+    "Nothing says when their clock began, but so they are in this century.",
+    notable=False,
+)
+UNNAMED_PROCESSES: Final = Problem(
+    "processes without a name", "guessed", "Their service is named after their number.", notable=False
+)
+LONE_INSTANTS: Final = Problem(
+    "instants outside of slices", "kept", "They are spans without a duration.", notable=False
+)
+UNENDED_SLICES: Final = Problem(
+    "slices that do not end",
+    "guessed",
+    "They end where a slice around them ends, or else with the last event of their thread.",
+)
+LOOSE_EVENTS: Final = Problem(
+    "ends without a begin, events without a time",
+    "dropped",
+    "They belong to no slice, often because it began before the recording.",
+)
+LOOSE_FLOWS: Final = Problem(
+    "flows that lead nowhere", "dropped", "One of their ends lies in no slice, or they have only one.", notable=False
+)
+OVERLAPPING_SLICES: Final = Problem(
+    "slices that overlap but do not nest",
+    "kept",
+    "They have the same parent; slices after that are sought in the later one.",
+    notable=False,
+)
