@@ -17,9 +17,11 @@ from tracelab.loaders.others import (
     clickhouse,
     data_prepper,
     datadog,
+    haystack,
     parquet,
     sdk_json,
     tempo_block,
+    trulens,
 )
 from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp import tolerant as otlp
@@ -50,6 +52,8 @@ ELASTIC_APM: Final = "elastic-apm"
 AWS_XRAY: Final = "aws-xray"
 DATADOG: Final = "datadog"
 CHROME_TRACE: Final = "chrome-trace"
+TRULENS: Final = "trulens"
+HAYSTACK: Final = "haystack"
 PARQUET: Final = "parquet"
 TEMPO_BLOCK: Final = "tempo-block"
 OTAP: Final = "otap"
@@ -127,6 +131,8 @@ JSON_FORMATS: Final = (
         wrappers=chrome_trace.WRAPPERS,
         loose=True,
     ),
+    JsonFormat(TRULENS, trulens.holds, gathered=trulens.read_documents, wrappers=("events",)),
+    JsonFormat(HAYSTACK, haystack.holds, gathered=haystack.read_documents, wrappers=haystack.WRAPPERS),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))

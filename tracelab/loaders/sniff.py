@@ -190,16 +190,11 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
         {"summaries"},
         "it looks like Jaeger's trace summaries, which have no spans; fetch the traces (/api/v3/traces/<id>)",
     ),
-    ({"traceId", "childSpans"}, "it looks like a trace of Haystack, which tracelab does not know"),
+    (
+        {"TraceSummaries"},
+        "it looks like X-Ray's trace summaries, which have no spans; fetch the traces (aws xray batch-get-traces)",
+    ),
     ({"metadata", "trace_id_tag_name"}, "it looks like a schema of SkyWalking's BanyanDB, which has no spans"),
-    (
-        {"record_attributes", "resource_attributes"},
-        "it looks like an event of TruLens, which keeps a span's name and ids apart; export the spans as OTLP",
-    ),
-    (
-        {"traceId", "startTime", "serviceName"},
-        "it looks like spans of Haystack, which tracelab does not know; export the spans as OTLP instead",
-    ),
     (
         {"trace_id", "span_id"},
         (

@@ -137,7 +137,7 @@ def read_documents(documents: Iterable[tuple[Any, str]], builder: Builder) -> No
 
 def _events(document: Any, recording: _Recording, place: str) -> Iterator[tuple[dict[str, Any], str]]:
     """Find the events in a document; what else it says may be about its clock."""
-    if isinstance(document, dict) and "ph" in document:
+    if isinstance(document, dict) and isinstance(document.get("ph"), str):
         yield document, place
         return
     listed = document
@@ -146,7 +146,7 @@ def _events(document: Any, recording: _Recording, place: str) -> Iterator[tuple[
         listed = document.get("traceEvents")
     for number, item in enumerate(listed if isinstance(listed, list) else ()):
         where = f"{place}, traceEvents[{number}]" if listed is not document else f"{place}[{number}]"
-        if isinstance(item, dict) and "ph" in item:
+        if isinstance(item, dict) and isinstance(item.get("ph"), str):
             yield item, where
         elif item != {}:  # many writers end with one, to have no comma before the bracket
             recording.builder.findings.add(problems.OTHER_OBJECTS, place=where, example=item)

@@ -237,6 +237,13 @@ IDS_FLOAT: Final = Problem(
 TIMES_IN_SECONDS: Final = Problem(
     "times taken as seconds", "guessed", "Nanoseconds were expected, but such a number has a fraction and is too small."
 )
+TIMES_WITHOUT_ZONE: Final = Problem(
+    "times without a zone",
+    "guessed",
+    "They were read as UTC; the writer may have meant its own zone. Differences between them are true.",
+    notable=False,
+)
+LONE_EVENTS: Final = Problem("events of spans that are not there", "dropped", "Their span is not in this input.")
 
 # Recordings of threads, which know no traces.
 OTHER_EVENTS: Final = Problem(

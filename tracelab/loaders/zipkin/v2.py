@@ -6,7 +6,6 @@ are collected first; see https://zipkin.io/zipkin-api and how Zipkin's own UI jo
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -17,6 +16,7 @@ import polars as pl
 from tracelab.loaders.columns.chunk import BOOL, INT, STRING
 from tracelab.loaders.columns.halves import find_halves
 from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.columns.shared_spans import tell_apart
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.columns.times import scaled
 from tracelab.loaders.columns.values import whole_number
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
-_INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))
+_INTERNAL, _CLIENT = (KINDS.index(name) for name in ("internal", "client"))
 _STATUSES: Final = {"OK": 1, "ERROR": 2}
 _ERROR: Final = 2
 _LINK: Final = "otlp.link."
@@ -127,7 +127,7 @@ def _add_spans(rows: list[Row], builder: Builder) -> None:
     """Add the spans of all rows of a file to the builder."""
     whole = _join_halves(rows, builder)
     rows = _merged(rows, builder)
-    _tell_apart(rows, builder)
+    tell_apart(rows, builder.findings)
     resources: dict[str, int] = {}
     scopes: dict[tuple[str | None, str | None], int] = {}
     for row in rows:
@@ -180,28 +180,6 @@ def _merged(rows: list[Row], builder: Builder) -> list[Row]:
         builder.findings.spans += 1
         builder.findings.add(problems.PARTIAL_ROWS, place=row.place, example=row.span_id, lost_spans=1)
     return list(found.values())
-
-
-def _tell_apart(rows: list[Row], builder: Builder) -> None:
-    """Give server rows that share their id with a client an id of their own, below the client's.
-
-    A child of the shared id belongs to the server row of its own service, or else to the client row.
-    """
-    clients = {(row.trace_id, row.span_id) for row in rows if row.kind == _CLIENT and row.span_id != NO_SPAN_ID}
-    servers: dict[tuple[str, str], dict[str, str]] = {}
-    for row in rows:
-        key = (row.trace_id, row.span_id)
-        if key not in clients or not (row.kind == _SERVER or (row.shared and row.kind != _CLIENT)):
-            continue
-        text = f"{row.trace_id}/{row.span_id}/{row.service}"
-        own = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
-        builder.findings.add(problems.SHARED_SPANS, place=row.place, example=row.span_id)
-        servers.setdefault(key, {})[row.service] = own
-        row.parent_id, row.span_id = row.span_id, own
-    new = {own for named in servers.values() for own in named.values()}
-    for row in rows:
-        if row.parent_id is not None and row.span_id not in new:
-            row.parent_id = servers.get((row.trace_id, row.parent_id), {}).get(row.service, row.parent_id)
 
 
 def _add_span(
