@@ -163,8 +163,8 @@ class _Halves:
 
 
 def holds(document: dict[str, Any]) -> bool:
-    """Say whether a document is a span of Datadog, or holds spans under their ids or as its API wraps them."""
-    if _is_span(document):
+    """Say whether a document is a span of Datadog, the payload of a tracer, or a trace as the UI or API wraps it."""
+    if _is_span(document) or any("spans" in chunk for chunk in objects_of(document.get("chunks"))[:1]):
         return True
     inner = fields_of(document.get("attributes"))
     spans = document.get("spans") or inner.get("spans")
