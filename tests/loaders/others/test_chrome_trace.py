@@ -305,6 +305,13 @@ def test_one_bad_event_loses_no_other() -> None:
     assert (found["objects beside the spans"], found["events that are no slices"]) == (3, 2)
 
 
+def test_times_beyond_64_bits_are_counted() -> None:
+    huge, vast = slice_of("huge", 9e15, 9e15), slice_of("vast", -9_000_000_000_000_000, -9_000_000_000_000_000)
+    dump = compact([huge, vast, slice_of("good", 1, 1)])
+    with pytest.warns(LoadWarning, match="times that are no times"):
+        assert read(dump).height == 3
+
+
 def test_what_only_resembles_an_event_is_none() -> None:
     with pytest.raises(LoadError, match="without spans"):
         read(b'{"ph": "7", "ts": 5}')

@@ -10,7 +10,8 @@ from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import compact
 from tracelab.errors import LoadWarning
-from tracelab.loaders import load_report, read
+from tracelab.loaders import json_reader, load_report, read
+from tracelab.loaders.pieces import cutting
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 START = 1_767_225_600_125_000_001
@@ -148,6 +149,20 @@ def test_the_ways_to_write_a_trace_give_one_frame() -> None:
         json.dumps([pair], indent=2).encode(),
     ):
         assert_frame_equal(read(content), spans)
+
+
+def test_a_large_payload_is_cut_and_gives_the_same_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    chunks = [
+        [dog(1, trace_id=number, meta={"_dd.p.tid": "640cfd8d00000000"}), dog(2, 1, trace_id=number)]
+        for number in range(1, 50)
+    ]
+    dumps = [compact(chunks), compact({"traces": chunks})]
+    whole = read(dumps[0])
+    assert (whole.height, whole["trace_id"].n_unique()) == (98, 49)
+    monkeypatch.setattr(json_reader, "LARGEST", 0)
+    monkeypatch.setattr(cutting, "PIECE", 2_000)
+    for dump in dumps:
+        assert_frame_equal(read(dump), whole)
 
 
 def test_a_payload_of_the_agent_tells_of_its_process() -> None:

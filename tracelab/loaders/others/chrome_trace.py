@@ -199,7 +199,11 @@ class _Recording:
             self.latest = time
         if phase == "X":
             length = self._time(event.get("dur"), place)
-            row = self._add_slice(event, time, None if time is None or length is None else time + length, thread, place)
+            end = None if time is None or length is None else time + length
+            if end is not None and abs(end) > _LARGEST:
+                self.builder.findings.add(problems.BAD_TIME, place=place, example=event.get("dur"))
+                end = None
+            row = self._add_slice(event, time, end, thread, place)
             if time is not None:
                 self.threads[thread].slices.append(row)
         elif time is None and phase not in _BEGINS:
