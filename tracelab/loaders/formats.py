@@ -65,7 +65,8 @@ class JsonFormat:
 
     `holds` tells the objects of the format: spans, or what holds spans as only this format does. `read` adds the spans
     of one such object. Where what belongs together may stand far apart, `gathered` reads all objects of an input
-    instead; `fast` reads whole pieces of lines, or says that they do not fit.
+    instead, or, where what stands around them counts (`around`), all documents as they are; `fast` reads whole pieces
+    of lines, or says that they do not fit.
 
     Objects are looked for in lists and under the `wrappers` of all formats. `is_part` tells objects that are the
     format's once it is known, though they say too little of themselves. `beside` names what is no span and no loss,
@@ -86,6 +87,7 @@ class JsonFormat:
     of_spans: bool = False
     marked: bool = False
     loose: bool = False
+    around: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +124,18 @@ JSON_FORMATS: Final = (
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
-    JsonFormat(AWS_XRAY, aws_xray.holds, gathered=aws_xray.read_documents, wrappers=("Traces",)),
-    JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, wrappers=datadog.WRAPPERS),
+    JsonFormat(AWS_XRAY, aws_xray.holds, gathered=aws_xray.read_documents, around=True, wrappers=("Traces",)),
+    JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, around=True, wrappers=datadog.WRAPPERS),
     JsonFormat(
         CHROME_TRACE,
         chrome_trace.holds,
         gathered=chrome_trace.read_documents,
+        around=True,
         wrappers=chrome_trace.WRAPPERS,
         loose=True,
     ),
-    JsonFormat(TRULENS, trulens.holds, gathered=trulens.read_documents, wrappers=("events",)),
-    JsonFormat(HAYSTACK, haystack.holds, gathered=haystack.read_documents, wrappers=haystack.WRAPPERS),
+    JsonFormat(TRULENS, trulens.holds, gathered=trulens.read_documents, around=True, wrappers=("events",)),
+    JsonFormat(HAYSTACK, haystack.holds, gathered=haystack.read_documents, around=True, wrappers=haystack.WRAPPERS),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))

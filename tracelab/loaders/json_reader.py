@@ -15,6 +15,7 @@ from tracelab.errors import LoadError
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.documents import at, walked
+from tracelab.loaders.columns.envelopes import opened
 from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, WRAPPERS, JsonFormat
 from tracelab.loaders.otlp import arrow as otlp_arrow
@@ -278,13 +279,13 @@ def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chu
     builder = Builder()
     known = BY_NAME[state.format or ""]
 
-    def rows() -> Iterator[tuple[dict[str, Any], str]]:
+    def rows() -> Iterator[tuple[Any, str]]:
         for piece in sorted(gathered.pieces, key=lambda piece: piece.offsets[0] if piece.offsets else piece.first):
             for number, text in enumerate(piece.content.split(b"\n")):
                 stripped = text.strip(BLANK)
                 document = _decoded(stripped, builder, piece.origin(number), state) if stripped else None
                 if document is not None:
-                    yield from _fitting(document, known, builder, piece.origin(number))
+                    yield from _wanted(document, known, builder, piece.origin(number))
             piece.content = b""
         for document in gathered.around:
             yield document, "around the objects"
@@ -331,13 +332,23 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
 
 def _read_known(document: Any, known: JsonFormat, builder: Builder, place: str) -> None:
     """Add the spans of every object of a format in a document; what else stands there is counted."""
-    fitting = _fitting(document, known, builder, place)
     if known.gathered:
-        known.gathered(fitting, builder)
+        known.gathered(_wanted(document, known, builder, place), builder)
         return
-    for held, where in fitting:
+    for held, where in _fitting(document, known, builder, place):
         if known.read:
             known.read(held, builder, where)
+
+
+def _wanted(document: Any, known: JsonFormat, builder: Builder, place: str) -> Iterator[tuple[Any, str]]:
+    """Give what a format that gathers asks for: the objects in a document, or all of it without its envelopes."""
+    if not known.around:
+        yield from _fitting(document, known, builder, place)
+    elif isinstance(document, dict) and (problem := beside(document)) is not None:
+        builder.findings.add(problem, place=place)
+    else:
+        for held in opened(document):
+            yield held, place
 
 
 def _fitting(document: Any, known: JsonFormat, builder: Builder, place: str) -> Iterator[tuple[dict[str, Any], str]]:

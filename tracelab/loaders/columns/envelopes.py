@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WRAPPERS: Final = ("rawResponse", "responses", "hits", "docs", "_source", "doc", "upsert")
 """Keys under which documents of whatever format stand: of a search, of several, of a dump, of an update."""
 
+_MARKS: Final = frozenset(("rawResponse", "responses", "hits", "_source"))
+_DEPTH: Final = 6
 _ACTIONS: Final = frozenset(("index", "create", "update", "delete"))
 _ABOUT: Final = frozenset(
     (
@@ -22,3 +27,15 @@ def is_action(document: dict[str, Any]) -> bool:
         return False
     ((name, about),) = document.items()
     return name in _ACTIONS and isinstance(about, dict) and all(key[:1] == "_" or key in _ABOUT for key in about)
+
+
+def opened(document: Any, depth: int = _DEPTH) -> Iterator[Any]:
+    """Take a document out of its envelopes; what is in none is given as it is."""
+    first = document[0] if isinstance(document, list) and document else document
+    if not depth or not isinstance(first, dict) or first.keys().isdisjoint(_MARKS):
+        yield document
+        return
+    for item in document if isinstance(document, list) else [document]:
+        inner = [item[key] for key in WRAPPERS if isinstance(item, dict) and isinstance(item.get(key), list | dict)]
+        for held in inner or [item]:
+            yield from opened(held, depth - 1)
