@@ -38,6 +38,11 @@ SEEDS = [
     compact(table_row()),
     protobuf(request(full_span(), span("11" * 8))),
     len(protobuf(shop_otlp())).to_bytes(4, "big") + protobuf(shop_otlp()),
+    *(
+        sample.read_bytes()
+        for sample in sorted((Path(__file__).parents[1] / "loaders" / "samples").iterdir())
+        if sample.is_file()
+    ),
 ]
 
 
