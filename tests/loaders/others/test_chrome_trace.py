@@ -232,6 +232,18 @@ def test_asynchronous_events_of_the_old_kind_are_read_with_their_steps() -> None
     assert [(each["name"], each["attributes"]["n"]) for each in row["events"]] == [("half", "1")]
 
 
+def test_asynchronous_slices_of_the_old_kind_do_not_nest() -> None:
+    events = [event(phase, ts, "load", cat="net", id=7) for ts, phase in enumerate("SSFF")]
+    assert read(compact(events))["depth"].to_list() == [0, 0]
+
+
+def test_an_end_does_not_end_what_has_another_name() -> None:
+    events = [event("B", 1, "x"), event("B", 2, "a"), event("E", 3, "a"), event("E", 4, "a"), event("E", 9, "x")]
+    with pytest.warns(LoadWarning, match="ends without a begin"):
+        spans = read(compact(events))
+    assert dict(spans.select("name", pl.col("duration").dt.total_microseconds()).rows()) == {"x": 8, "a": 1}
+
+
 def linked(*events: dict[str, Any]) -> set[tuple[str, str]]:
     """Read events and tell the links: from which slice to which."""
     spans = read(compact(list(events)))
@@ -257,6 +269,12 @@ def test_slices_that_are_bound_to_each_other_are_linked() -> None:
         slice_of("three", 9, 1, tid=3, bind_id="0x7", flow_in=True),
     )
     assert found == {("two", "one"), ("three", "two")}
+    found = linked(
+        slice_of("one", 0, 1, bind_id=7, flow_out=True),
+        slice_of("two", 5, 1, tid=2, bind_id=7, flow_in=True),
+        slice_of("three", 9, 1, tid=3, bind_id=7, flow_in=True),
+    )
+    assert found == {("two", "one"), ("three", "one")}
 
 
 def test_an_instant_outside_of_slices_is_a_span_without_a_duration() -> None:

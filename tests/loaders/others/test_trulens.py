@@ -65,7 +65,8 @@ def test_ids_are_decimal_unless_they_can_be_hex_only() -> None:
         f"{2**63 + 1:016x}",
         None,
     )
-    for trace_id, span_id in (("ab" * 16, "1234567890123456"), ("12" * 16, "cd" * 8)):
+    ambiguous = "12" * 16, "1234567890123456"
+    for trace_id, span_id in (("ab" * 16, ambiguous[1]), (ambiguous[0], "cd" * 8), ambiguous):
         row = read(compact(event(trace={"trace_id": trace_id, "span_id": span_id}))).row(0, named=True)
         assert (row["trace_id"], row["span_id"]) == (trace_id, span_id)
 

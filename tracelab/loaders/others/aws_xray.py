@@ -223,7 +223,7 @@ def _flat(record: dict[str, Any], trace_id: Any, builder: Builder, place: str) -
                 children.append(_Segment(content, where, identity, own, segment.span_id, True, resource))
             else:
                 _skip(content, builder, where)
-        waiting.extend(reversed(children))
+        waiting.extend(children)
 
 
 def _skip(content: Any, builder: Builder, place: str) -> None:
