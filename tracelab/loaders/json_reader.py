@@ -76,26 +76,38 @@ def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]
     """Read a JSON dump, chunk by chunk; `named` is told the format."""
     state = State()
     rest = Rest()
-    stream = _as_utf8(stream, findings)
+    stream = as_utf8(stream, findings)
     by_lines = _is_lines(stream, state)
     whole = None if by_lines else _whole(stream)
     pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest, level_of)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
+    yield from read_pieces(pieces, state, findings, named, None if by_lines or whole is not None else rest)
+    if not state.seen:
+        raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
+
+
+def read_pieces(
+    pieces: Iterator[Piece],
+    state: State,
+    findings: Findings,
+    named: Callable[[str], None],
+    rest: Rest | None = None,
+) -> Iterator[Chunk]:
+    """Read pieces of JSON texts, chunk by chunk, then what is left around them; `named` is told the format."""
     gathered = Gathered()
     for chunks, found in in_order(lambda piece: _decode(piece, state, gathered), pieces):
         findings.merge(found)
         if state.format:
             named(state.format)
         yield from chunks
-    if not by_lines and whole is None:
+    if rest is not None:
         yield from _read_rest(rest, state, findings, gathered)
     if gathered.pieces:
         yield _gathered_chunk(gathered, state, findings)
-    if not state.seen:
-        raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
 
 
-def _as_utf8(stream: Readable, findings: Findings) -> Readable:
+def as_utf8(stream: Readable, findings: Findings) -> Readable:
+    """Give a stream of text in UTF-8, without a byte order mark."""
     head = stream.peek(4)
     encoding = next((name for bom, name in _BOMS if head.startswith(bom)), None)
     if encoding is None and len(head) == 4 and (head[1::2] == b"\0\0") != (head[::2] == b"\0\0"):
