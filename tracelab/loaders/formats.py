@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns import envelopes
+from tracelab.loaders.console import collector, dotnet, node_sdk, node_text
 from tracelab.loaders.elastic import documents as elastic
 from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast
@@ -28,12 +29,14 @@ from tracelab.loaders.otlp import tolerant as otlp
 from tracelab.loaders.zipkin import v2 as zipkin
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterable, Iterator
 
     import polars as pl
 
     from tracelab.loaders.columns.builder import Builder
     from tracelab.loaders.columns.chunk import Chunk
+    from tracelab.loaders.console.printed import Printed, Sink
     from tracelab.loaders.pieces.columnar import ColumnarFile
     from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings, Problem
@@ -46,6 +49,10 @@ JAEGER_ELASTICSEARCH: Final = "jaeger-elasticsearch"
 ZIPKIN: Final = "zipkin"
 GO_JSON: Final = "go-stdouttrace"
 PYTHON_JSON: Final = "python-sdk-json"
+NODE_JSON: Final = "node-sdk-json"
+NODE_CONSOLE: Final = "node-console"
+COLLECTOR_DEBUG: Final = "collector-debug"
+DOTNET_CONSOLE: Final = "dotnet-console"
 CLICKHOUSE: Final = "clickhouse"
 DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
@@ -103,6 +110,21 @@ class ParquetFormat:
     chunks: Callable[[ColumnarFile, Findings], Iterator[Chunk | pl.DataFrame]]
 
 
+@dataclass(frozen=True, slots=True)
+class TextFormat:
+    """A format of spans that are printed for people to read, in a log among other lines.
+
+    `starts` tells the first line of a span, or of what stands around spans; where it is a bracket alone, together with
+    the line after it. `word` stands in each such line, and is looked for first. `reader` reads the lines that follow,
+    and says of each whether it belongs to it.
+    """
+
+    name: str
+    word: str
+    starts: re.Pattern[str]
+    reader: Callable[[Sink], Printed]
+
+
 # Where two formats know an object, the first one has it.
 JSON_FORMATS: Final = (
     JsonFormat(OTLP_JSON, otlp.is_document, otlp.read_document, wrappers=otlp.WRAPPERS, of_spans=True, marked=True),
@@ -121,6 +143,7 @@ JSON_FORMATS: Final = (
     JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
+    JsonFormat(NODE_JSON, node_sdk.is_span, node_sdk.read_span),
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
@@ -140,6 +163,14 @@ JSON_FORMATS: Final = (
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))
 
+# Where two formats know a line, the first one has it.
+TEXT_FORMATS: Final = (
+    TextFormat(COLLECTOR_DEBUG, "Span", collector.STARTS, collector.CollectorDebug),
+    TextFormat(DOTNET_CONSOLE, "Activity.", dotnet.STARTS, dotnet.DotnetConsole),
+    TextFormat(NODE_CONSOLE, "{", node_text.STARTS, node_text.NodeConsole),
+)
+TEXT_BY_NAME: Final = {each.name: each for each in TEXT_FORMATS}
+
 # Where two formats know the columns, the first one has them.
 PARQUET_FORMATS: Final = (
     ParquetFormat(PARQUET, parquet.is_own, parquet.own_spans),
@@ -154,5 +185,7 @@ FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "tempo": (OTLP_JSON, OTLP_PROTO, TEMPO_BLOCK),
 }
 """Words of `format` that mean several formats."""
-NAMES: Final = tuple(dict.fromkeys((OTLP_JSON, OTLP_PROTO, *BY_NAME, *(each.name for each in PARQUET_FORMATS))))
+NAMES: Final = tuple(
+    dict.fromkeys((OTLP_JSON, OTLP_PROTO, *BY_NAME, *TEXT_BY_NAME, *(each.name for each in PARQUET_FORMATS)))
+)
 """All formats, as `format` and the load report name them."""

@@ -16,7 +16,8 @@ from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
 from tracelab.loaders.formats import FAMILIES, NAMES, OTAP, OTLP_PROTO, ZIPKIN
-from tracelab.loaders.json_reader import read_json
+from tracelab.loaders.json_reader import as_utf8, read_json
+from tracelab.loaders.log_reader import is_log, is_text, read_log
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.arrow_records import read_records, records_framing_of
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
@@ -284,9 +285,10 @@ def _decoded(stream: Stream, findings: Findings, named: Callable[[str], None]) -
         yield from read_records(stream, records, findings)
         return
     text = head.lstrip(BLANK)[:1]
-    framing = None if text in (b"{", b"[") else framing_of(head)
+    framing = None if text in (b"{", b"[") or is_text(head) else framing_of(head)
     if framing is None:
-        yield from read_json(stream, findings, named)
+        plain = as_utf8(stream, findings)
+        yield from (read_log if is_log(plain) else read_json)(plain, findings, named)
     elif framing == FIXED and is_framed_json(head):
         yield from read_json(JsonMessages(stream, findings), findings, named)
     else:

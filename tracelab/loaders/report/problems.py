@@ -91,6 +91,18 @@ SPLIT_SPANS: Final = Problem(
     "Zipkin v1 keeps both halves in one span; they became two, so there are more spans than in the source.",
     notable=False,
 )
+LOG_WRAPPERS: Final = Problem(
+    "lines wrapped by a log",
+    "repaired",
+    "What a container's runtime, a service or a job put around every line was taken away; lines are counted as they "
+    "stand in the log.",
+    notable=False,
+)
+COLOURS: Final = Problem("colour codes of a terminal", "repaired", "They were taken away.", notable=False)
+LOG_LINES: Final = Problem(
+    "log lines without spans", "skipped", "They stand between the spans and hold none.", notable=False
+)
+
 OWN_PARENT: Final = Problem("spans that are their own parents", "repaired", "They have no parent.", notable=False)
 
 KINDS_OF_TYPES: Final = Problem(
@@ -222,6 +234,34 @@ TRUNCATED: Final = Problem(
     "the input ends in the middle", "skipped", "What stands before the break was read. Copy or export the dump again."
 )
 BAD_SOURCE: Final = Problem("a source that cannot be read", "skipped", "Nothing of it is in the frame.")
+BROKEN_OFF: Final = Problem(
+    "printed spans that break off",
+    "kept",
+    "Their text in the log ends in the middle or cannot be understood in places; what can be read is in the frame.",
+)
+CUT_BY_PRINTING: Final = Problem(
+    "values cut short by printing",
+    "kept",
+    "The console prints `[Array]`, `[Object]` or the beginning instead of a whole value; what was printed is kept.",
+)
+LINES_JOINED: Final = Problem(
+    "lines without a key in printed spans",
+    "guessed",
+    "They were taken as further lines of the value before them.",
+)
+EVENT_TIME_MISSING: Final = Problem(
+    "events without a time", "guessed", "They are put at the start of their span, or at 1970-01-01 if it has none."
+)
+EVENT_TIME_AMBIGUOUS: Final = Problem(
+    "times of events in a local way to write dates",
+    "guessed",
+    "Day and month were taken so that the event is nearest to its span. They are whole seconds.",
+)
+NO_TIMES_PRINTED: Final = Problem(
+    "printed spans without times",
+    "skipped",
+    "Java's LoggingSpanExporter and the Collector's debug exporter below `verbosity: detailed` print no times.",
+)
 PARTIAL: Final = Problem(
     "a trace that the server calls partial", "kept", "Tempo sent what it could; spans are missing from this trace."
 )
