@@ -21,11 +21,12 @@ from tracelab.loaders.log_reader import is_log, is_text, read_log
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.arrow_records import read_records, records_framing_of
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
+from tracelab.loaders.pieces.archives import BrokenArchive, leaves
 from tracelab.loaders.pieces.columnar import is_columnar, open_columnar
 from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
-from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
+from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame, summary
 from tracelab.loaders.sniff import parquet_format_of
 from tracelab.options import flag, shown
 
@@ -57,7 +58,8 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     ----------
     source
         A path, a glob pattern, a folder (with its subfolders, without hidden files, code and package lists), bytes, a
-        binary file object, or a list of these. gzip, zstd and bzip2 are seen by their first bytes.
+        binary file object, or a list of these. gzip, zstd, bzip2, xz, zip and tar are seen by their first bytes; a
+        member of an archive is a source of its own, named `archive.zip!/path/in/it`.
     format
         `auto`, or the one format that is expected, by its word in the table of formats in the README (`otlp-json`,
         `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`.
@@ -198,34 +200,47 @@ def _load(
     if progress is not None:
         flag("progress", progress)
     sources = sources_of(source)
-    found = [SourceFindings(each.name, "unknown") for each in sources]
+    found: list[SourceFindings] = []
     chunks: list[tuple[int, Loaded]] = []
     failures: list[LoadError] = []
     with _without_garbage_collection():
         with _bar(sources, progress) as bar:
-            for number, each in enumerate(sources):
+            for number, leaf in enumerate(leaf for each in sources for leaf in leaves(each, bar.update)):
+                one = SourceFindings(leaf.name, "unknown")
+                found.append(one)
                 try:
-                    for chunk in _chunks(each, format, found[number], bar.update):
+                    for chunk in _chunks(leaf.stream(), format, one):
                         chunks.append((number, chunk))
                         if strict:
-                            found[number].findings.raise_first(each.name)
+                            one.findings.raise_first(leaf.name)
                 except LoadError as error:
-                    if strict or len(sources) == 1:
+                    if strict:
                         raise
                     failures.append(error)
-                    found[number].findings.add(problems.BAD_SOURCE, example=str(error).removeprefix(f"{each.name}: "))
-        if len(sources) == 1 and not any(_height(chunk) for _, chunk in chunks) and (text := summary(found)):
-            raise LoadError(f"{sources[0].name}: no span can be read: {text}")
-        if len(failures) == len(sources):
-            raise LoadError(f"None of the {len(sources)} sources is a trace dump. The first: {failures[0]}")
-        overall = found[0].findings if len(sources) == 1 else Findings()
+                    partly = bool(chunks) and chunks[-1][0] == number
+                    one.findings.add(_failure(error, partly), example=str(error).removeprefix(f"{leaf.name}: "))
+        if len(failures) == len(found) and not (chunks and len(found) > 1):
+            raise (
+                failures[0]
+                if len(found) == 1
+                else LoadError(f"None of the {len(found)} sources is a trace dump. The first: {failures[0]}")
+            )
+        if len(found) == 1 and not any(_height(chunk) for _, chunk in chunks) and (text := summary(found)):
+            raise LoadError(f"{found[0].source}: no span can be read: {text}")
+        overall = found[0].findings if len(found) == 1 else Findings()
         spans = _together(chunks, [each.findings for each in found], overall)
-    if len(sources) > 1 and overall.found:
+    if len(found) > 1 and overall.found:
         found.append(SourceFindings("(all sources together)", "", overall))
     if strict:
         for one in found:
             one.findings.raise_first(one.source)
     return spans, found
+
+
+def _failure(error: LoadError, partly: bool) -> Problem:
+    if isinstance(error, BrokenArchive):
+        return problems.BROKEN_ARCHIVE
+    return problems.BROKEN_SOURCE if partly else problems.BAD_SOURCE
 
 
 def _height(chunk: Loaded) -> int:
@@ -249,29 +264,22 @@ def _together(chunks: list[tuple[int, Loaded]], findings: list[Findings], overal
     return assemble(split, findings, overall)
 
 
-def _chunks(source: Source, format: str, found: SourceFindings, advance: Callable[[int], object]) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
+def _chunks(stream: Stream, format: str, found: SourceFindings) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
     accepted = FORMATS[format]
 
     def named(name: str) -> None:
         found.format = name
         if accepted and name not in accepted:
-            raise LoadError(f"{source.name}: it is {name}, not {format}. Read it with format={name!r}, or with 'auto'.")
+            raise LoadError(f"{stream.name}: it is {name}, not {format}. Read it with format={name!r}, or with 'auto'.")
 
-    stream = Stream(source, advance)
-    try:
-        if is_columnar(stream.peek(_MARK)):
-            yield from _columnar_chunks(source, stream, found, named)
-        else:
-            yield from _decoded(stream, found.findings, named)
-    finally:
-        stream.close()
+    if is_columnar(stream.peek(_MARK)):
+        yield from _columnar_chunks(stream, found, named)
+    else:
+        yield from _decoded(stream, found.findings, named)
 
 
-def _columnar_chunks(
-    source: Source, stream: Stream, found: SourceFindings, named: Callable[[str], None]
-) -> Iterator[Loaded]:
-    path = None if stream.compressed else source.path
-    file = open_columnar(path, b"" if path else stream.read_all(), source.name)
+def _columnar_chunks(stream: Stream, found: SourceFindings, named: Callable[[str], None]) -> Iterator[Loaded]:
+    file = open_columnar(stream.path, b"" if stream.path else stream.read_all(), stream.name)
     format = parquet_format_of(file)  # noqa: A001 - the word that fits
     named(format.name)
     yield from format.chunks(file, found.findings)

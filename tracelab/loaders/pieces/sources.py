@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import bz2
 import codecs
 import glob
-import gzip
 import io
-import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final, Protocol, cast
-
-import zstandard
 
 from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.loaders.pieces.companions import without_companions
+from tracelab.loaders.pieces.compression import BLOCK, DAMAGE, Tally, decompressed
 from tracelab.options import file_path
 
-GZIP: Final = b"\x1f\x8b"
-ZSTD: Final = b"\x28\xb5\x2f\xfd"
-BZIP2: Final = b"BZh"
-_LAYERS: Final = 3
-_BLOCK: Final = 1 << 20
-_ZSTD_WINDOW: Final = 1 << 27
-_BOMB_BYTES: Final = 1 << 30
-_BOMB_RATIO: Final = 250
-_DAMAGE: Final = (OSError, EOFError, zlib.error, zstandard.ZstdError)
 _GLOB: Final = frozenset("*?[")
 _NO_DUMPS: Final = frozenset(
     (
@@ -68,6 +55,8 @@ class Source:
     size: int | None
     open: Callable[[], BinaryIO]
     path: Path | None = None
+    reopens: bool = False
+    """Whether it can be opened again, and one can jump in it."""
 
 
 def sources_of(source: Any) -> list[Source]:
@@ -82,7 +71,7 @@ def sources_of(source: Any) -> list[Source]:
         return _files(source)
     if isinstance(source, bytes | bytearray | memoryview):
         content = bytes(source)
-        return [Source("<bytes>", len(content), lambda: io.BytesIO(content))]
+        return [Source("<bytes>", len(content), lambda: io.BytesIO(content), reopens=True)]
     if hasattr(source, "read"):
         return [_open_file(source)]
     if isinstance(source, Iterable):
@@ -108,43 +97,41 @@ class Readable(Protocol):
 
 
 class Stream:
-    """Decompressed bytes that count how far they have come, and can be looked at before they are read."""
+    """Decompressed bytes that count how far they have come, and can be looked at before they are read.
 
-    def __init__(self, source: Source, advance: Callable[[int], object]) -> None:
+    `tally` is that of the archive which the source is a member of, so many archives deep.
+    """
+
+    def __init__(
+        self, source: Source, advance: Callable[[int], object], tally: Tally | None = None, depth: int = 0
+    ) -> None:
         self.name = source.name
-        self._raw = _Counting(source.open(), advance)
+        self.tally = tally or Tally(source.name)
+        self._depth = depth
+        self.tally.give(0, depth)
+        self._raw = _Counting(source.open(), advance if tally else self._counting(advance))
         self._held = b""
         self.offset = 0
         try:
-            self._file = self._decompressed()
+            self._file, self.compressed = decompressed(self._raw)
         except BaseException as error:
             self.close()
-            if isinstance(error, _DAMAGE):
+            if isinstance(error, DAMAGE):
                 raise self._damaged(error) from error
             raise
+        self.path = None if self.compressed else source.path
 
-    def _decompressed(self) -> BinaryIO:
-        file: Any = io.BufferedReader(self._raw, _BLOCK)
-        self.compressed = False
-        for _ in range(_LAYERS):
-            magic = file.peek(4)[:4]
-            if magic.startswith(GZIP):
-                file = gzip.GzipFile(fileobj=file)
-            elif magic == ZSTD:
-                decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW)
-                file = decompressor.stream_reader(file, read_size=_BLOCK, read_across_frames=True)
-            elif magic.startswith(BZIP2):
-                file = bz2.BZ2File(file)
-            else:
-                break
-            self.compressed = True
-            file = io.BufferedReader(file, _BLOCK)
-        return cast("BinaryIO", file)
+    def _counting(self, advance: Callable[[int], object]) -> Callable[[int], object]:
+        def counted(size: int) -> None:
+            self.tally.read += size
+            advance(size)
+
+        return counted
 
     def peek(self, size: int) -> bytes:
         """Give the next bytes, at least `size` of them unless the input ends before."""
         while len(self._held) < size:
-            block = self._read(max(size - len(self._held), _BLOCK))
+            block = self._read(max(size - len(self._held), BLOCK))
             if not block:
                 break
             self._held += block
@@ -171,7 +158,7 @@ class Stream:
     def read_all(self) -> bytes:
         """Read everything that is left."""
         parts = []
-        while block := self.read(8 * _BLOCK):
+        while block := self.read(8 * BLOCK):
             parts.append(block)
         return b"".join(parts)
 
@@ -195,13 +182,10 @@ class Stream:
     def _read(self, size: int) -> bytes:
         try:
             block = self._file.read(size)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise self._damaged(error) from error
-        if self.compressed and self.offset > _BOMB_BYTES and self.offset > _BOMB_RATIO * max(self._raw.count, 1):
-            raise LoadError(
-                f"{self.name}: {self._raw.count:,} bytes hold more than {self.offset:,} bytes: this looks like a "
-                "decompression bomb. If it is none, decompress it first."
-            )
+        if self.compressed or self._depth:
+            self.tally.give(len(block), self._depth)
         return block
 
 
@@ -217,7 +201,7 @@ class Recoded:
     def peek(self, size: int) -> bytes:
         """Give the next bytes, at least `size` of them unless the input ends before."""
         while len(self._held) < size:
-            block = self._stream.read(max(2 * size, _BLOCK))
+            block = self._stream.read(max(2 * size, BLOCK))
             text = self._decoder.decode(block, final=not block)
             self._held += text.removeprefix("\ufeff").encode("utf-8", "replace")
             if not block:
@@ -314,14 +298,15 @@ def _files(source: str | Path) -> list[Source]:
 
 def _folder(path: Path) -> list[Source]:
     """List the files below a folder that may be dumps: not what is hidden, nor what is code or prose by its name."""
-    found = sorted(each for each in path.rglob("*") if _may_be_dump(each.relative_to(path)) and each.is_file())
+    found = sorted(each for each in path.rglob("*") if may_be_dump(each.relative_to(path)) and each.is_file())
     found = without_companions(found)
     if not found:
         raise SourceError(f"The folder {path} holds no dumps. Name the folder that they are in, or a file.")
     return [_file(each) for each in found]
 
 
-def _may_be_dump(path: Path) -> bool:
+def may_be_dump(path: PurePath) -> bool:
+    """Say whether a file below a folder may be a dump: it is not hidden, nor code or prose by its name."""
     hidden = any(part.startswith((".", "_")) or part == "node_modules" for part in path.parts)
     return not hidden and path.suffix.lower() not in _NO_DUMPS and path.name.lower() not in _MANIFESTS
 
@@ -333,4 +318,4 @@ def _file(path: Path) -> Source:
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}. Check the file and its permissions.") from error
 
-    return Source(str(path), path.stat().st_size, opened, path)
+    return Source(str(path), path.stat().st_size, opened, path, reopens=True)

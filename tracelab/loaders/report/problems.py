@@ -262,6 +262,12 @@ NO_TIMES_PRINTED: Final = Problem(
     "skipped",
     "Java's LoggingSpanExporter and the Collector's debug exporter below `verbosity: detailed` print no times.",
 )
+BROKEN_SOURCE: Final = Problem(
+    "a source that cannot be read to its end", "skipped", "What was read of it before is in the frame."
+)
+BROKEN_ARCHIVE: Final = Problem(
+    "an archive that cannot be read to its end", "skipped", "The members that could be read are in the frame."
+)
 PARTIAL: Final = Problem(
     "a trace that the server calls partial", "kept", "Tempo sent what it could; spans are missing from this trace."
 )
