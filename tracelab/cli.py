@@ -42,7 +42,8 @@ def _named(path: str) -> str:
 
 
 Dump = Annotated[
-    str, typer.Argument(help="A trace dump, a folder of them, or a glob.", show_default=False, callback=_named)
+    str,
+    typer.Argument(help="A trace dump, a folder of them, a glob or an address.", show_default=False, callback=_named),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there; never a folder.")]
 

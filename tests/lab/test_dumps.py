@@ -100,3 +100,9 @@ def test_every_file_name_is_one_that_a_file_can_have(here: Path, name: str) -> N
     file_name = dump_named([name[:80]]).file_name
     (here / f"{file_name}-2.ipynb").touch()
     assert not file_name.startswith((".", "-"))
+
+
+def test_an_address_is_no_dump_for_a_notebook() -> None:
+    with pytest.raises(tl.SourceError, match=r"https://host/x\.json is an address.*tracelab\.read") as caught:
+        dump_named(["https://me:hush-hush@host/x.json"])
+    assert "hush" not in str(caught.value)

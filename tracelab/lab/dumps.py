@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracelab.errors import LoadError, LoadWarning, SourceError
+from tracelab.loaders.pieces.addresses import is_address, without_secrets
 from tracelab.loaders.pieces.sources import sources_of
 from tracelab.loaders.reading import read
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 _QUICKLY_READ: Final = 4 << 20
 _PATTERN: Final = re.compile(r"[*?[]")
-_COMPRESSION: Final = re.compile(r"\.(gz|zst|zstd|bz2)$", re.IGNORECASE)
+_COMPRESSION: Final = re.compile(r"\.(gz|zst|zstd|bz2|xz)$", re.IGNORECASE)
 _SUFFIX: Final = re.compile(r"\.[a-z]\w{0,7}$", re.IGNORECASE)
 _NO_FILE_NAME: Final = re.compile(r"[^\w.()+, -]+")
 _LONGEST_NAME: Final = 50
@@ -137,6 +138,11 @@ def check(dump: Dump) -> None:
 def _place(word: str) -> Place:
     if not word:
         raise SourceError("An empty name was given. Name a dump, a folder of them, or a glob.")
+    if is_address(word):
+        raise SourceError(
+            f"{without_secrets(word)} is an address, and what it gives may be gone when the notebook is run again. "
+            "Save it to a file first, or pass the address to tracelab.read in a notebook of your own."
+        )
     # A file may be called ~x or [1].json, so what is there comes before what a name might stand for.
     name = word if os.path.lexists(word) else os.path.expanduser(word)  # noqa: PTH111 - Path's raises for ~nobody
     if os.path.lexists(name) or not _PATTERN.search(name):

@@ -58,8 +58,9 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     ----------
     source
         A path, a glob pattern, a folder (with its subfolders, without hidden files, code and package lists), bytes, a
-        binary file object, or a list of these. gzip, zstd, bzip2, xz, zip and tar are seen by their first bytes; a
-        member of an archive is a source of its own, named `archive.zip!/path/in/it`.
+        binary file object, an address (`https://`, `s3://` and what else fsspec knows; `pip install
+        'tracelab-kit[remote]'`), or a list of these. gzip, zstd, bzip2, xz, zip and tar are seen by their first bytes;
+        a member of an archive is a source of its own, named `archive.zip!/path/in/it`.
     format
         `auto`, or the one format that is expected, by its word in the table of formats in the README (`otlp-json`,
         `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`.

@@ -1,4 +1,4 @@
-"""Where dumps come from: paths, globs, folders, bytes, file objects; decompressed by what the bytes say."""
+"""Where dumps come from: paths, globs, folders, addresses, bytes, file objects; decompressed by what the bytes say."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from tracelab.errors import LoadError, SourceError, TracelabError
+from tracelab.loaders.pieces.addresses import files_at, is_address, local_path
 from tracelab.loaders.pieces.companions import without_companions
 from tracelab.loaders.pieces.compression import BLOCK, DAMAGE, Tally, decompressed
 from tracelab.options import file_path
@@ -67,6 +68,8 @@ def sources_of(source: Any) -> list[Source]:
     SourceError
         There is no such file, or it may not be read, or it is nothing that has bytes.
     """
+    if isinstance(source, str) and is_address(source):
+        return _files_at(source)
     if isinstance(source, str | Path):
         return _files(source)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -82,7 +85,8 @@ def sources_of(source: Any) -> list[Source]:
     if hasattr(source, "__fspath__"):
         return _files(Path(source))
     raise SourceError(
-        f"A {type(source).__name__} is no source. Pass a path, a glob, a folder, bytes, a file object or a list."
+        f"A {type(source).__name__} is no source. "
+        "Pass a path, a glob, a folder, an address, bytes, a file object or a list."
     )
 
 
@@ -269,6 +273,13 @@ def _open_file(file: Any) -> Source:
     return Source(
         str(name) if isinstance(name, str | Path) else "<file object>", None, lambda: cast("BinaryIO", _Kept(file))
     )
+
+
+def _files_at(address: str) -> list[Source]:
+    path = local_path(address)
+    if path is not None:
+        return _files(path)
+    return [Source(found.name, found.size, found.open) for found in files_at(address, may_be_dump)]
 
 
 def _files(source: str | Path) -> list[Source]:
