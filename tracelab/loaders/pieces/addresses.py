@@ -194,7 +194,7 @@ class _Place:
             words = self.clean(str(getattr(error, "message", "")))
             return f"the server answered {status} {words}. {_ADVICE.get(status, 'Check the address.')}"
         if isinstance(error, FileNotFoundError):
-            return f"there is nothing ({404 if self.scheme in _WEB else 'no such file'}). {_ADVICE[404]}"
+            return f"there is nothing (404). {_ADVICE[404]}" if self.scheme in _WEB else "there is no such file."
         if isinstance(error, PermissionError):
             return f"it may not be read ({self.clean(str(error))}). Check your credentials."
         if isinstance(error, TimeoutError):
