@@ -93,3 +93,35 @@ def test_a_document_in_blocks_that_breaks_off_gives_what_is_whole(monkeypatch: p
 
 def missing(spans: pl.DataFrame) -> set[int]:
     return set(range(1, 41)) - {int(span_id, 16) for span_id in spans["span_id"].to_list()}
+
+
+def rows(count: int = 30) -> list[dict[str, Any]]:
+    """Write rows of spans in one trace."""
+    return [
+        {"trace_id": "5b" * 16, "span_id": f"{number:016x}", "name": HOSTILE, "start_ns": 10**18, "duration_ns": number}
+        for number in range(1, count + 1)
+    ]
+
+
+@pytest.mark.parametrize("size", [300, 2_000])
+@pytest.mark.parametrize("document", [rows(), {"meta": {"a": 1}, "data": {"rows": rows()}}], ids=["list", "wrapped"])
+def test_rows_in_blocks_give_the_same_frame(monkeypatch: pytest.MonkeyPatch, document: Any, size: int) -> None:
+    dump = json.dumps(document).encode()
+    odd = dump.replace(b"trace_id", b"tid").replace(b"duration_ns", b"took")
+    asked: dict[str, str | tuple[str, str]] = {"trace_id": "tid", "duration": ("took", "ns")}
+    whole = read(dump)
+    assert_frame_equal(read(odd, columns=asked), whole)
+    in_small_blocks(monkeypatch, size)
+    assert_frame_equal(read(dump), whole)
+    assert_frame_equal(read(odd, columns=asked), whole)
+    with pytest.warns(LoadWarning, match="in the middle"):
+        assert read(dump[:-40]).height == whole.height - 1
+
+
+def test_the_trace_around_rows_is_kept_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    bare = [{key: value for key, value in each.items() if key != "trace_id"} for each in rows()]
+    dump = json.dumps({"traces": [{"traceId": f"{number}b" * 16, "spans": bare} for number in (1, 2, 3)]}).encode()
+    whole = read(dump)
+    assert whole["trace_id"].unique().sort().to_list() == ["1b" * 16, "2b" * 16, "3b" * 16]
+    in_small_blocks(monkeypatch, 2_000)
+    assert_frame_equal(read(dump), whole)

@@ -26,6 +26,8 @@ from tracelab.loaders.others import (
 )
 from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp import tolerant as otlp
+from tracelab.loaders.rows import objects as rows
+from tracelab.loaders.rows import parquet as rows_parquet
 from tracelab.loaders.zipkin import v2 as zipkin
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.pieces.columnar import ColumnarFile
     from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings, Problem
+    from tracelab.loaders.rows.names import Asked
 
 OTLP_JSON: Final = "otlp-json"
 OTLP_PROTO: Final = "otlp-proto"
@@ -62,6 +65,7 @@ CHROME_TRACE: Final = "chrome-trace"
 TRULENS: Final = "trulens"
 HAYSTACK: Final = "haystack"
 PARQUET: Final = "parquet"
+ROWS: Final = "rows"
 TEMPO_BLOCK: Final = "tempo-block"
 OTAP: Final = "otap"
 
@@ -72,8 +76,8 @@ class JsonFormat:
 
     `holds` tells the objects of the format: spans, or what holds spans as only this format does. `read` adds the spans
     of one such object. Where what belongs together may stand far apart, `gathered` reads all objects of an input
-    instead, or, where what stands around them counts (`around`), all documents as they are; `fast` reads whole pieces
-    of lines, or says that they do not fit.
+    instead, or, where what stands around them counts (`around`), all documents as they are, and `columnar` does so by
+    whole columns; `fast` reads whole pieces of lines, or says that they do not fit.
 
     Objects are looked for in lists and under the `wrappers` of all formats. `is_part` tells objects that are the
     format's once it is known, though they say too little of themselves. `beside` names what is no span and no loss,
@@ -87,6 +91,7 @@ class JsonFormat:
     holds: Callable[[dict[str, Any]], bool]
     read: Callable[[dict[str, Any], Builder, str], None] | None = None
     gathered: Callable[[Iterable[tuple[Any, str]], Builder], None] | None = None
+    columnar: Callable[[Iterable[tuple[Any, str]], Findings, Asked | None, str], Chunk] | None = None
     fast: Callable[[Piece], tuple[list[Chunk], Findings]] | None = None
     is_part: Callable[[dict[str, Any]], bool] | None = None
     beside: Callable[[dict[str, Any]], Problem | None] | None = None
@@ -159,6 +164,8 @@ JSON_FORMATS: Final = (
     ),
     JsonFormat(TRULENS, trulens.holds, gathered=trulens.read_documents, around=True, wrappers=("events",)),
     JsonFormat(HAYSTACK, haystack.holds, gathered=haystack.read_documents, around=True, wrappers=haystack.WRAPPERS),
+    # What is like any format above is better read as that.
+    JsonFormat(ROWS, rows.holds, columnar=rows.chunk_of_documents, around=True, wrappers=rows.WRAPPERS),
 )
 BY_NAME: Final = {each.name: each for each in JSON_FORMATS}
 WRAPPERS: Final = tuple(dict.fromkeys((*envelopes.WRAPPERS, *(key for each in JSON_FORMATS for key in each.wrappers))))
@@ -177,6 +184,7 @@ PARQUET_FORMATS: Final = (
     ParquetFormat(CLICKHOUSE, clickhouse.has_rows, parquet.clickhouse_chunks),
     ParquetFormat(TEMPO_BLOCK, tempo_block.has_traces, tempo_block.chunks),
     ParquetFormat(OTAP, otap.has_spans, otap.chunks),
+    ParquetFormat(ROWS, rows_parquet.has_rows, rows_parquet.chunks),
 )
 
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {

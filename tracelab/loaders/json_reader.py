@@ -6,6 +6,7 @@ import codecs
 import json
 import re
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.documents import at, walked
 from tracelab.loaders.columns.envelopes import opened
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.formats import BY_NAME, OTLP_JSON, WRAPPERS, JsonFormat
+from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
 from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.otlp.shape import Shape
@@ -28,10 +29,13 @@ from tracelab.loaders.pieces.sources import Readable, Recoded
 from tracelab.loaders.pieces.whole import LARGEST, one_line, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
+from tracelab.loaders.rows.objects import chunk_of_documents, level_of_rows
 from tracelab.loaders.sniff import OTHER, SUPPORTED, beside, format_of, level_of, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tracelab.loaders.rows.names import Asked
 
 _SNIFFED: Final = 1 << 20
 _LONGEST_FIRST_LINE: Final = 16 << 20
@@ -53,7 +57,11 @@ Decoded = tuple[list[Chunk], Findings]
 
 @dataclass(slots=True)
 class State:
-    """What is known about a file so far."""
+    """What is known about a file so far.
+
+    `as_rows` says that it is read as rows, whatever it looks like, with the columns that were `asked` for. Documents of
+    rows that were met one by one are `held`, for rows are read by whole columns.
+    """
 
     format: str | None = None
     shape: Shape = field(default_factory=Shape)
@@ -62,6 +70,10 @@ class State:
     by_the_book: bool = True
     misses: int = 0
     msgspec: Lock = field(default_factory=Lock)
+    name: str = ""
+    as_rows: bool = False
+    asked: Asked | None = None
+    held: list[tuple[Any, str]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -72,14 +84,22 @@ class Gathered:
     around: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_json(stream: Readable, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
-    """Read a JSON dump, chunk by chunk; `named` is told the format."""
-    state = State()
+def read_json(
+    stream: Readable,
+    findings: Findings,
+    named: Callable[[str], None],
+    asked: Asked | None = None,
+    *,
+    as_rows: bool = False,
+) -> Iterator[Chunk]:
+    """Read a JSON dump, chunk by chunk; `named` is told the format. With `as_rows` everything is rows."""
+    state = State(format=ROWS if as_rows else None, name=stream.name, as_rows=as_rows, asked=asked)
     rest = Rest()
     stream = as_utf8(stream, findings)
     by_lines = _is_lines(stream, state)
-    whole = None if by_lines else _whole(stream)
-    pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest, level_of)
+    whole = None if by_lines else _whole(stream, state)
+    level = level_of_rows(asked) if as_rows else level_of
+    pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest, level)
     state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
     yield from read_pieces(pieces, state, findings, named, None if by_lines or whole is not None else rest)
     if not state.seen:
@@ -104,6 +124,8 @@ def read_pieces(
         yield from _read_rest(rest, state, findings, gathered)
     if gathered.pieces:
         yield _gathered_chunk(gathered, state, findings)
+    if state.held:
+        yield _chunk_of_rows(iter(()), state, findings)
 
 
 def as_utf8(stream: Readable, findings: Findings) -> Readable:
@@ -131,7 +153,7 @@ def _is_lines(stream: Readable, state: State) -> bool:
     if not newline or line[:1] not in (b"{", b"["):
         return False
     probe = probed(line)
-    if probe is not None and probe.is_otlp():
+    if probe is not None and probe.is_otlp() and not state.as_rows:
         state.shape = Shape(bare=probe.is_bare())
         state.format = OTLP_JSON
         return True
@@ -142,26 +164,26 @@ def _is_lines(stream: Readable, state: State) -> bool:
     following = following.lstrip(BLANK)
     if following and (following[:1] not in (b"{", b"[") or following.split(b"\n", 1)[0].strip(BLANK) in (b"{", b"[")):
         return False
-    if format_of(document) == OTLP_JSON or (isinstance(document, dict) and "data" in document):
+    if not state.as_rows and (format_of(document) == OTLP_JSON or (isinstance(document, dict) and "data" in document)):
         return False
     return bool(following) or isinstance(document, list)
 
 
-def _whole(stream: Readable) -> Iterator[Piece] | None:
+def _whole(stream: Readable, state: State) -> Iterator[Piece] | None:
     """Cut a document that is not too large as a whole, if it is built like one that is known."""
     content = stream.peek(LARGEST + 1)
     if len(content) > LARGEST:
         return None
-    return pieces_of(content) or _one_piece(content)
+    return pieces_of(content) or _one_piece(content, state)
 
 
-def _one_piece(content: bytes) -> Iterator[Piece] | None:
+def _one_piece(content: bytes, state: State) -> Iterator[Piece] | None:
     """Take a document as it is, if it is of a format that the names of its keys do not tell."""
     try:
         document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    known = BY_NAME.get(format_of(document) or "")
+    known = BY_NAME.get(ROWS if state.as_rows else format_of(document) or "")
     return iter([one_line(content)]) if known is not None and not known.marked else None
 
 
@@ -172,7 +194,7 @@ def _decode(piece: Piece, state: State, gathered: Gathered) -> Decoded:
     if state.format == OTLP_JSON:
         return _decode_otlp(piece, state)
     known = BY_NAME.get(state.format or "")
-    if known is not None and known.gathered:
+    if known is not None and (known.gathered or known.columnar):
         gathered.pieces.append(piece)
         return [], Findings()
     if known is not None and known.fast:
@@ -296,18 +318,32 @@ def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chu
             for number, text in enumerate(piece.content.split(b"\n")):
                 stripped = text.strip(BLANK)
                 document = _decoded(stripped, builder, piece.origin(number), state) if stripped else None
-                if document is not None:
+                if known.columnar and (state.as_rows or (isinstance(document, dict) and known.holds(document))):
+                    yield document, piece.origin(number)
+                elif document is not None:
                     yield from _wanted(document, known, builder, piece.origin(number))
             piece.content = b""
         for document in gathered.around:
             yield document, "around the objects"
 
+    if known.columnar:
+        chunk = _chunk_of_rows(rows(), state, findings)
+        findings.merge(builder.findings)
+        return chunk
     if known.gathered:
         known.gathered(rows(), builder)
     state.seen = True
     chunk = builder.finish()
     findings.merge(builder.findings)
     return chunk
+
+
+def _chunk_of_rows(documents: Iterator[tuple[Any, str]], state: State, findings: Findings) -> Chunk:
+    """Read documents of rows, and those that were held back before."""
+    held, state.held = state.held, []
+    state.seen = True
+    every = chain(documents, held)
+    return chunk_of_documents(every, findings, state.asked, state.name, forced=state.as_rows)
 
 
 def _decoded(text: bytes, builder: Builder, place: str, state: State, unread: object = None) -> Any:
@@ -326,7 +362,7 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
     document = _decoded(text, builder, place, state, unread)
     if document is unread:
         return
-    found = format_of(document)
+    found = ROWS if state.as_rows else format_of(document)
     if found == OTHER:
         builder.findings.add(problems.OTHER_SIGNALS, place=place)
         state.refused = state.refused or "it holds logs, metrics or profiles, but no spans"
@@ -339,7 +375,10 @@ def read_document(text: bytes, place: str, builder: Builder, state: State) -> No
     else:
         state.format = state.format or found
         state.seen = True
-        _read_known(document, BY_NAME[found], builder, place)
+        if BY_NAME[found].columnar:
+            state.held.append((document, place))
+        else:
+            _read_known(document, BY_NAME[found], builder, place)
 
 
 def _read_known(document: Any, known: JsonFormat, builder: Builder, place: str) -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 from tqdm.auto import tqdm
 
-from tracelab.errors import LoadError, LoadWarning, warn_caller
+from tracelab.errors import LoadError, LoadWarning, TracelabError, warn_caller
 from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
-from tracelab.loaders.formats import FAMILIES, NAMES, OTAP, OTLP_PROTO, ZIPKIN
+from tracelab.loaders.formats import FAMILIES, NAMES, OTAP, OTLP_PROTO, ROWS, ZIPKIN
 from tracelab.loaders.json_reader import as_utf8, read_json
 from tracelab.loaders.log_reader import is_log, is_text, read_log
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
@@ -27,11 +27,17 @@ from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame, summary
+from tracelab.loaders.rows import parquet as rows_parquet
+from tracelab.loaders.rows import separated
+from tracelab.loaders.rows.names import asked_of
 from tracelab.loaders.sniff import parquet_format_of
 from tracelab.options import flag, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.rows.names import Asked
 
 _SNIFFED: Final = 1 << 16
 _MARK: Final = 8
@@ -44,7 +50,14 @@ Loaded = Chunk | pl.DataFrame
 """What a source gives: decoded chunks, or a frame that tracelab wrote."""
 
 
-def read(source: Any, *, format: str = "auto", strict: bool = False, progress: bool | None = None) -> pl.DataFrame:  # noqa: A002 - the word that fits
+def read(
+    source: Any,
+    *,
+    format: str = "auto",  # noqa: A002 - the word that fits
+    columns: dict[str, str | tuple[str, str]] | None = None,
+    strict: bool = False,
+    progress: bool | None = None,
+) -> pl.DataFrame:
     """Read trace dumps into one span frame.
 
     Formats are told apart by their content, and one trace gives one frame whatever format it comes in, but for what
@@ -64,6 +77,14 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     format
         `auto`, or the one format that is expected, by its word in the table of formats in the README (`otlp-json`,
         `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`.
+    columns
+        Which column is which, where rows (JSON lines, a JSON list, CSV, parquet) have other names than those that are
+        known: `{"trace_id": "tid", "start_time": "t0", "duration": ("took", "ms")}`. With it everything is read as
+        rows. Keys are `trace_id`, `span_id`, `parent_span_id`, `name`, `kind`, `service_name`, `start_time`,
+        `end_time`, `duration`, `status_code`, `status_message`, `error`, `success`, `trace_state`, `flags`,
+        `scope_name`, `scope_version`, `events`, `links`, `attributes`, `resource_attributes` and `scope_attributes`;
+        values are columns of the file, for times and durations with a unit (`ns`, `us`, `ms`, `s`) where it cannot be
+        guessed. Columns that are not named are recognised as usual, and every other one is an attribute.
     strict
         Raise at the first problem that would be warned of.
     progress
@@ -81,7 +102,7 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     SourceError
         There is no such source.
     TracelabError
-        `strict` or `progress` is neither True nor False.
+        `strict` or `progress` is neither True nor False, or `columns` names what no span has.
 
     Examples
     --------
@@ -90,8 +111,14 @@ def read(source: Any, *, format: str = "auto", strict: bool = False, progress: b
     ...      "kind": 2, "startTimeUnixNano": "1767225600000000000", "endTimeUnixNano": "1767225600250000000"}]}]}]}'''
     >>> read(dump).select("name", "kind", "duration").row(0)
     ('GET /', 'server', datetime.timedelta(microseconds=250000))
+
+    >>> table = b'''tid,sid,what,t0,took
+    ... 1a,2b,GET /,2026-01-01T00:00:00Z,250'''
+    >>> asked = {"trace_id": "tid", "span_id": "sid", "name": "what", "start_time": "t0", "duration": ("took", "ms")}
+    >>> read(table, columns=asked).select("name", "duration").row(0)
+    ('GET /', datetime.timedelta(microseconds=250000))
     """
-    return _read(source, format, strict=strict, progress=progress)
+    return _read(source, format, columns, strict=strict, progress=progress)
 
 
 def read_otlp(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
@@ -106,7 +133,7 @@ def read_otlp(source: Any, *, strict: bool = False, progress: bool | None = None
     >>> read_otlp(b'{"resourceSpans": []}').height
     0
     """
-    return _read(source, "otlp", strict=strict, progress=progress)
+    return _read(source, "otlp", None, strict=strict, progress=progress)
 
 
 def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
@@ -123,7 +150,7 @@ def read_jaeger(source: Any, *, strict: bool = False, progress: bool | None = No
     ... ]}]}''').select("service_name", "name").row(0)
     ('shop', 'buy')
     """
-    return _read(source, "jaeger", strict=strict, progress=progress)
+    return _read(source, "jaeger", None, strict=strict, progress=progress)
 
 
 def read_zipkin(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
@@ -141,7 +168,7 @@ def read_zipkin(source: Any, *, strict: bool = False, progress: bool | None = No
     >>> read_zipkin(b'[{"traceId": "1", "id": "2", "name": "get", "timestamp": 5, "duration": 7}]')["name"].item()
     'get'
     """
-    return _read(source, ZIPKIN, strict=strict, progress=progress)
+    return _read(source, ZIPKIN, None, strict=strict, progress=progress)
 
 
 def read_tempo(source: Any, *, strict: bool = False, progress: bool | None = None) -> pl.DataFrame:
@@ -156,11 +183,16 @@ def read_tempo(source: Any, *, strict: bool = False, progress: bool | None = Non
     >>> read_tempo(b'{"batches": []}').height
     0
     """
-    return _read(source, "tempo", strict=strict, progress=progress)
+    return _read(source, "tempo", None, strict=strict, progress=progress)
 
 
-def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:  # noqa: A002 - the word that fits
-    """List what reading a source repaired, skipped or guessed.
+def load_report(
+    source: Any,
+    *,
+    format: str = "auto",  # noqa: A002 - the word that fits
+    columns: dict[str, str | tuple[str, str]] | None = None,
+) -> pl.DataFrame:
+    """List what reading a source repaired, skipped or guessed; the options are those of `read`.
 
     Returns
     -------
@@ -176,11 +208,11 @@ def load_report(source: Any, *, format: str = "auto") -> pl.DataFrame:  # noqa: 
     >>> load_report(b'{"resourceSpans": []}').select("problem", "action", "count").rows()
     [('spans', 'read', 0)]
     """
-    return report_frame(_load(source, format, strict=False, progress=False)[1])
+    return report_frame(_load(source, format, columns, strict=False, progress=False)[1])
 
 
-def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> pl.DataFrame:  # noqa: A002 - the word that fits
-    spans, findings = _load(source, format, strict=strict, progress=progress)
+def _read(source: Any, format: str, columns: Any, *, strict: bool, progress: bool | None) -> pl.DataFrame:  # noqa: A002 - the word that fits
+    spans, findings = _load(source, format, columns, strict=strict, progress=progress)
     if text := summary(findings):
         warn_caller(text, LoadWarning)
     return spans
@@ -189,6 +221,7 @@ def _read(source: Any, format: str, *, strict: bool, progress: bool | None) -> p
 def _load(
     source: Any,
     format: Any,  # noqa: A002
+    columns: Any,
     *,
     strict: bool,
     progress: bool | None,
@@ -197,6 +230,9 @@ def _load(
         near = get_close_matches(format, FORMATS, n=1) if isinstance(format, str) else []
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise LoadError(f"There is no format {shown(format)}.{hint} Known: {', '.join(FORMATS)}.")
+    asked = asked_of(columns)
+    if asked and format not in ("auto", ROWS):
+        raise TracelabError(f"`columns` is for rows, and format={format!r} has names of its own. Leave one out.")
     flag("strict", strict)
     if progress is not None:
         flag("progress", progress)
@@ -210,7 +246,7 @@ def _load(
                 one = SourceFindings(leaf.name, "unknown")
                 found.append(one)
                 try:
-                    for chunk in _chunks(leaf.stream(), format, one):
+                    for chunk in _chunks(leaf.stream(), format, one, asked):
                         chunks.append((number, chunk))
                         if strict:
                             one.findings.raise_first(leaf.name)
@@ -265,7 +301,7 @@ def _together(chunks: list[tuple[int, Loaded]], findings: list[Findings], overal
     return assemble(split, findings, overall)
 
 
-def _chunks(stream: Stream, format: str, found: SourceFindings) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
+def _chunks(stream: Stream, format: str, found: SourceFindings, asked: Asked | None) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
     accepted = FORMATS[format]
 
     def named(name: str) -> None:
@@ -273,7 +309,10 @@ def _chunks(stream: Stream, format: str, found: SourceFindings) -> Iterator[Load
         if accepted and name not in accepted:
             raise LoadError(f"{stream.name}: it is {name}, not {format}. Read it with format={name!r}, or with 'auto'.")
 
-    if is_columnar(stream.peek(_MARK)):
+    if asked or format == ROWS:
+        named(ROWS)
+        yield from _rows(stream, found.findings, named, asked)
+    elif is_columnar(stream.peek(_MARK)):
         yield from _columnar_chunks(stream, found, named)
     else:
         yield from _decoded(stream, found.findings, named)
@@ -296,13 +335,45 @@ def _decoded(stream: Stream, findings: Findings, named: Callable[[str], None]) -
     text = head.lstrip(BLANK)[:1]
     framing = None if text in (b"{", b"[") or is_text(head) else framing_of(head)
     if framing is None:
-        plain = as_utf8(stream, findings)
-        yield from (read_log if is_log(plain) else read_json)(plain, findings, named)
+        yield from _of_text(as_utf8(stream, findings), findings, named)
     elif framing == FIXED and is_framed_json(head):
         yield from read_json(JsonMessages(stream, findings), findings, named)
     else:
         named(OTLP_PROTO)
         yield from read_proto(stream, framing, findings)
+
+
+def _of_text(stream: Readable, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
+    """Decode text: a table, JSON, or a log with spans in it."""
+    head = stream.peek(separated.SNIFFED)
+    table = head.lstrip(BLANK)[:1] not in (b"{", b"[")
+    header = separated.header_of(head) if table else None
+    if header is not None:
+        named(ROWS)
+        yield from separated.read_separated(stream, header, None, findings)
+        return
+    try:
+        yield from (read_log if is_log(stream) else read_json)(stream, findings, named)
+    except LoadError as error:
+        reason = separated.refusal(head) if table else None
+        if reason is None:
+            raise
+        raise LoadError(f"{stream.name}: no trace dump: {reason}.") from error
+
+
+def _rows(stream: Stream, findings: Findings, named: Callable[[str], None], asked: Asked | None) -> Iterator[Chunk]:
+    """Decode a stream as rows, whatever it looks like."""
+    if is_columnar(stream.peek(_MARK)):
+        file = open_columnar(stream.path, b"" if stream.path else stream.read_all(), stream.name)
+        yield from rows_parquet.chunks(file, findings, asked)
+        return
+    text = as_utf8(stream, findings)
+    head = text.peek(separated.SNIFFED)
+    header = separated.header_of(head, asked, forced=True) if head.lstrip(BLANK)[:1] not in (b"{", b"[") else None
+    if header is None:
+        yield from read_json(text, findings, named, asked, as_rows=True)
+    else:
+        yield from separated.read_separated(text, header, asked, findings)
 
 
 def _bar(sources: list[Source], progress: bool | None) -> Any:

@@ -14,6 +14,7 @@ from tracelab.loaders.otlp.otap import is_attributes
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
 from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
+from tracelab.loaders.rows.names import missing, roles_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -153,8 +154,7 @@ def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
             f"{file.name}: no trace dump: it looks like attributes of OTel-Arrow without their spans; read the folder "
             "that all of its tables are in."
         )
-    columns = ", ".join(file.frame.collect_schema().names()[:8])
-    looks = f"it is a file of columns without spans (its columns: {columns})"
+    looks = missing(tuple(file.frame.collect_schema().names()))
     raise LoadError(f"{file.name}: no trace dump: {looks}. Supported: {SUPPORTED}.")
 
 
@@ -170,6 +170,8 @@ def refusal(document: Any) -> str:
     for needed, text in _LOOKS:
         if needed <= keys:
             return text
+    if not roles_of(tuple(keys)).fields.keys().isdisjoint(("trace_id", "span_id")):
+        return missing(tuple(keys))
     shown = ", ".join(list(map(str, keys))[:6]) or "none"
     return f"it is a JSON object without spans (its keys: {shown})"
 
@@ -195,13 +197,6 @@ _LOOKS: Final[list[tuple[set[str], str]]] = [
         "it looks like X-Ray's trace summaries, which have no spans; fetch the traces (aws xray batch-get-traces)",
     ),
     ({"metadata", "trace_id_tag_name"}, "it looks like a schema of SkyWalking's BanyanDB, which has no spans"),
-    (
-        {"trace_id", "span_id"},
-        (
-            "it looks like spans in a layout that tracelab does not know; write them as OTLP JSON, or build a "
-            "polars frame and call tracelab.conform"
-        ),
-    ),
     (
         {"hits"},
         "it looks like the answer to a search in Elasticsearch, but no spans that tracelab knows are among its hits",

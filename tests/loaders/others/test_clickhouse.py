@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -69,3 +71,19 @@ def test_rows_of_clickhouse_are_read_from_parquet() -> None:
     file = io.BytesIO()
     frame.write_parquet(file)
     assert_frame_equal(read(file.getvalue()), read(compact(table_row())))
+
+
+def test_columns_that_people_add_to_the_table_are_attributes() -> None:
+    spans = read(compact(table_row(ProjectId=7, TraceAttributes={"b": "2"})))
+    assert spans.select("span.ProjectId", "span.TraceAttributes", "span.a").row(0) == (7, '{"b": "2"}', "1")
+    file = io.BytesIO()
+    row = {
+        **table_row(Timestamp="2026-05-01 12:00:00"),
+        "Day": date(2026, 5, 1),
+        "Cost": Decimal("1.5"),
+        "Raw": b"\xff",
+    }
+    kept = {key: value for key, value in row.items() if "." not in key and not isinstance(value, dict)}
+    pl.DataFrame([kept]).write_parquet(file)
+    spans = read(file.getvalue())
+    assert spans.select("span.Day", "span.Cost", "span.Raw").row(0) == ("2026-05-01", "1.5", "\ufffd")

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
 _MARKS: Final = {"TraceId", "SpanId", "SpanName"}
+_COLUMNS: Final = frozenset(
+    (
+        *("Timestamp", "TraceId", "SpanId", "ParentSpanId", "TraceState", "SpanName", "SpanKind", "ServiceName"),
+        *("ResourceAttributes", "ScopeName", "ScopeVersion", "SpanAttributes", "Duration", "StatusCode"),
+        *("StatusMessage", "Events", "Events.Timestamp", "Events.Name", "Events.Attributes"),
+        *("Links", "Links.TraceId", "Links.SpanId", "Links.TraceState", "Links.Attributes"),
+    )
+)
+"""What the exporter writes; further columns, which people add, are attributes."""
 
 
 def is_row(document: dict[str, Any]) -> bool:
@@ -48,7 +57,10 @@ def read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
         status_code=enum_number(row.get("StatusCode"), STATUS_NUMBERS),
         status_message=_text(row.get("StatusMessage")),
         trace_state=_text(row.get("TraceState")),
-        attributes=_map(row.get("SpanAttributes"), builder, place),
+        attributes=[
+            *_map(row.get("SpanAttributes"), builder, place),
+            *_map({key: _plain(value) for key, value in row.items() if key not in _COLUMNS}, builder, place),
+        ],
     )
     for event in _nested(row, "Events", ("Timestamp", "Name", "Attributes")):
         attributes = text_attributes(_map(event["Attributes"], builder, place))
@@ -90,6 +102,18 @@ def _map(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
         return []
     found = [(str(key), plain_value(value, builder.findings, place)) for key, value in content.items()]
     return [(key, value) for key, value in found if value is not None]
+
+
+def _plain(content: Any) -> Any:
+    """Give what a column of any type holds as JSON has it."""
+    if content is None or isinstance(content, str | bool | int | float):
+        return content
+    if isinstance(content, dict):
+        return {str(key): _plain(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_plain(value) for value in content]
+    text = _text(content)
+    return str(content) if text is None else text
 
 
 def _text(content: Any) -> str | None:

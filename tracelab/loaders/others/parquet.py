@@ -27,7 +27,7 @@ from tracelab.loaders.columns.chunk import (
 from tracelab.loaders.columns.values import plain_value
 from tracelab.loaders.others import clickhouse
 from tracelab.loaders.report.findings import Findings
-from tracelab.schema import SCOPES, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
+from tracelab.schema import SCOPES, TREE_COLUMNS, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +40,7 @@ _SCALARS: Final = {pl.Boolean: BOOL, pl.Int64: INT, pl.Float64: DOUBLE, pl.Strin
 
 def is_own(columns: frozenset[str]) -> bool:
     """Say whether columns are those of a frame that tracelab wrote."""
-    return columns >= set(REQUIRED)
+    return columns >= {*REQUIRED, *TREE_COLUMNS}
 
 
 def own_spans(file: ColumnarFile, findings: Findings) -> Iterator[pl.DataFrame]:

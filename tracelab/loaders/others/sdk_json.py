@@ -1,4 +1,4 @@
-"""Spans as SDKs print them: Go's stdouttrace, the Python SDK's `to_json` and console output, and flat rows like it."""
+"""Spans as SDKs print them: Go's stdouttrace, the Python SDK's `to_json` and console output."""
 
 from __future__ import annotations
 
@@ -29,11 +29,9 @@ def is_go(document: dict[str, Any]) -> bool:
 
 
 def is_python(document: dict[str, Any]) -> bool:
-    """Say whether a document is a span as the Python SDK prints it, or a flat row with the same names."""
+    """Say whether a document is a span as the Python SDK prints it."""
     context = document.get("context")
-    if isinstance(context, dict) and "span_id" in context:
-        return True
-    return {"trace_id", "span_id", "start_time", "end_time", "attributes"} <= document.keys()
+    return isinstance(context, dict) and "span_id" in context
 
 
 def read_go(span: dict[str, Any], builder: Builder, place: str) -> None:
@@ -79,7 +77,7 @@ def read_go(span: dict[str, Any], builder: Builder, place: str) -> None:
 
 def read_python(span: dict[str, Any], builder: Builder, place: str) -> None:
     """Add a span of the Python SDK."""
-    context = fields_of(span.get("context")) or span
+    context = fields_of(span.get("context"))
     resource = fields_of(span.get("resource"))
     scope = fields_of(span.get("instrumentation_scope")) or fields_of(span.get("scope"))
     status = span.get("status")
@@ -88,7 +86,7 @@ def read_python(span: dict[str, Any], builder: Builder, place: str) -> None:
         place=place,
         trace_id=text_of(context.get("trace_id")),
         span_id=text_of(context.get("span_id")),
-        parent_span_id=text_of(span.get("parent_id", span.get("parent_span_id"))),
+        parent_span_id=text_of(span.get("parent_id")),
         name=text_of(span.get("name")),
         kind=enum_number(span.get("kind"), KIND_NUMBERS),
         start_time=nanoseconds(span.get("start_time"), builder.findings, place),
@@ -104,12 +102,10 @@ def read_python(span: dict[str, Any], builder: Builder, place: str) -> None:
         trace_state=_python_state(context.get("trace_state")),
         attributes=attributes_of(span.get("attributes"), builder, place),
     )
-    for event in objects_of(span.get("events")) + objects_of(span.get("span_events")):
+    for event in objects_of(span.get("events")):
         attributes = text_attributes(attributes_of(event.get("attributes"), builder, place))
         time = nanoseconds(event.get("timestamp"), builder.findings, place)
-        builder.events.add(
-            row, attributes, time=time or 0, name=text_of(event.get("name", event.get("event_name"))) or ""
-        )
+        builder.events.add(row, attributes, time=time or 0, name=text_of(event.get("name")) or "")
     for link in objects_of(span.get("links")):
         held = fields_of(link.get("context")) or link
         builder.links.add(

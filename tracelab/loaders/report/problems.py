@@ -335,3 +335,74 @@ OVERLAPPING_SLICES: Final = Problem(
     "They have the same parent; slices after that are sought in the later one.",
     notable=False,
 )
+
+# Rows of tables, whose columns are known by their names.
+TIME_UNITS: Final = Problem(
+    "units of times guessed",
+    "guessed",
+    "The column's name told the unit, or the size of its numbers. Where it is wrong, say it with "
+    "columns={'start_time': (column, unit)}.",
+    notable=False,
+)
+DURATION_UNITS: Final = Problem(
+    "units of durations guessed",
+    "guessed",
+    "The column's name told the unit. Where it is wrong, say it with columns={'duration': (column, unit)}.",
+    notable=False,
+)
+DURATION_WITHOUT_UNIT: Final = Problem(
+    "durations without a unit",
+    "guessed",
+    "Nothing in the file says it: it is that of the ends, else that of the tool that has such columns, else that of "
+    "the numbers of the start, else the smallest in which most traces last until their last span starts, else "
+    "milliseconds. Say it with columns={'duration': (column, unit)}.",
+)
+DURATION_DISAGREES: Final = Problem(
+    "durations that do not fit start and end",
+    "kept",
+    "The duration is that from start to end; the other one is in an attribute under the column's name.",
+)
+PARENT_IS_TRACE: Final = Problem(
+    "parents that are the trace",
+    "repaired",
+    "The parent has the id of the trace, and no span has that: such a span has no parent.",
+    notable=False,
+)
+OTHER_WORDS: Final = Problem(
+    "kinds or statuses in other words", "kept", "They are in an attribute under the column's name.", notable=False
+)
+STATUS_OF_ERROR: Final = Problem(
+    "statuses guessed from errors",
+    "guessed",
+    "The column of errors describes one, so the status is error; what it says is in an attribute under its name.",
+    notable=False,
+)
+TYPES_OF_TEXT: Final = Problem(
+    "types guessed from text",
+    "guessed",
+    "Text alone has no types: columns of which all values are numbers, or true and false, became such.",
+    notable=False,
+)
+ROWS_WITHOUT_SPANS: Final = Problem(
+    "rows that are no spans", "skipped", "They have neither the id of a span nor a duration or end."
+)
+LONG_ROWS: Final = Problem(
+    "rows with more fields than the header", "kept", "What is too much is in attributes named column_<number>."
+)
+SHORT_ROWS: Final = Problem("rows with fewer fields than the header", "kept", "What is missing is null.")
+BAD_ROWS: Final = Problem("rows that cannot be read", "skipped", "Their quotes do not end.")
+BEFORE_HEADER: Final = Problem(
+    "lines before the header", "skipped", "They name no columns, so they hold no spans.", notable=False
+)
+HEADER_AGAIN: Final = Problem(
+    "headers between the rows", "skipped", "Such files were put one after another.", notable=False
+)
+ROW_NUMBERS: Final = Problem(
+    "numbers of rows",
+    "dropped",
+    "The first column has no name and counts the rows, as pandas writes it.",
+    notable=False,
+)
+DECIMAL_COMMAS: Final = Problem(
+    "numbers with decimal commas", "repaired", "They were read as numbers with a decimal point.", notable=False
+)

@@ -37,6 +37,13 @@ _LINK: Final = "otlp.link."
 _NAMED_MAP: Final = re.compile(r'"(?P<name>.*?)"\s*:\s*(?P<map>\{.*\})', re.DOTALL)
 _MARKS: Final = frozenset(("traceId", "id", "timestamp", "localEndpoint"))
 """Fields of which a row has at least one, even one without ids."""
+_ONLY_HERE: Final = frozenset(("localEndpoint", "remoteEndpoint", "annotations", "binaryAnnotations"))
+_FIELDS: Final = _ONLY_HERE | frozenset(
+    (
+        *("traceId", "id", "parentId", "name", "kind", "timestamp", "duration", "tags", "debug", "shared", "version"),
+        *("timestamp_millis", "_q"),
+    )
+)
 
 
 @dataclass(slots=True)
@@ -66,10 +73,17 @@ class Row:
 
 
 def is_row(document: dict[str, Any]) -> bool:
-    """Say whether a document is a row of Zipkin, of whatever version."""
-    if isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str):
+    """Say whether a document is a row of Zipkin, of whatever version.
+
+    Others have the same ids, but none of the fields that only Zipkin has, and some that it does not know, or another
+    kind of time.
+    """
+    if not (isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)):
+        return thrift.is_span(document)
+    if not _ONLY_HERE.isdisjoint(document):
         return True
-    return thrift.is_span(document)
+    time = document.get("timestamp")
+    return document.keys() <= _FIELDS and not (isinstance(time, str) and whole_number(time) is None)
 
 
 def is_part(document: dict[str, Any]) -> bool:

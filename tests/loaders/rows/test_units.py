@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pytest
+
+from tests.loaders.rows.made import (
+    ROOT,
+    START_NS,
+    TRACE,
+    durations_of,
+    example,
+    found,
+    lines,
+    nanoseconds,
+    parquet,
+    quietly,
+    row,
+    starts_of,
+    table,
+)
+from tracelab.errors import LoadWarning
+from tracelab.loaders import load_report, read
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("duration_ns", 1_500, 1_500),
+        ("durationNano", 1_500, 1_500),
+        ("duration_us", 1.5, 1_500),
+        ("durationMicros", 2, 2_000),
+        ("duration_ms", "12.3456789", 12_345_679),
+        ("DurationMs", 12, 12_000_000),
+        ("Duration (ms)", 12, 12_000_000),
+        ("duration_in_millis", 12, 12_000_000),
+        ("elapsed_seconds", 0.25, 250_000_000),
+        ("duration_s", "1e-3", 1_000_000),
+    ],
+)
+def test_the_name_of_a_duration_tells_its_unit(name: str, value: Any, expected: int) -> None:
+    assert durations_of([value], name) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("start_ns", START_NS),
+        ("startTimeUnixNano", START_NS),
+        ("start_time_us", START_NS // 1_000),
+        ("startTimeMillis", START_NS // 1_000_000),
+        ("timestamp_ms", START_NS // 1_000_000),
+        ("start_s", START_NS // 1_000_000_000),
+        # Nothing in the name says it, but the size of the numbers.
+        ("start", START_NS),
+        ("timestamp", START_NS // 1_000),
+        ("@timestamp", START_NS // 1_000_000),
+        ("time", START_NS // 1_000_000_000),
+        ("ts", f"{START_NS // 1_000_000_000}.0"),
+        # No instant could be so many seconds.
+        ("start_seconds", START_NS),
+    ],
+)
+def test_the_name_of_a_start_or_its_size_tells_its_unit(name: str, value: Any) -> None:
+    assert starts_of([value], name) == [START_NS]
+
+
+def test_fractions_of_starts_are_exact() -> None:
+    assert starts_of(["1772366400.123456789"], "start") == [START_NS + 123_456_789]
+    assert starts_of(["1772366400123.456789"], "start") == [START_NS + 123_456_789]
+    content = lines(row(start_time=1772366400.123456))
+    assert nanoseconds(quietly(content))[0][0] == START_NS + 123_456_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-01T12:00:00Z",
+        "2026-03-01T12:00:00.000000000+00:00",
+        "2026-03-01 12:00:00",
+        "2026-03-01 12:00:00.000 UTC",
+        "2026-03-01T14:00:00+0200",
+        "2026-03-01T07:30:00-04:30",
+        "2026-03-01T12:00Z",
+        "2026-03-01 12:00:00.0 +0000 UTC",
+        "3/1/2026, 12:00:00.000 PM",
+        "Sun, 01 Mar 2026 12:00:00 GMT",
+        "Mar 1, 2026 @ 12:00:00.000",
+        str(START_NS),
+    ],
+)
+def test_instants_are_read_as_people_and_programs_write_them(text: str) -> None:
+    assert starts_of([text]) == [START_NS]
+
+
+def test_nanoseconds_of_an_instant_are_kept_and_more_digits_cut() -> None:
+    assert (
+        starts_of(["2026-03-01T12:00:00.123456789Z", "2026-03-01 12:00:00,1234567891"]) == [START_NS + 123_456_789] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12.5ms", 12_500_000),
+        ("12.5 ms", 12_500_000),
+        ("5µs", 5_000),
+        ("3 seconds", 3_000_000_000),
+        ("1m2.5s", 62_500_000_000),
+        ("1h 5m", 3_900_000_000_000),
+        ("PT0.005S", 5_000_000),
+        ("P1DT2H3.000001S", 93_603_000_001_000),
+        ("PT1H5M", 3_900_000_000_000),
+        ("00:00:01.5", 1_500_000_000),
+        ("1.02:03:04.5", 93_784_500_000_000),
+        ("0 days 00:00:00.005000", 5_000_000),
+        ("1 days 02:00:03.000001", 93_603_000_001_000),
+    ],
+)
+def test_durations_that_say_their_unit_are_read_by_it(text: str, expected: int) -> None:
+    assert durations_of([text]) == [expected]
+    assert "durations without a unit" not in found(table(row(duration_ms=None, duration=text)))
+
+
+def test_dtypes_of_parquet_tell_units_exactly() -> None:
+    frame = pl.DataFrame({"trace_id": [TRACE], "span_id": [ROOT], "name": ["n"]}).with_columns(
+        start_time=pl.lit(datetime(2026, 3, 1, 12, tzinfo=UTC)).cast(pl.Datetime("ns", "UTC"))
+        + pl.duration(nanoseconds=1),
+        duration=pl.lit(timedelta(microseconds=7)),
+    )
+    assert nanoseconds(read(parquet(frame))) == [(START_NS + 1, 7_000)]
+    assert found(parquet(frame)) == {}
+    elsewhere = frame.with_columns(pl.col("start_time").dt.convert_time_zone("Asia/Tokyo"))
+    assert nanoseconds(read(parquet(elsewhere))) == [(START_NS + 1, 7_000)]
+    naive = frame.with_columns(pl.col("start_time").dt.replace_time_zone(None))
+    assert found(parquet(naive)) == {"times without a zone": 1}
+
+
+def test_what_was_guessed_from_names_and_sizes_is_counted_with_an_example() -> None:
+    content = table(row(start_time=START_NS // 1_000))
+    assert found(content) == {"units of durations guessed": 1, "units of times guessed": 1}
+    assert example(content, "units of durations guessed") == "duration_ms -> milliseconds"
+    assert example(content, "units of times guessed") == "start_time -> microseconds"
+    assert set(load_report(content)["action"]) == {"read", "guessed"}
+
+
+def spans_of_traces(unit: float) -> bytes:
+    """Write traces whose last span starts in the middle of the first one; durations are numbers of some unit."""
+    rows = []
+    for number in range(1, 5):
+        for span, seconds, length in ((1, 0, 4), (2, 2, 1)):
+            start = f"2026-03-01T12:00:0{seconds}Z"
+            own = {"trace_id": f"{number:031x}f", "span_id": f"{number}{span:014x}b", "duration": length / unit}
+            rows.append(row(start_time=start, duration_ms=None, **own))
+    return table(*rows)
+
+
+@pytest.mark.parametrize(
+    ("unit", "word"), [(1, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds")]
+)
+def test_a_bare_duration_is_of_the_unit_in_which_traces_hold_their_spans(unit: float, word: str) -> None:
+    content = spans_of_traces(unit)
+    with pytest.warns(LoadWarning, match="durations without a unit"):
+        spans = read(content)
+    assert sorted(spans["duration"].dt.total_seconds().to_list()) == [1] * 4 + [4] * 4
+    assert example(content, "durations without a unit") == f"duration -> {word}"
+
+
+def test_a_bare_duration_is_of_the_unit_of_the_start_or_else_milliseconds() -> None:
+    for start, expected in ((START_NS // 1_000, 7_000), (START_NS // 1_000_000, 7_000_000), (START_NS, 7)):
+        content = table(row(start_time=start, duration_ms=None, duration=7))
+        assert nanoseconds(quietly(content))[0][1] == expected
+    assert durations_of([7]) == [7_000_000]
+
+
+def test_a_bare_duration_beside_an_end_is_of_the_unit_that_fits() -> None:
+    span = row(duration_ms=None, end_time="2026-03-01T12:00:00.250Z")
+    assert nanoseconds(quietly(table({**span, "duration": 0.25})))[0][1] == 250_000_000
+    assert found(table({**span, "duration": 250}))["durations without a unit"] == 1
+    other = table({**span, "duration": 7_777_777})
+    assert nanoseconds(quietly(other))[0][1] == 250_000_000
+    assert quietly(other)["span.duration"].item() == 7_777_777
+    assert found(other)["durations that do not fit start and end"] == 1
+
+
+def test_of_duration_and_end_the_finer_one_counts() -> None:
+    coarse = row(duration_ms=5.125, end_time="2026-03-01T12:00:00.005Z")
+    assert nanoseconds(quietly(table(coarse)))[0][1] == 5_125_000
+    fine = row(duration_ms=5, end_time="2026-03-01T12:00:00.005000123Z")
+    assert nanoseconds(quietly(table(fine)))[0][1] == 5_000_123
+
+
+def test_what_is_no_time_is_counted_and_the_rest_saved() -> None:
+    content = table(
+        row(span_id="1a", start_time="2026-13-45T99:99:99Z"),
+        row(span_id="2a", duration_ms="soon"),
+        row(span_id="3a", start_time="", end_time="2026-03-01T12:00:00.005Z"),
+        row(span_id="4a", start_time="null"),
+        row(span_id="5a", start_time="9999-12-31T23:59:59Z"),
+        row(span_id="6a", duration_ms=1e300),
+    )
+    counted = found(content)
+    assert counted["times that are no times"] == 4
+    spans = quietly(content).sort("span_id")
+    assert nanoseconds(spans)[:4] == [(0, 5_000_000), (START_NS, 0), (START_NS, 5_000_000), (0, 5_000_000)]
+    assert counted["spans without a start"] == 3
+    assert counted["spans without an end"] == 2
+
+
+def test_small_starts_are_of_the_unit_of_the_durations() -> None:
+    content = table(row(start_time=250), row(span_id="1a", start_time=0))
+    assert sorted(nanoseconds(quietly(content))) == [(0, 5_000_000), (250_000_000, 5_000_000)]
