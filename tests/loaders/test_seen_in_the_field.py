@@ -66,14 +66,14 @@ def test_a_time_of_zero_is_none(zero: str | int, kind: str | int) -> None:
 
 
 @pytest.mark.parametrize("kind", [2, "SPAN_KIND_SERVER"])
-@pytest.mark.parametrize("time", ["-5", -5, str(2**63), 2**64, "soon", "1.5"], ids=repr)
+@pytest.mark.parametrize("time", ["-5", -5, str(2**63), 2**64, "soon"], ids=repr)
 def test_a_time_that_is_none_is_dropped_and_counted(time: str | int, kind: str | int) -> None:
     content = compact(request(span(kind=kind), span(CALL, kind=kind, endTimeUnixNano=time)))
     with pytest.warns(LoadWarning):
         spans = read(content)
     assert spans.filter(span_id=CALL)["start_time"].to_physical().item() == START
     assert spans.filter(span_id=ROOT)["duration"].dt.total_milliseconds().item() == 5
-    assert len(problems(content)) >= 1
+    assert problems(content)["times that are no times"] == 1
 
 
 def test_hundreds_of_protobuf_spans_are_those_of_their_json() -> None:
@@ -100,6 +100,7 @@ def test_hundreds_of_protobuf_spans_are_those_of_their_json() -> None:
     assert spans.height == 299
     assert spans.filter(pl.col("span.whole") < -(2**40)).height
     assert_frame_equal(read(protobuf(document)), spans)
+    assert_frame_equal(read(protobuf(request(*rows[:9]))), read(compact(request(*rows[:9]))))
     many = b"".join(_framed(protobuf(request(row))) for row in rows)
     assert_frame_equal(read(many), spans)
 

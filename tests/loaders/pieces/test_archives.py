@@ -8,6 +8,7 @@ import random
 import struct
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -22,7 +23,9 @@ from tracelab.loaders.pieces import archives, compression, cutting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+
+SAMPLES = Path(__file__).parent.parent / "samples"
 
 
 def dump(number: int) -> bytes:
@@ -87,6 +90,19 @@ def test_every_member_of_an_archive_is_a_source_of_its_own(kind: str, tmp_path: 
         assert_frame_equal(read(source), expected)
         source = io.BytesIO(content) if isinstance(source, io.BytesIO) else source  # noqa: PLW2901 - it was read
         assert names(source) == [f"{name}!/a/one.jsonl", f"{name}!/two.json.gz"]
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_a_block_of_tempo_is_read_from_an_archive(pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    block = {each.name: each.read_bytes() for each in (SAMPLES / "tempo-block").iterdir()}
+    members = {f"tenant/1a2b/{name}": content for name, content in block.items()}
+    packed = pack({**members, "tenant/1a2b/bloom-0": b"\0", "tenant/index.json.gz": b"\0"})
+    assert names(packed) == ["<bytes>!/tenant/1a2b/data.parquet"]
+    # Only its meta.json has names for dedicated columns.
+    with pytest.warns(LoadWarning, match="dedicated columns without a name"):
+        spans = read(packed)
+    plain = pl.selectors.exclude("events", r"^span\..*$", r"^resource\..*$", "more_attributes")
+    assert_frame_equal(spans.select(plain), read(SAMPLES / "tempo-block").select(plain))
 
 
 def test_a_tar_without_a_magic_word_is_known_by_its_checksum() -> None:

@@ -17,6 +17,7 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar, cast
 
 from tracelab.errors import LoadError, TracelabError
+from tracelab.loaders.pieces.companions import serves_a_block
 from tracelab.loaders.pieces.compression import BLOCK
 from tracelab.loaders.pieces.sources import Source, Stream, may_be_dump
 from tracelab.markup import visible
@@ -141,7 +142,7 @@ class _Archive:
     def members(self, name: str, opener: Callable[[], IO[bytes] | None]) -> Iterator[Leaf]:
         """Give a member, or its members if it is an archive itself."""
         path = PurePosixPath(*(part for part in _SEPARATORS.split(name) if part not in ("", ".", "..")))
-        if not path.parts or name[-1] in "/\\" or not may_be_dump(path):
+        if not path.parts or name[-1] in "/\\" or not may_be_dump(path) or serves_a_block(path.name):
             return
         shown = visible(name)
         shown = shown if len(shown) <= _LONGEST_NAME else f"{shown[:_LONGEST_NAME]}…"

@@ -35,6 +35,8 @@ TABLES: Final = frozenset(
 METAS: Final = ("meta.json", "meta.compacted.json")
 _MAGIC: Final = b"PAR1"
 _LARGEST_META: Final = 4 << 20
+_INDEX: Final = "index"
+_BLOOM: Final = "bloom-"
 _TENANT_INDEX: Final = "index."
 _SEED: Final = "tempo_cluster_seed.json"
 
@@ -62,6 +64,11 @@ _DECODER: Final = msgspec.json.Decoder(_Meta)
 def without_companions(files: list[Path]) -> list[Path]:
     """Leave out what is no dump by itself because it belongs to one of the other files."""
     return _without_tables(_without_parts_of_blocks(files))
+
+
+def serves_a_block(name: str) -> bool:
+    """Say whether a file only serves a block by its name, where one cannot look what stands beside it."""
+    return name in (*METAS, _INDEX, _SEED) or name.startswith((_TENANT_INDEX, _BLOOM))
 
 
 def table_of(file: Path) -> Table | None:
