@@ -12,7 +12,7 @@ from tests.traceql.shop import EVENTFUL, SHOP
 from tracelab.conforming import conform
 from tracelab.errors import QueryError, QueryTypeError, TracelabError
 from tracelab.schema import DURATION, TIME
-from tracelab.synthetic import draw
+from tracelab.synthetic import draw, generate
 from tracelab.traceql import query_metrics
 from tracelab.traceql.series import over_time as series
 from tracelab.traceql.series.windows import default_step
@@ -369,3 +369,12 @@ def test_numbers_beside_metrics_may_be_negative(text: str, expected: list[tuple[
 def test_instant_is_a_yes_or_a_no(instant: Any) -> None:
     with pytest.raises(TracelabError, match="`instant` must be True or False, got"):
         query_metrics(SHOP, "{ } | rate()", instant=instant)
+
+
+@pytest.mark.parametrize("function", ["avg_over_time", "sum_over_time"])
+def test_sums_of_floats_are_the_same_to_the_last_bit_each_time(function: str) -> None:
+    spans = generate(60_000, seed=3)
+    answers = {
+        query_metrics(spans, f"{{ }} | {function}(duration) by (kind)", step="1m").write_json() for _ in range(8)
+    }
+    assert len(answers) == 1

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COUNTING: Final = ("rate", "count_over_time")
 BUCKETED: Final = ("quantile_over_time", "histogram_over_time")
+_SUMMING: Final = ("sum_over_time", "avg_over_time")
 QUANTILE: Final = "p"
 BUCKET: Final = "__bucket"
 MAX_POINTS: Final = 10_000_000
@@ -81,7 +82,9 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
         if metric.function == "histogram_over_time":
             return _histogram(labelled, labels, window)
         return _quantiles(metric, labelled, labels, window)
-    grouped = spans.group_by("interval", *columns).agg(value=_aggregate(metric.function)).drop_nulls("value")
+    # Sums of floats depend on the order in which they are added, so that is kept: the same spans give the same bytes.
+    groups = spans.group_by("interval", *columns, maintain_order=metric.function in _SUMMING)
+    grouped = groups.agg(value=_aggregate(metric.function)).drop_nulls("value")
     series = Series(_labelled(grouped, keys, ("interval", "value")), labels)
     if metric.function not in COUNTING:
         return series
