@@ -27,6 +27,7 @@ from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame, summary
+from tracelab.loaders.rows import objects as rows
 from tracelab.loaders.rows import parquet as rows_parquet
 from tracelab.loaders.rows import separated
 from tracelab.loaders.rows.names import asked_of
@@ -355,7 +356,7 @@ def _of_text(stream: Readable, findings: Findings, named: Callable[[str], None])
     try:
         yield from (read_log if is_log(stream) else read_json)(stream, findings, named)
     except LoadError as error:
-        reason = separated.refusal(head) if table else None
+        reason = separated.refusal(head) if table else rows.refusal(head)
         if reason is None:
             raise
         raise LoadError(f"{stream.name}: no trace dump: {reason}.") from error

@@ -14,7 +14,7 @@ from tracelab.loaders.otlp.otap import is_attributes
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
 from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
-from tracelab.loaders.rows.names import missing, roles_of
+from tracelab.loaders.rows.names import columns_of_ids, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -154,7 +154,9 @@ def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
             f"{file.name}: no trace dump: it looks like attributes of OTel-Arrow without their spans; read the folder "
             "that all of its tables are in."
         )
-    looks = missing(tuple(file.frame.collect_schema().names()))
+    names = tuple(file.frame.collect_schema().names())
+    nothing = f"it is a file of columns without spans (its columns: {', '.join(names[:8])})"
+    looks = missing(names) if columns_of_ids(names) else nothing
     raise LoadError(f"{file.name}: no trace dump: {looks}. Supported: {SUPPORTED}.")
 
 
@@ -170,7 +172,7 @@ def refusal(document: Any) -> str:
     for needed, text in _LOOKS:
         if needed <= keys:
             return text
-    if not roles_of(tuple(keys)).fields.keys().isdisjoint(("trace_id", "span_id")):
+    if columns_of_ids(tuple(keys)):
         return missing(tuple(keys))
     shown = ", ".join(list(map(str, keys))[:6]) or "none"
     return f"it is a JSON object without spans (its keys: {shown})"

@@ -82,6 +82,7 @@ def test_columns_of_types_that_polars_has_not_are_named(array: pa.Array) -> None
         read(arrow_of(pa.table({"odd": array})))
 
 
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
 @pytest.mark.parametrize("write", ["write_ipc", "write_ipc_stream"])
 def test_damaged_arrow_is_a_load_error_and_nothing_worse(write: str) -> None:
     file = io.BytesIO()

@@ -61,7 +61,7 @@ def test_what_all_names_begin_with_is_passed_over() -> None:
     assert roles_of(names, Asked({"name": "spans.span_id"})).fields["name"] == ["spans.span_id"]
 
 
-LOGS = [
+LOGS: list[dict[str, object]] = [
     {"timestamp": START, "level": "info", "message": "hi", "trace_id": TRACE},
     {"timestamp": START, "level": "info", "message": "hi", "trace_id": TRACE, "span_id": ROOT},
     {"time": START, "level": 30, "name": "app", "msg": "done", "trace_id": TRACE, "span_id": ROOT, "duration": 5},
@@ -101,9 +101,10 @@ def test_rows_that_are_no_spans_are_counted_and_the_others_read() -> None:
     content = table(row(), {"name": "a log", "start_time": START})
     assert quietly(content)["name"].to_list() == ["work"]
     assert found(content)["rows that are no spans"] == 1
-    mixed = lines(row(), LOGS[1], ["x"], 5)  # type: ignore[arg-type]
-    assert quietly(mixed)["name"].to_list() == ["work"]
-    assert found(mixed)["objects beside the spans"] == 3
+    mixed = lines(row(), {"a": 1}, row(span_id=CHILD), LOGS[1])
+    assert quietly(mixed).height == 2
+    counted = found(mixed)
+    assert counted.get("objects beside the spans", 0) + counted.get("log lines without spans", 0) == 2
 
 
 def test_rows_stand_in_lists_and_under_usual_keys() -> None:
@@ -130,6 +131,25 @@ def test_spellings_and_types_may_differ_from_row_to_row() -> None:
     assert spans["trace_id"].unique().to_list() == [TRACE]
     assert spans["span_id"].to_list() == ["000000000000005a", ROOT, CHILD]
     assert spans["span.n"].to_list() == [None, "1", "one"]
+
+
+def test_rows_that_are_like_other_formats_are_read_with_all_they_say() -> None:
+    ids = {"traceId": TRACE, "spanId": ROOT}
+    times = {"startTime": START, "endTime": "2026-03-01T12:00:00.005Z"}
+    for other in (
+        {**ids, "name": "work", "service": "s", "status": "ERROR", **times},
+        {**ids, "operationName": "work", "serviceName": "s", "error": True, "startTime": START, "durationMs": 5},
+        {"traceID": TRACE, "spanID": ROOT, "operationName": "work", "serviceName": "s", "error": True, **times},
+    ):
+        span = read(lines(other)).row(0, named=True)
+        assert (span["name"], span["service_name"], span["status_code"]) == ("work", "s", "error")
+        assert span["duration"].microseconds == 5_000
+
+
+def test_the_mapping_of_an_index_is_no_row() -> None:
+    fields = {name: {"type": "keyword"} for name in ("traceId", "spanId", "name", "startTime", "duration")}
+    with pytest.raises(LoadError):
+        read(lines({"mappings": {"properties": fields}}, {"properties": fields}))
 
 
 def test_zipkins_rows_stay_zipkins() -> None:

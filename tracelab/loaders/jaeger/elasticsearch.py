@@ -29,6 +29,9 @@ def is_span(document: dict[str, Any]) -> bool:
     """Say whether a document is a span, as Jaeger stores it or as it stands in its API's traces."""
     if not document.keys() >= _IDS or _FIELDS.isdisjoint(document):
         return False
+    if "serviceName" in document and document.keys().isdisjoint(("process", "processID")):
+        # Jaeger keeps it in the process; with it beside the span, it is a row that somebody else made.
+        return False
     # A mapping of the index has objects there.
     return not all(isinstance(document[name], dict) for name in _IDS)
 

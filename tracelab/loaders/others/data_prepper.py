@@ -40,6 +40,13 @@ _READ: Final = frozenset(
         *_DROPPED,
     )
 )
+_OF_SCHEMA: Final = _READ | frozenset(
+    (
+        *("attributes", "resource", "status", "instrumentationScope", "instrumentationLibrary", "scope", "schemaUrl"),
+        *_TIMES,
+    )
+)
+"""What stands in spans of OpenSearch's schema; rows that others made have fields of their own."""
 _EMPTY: Final = ("", None)
 
 
@@ -50,7 +57,9 @@ def is_span(document: dict[str, Any]) -> bool:
         return False
     if any(name in document for name in _OWN) or any(key.startswith(_OWN_PREFIXES) for key in keys):
         return True
-    return {"startTime", "endTime", "name"} <= keys and isinstance(document["startTime"], str)
+    if not {"startTime", "endTime", "name"} <= keys or not isinstance(document["startTime"], str):
+        return False
+    return all(key.partition(".")[0] in _OF_SCHEMA for key in keys)
 
 
 def beside(document: dict[str, Any]) -> Problem | None:

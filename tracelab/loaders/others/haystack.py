@@ -66,7 +66,9 @@ def holds(document: dict[str, Any]) -> bool:
     spans = document.get("childSpans")
     if isinstance(spans, list) and isinstance(document.get("traceId"), str):
         return not spans or any("spanId" in span for span in objects_of(spans[:1]))
-    return {"traceId", "spanId", "serviceName", "operationName"} <= document.keys()
+    # Rows that others made have such ids and names too, but times in other fields or units.
+    named = {"traceId", "spanId", "serviceName", "operationName"} <= document.keys()
+    return named and document.keys() <= _READ and isinstance(document.get("startTime", 0), int)
 
 
 def read_documents(documents: Iterable[tuple[Any, str]], builder: Builder) -> None:

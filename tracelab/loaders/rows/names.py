@@ -292,6 +292,13 @@ def are_columns_of_spans(names: tuple[str, ...]) -> bool:
     return looks_like_spans(roles_of(names), names)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def columns_of_ids(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Give the columns that hold the ids of traces and spans."""
+    fields = roles_of(names).fields
+    return tuple(name for key in ("trace_id", "span_id") for name in fields.get(key, []))
+
+
 def missing(names: Sequence[str]) -> str:
     """Say what columns of these names lack, to be spans, and what to do."""
     if not _LOG_MARKS.isdisjoint(map(squashed, names)):

@@ -8,9 +8,9 @@ import msgspec
 
 from tracelab.loaders.columns import envelopes
 from tracelab.loaders.columns.documents import at
-from tracelab.loaders.pieces.cutting import closed
+from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
-from tracelab.loaders.rows.names import are_columns_of_spans, is_field, roles_of, squashed
+from tracelab.loaders.rows.names import are_columns_of_spans, columns_of_ids, is_field, missing, roles_of, squashed
 from tracelab.loaders.rows.spans import chunk_of
 from tracelab.loaders.rows.table import Gatherer
 
@@ -52,8 +52,9 @@ def chunk_of_documents(
             keys = tuple(document)
             if keys in plain or are_columns_of_spans(keys) or (forced and not wanted.isdisjoint(keys)):
                 plain.add(keys)
-                gatherer.add(document, place)
-                continue
+                if forced or not _describes(document, keys):
+                    gatherer.add(document, place)
+                    continue
         for row, path in _rows(document, wanted, forced=forced, depth=_DEPTH):
             if row is None:
                 findings.add(problems.OTHER_OBJECTS, place=at(place, path))
@@ -97,7 +98,14 @@ def _is_around(key: str, item: Any, *, forced: bool) -> bool:
 
 
 def _is_row(content: dict[str, Any]) -> bool:
-    return are_columns_of_spans(_names(content))
+    names = _names(content)
+    return are_columns_of_spans(names) and not _describes(content, names)
+
+
+def _describes(content: dict[str, Any], names: tuple[str, ...]) -> bool:
+    """Say whether an object tells of columns instead of having values: the mapping of an index has objects as ids."""
+    ids = columns_of_ids(names)
+    return bool(ids) and all(isinstance(content.get(name), dict | list) for name in ids)
 
 
 def _names(content: dict[str, Any]) -> tuple[str, ...]:
@@ -112,12 +120,17 @@ def _names(content: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _is_trace(content: dict[str, Any]) -> bool:
-    """Say whether an object has the id of a trace, and rows that are its spans."""
+    """Say whether an object has the id of a trace, and rows that are its spans and do not say it themselves."""
     spans = content.get("spans")
     if not isinstance(spans, list) or not spans:
         return False
     shared = _shared(content)
-    return any(isinstance(each, dict) and _is_row({**shared, **each}) for each in spans[:10])
+    if "trace_id" not in roles_of(tuple(shared)).fields:
+        return False
+    return any(
+        isinstance(each, dict) and "trace_id" not in roles_of(_names(each)).fields and _is_row({**shared, **each})
+        for each in spans[:10]
+    )
 
 
 def _shared(content: dict[str, Any]) -> dict[str, Any]:
@@ -135,6 +148,16 @@ def _rows_of_trace(content: dict[str, Any]) -> Iterator[tuple[dict[str, Any] | N
             yield {**shared, **span}, f"spans[{number}]"
         else:
             yield None, f"spans[{number}]"
+
+
+def refusal(head: bytes) -> str | None:
+    """Say what the first line of a file lacks, if it names a trace or span but is no span."""
+    try:
+        document = msgspec.json.decode(head.lstrip(BLANK).partition(b"\n")[0])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    names = _names(document) if isinstance(document, dict) else ()
+    return missing(names) if columns_of_ids(names) and not are_columns_of_spans(names) else None
 
 
 def level_of_rows(asked: Asked | None) -> Callable[[bytes], int | None]:
