@@ -23,7 +23,9 @@ NUMBERS: Final = {
 }
 _KINDS: Final = {"stringValue": 1, "intValue": 2, "doubleValue": 3, "boolValue": 4, "bytesValue": 7}
 _VALUES: Final = {1: "str", 2: "int", 3: "double", 4: "bool", 5: "ser", 6: "ser", 7: "bytes"}
-_TEXT: Final = pa.dictionary(pa.uint8(), pa.string())
+# Senders number words with uint8; pyarrow before 26 makes int8 of it where it converts Python's objects.
+_NUMBER: Final = pa.array(["a"], type=pa.dictionary(pa.uint8(), pa.string())).type.index_type
+_TEXT: Final = pa.dictionary(_NUMBER, pa.string())
 
 Rows = dict[str, list[dict[str, Any]]]
 
@@ -208,7 +210,7 @@ def _schema(name: str, encoding: dict[str, str]) -> pa.Schema:
     if name == "span_events":
         return pa.schema([number("id", pa.uint32()), parent, ("time_unix_nano", pa.timestamp("ns")), ("name", _TEXT)])
     scope = [number("id", pa.uint16()), pa.field("name", _TEXT), pa.field("version", _TEXT)]
-    status = [pa.field("code", pa.dictionary(pa.uint8(), pa.int32())), pa.field("status_message", pa.string())]
+    status = [pa.field("code", pa.dictionary(_NUMBER, pa.int32())), pa.field("status_message", pa.string())]
     return pa.schema(
         [
             number("id", pa.uint16()),
@@ -219,7 +221,7 @@ def _schema(name: str, encoding: dict[str, str]) -> pa.Schema:
             *ids,
             ("parent_span_id", pa.binary(8)),
             ("name", _TEXT),
-            ("kind", pa.dictionary(pa.uint8(), pa.int32())),
+            ("kind", pa.dictionary(_NUMBER, pa.int32())),
             ("dropped_attributes_count", pa.uint32()),
             pa.field("status", pa.struct(status)),
         ]
