@@ -98,7 +98,9 @@ def _is_around(key: str, item: Any, *, forced: bool) -> bool:
 
 
 def _is_row(content: dict[str, Any]) -> bool:
-    names = _names(content)
+    keys = tuple(content)
+    # Where the keys say it already, the values need no look.
+    names = keys if are_columns_of_spans(keys) else _names(content)
     return are_columns_of_spans(names) and not _describes(content, names)
 
 
