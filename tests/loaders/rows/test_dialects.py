@@ -167,6 +167,18 @@ def test_signoz_and_clickhouse_rows_have_nanoseconds_and_maps() -> None:
     assert [(each["name"], each["attributes"]) for each in spans["events"][0]] == [("e", {"k": "v"})]
 
 
+def test_rows_of_the_collectors_raw_mode_for_elasticsearch_say_how_a_trace_ended() -> None:
+    span = first(
+        lines(
+            {"@timestamp": "2026-03-01T12:00:00.000001Z", "EndTimestamp": "2026-03-01T12:00:00.000101Z"}
+            | {"TraceId": TRACE, "SpanId": ROOT, "Name": "pay", "Kind": "SPAN_KIND_CLIENT", "Duration": 100}
+            | {"TraceStatus": 2, "TraceStatusDescription": "declined", "Attributes.a": 1, "Resource.b": "c"}
+        )
+    )
+    assert (span["status_code"], span["status_message"]) == ("error", "declined")
+    assert (span["kind"], span["span.a"], span["resource.b"]) == ("client", 1, "c")
+
+
 def test_flat_rows_of_python_keep_what_the_sdk_does_not_write() -> None:
     span = first(
         lines({

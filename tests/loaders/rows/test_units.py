@@ -175,6 +175,15 @@ def test_a_bare_duration_is_of_the_unit_of_the_start_or_else_milliseconds() -> N
     assert durations_of([7]) == [7_000_000]
 
 
+def test_elastics_data_streams_of_opentelemetry_have_nanoseconds() -> None:
+    # One trace of one span: nothing else in the file tells the unit.
+    span = row(duration_ms=None, start_time=None, duration=2_500_000)
+    span["@timestamp"] = "2026-03-01T12:00:00.000000001Z"
+    for stream in ({"data_stream": {"type": "traces"}}, {"data_stream.type": "traces"}):
+        assert nanoseconds(quietly(lines({**span, **stream}))) == [(START_NS + 1, 2_500_000)]
+    assert nanoseconds(quietly(lines(span))) == [(START_NS + 1, 2_500_000_000_000)]
+
+
 def test_a_bare_duration_beside_an_end_is_of_the_unit_that_fits() -> None:
     span = row(duration_ms=None, end_time="2026-03-01T12:00:00.250Z")
     assert nanoseconds(quietly(table({**span, "duration": 0.25})))[0][1] == 250_000_000

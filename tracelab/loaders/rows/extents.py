@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _TOOLS: Final = (
     # ClickHouse's otel_traces, and tables made after it.
     (frozenset(("spanname", "duration", "traceid", "timestamp")), "ns"),
+    # Elastic's own form of OpenTelemetry, in its data streams; with dots in names where a search gave fields.
+    (frozenset(("traceid", "spanid", "datastream", "duration")), "ns"),
+    (frozenset(("traceid", "spanid", "datastreamtype", "duration")), "ns"),
     # Application Insights.
     (frozenset(("operationid", "duration")), "ms"),
     # New Relic.

@@ -53,11 +53,11 @@ SPELLINGS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "status_code": (
         *("status_code", "otel.status_code", "span.status_code", "status_code_string", "status.status_code"),
-        *("status", "span_status", "status_name"),
+        *("status", "span_status", "status_name", "trace_status"),
     ),
     "status_message": (
         *("status_message", "status_description", "otel.status_description", "otel.status_message"),
-        *("span.status_message", "status.status_message", "status.description"),
+        *("span.status_message", "status.status_message", "status.description", "trace_status_description"),
     ),
     "error": ("error", "is_error", "has_error", "span.error"),
     "success": ("success", "is_success", "succeeded"),
