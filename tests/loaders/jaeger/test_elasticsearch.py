@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import ROOT, TRACE_ID, WRONG, compact, damaged
 from tracelab.errors import LoadWarning
 from tracelab.loaders import load_report, read, read_jaeger
+from tracelab.loaders.jaeger.elasticsearch import is_span
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -75,6 +76,13 @@ def test_without_known_tags_an_at_sign_is_a_dot() -> None:
 def test_nanoseconds_of_a_data_stream_count_only_where_they_are_the_same_microsecond() -> None:
     other = read(compact(document(**{"@timestamp": "1772355600000009250"})))
     assert other["start_time"].dt.epoch("ns").item() == 1772355600000001000
+
+
+def test_what_has_jaegers_ids_but_a_name_is_of_somebody_else() -> None:
+    ids = {"traceID": "1f", "spanID": "2e", "startTime": 1_772_366_400_000_000, "duration": 5}
+    assert is_span(ids)
+    assert is_span({**ids, "name": "n", "operationName": "op"})
+    assert not is_span({**ids, "name": "n"})
 
 
 def test_a_document_without_a_process_has_an_unknown_service() -> None:

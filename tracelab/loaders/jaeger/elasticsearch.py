@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from tracelab.loaders.report.findings import Problem
 
 _IDS: Final = {"traceID", "spanID"}
-_FIELDS: Final = frozenset(("operationName", "startTime", "startTimeMillis", "duration", "references", "process"))
+_OWN: Final = frozenset(("operationName", "startTimeMillis", "process"))
+_FIELDS: Final = frozenset(("startTime", "duration", "references"))
 _AT: Final = "@"
 # Tags that Jaeger's clients and OpenTelemetry's SDKs always write, so that they show what stands for a dot.
 _DOTTED: Final = re.compile(
@@ -27,7 +28,10 @@ _DOTTED: Final = re.compile(
 
 def is_span(document: dict[str, Any]) -> bool:
     """Say whether a document is a span, as Jaeger stores it or as it stands in its API's traces."""
-    if not document.keys() >= _IDS or _FIELDS.isdisjoint(document):
+    if not document.keys() >= _IDS:
+        return False
+    # Others have fields of these names too, but a name beside them, which Jaeger calls otherwise.
+    if _OWN.isdisjoint(document) and ("name" in document or _FIELDS.isdisjoint(document)):
         return False
     if "serviceName" in document and document.keys().isdisjoint(("process", "processID")):
         # Jaeger keeps it in the process; with it beside the span, it is a row that somebody else made.
