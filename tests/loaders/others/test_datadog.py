@@ -171,6 +171,16 @@ def test_a_payload_of_the_agent_tells_of_its_process() -> None:
     assert (row["resource.host.name"], row["resource.telemetry.sdk.language"]) == ("h", "python")
 
 
+def test_a_payload_as_protobufs_json_has_other_keys_and_numbers_in_texts() -> None:
+    keys = {"trace_id": "traceID", "span_id": "spanID", "parent_id": "parentID"}
+    children = [dog(), dog(7, LARGE, metrics={"n": 1.5})]
+    written = [
+        {keys.get(key, key): str(held) if isinstance(held, int) and key != "error" else held for key, held in each}
+        for each in (child.items() for child in children)
+    ]
+    assert_frame_equal(read(compact({"tracerPayloads": [{"chunks": [{"spans": written}]}]})), read(compact([children])))
+
+
 def test_traces_and_spans_of_the_api_are_read() -> None:
     spans = read(SAMPLES / "datadog.api.json")
     assert spans.select("name", "depth", "kind", "status_code").rows() == [

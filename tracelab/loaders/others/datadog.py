@@ -177,7 +177,7 @@ def _is_span(content: dict[str, Any]) -> bool:
     keys = content.keys()
     if {"trace_id", "span_id", "start"} <= keys:
         return not keys.isdisjoint(("resource", "meta", "metrics"))
-    if {"traceID", "spanID", "startTime", "resource"} <= keys:
+    if {"traceID", "spanID", "resource"} <= keys and not keys.isdisjoint(("start", "startTime")):
         return "operationName" not in keys
     return {"trace_id", "span_id", "start_timestamp", "resource_name"} <= keys
 
