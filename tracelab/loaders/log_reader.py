@@ -17,7 +17,7 @@ from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.pieces.logs import BLANK, Line, LogPiece, layers_of, lines_of, unwrapped
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sniff import SUPPORTED, format_of, probed
+from tracelab.loaders.sniff import SUPPORTED, format_of, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,8 +91,20 @@ def read_log(stream: Readable, findings: Findings, named: Callable[[str], None])
         yield chunk
     yield from log.finished()
     if not state.seen and not log.spans:
-        reason = log.advice or "it is no JSON, and a log without spans that tracelab can read"
+        reason = log.advice or _refusal(sample)
         raise LoadError(f"{stream.name}: no trace dump: {reason}. Supported: {SUPPORTED}.")
+
+
+def _refusal(sample: list[str]) -> str:
+    """Say what a log without spans looks like; its first object in JSON may tell more than that it is a log."""
+    for text in sample:
+        try:
+            content = decode(text.strip(BLANK).encode("utf-8", "replace"), Findings(), "")
+        except NotJson:
+            continue
+        if isinstance(content, dict):
+            return f"it is a log without spans that tracelab can read; its first JSON: {refusal(content)}"
+    return "it is no JSON, and a log without spans that tracelab can read"
 
 
 def _sample(head: bytes, size: int) -> list[str]:
