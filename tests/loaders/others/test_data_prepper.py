@@ -6,6 +6,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, ROOT, TRACE_ID, WRONG, compact, damaged
 from tracelab.errors import LoadError, LoadWarning
@@ -149,3 +150,14 @@ def test_dumps_of_opensearch_are_read(shared_data: Path) -> None:
     assert spans["events"].list.len().sum() >= 2
     with pytest.raises(LoadError):
         read(folder / ".cypress__utils__otel-v1-apm-span-000001-mappings.json")
+
+
+def test_the_fields_of_a_search_are_lists_of_what_documents_hold() -> None:
+    event = {"name": "e", "time": "2026-03-01T09:00:00.000000003Z", "attributes": {"k": "v"}}
+    whole = {**document(events=[event]), "status.code": 2, "span.attributes.list": ["a", "b"]}
+    fields = {key: held if isinstance(held, list) else [held] for key, held in whole.items()}
+    fields["events"] = [{"name": ["e"], "time": [event["time"]], "attributes": {"k": "v"}}]
+    hits = [{"_index": "otel-v1-apm-span-000001", "_id": "1", "fields": fields}]
+    spans = read(compact({"hits": {"hits": hits}}), strict=True)
+    assert_frame_equal(spans, read(compact(whole), strict=True))
+    assert spans["events"].list.len().item() == 1

@@ -179,6 +179,14 @@ def test_rows_of_the_collectors_raw_mode_for_elasticsearch_say_how_a_trace_ended
     assert (span["kind"], span["span.a"], span["resource.b"]) == ("client", 1, "c")
 
 
+def test_rows_in_the_fields_of_a_search_are_as_the_rows_themselves() -> None:
+    whole = row(**{"attributes.a": 1, "attributes.b": ["x", "y"]})
+    fields = {key: held if isinstance(held, list) else [held] for key, held in whole.items()}
+    for hit in ({"_index": "i", "fields": fields}, {"_id": "1", "_source": None, "fields": fields}):
+        assert_frame_equal(quietly(lines({"hits": {"hits": [hit]}})), quietly(lines(whole)))
+    assert_frame_equal(quietly(lines({"_index": "i", "_source": whole, "fields": fields})), quietly(lines(whole)))
+
+
 def test_flat_rows_of_python_keep_what_the_sdk_does_not_write() -> None:
     span = first(
         lines({

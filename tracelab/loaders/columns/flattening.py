@@ -48,3 +48,27 @@ def _field(document: Any, name: str) -> Any:
 def only(content: Any) -> Any:
     """Give the one item of a list: searches give every field as a list of its values."""
     return content[0] if isinstance(content, list) and len(content) == 1 else content
+
+
+def of_hit(document: dict[str, Any]) -> dict[str, Any]:
+    """Give the document in a hit that has fields only, as the store had it; all else as it is.
+
+    Searches give every field as a list of its values, and fields in objects of a list likewise.
+    """
+    held = document.get("fields")
+    if not isinstance(held, dict) or isinstance(document.get("_source"), dict):
+        return document
+    if document.keys().isdisjoint(("_index", "_id")) or not all(isinstance(values, list) for values in held.values()):
+        return document
+    return {name: _bare(values, _DEPTH) for name, values in held.items()}
+
+
+def _bare(values: list[Any], depth: int) -> Any:
+    if not any(isinstance(value, dict) for value in values):
+        return only(values)
+    return [
+        {key: _bare(inner, depth - 1) if isinstance(inner, list) else inner for key, inner in value.items()}
+        if isinstance(value, dict) and depth
+        else value
+        for value in values
+    ]

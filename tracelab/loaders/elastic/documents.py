@@ -64,7 +64,7 @@ def kind_of(content: dict[str, Any]) -> str | None:
 def _content_of(document: dict[str, Any]) -> dict[str, Any]:
     """Give the document in an object: a hit of a search may hold its fields only."""
     held = document.get("fields")
-    return held if isinstance(held, dict) and "_source" not in document else document
+    return held if isinstance(held, dict) and not isinstance(document.get("_source"), dict) else document
 
 
 @dataclass(slots=True)

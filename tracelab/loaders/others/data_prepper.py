@@ -15,7 +15,7 @@ from tracelab.loaders.columns.documents import (
     text_attributes,
     text_of,
 )
-from tracelab.loaders.columns.flattening import flattened
+from tracelab.loaders.columns.flattening import flattened, of_hit
 from tracelab.loaders.columns.times import instant_of_store
 from tracelab.loaders.columns.values import plain_value, whole_number
 from tracelab.loaders.report import problems
@@ -52,6 +52,7 @@ _EMPTY: Final = ("", None)
 
 def is_span(document: dict[str, Any]) -> bool:
     """Say whether a document is a span in OpenSearch."""
+    document = of_hit(document)
     keys = document.keys()
     if not keys >= _IDS or all(isinstance(document[name], dict) for name in _IDS):
         return False
@@ -81,6 +82,7 @@ class _Fields:
 def read_span(document: dict[str, Any], builder: Builder, place: str) -> None:
     """Add a document's span."""
     findings = builder.findings
+    document = of_hit(document)
     held = flattened({key: value for key, value in document.items() if key not in ("events", "links")})
     fields = _sorted_out(held, builder, place)
     service = text_of(held.get("serviceName"))

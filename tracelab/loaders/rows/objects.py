@@ -8,6 +8,7 @@ import msgspec
 
 from tracelab.loaders.columns import envelopes
 from tracelab.loaders.columns.documents import at
+from tracelab.loaders.columns.flattening import of_hit
 from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows.names import are_columns_of_spans, columns_of_ids, is_field, missing, roles_of, squashed
@@ -69,6 +70,7 @@ def _rows(
     """Find the rows in a document, with their paths; None for what is none."""
     inner: Iterable[tuple[str, Any]] = ()
     if isinstance(content, dict):
+        content = of_hit(content)
         if _is_row(content) or (forced and not wanted.isdisjoint(_names(content))):
             yield content, ""
             return
@@ -98,6 +100,7 @@ def _is_around(key: str, item: Any, *, forced: bool) -> bool:
 
 
 def _is_row(content: dict[str, Any]) -> bool:
+    content = of_hit(content)
     keys = tuple(content)
     # Where the keys say it already, the values need no look.
     names = keys if are_columns_of_spans(keys) else _names(content)
