@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import polars as pl
+import pytest
 from polars.testing import assert_frame_equal
 
 from tests.loaders.dumps import CALL, ROOT, TRACE_ID, compact
+from tracelab.errors import LoadError
 from tracelab.loaders import read
 
 
@@ -87,3 +89,9 @@ def test_columns_that_people_add_to_the_table_are_attributes() -> None:
     pl.DataFrame([kept]).write_parquet(file)
     spans = read(file.getvalue())
     assert spans.select("span.Day", "span.Cost", "span.Raw").row(0) == ("2026-05-01", "1.5", "\ufffd")
+
+
+def test_an_object_of_whole_columns_is_no_row() -> None:
+    columns = {key: [held, held] for key, held in table_row().items()}
+    with pytest.raises(LoadError, match="no trace dump"):
+        read(compact(columns))

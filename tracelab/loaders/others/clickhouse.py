@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
 _MARKS: Final = {"TraceId", "SpanId", "SpanName"}
+_IDS: Final = ("TraceId", "SpanId")
 _COLUMNS: Final = frozenset(
     (
         *("Timestamp", "TraceId", "SpanId", "ParentSpanId", "TraceState", "SpanName", "SpanKind", "ServiceName"),
@@ -26,7 +27,8 @@ _COLUMNS: Final = frozenset(
 
 def is_row(document: dict[str, Any]) -> bool:
     """Say whether a document is a row of the table."""
-    return document.keys() >= _MARKS
+    # With FORMAT JSONColumns one object has whole columns.
+    return document.keys() >= _MARKS and not any(isinstance(document[name], list | dict) for name in _IDS)
 
 
 def has_rows(columns: frozenset[str]) -> bool:
