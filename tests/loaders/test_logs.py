@@ -255,6 +255,7 @@ def test_lines_may_end_like_those_of_windows_and_begin_with_blank_ones() -> None
         ("hello\nworld\n", "no JSON"),
         ("{ a: 1 }\n", "no JSON"),
         (docker("hello"), "no trace dump"),
+        (compact({"level": 30, "time": 1, "msg": "done", "reqId": "r"}).decode(), r"its first JSON: .* level, time"),
     ],
 )
 def test_a_log_without_spans_or_times_is_refused_with_the_reason(log: str, reason: str) -> None:
