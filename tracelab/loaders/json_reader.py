@@ -5,9 +5,8 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -19,9 +18,7 @@ from tracelab.loaders.columns.documents import at, walked
 from tracelab.loaders.columns.envelopes import opened
 from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
-from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
-from tracelab.loaders.otlp.shape import Shape
 from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.pieces.parallel import in_order
@@ -40,7 +37,6 @@ if TYPE_CHECKING:
 _SNIFFED: Final = 1 << 20
 _LONGEST_FIRST_LINE: Final = 16 << 20
 _SMALL: Final = 256 << 10
-_MISSES: Final = 3
 _PARTS: Final = 8
 _BOMS: Final = (
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -64,12 +60,9 @@ class State:
     """
 
     format: str | None = None
-    shape: Shape = field(default_factory=Shape)
+    bare: bool = False
     seen: bool = False
     refused: str = ""
-    by_the_book: bool = True
-    misses: int = 0
-    msgspec: Lock = field(default_factory=Lock)
     name: str = ""
     as_rows: bool = False
     asked: Asked | None = None
@@ -100,7 +93,7 @@ def read_json(
     whole = None if by_lines else _whole(stream, state)
     level = level_of_rows(asked) if as_rows else level_of
     pieces = lines(stream, findings) if by_lines else whole or objects(stream, rest, level)
-    state.shape = replace(state.shape, bare=not by_lines or state.shape.bare)
+    state.bare = not by_lines or state.bare
     yield from read_pieces(pieces, state, findings, named, None if by_lines or whole is not None else rest)
     if not state.seen:
         raise LoadError(f"{stream.name}: no trace dump: {state.refused or 'it is empty'}. Supported: {SUPPORTED}.")
@@ -154,7 +147,7 @@ def _is_lines(stream: Readable, state: State) -> bool:
         return False
     probe = probed(line)
     if probe is not None and probe.is_otlp() and not state.as_rows:
-        state.shape = Shape(bare=probe.is_bare())
+        state.bare = probe.is_bare()
         state.format = OTLP_JSON
         return True
     try:
@@ -224,27 +217,11 @@ def _first_format(piece: Piece) -> str | None:
 
 
 def _decode_otlp(piece: Piece, state: State) -> Decoded:
-    # msgspec takes the least time but holds the interpreter's lock, Arrow does not: one thread at a time decodes with
-    # msgspec and all others with Arrow.
-    if state.by_the_book and state.msgspec.acquire(blocking=False):
-        try:
-            chunk, findings = otlp_fast.chunk_of(piece, bare=state.shape.bare)
-        except DoesNotFit:
-            state.misses += 1
-            state.by_the_book = state.misses < _MISSES
-        else:
-            state.seen = True
-            return [chunk], findings
-        finally:
-            state.msgspec.release()
-    for shape in (state.shape, None):
-        tried = shape or state.shape.of(piece.content)
-        try:
-            table = otlp_arrow.parse(piece.content, tried)
-            chunk, findings = otlp_arrow.chunk_of(table, tried, piece.origin)
-        except DoesNotFit:
-            continue
-        state.shape = tried
+    try:
+        chunk, findings = otlp_fast.chunk_of(piece, bare=state.bare)
+    except DoesNotFit:
+        pass
+    else:
         state.seen = True
         return [chunk], findings
     if any(name in piece.content for name in _OTHER_SIGNALS):

@@ -13,7 +13,6 @@ from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.formats import BY_NAME
-from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
 
@@ -83,8 +82,6 @@ def test_halves_are_joined_in_every_way_of_reading(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(json_cut, "PIECE", 100)
     assert_frame_equal(read(json.dumps(document).encode()), spans)
     monkeypatch.setattr(otlp_fast, "chunk_of", refuse)
-    assert_frame_equal(read(dump), spans)
-    monkeypatch.setattr(otlp_arrow, "parse", refuse)
     assert_frame_equal(read(dump), spans)
 
 

@@ -17,7 +17,6 @@ from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_reader, load_report, read, write
 from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.formats import BY_NAME
-from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut
 from tracelab.schema import SPAN_SCHEMA
@@ -92,8 +91,6 @@ def test_ids_are_given_alike_in_every_way_of_reading(monkeypatch: pytest.MonkeyP
         assert_frame_equal(read(source), spans)
         assert missing(source) == counts
     monkeypatch.setattr(otlp_fast, "chunk_of", refuse)
-    assert_frame_equal(read(dump), spans)
-    monkeypatch.setattr(otlp_arrow, "parse", refuse)
     assert_frame_equal(read(dump), spans)
     monkeypatch.setattr(json_reader, "LARGEST", 0)
     monkeypatch.setattr(json_cut, "PIECE", 300)

@@ -12,7 +12,6 @@ from tests.loaders.dumps import CALL, ROOT, START, attribute, compact, protobuf,
 from tracelab.errors import LoadWarning
 from tracelab.loaders import load_report, read
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp import arrow as otlp_arrow
 from tracelab.loaders.otlp import fast as otlp_fast
 
 VALUES = {
@@ -139,8 +138,7 @@ def test_attributes_as_a_map_are_read() -> None:
     assert spans.select("span.a", "span.b", "span.c", "span.e").row(0) == (1, "x", [1.5], '{"f": true}')
 
 
-@pytest.mark.parametrize("missing", ["fast", "fast and arrow"])
-def test_the_fast_ways_read_what_the_tolerant_way_reads(missing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_way_reads_what_the_tolerant_way_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     documents = [
         shop_otlp(),
         request(full_span()),
@@ -153,8 +151,6 @@ def test_the_fast_ways_read_what_the_tolerant_way_reads(missing: str, monkeypatc
         raise DoesNotFit("not now")
 
     monkeypatch.setattr(otlp_fast, "chunk_of", refuse)
-    if missing != "fast":
-        monkeypatch.setattr(otlp_arrow, "parse", refuse)
     for each, (spans, report) in zip(documents, fast, strict=True):
         assert_frame_equal(read(compact(each)), spans)
         assert load_report(compact(each)).select("problem", "count").rows() == report.select("problem", "count").rows()

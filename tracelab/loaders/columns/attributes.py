@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -48,8 +48,17 @@ _LISTS: Final[dict[int, pl.DataType]] = {
 }
 _EXACT_INT: Final = 2**53
 
-Parts = dict[int, tuple[Rows, pl.Series]]
-"""For each kind of value who has it and what it is."""
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The values of one kind that a key has: who has one, the values, and which of them each has."""
+
+    rows: Rows
+    values: pl.Series
+    picks: npt.NDArray[np.uint32]
+
+
+Parts = dict[int, Held]
 
 
 @dataclass(slots=True)
@@ -123,22 +132,18 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
 
     def columns_of(key: str) -> tuple[list[pl.Series], Findings]:
         noticed = Findings()
-        found: dict[int, tuple[list[Rows], list[pl.Series]]] = {}
+        found: dict[int, list[Held]] = {}
         for offset, entries, codes in lookups:
             code = codes.get(key)
             if code is None:
                 continue
             for kind, part in entries.parts.items():
-                rows, values = part.of(code)
+                rows, values, picks = part.shared(code)
                 if rows.size:
-                    held = found.setdefault(kind, ([], []))
-                    held[0].append(rows + np.uint32(offset))
-                    held[1].append(values)
+                    picks = np.arange(rows.size, dtype=np.uint32) if picks is None else picks
+                    found.setdefault(kind, []).append(Held(level.places[rows + np.uint32(offset)], values, picks))
                     part.let_go(code)
-        parts: Parts = {
-            kind: (level.places[np.concatenate(rows)], pl.concat(values) if len(values) > 1 else values[0])
-            for kind, (rows, values) in sorted(found.items())
-        }
+        parts: Parts = {kind: _joined(held) for kind, held in sorted(found.items())}
         del found
         return _key_columns(f"{level.scope}.{key}", parts, level, noticed), noticed
 
@@ -193,45 +198,54 @@ def fingerprints(levels: list[Level], suspects: npt.NDArray[np.int64], spans: in
     return numbers[suspects]
 
 
+def _joined(held: list[Held]) -> Held:
+    if len(held) == 1:
+        return held[0]
+    starts = np.cumsum([0, *(each.values.len() for each in held[:-1])]).astype(np.uint32)
+    return Held(
+        np.concatenate([each.rows for each in held]),
+        pl.concat([each.values for each in held]),
+        np.concatenate([each.picks + start for each, start in zip(held, starts, strict=True)]),
+    )
+
+
 def _key_columns(name: str, parts: Parts, level: Level, findings: Findings) -> list[pl.Series]:
     kinds = set(parts)
-    if kinds == {INT, DOUBLE} and _exact(parts[INT][1]):
-        parts = {kind: (rows, values.cast(pl.Float64)) for kind, (rows, values) in parts.items()}
+    if kinds == {INT, DOUBLE} and _exact(parts[INT].values):
+        parts = {kind: replace(held, values=held.values.cast(pl.Float64)) for kind, held in parts.items()}
         return [_scattered(name, parts, level, findings)]
     if len(kinds) == 1 and not kinds.isdisjoint(_SCALARS):
         return [_scattered(name, parts, level, findings)]
     inner = _list_dtype(kinds, parts)
     if inner is not None:
-        parts = {kind: (rows, _read_lists(values, inner)) for kind, (rows, values) in parts.items()}
+        parts = {kind: replace(held, values=_read_lists(held.values, inner)) for kind, held in parts.items()}
         return [_scattered(name, parts, level, findings)]
     if len(kinds) > 1:
         words = ", ".join(sorted({VALUE_TYPES[_word(kind)] for kind in kinds}))
         findings.add(problems.MIXED_TYPES, place=name, example=words)
-    texts = {kind: (rows, as_text(values, kind)) for kind, (rows, values) in parts.items()}
+    texts = {kind: replace(held, values=as_text(held.values, kind)) for kind, held in parts.items()}
     types = {
-        kind: (rows, pl.Series([VALUE_TYPES[_word(kind)]], dtype=pl.String).new_from_index(0, rows.size))
-        for kind, (rows, _) in parts.items()
+        kind: Held(held.rows, pl.Series([VALUE_TYPES[_word(kind)]], dtype=pl.String), np.zeros_like(held.picks))
+        for kind, held in parts.items()
     }
     return [_scattered(name, texts, level, findings), _scattered(name + TYPE_SUFFIX, types, level, Findings())]
 
 
 def _scattered(name: str, parts: Parts, level: Level, findings: Findings) -> pl.Series:
     """Put values into a column of one cell per span, null where there is none."""
-    rows = np.concatenate([rows for rows, _ in parts.values()])
-    values = [values for _, values in parts.values()]
-    column = pl.concat(values) if len(values) > 1 else values[0]
+    held = _joined(list(parts.values()))
     cells = level.spans if level.owners is None else level.places.size
-    nothing = column.len()
+    nothing = held.values.len()
     places = np.full(cells + 1, nothing, dtype=np.uint32)
-    places[rows] = np.arange(rows.size, dtype=np.uint32)
-    kept = rows.size - int((rows == cells).sum())
+    places[held.rows] = held.picks
+    kept = held.rows.size - int((held.rows == cells).sum())
     places = places[:cells]
     findings.add(problems.DUPLICATE_KEYS, kept - int((places != nothing).sum()), place=name)
     if level.owners is not None:
         places = places[level.owners]
     # Gathering from one piece of memory is several times faster than from many.
-    held = pl.concat([column, pl.Series([None], dtype=column.dtype)], rechunk=True)
-    return held.gather(pl.Series(places)).alias(name)
+    values = pl.concat([held.values, pl.Series([None], dtype=held.values.dtype)], rechunk=True)
+    return values.gather(pl.Series(places)).alias(name)
 
 
 def _word(kind: int) -> int:
@@ -253,7 +267,9 @@ def _list_dtype(kinds: set[int], parts: Parts) -> pl.DataType | None:
     if len(filled) == 1:
         return _LISTS.get(min(filled))
     if filled == {INTS, DOUBLES}:
-        integers = pl.Series([item for text in parts[INTS][1].to_list() for item in json.loads(text)], dtype=pl.Int64)
+        integers = pl.Series(
+            [item for text in parts[INTS].values.to_list() for item in json.loads(text)], dtype=pl.Int64
+        )
         return pl.Float64() if _exact(integers) else None
     return None
 
@@ -293,11 +309,13 @@ def _many_rest(level: Level, entries: Entries, offset: int, chosen: set[str]) ->
     names = pl.Series([f"{level.scope}.{key}" for key in entries.keys], dtype=pl.String)
     found = []
     for kind, part in entries.parts.items():
-        held = [values for values in part.values if values is not None]
-        if len(part.values) > 1:
-            counts = np.array([0 if values is None else values.len() for values in part.values])
+        counts = np.diff(part.starts)
+        if len(part.values) == counts.size:
+            counts[[values is None for values in part.values]] = 0
+        if part.picks is None:
+            held = [values for values in part.values if values is not None]
         else:
-            counts = np.diff(part.starts)
+            held = [part.of(code)[1] for code in np.flatnonzero(counts).tolist()]
         starts = np.repeat(part.starts[:-1], counts) + _within(counts)
         codes = np.repeat(np.arange(len(entries.keys)), counts)
         where = np.flatnonzero(left_out[codes])

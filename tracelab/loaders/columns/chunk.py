@@ -79,20 +79,28 @@ class Part:
     """The entries of one kind of value, sorted by key: who has them, which key, the values.
 
     Where there are few keys the values of each are a series of their own, so that memory can be let go key by key.
+    Values that many entries share are held once: then `picks` says for each entry which value of its key it has.
     """
 
     rows: Rows
     starts: npt.NDArray[np.int64]
     values: list[pl.Series | None]
+    picks: Rows | None = None
 
     def of(self, code: int) -> tuple[Rows, pl.Series]:
         """Give owners and values of one key."""
+        rows, values, picks = self.shared(code)
+        return rows, values if picks is None else values.gather(pl.Series(picks))
+
+    def shared(self, code: int) -> tuple[Rows, pl.Series, Rows | None]:
+        """Give owners and values of one key, and which of the values each owner has, if not each its own."""
         start, end = int(self.starts[code]), int(self.starts[code + 1])
-        held = self.values[code] if len(self.values) > 1 else None
+        picks = None if self.picks is None else self.picks[start:end]
+        held = self.values[code] if len(self.values) > 1 or picks is not None else None
         if held is not None:
-            return self.rows[start:end], held
-        whole = self.values[0]
-        return self.rows[start:end], pl.Series() if whole is None else whole.slice(start, end - start)
+            return self.rows[start:end], held, picks
+        whole = self.values[0] if picks is None else None
+        return self.rows[start:end], pl.Series() if whole is None else whole.slice(start, end - start), picks
 
     def let_go(self, code: int) -> None:
         """Forget the values of one key."""

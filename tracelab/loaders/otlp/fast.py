@@ -1,40 +1,61 @@
-"""OTLP JSON the fastest way: msgspec reads the spans, and distinct attributes are decoded once by Arrow."""
+"""OTLP JSON the fast way: attributes are lifted out of the text, msgspec reads what is left, and columns are made."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
-import pyarrow.json as arrow_json
 
-from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, Chunk, Entries, part
-from tracelab.loaders.columns.nested import list_of_structs
-from tracelab.loaders.columns.normalise import normalise
-from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit, cut, encoded, joined_lines, lines_of
-from tracelab.loaders.columns.text import full_lines
-from tracelab.loaders.otlp.arrow import Reader, series_of, valid
-from tracelab.loaders.otlp.shape import Shape, event_type, link_type, value_type
+from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS
+from tracelab.loaders.columns.nested import list_of_structs, text_map
+from tracelab.loaders.columns.normalise import link_ids, normalise
+from tracelab.loaders.columns.pairs import DoesNotFit, encoded
+from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.otlp.attributes import Attributes
+from tracelab.loaders.otlp.lifting import lift
+from tracelab.loaders.otlp.scanning import FIRST, Ints
+from tracelab.loaders.otlp.spans import LiftedSpans, lift_spans
+from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tracelab.loaders.pieces.cutting import Piece
 
-Raw = msgspec.Raw
-_SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}
-_SHAPE: Final = Shape()
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+_Time = str | int | None
+_Enum = str | int | None
+_List = list[Any] | None
 
 
 class _Status(msgspec.Struct, gc=False, frozen=True, forbid_unknown_fields=True):
-    code: int = 0
+    code: _Enum = 0
     message: str | None = None
+
+
+class _Event(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
+    time_unix_nano: _Time = None
+    name: str | None = None
+    attributes: _List = None
+    dropped_attributes_count: _Count | None = 0
+
+
+class _Link(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
+    trace_id: str | None = None
+    span_id: str | None = None
+    trace_state: str | None = None
+    attributes: _List = None
+    flags: _Count | None = None
+    dropped_attributes_count: _Count | None = 0
 
 
 class _Span(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
@@ -44,45 +65,104 @@ class _Span(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"
     trace_state: str | None = None
     flags: int | None = None
     name: str | None = None
-    kind: int = 0
-    start_time_unix_nano: str | None = None
-    end_time_unix_nano: str | None = None
-    attributes: Raw = NOTHING
-    dropped_attributes_count: int = 0
-    events: Raw = NOTHING
-    dropped_events_count: int = 0
-    links: Raw = NOTHING
-    dropped_links_count: int = 0
-    status: _Status = _Status()
+    kind: _Enum = 0
+    start_time_unix_nano: _Time = None
+    end_time_unix_nano: _Time = None
+    attributes: _List = None
+    dropped_attributes_count: _Count | None = 0
+    events: list[_Event] | None = None
+    dropped_events_count: _Count | None = 0
+    links: list[_Link] | None = None
+    dropped_links_count: _Count | None = 0
+    status: _Status | None = None
 
 
 class _Attributed(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
     name: str | None = None
     version: str | None = None
-    attributes: Raw = NOTHING
-    dropped_attributes_count: int = 0
+    attributes: _List = None
+    dropped_attributes_count: _Count | None = 0
 
 
 class _ScopeSpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
     scope: _Attributed | None = None
-    spans: list[_Span] = []
+    spans: list[_Span | int] | None = None
     schema_url: str | None = None
 
 
+class _LibrarySpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
+    """What OTLP had before there were scopes."""
+
+    scope: _Attributed | None = msgspec.field(default=None, name="instrumentationLibrary")
+    spans: list[_Span | int] | None = None
+    schema_url: str | None = None
+
+
+class _Resource(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
+    attributes: _List = None
+    dropped_attributes_count: _Count | None = 0
+
+
 class _ResourceSpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    resource: _Attributed | None = None
-    scope_spans: list[_ScopeSpans] = []
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans] | None = None
+    instrumentation_library_spans: list[_LibrarySpans] | None = None
     schema_url: str | None = None
 
 
 class _Request(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    resource_spans: list[_ResourceSpans] = []
+    resource_spans: list[_ResourceSpans] | None = None
+    batches: list[_ResourceSpans] | None = None
 
 
 _REQUEST: Final = msgspec.json.Decoder(_Request)
 _BARE: Final = msgspec.json.Decoder(_ResourceSpans)
 _NO_SCOPE: Final = _Attributed()
-_TEXTS: Final = ("trace_id", "name", "trace_state")
+_NO_STATUS: Final = _Status()
+_SHORT: Final = 64
+_UNKNOWN: Final = 255
+_NONE: Final[Ints] = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(slots=True)
+class _Lines:
+    """Decoded lines: their groups (ResourceSpans), scopes and spans, and where each stands.
+
+    `lifted` are the spans that were taken out of the text before, `spans` those that were left. `order` tells for each
+    row which of both together it is.
+    """
+
+    piece: Piece
+    bare: bool
+    numbers: list[int]
+    batches: bool
+    groups: list[_ResourceSpans]
+    scopes: list[_ScopeSpans | _LibrarySpans]
+    lifted: LiftedSpans | None
+    spans: list[_Span]
+    order: Ints
+    line_of_group: Ints
+    group_of_scope: Ints
+    scope_of_span: Ints
+
+    def place(self, row: int) -> str:
+        """Tell where a span stands."""
+        scope = int(self.scope_of_span[row])
+        group = int(self.group_of_scope[scope])
+        line = int(self.line_of_group[group])
+        library = isinstance(self.scopes[scope], _LibrarySpans)
+        name = "instrumentationLibrarySpans" if library else "scopeSpans"
+        inner = f"{name}[{_nth(self.group_of_scope, scope)}].spans[{_nth(self.scope_of_span, row)}]"
+        where = self.piece.origin(self.numbers[line])
+        if self.bare:
+            return f"{where}.{inner}"
+        return f"{where}, {'batches' if self.batches else 'resourceSpans'}[{_nth(self.line_of_group, group)}].{inner}"
+
+    def rows(self) -> Ints:
+        """Give the row of each span, those that were lifted first."""
+        rows = np.empty_like(self.order)
+        rows[self.order] = np.arange(self.order.size)
+        return rows
 
 
 def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
@@ -91,81 +171,156 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
     Raises
     ------
     DoesNotFit
-        Something in it is spelled in another way than the OpenTelemetry Collector does.
+        Something in it is spelled in another way than OTLP JSON is by the book, or is no JSON.
     """
-    lines = _decoded(piece.content, bare=bare)
-    groups = [group for line in lines for group in line]
-    scopes = [scope for group in groups for scope in group.scope_spans]
-    spans = [span for scope in scopes for span in scope.spans]
-    group_of_scope = np.repeat(np.arange(len(groups)), [len(group.scope_spans) for group in groups])
-    scope_of_span = np.repeat(np.arange(len(scopes)), [len(scope.spans) for scope in scopes])
-    line_of_group = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
-
-    def place(row: int) -> str:
-        scope = int(scope_of_span[row])
-        group = int(group_of_scope[scope])
-        line = int(line_of_group[group])
-        inner = f"scopeSpans[{_nth(group_of_scope, scope)}].spans[{_nth(scope_of_span, row)}]"
-        where = piece.origin(line)
-        return f"{where}.{inner}" if bare else f"{where}, resourceSpans[{_nth(line_of_group, group)}].{inner}"
-
-    findings = Findings()
-    raw = _columns(spans, findings, piece.origin(0)).with_columns(
-        pl.Series("resource", group_of_scope[scope_of_span], dtype=pl.UInt32),
-        pl.Series("scope", scope_of_span, dtype=pl.UInt32),
+    lifted = lift(piece.content)
+    lines = _decoded(lifted.rest, piece, bare=bare)
+    count, rows = lines.order.size, lines.rows()
+    rows_left = rows[count - len(lines.spans) :]
+    events = _Owned([span.events for span in lines.spans], rows_left)
+    links = _Owned([span.links for span in lines.spans], rows_left)
+    scopes = [scope.scope or _NO_SCOPE for scope in lines.scopes]
+    attributes = Attributes(
+        lifted,
+        [
+            (lines.lifted.attributes if lines.lifted else _NONE, [span.attributes for span in lines.spans]),
+            (_NONE, [group.resource.attributes if group.resource else None for group in lines.groups]),
+            (_NONE, [scope.attributes for scope in scopes]),
+            (_NONE, [event.attributes for event in events.items]),
+            (_NONE, [link.attributes for link in links.items]),
+        ],
     )
-    held = [scope.scope or _NO_SCOPE for scope in scopes]
+    findings, where = Findings(), piece.origin(0)
+    _count(lines, findings, where)
+    raw = _columns(lines, findings, rows_left).with_columns(
+        _events(events, attributes, count, findings, where),
+        _links(links, attributes, count, findings, where),
+        pl.Series("resource", lines.group_of_scope[lines.scope_of_span], dtype=pl.UInt32),
+        pl.Series("scope", lines.scope_of_span, dtype=pl.UInt32),
+    )
     chunk = Chunk(
-        spans=normalise(raw, findings, place),
-        attributes=_entries([span.attributes for span in spans], findings, piece.origin(0)),
-        resources=_entries(
-            [group.resource.attributes if group.resource else NOTHING for group in groups], findings, piece.origin(0)
-        ),
-        resource_count=len(groups),
+        spans=normalise(raw, findings, lines.place),
+        attributes=attributes.entries(0, findings, where, rows),
+        resources=attributes.entries(1, findings, where),
+        resource_count=len(lines.groups),
         scopes=pl.DataFrame(
-            {"name": [scope.name or None for scope in held], "version": [scope.version or None for scope in held]},
+            {"name": [scope.name or None for scope in scopes], "version": [scope.version or None for scope in scopes]},
             schema={"name": pl.String, "version": pl.String},
         ),
-        scope_attributes=_entries([scope.attributes for scope in held], findings, piece.origin(0)),
+        scope_attributes=attributes.entries(2, findings, where),
     )
     return chunk, findings
 
 
-def _decoded(content: bytes, *, bare: bool) -> list[list[_ResourceSpans]]:
-    texts = full_lines(content)
+def _decoded(rest: bytes | bytearray, piece: Piece, *, bare: bool) -> _Lines:
+    """Decode the text from which attributes were lifted."""
+    lifted = lift_spans(rest)
+    lines: list[list[_ResourceSpans]] = []
+    numbers = []
+    batches = False
     try:
-        if bare:
-            return [[_BARE.decode(text)] for text in texts]
-        return [_REQUEST.decode(text).resource_spans for text in texts]
+        for number, text in enumerate(bytes(lifted.rest if lifted else rest).split(b"\n")):
+            if not text or (len(text) < _SHORT and not text.strip(BLANK)):
+                continue
+            numbers.append(number)
+            if bare:
+                lines.append([_BARE.decode(text)])
+                continue
+            request = _REQUEST.decode(text)
+            batches = batches or request.batches is not None
+            if batches and request.resource_spans is not None:
+                raise DoesNotFit("groups under two names")
+            lines.append(request.resource_spans or request.batches or [])
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DoesNotFit(str(error)) from error
-
-
-def _columns(spans: list[_Span], findings: Findings, where: str) -> pl.DataFrame:
-    dropped = sum(
-        span.dropped_attributes_count + span.dropped_events_count + span.dropped_links_count for span in spans
+    groups = [group for line in lines for group in line]
+    held = [_scopes(group) for group in groups]
+    scopes = [scope for each in held for scope in each]
+    items = [item for scope in scopes for item in scope.spans or ()]
+    spans = [item for item in items if type(item) is _Span]
+    order, counts = _order(items, lifted, len(spans))
+    scope_of_item = np.repeat(np.arange(len(scopes)), [len(scope.spans or ()) for scope in scopes])
+    return _Lines(
+        piece,
+        bare,
+        numbers,
+        batches,
+        groups,
+        scopes,
+        lifted,
+        spans,
+        order,
+        np.repeat(np.arange(len(lines)), [len(line) for line in lines]),
+        np.repeat(np.arange(len(groups)), [len(each) for each in held]),
+        np.repeat(scope_of_item, counts),
     )
+
+
+def _order(items: list[_Span | int], lifted: LiftedSpans | None, left: int) -> tuple[Ints, Ints]:
+    """Give the order of spans among those that were lifted and those that were left, and how many each item is."""
+    ends = lifted.ends if lifted else _NONE
+    is_run = np.array([type(item) is int for item in items], dtype=bool)
+    runs = np.array([item for item in items if type(item) is int], dtype=np.int64) - FIRST
+    if not np.array_equal(np.sort(runs), np.arange(ends.size)):
+        raise DoesNotFit("spans where none should be")
+    counts = np.ones(len(items), dtype=np.int64)
+    counts[is_run] = np.diff(ends, prepend=0)[runs]
+    starts = np.empty(len(items), dtype=np.int64)
+    starts[is_run] = ends[runs] - counts[is_run]
+    starts[~is_run] = np.arange(left) + (int(ends[-1]) if ends.size else 0)
+    return np.arange(int(counts.sum())) + np.repeat(starts - (np.cumsum(counts) - counts), counts), counts
+
+
+def _scopes(group: _ResourceSpans) -> Sequence[_ScopeSpans | _LibrarySpans]:
+    if group.instrumentation_library_spans is None:
+        return group.scope_spans or ()
+    if group.scope_spans is not None:
+        raise DoesNotFit("scopes under two names")
+    return group.instrumentation_library_spans
+
+
+def _count(lines: _Lines, findings: Findings, where: str) -> None:
+    dropped = sum(
+        (span.dropped_attributes_count or 0) + (span.dropped_events_count or 0) + (span.dropped_links_count or 0)
+        for span in lines.spans
+    )
+    dropped += lines.lifted.dropped if lines.lifted else 0
     findings.add(problems.DROPPED_BY_PRODUCER, dropped, place=where)
-    columns = {
-        "trace_id": _texts([span.trace_id for span in spans]),
-        "span_id": pl.Series([span.span_id for span in spans], dtype=pl.String),
-        "parent_span_id": pl.Series([span.parent_span_id for span in spans], dtype=pl.String),
-        "name": _texts([span.name for span in spans]),
-        "trace_state": pl.Series([span.trace_state for span in spans], dtype=pl.String),
-        "kind": _small([span.kind for span in spans]),
-        "start_time": _times([span.start_time_unix_nano for span in spans]),
-        "end_time": _times([span.end_time_unix_nano for span in spans]),
-        "status_code": _small([span.status.code for span in spans]),
-        "status_message": pl.Series([span.status.message for span in spans], dtype=pl.String),
-        "flags": _flags([span.flags for span in spans]),
-    }
-    reader = Reader(findings, where, _SHAPE)
-    events = _nested([span.events for span in spans], event_type(_SHAPE), reader.events, EVENTS)
-    links = _nested([span.links for span in spans], link_type(_SHAPE), reader.links, LINKS)
-    return pl.DataFrame({**columns, "events": events, "links": links})
+    old = sum(type(scope) is _LibrarySpans for scope in lines.scopes)
+    findings.add(problems.DEPRECATED, old, place=where, example="instrumentationLibrarySpans")
 
 
-def _texts(texts: list[str | None]) -> pl.Series:
+def _columns(lines: _Lines, findings: Findings, rows: Ints) -> pl.DataFrame:
+    """Make the columns of all spans; `rows` says where those stand that were not lifted."""
+    spans = lines.spans
+    statuses = [span.status or _NO_STATUS for span in spans]
+
+    def place(span: int) -> str:
+        return lines.place(int(rows[span]))
+
+    left = pl.DataFrame(
+        {
+            "trace_id": _shared([span.trace_id for span in spans]),
+            "span_id": pl.Series([span.span_id for span in spans], dtype=pl.String),
+            "parent_span_id": pl.Series([span.parent_span_id for span in spans], dtype=pl.String),
+            "name": _shared([span.name for span in spans]),
+            "kind": _enum([span.kind for span in spans], KIND_NUMBERS, findings, place),
+            "start_time": _times([span.start_time_unix_nano for span in spans]),
+            "end_time": _times([span.end_time_unix_nano for span in spans]),
+            "status_code": _enum([status.code for status in statuses], STATUS_NUMBERS, findings, place),
+            "flags": _flags([span.flags for span in spans]),
+            "trace_state": pl.Series([span.trace_state for span in spans], dtype=pl.String),
+            "status_message": pl.Series([status.message for status in statuses], dtype=pl.String),
+        }
+    )
+    if lines.lifted is None:
+        return left
+    both = pl.concat([lines.lifted.columns, left], how="diagonal", rechunk=True)
+    in_order = np.array_equal(lines.order, np.arange(lines.order.size))
+    return both if in_order else both[pl.Series(lines.order)]
+
+
+def _shared(texts: list[str | None]) -> pl.Series:
     """Make a column of texts that share the bytes of equal ones."""
     column = pl.Series(texts, dtype=pl.String)
     if column.null_count():
@@ -174,14 +329,23 @@ def _texts(texts: list[str | None]) -> pl.Series:
     return distinct.gather(pl.Series(codes.astype(np.uint32)))
 
 
-def _small(numbers: list[int]) -> pl.Series:
-    try:
-        array = np.array(numbers, dtype=np.int64)
-    except OverflowError as error:
-        raise DoesNotFit("an enum that is too large") from error
-    if array.size and int(array.min()) < 0:
-        raise DoesNotFit("a negative enum")
-    return pl.Series(np.minimum(array, 255).astype(np.uint8))
+def _enum(
+    values: list[str | int | None], names: dict[str, int], findings: Findings, place: Callable[[int], str]
+) -> pl.Series:
+    """Read numbers of an enum, or their names."""
+    numbers = {value: _number(value, names) for value in set(values)}
+    named = {value for value in numbers if isinstance(value, str) and value.strip().upper() in names}
+    if named:
+        rows = [row for row, value in enumerate(values) if value in named]
+        findings.add(problems.ENUMS_NAMED, len(rows), place=place(rows[0]), example=values[rows[0]])
+    return pl.Series(np.frombuffer(bytes(map(numbers.__getitem__, values)), dtype=np.uint8))
+
+
+def _number(value: str | int | None, names: dict[str, int]) -> int:
+    number = 0 if value is None or value == "" else whole_number(value)
+    if number is None:
+        number = names.get(str(value).strip().upper(), _UNKNOWN)
+    return number if 0 <= number <= _UNKNOWN else _UNKNOWN
 
 
 def _flags(flags: list[int | None]) -> pl.Series:
@@ -191,11 +355,14 @@ def _flags(flags: list[int | None]) -> pl.Series:
         raise DoesNotFit("flags that do not fit") from error
 
 
-def _times(texts: list[str | None]) -> pl.Series:
+def _times(values: list[str | int | None]) -> pl.Series:
     """Read nanoseconds; zero is no time."""
-    column = pl.Series("t", texts, dtype=pl.String)
-    numbers = column.cast(pl.Int64, strict=False)
-    if numbers.null_count() > column.null_count():
+    try:
+        texts = pl.Series("t", values, dtype=pl.String)
+    except TypeError:
+        texts = pl.Series("t", [str(value) if type(value) is int else value for value in values], dtype=pl.String)
+    numbers = texts.cast(pl.Int64, strict=False)
+    if numbers.null_count() > texts.null_count():
         raise DoesNotFit("a time that is no whole number")
     lowest = numbers.min()
     if lowest is None or lowest > 0:  # type: ignore[operator]
@@ -205,72 +372,36 @@ def _times(texts: list[str | None]) -> pl.Series:
     return numbers.to_frame().select(pl.when(pl.col("t") > 0).then("t")).to_series()
 
 
-def _nested(raws: list[Raw], dtype: Any, read: Any, wanted: pl.DataType) -> pl.Series:
-    """Read events or links with Arrow, for the spans that have any."""
-    rows = [row for row, raw in enumerate(raws) if raw is not NOTHING]
-    if not rows:
-        return list_of_structs({}, owners=[], count=len(raws), dtype=wanted)
-    texts = lines_of([raws[row] for row in rows])
-    table = _parsed(joined_lines('{"held":', texts, "}"), pa.schema([("held", pa.list_(dtype))]), len(rows))
-    found: pl.Series = read(table.column(0).combine_chunks(), len(raws), np.array(rows, dtype=np.int64))
-    return found
+class _Owned:
+    """Events or links of all spans, and whose each is."""
+
+    def __init__(self, lists: list[Any], rows: Ints) -> None:
+        filled = [(row, held) for row, held in zip(rows.tolist(), lists, strict=True) if held]
+        self.items: list[Any] = [item for _, held in filled for item in held]
+        self.owners = np.repeat([row for row, _ in filled], [len(held) for _, held in filled]).astype(np.int64)
 
 
-def _entries(lists: Sequence[Raw], findings: Findings, where: str) -> Entries:
-    """Make long tables of lists of KeyValue."""
-    pairs = cut(lists)
-    if not pairs.owners.size:
-        return Entries()
-    table = _parsed(pairs.lines(), _PAIR, pairs.texts.len())
-    keys, values = (table.column(name).combine_chunks() for name in ("key", "value"))
-    if keys.null_count:
-        raise DoesNotFit("an attribute without a key")
-    key_codes, names = encoded(series_of(keys))
-    kinds = np.full(len(keys), -1, dtype=np.int8)
-    filled = 0
-    parts: dict[int, Any] = {}
-    columns: dict[int, pl.Series] = {}
-    for field, kind in _SCALARS.items():
-        held = values.field(field)
-        if held.null_count < len(held):
-            which = valid(held)
-            kinds[which] = kind
-            filled += int(which.sum())
-            columns[kind] = _integers(series_of(held)) if kind == INT else series_of(held)
-    if filled > int((kinds >= 0).sum()):
-        raise DoesNotFit("values with two types")
-    kind_of_entry = kinds[pairs.codes]
-    for kind, column in columns.items():
-        where_kind = np.flatnonzero(kind_of_entry == kind)
-        codes = pairs.codes[where_kind]
-        found = column.gather(pl.Series(codes.astype(np.uint32)))
-        parts[kind] = part(pairs.owners[where_kind], key_codes[codes], found, keys=names.len())
-    findings.add(problems.EMPTY_VALUES, int((kind_of_entry < 0).sum()), place=where)
-    return Entries(list(names.to_list()), parts)
+def _events(events: _Owned, attributes: Attributes, count: int, findings: Findings, where: str) -> pl.Series:
+    if not events.items:
+        return list_of_structs({}, owners=[], count=count, dtype=EVENTS).alias("events")
+    starts = _times([event.time_unix_nano for event in events.items]).fill_null(0)
+    fields = {
+        "time": starts.to_arrow().cast(pa.timestamp("ns", "UTC")),
+        "name": pl.Series([event.name or "" for event in events.items], dtype=pl.String).to_arrow(),
+        "attributes": text_map(*attributes.texts(3, len(events.items), findings, where)),
+    }
+    return list_of_structs(fields, owners=events.owners, count=count, dtype=EVENTS).alias("events")
 
 
-_PAIR: Final = pa.schema([("key", pa.string()), ("value", value_type(_SHAPE))])
-
-
-def _integers(texts: pl.Series) -> pl.Series:
-    numbers = texts.cast(pl.Int64, strict=False)
-    if numbers.null_count() > texts.null_count():
-        raise DoesNotFit("an integer that is none")
-    return numbers
-
-
-def _parsed(content: pa.Buffer, schema: Any, rows: int) -> Any:
-    try:
-        table = arrow_json.read_json(
-            pa.BufferReader(content),
-            parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
-            read_options=arrow_json.ReadOptions(use_threads=False, block_size=content.size + 1),
-        )
-    except pa.ArrowException as error:
-        raise DoesNotFit(str(error)) from error
-    if table.num_rows != rows:
-        raise DoesNotFit("more than one object in a line")
-    return table
+def _links(links: _Owned, attributes: Attributes, count: int, findings: Findings, where: str) -> pl.Series:
+    if not links.items:
+        return list_of_structs({}, owners=[], count=count, dtype=LINKS).alias("links")
+    names = ("trace_id", "span_id", "trace_state")
+    columns = [pl.Series(name, [getattr(link, name) for link in links.items], dtype=pl.String) for name in names]
+    ids = link_ids(pl.DataFrame(columns), findings)
+    fields = {name: ids[name].to_arrow() for name in names}
+    fields["attributes"] = text_map(*attributes.texts(4, len(links.items), findings, where))
+    return list_of_structs(fields, owners=links.owners, count=count, dtype=LINKS).alias("links")
 
 
 def _nth(owners: npt.NDArray[np.int64], item: int) -> int:

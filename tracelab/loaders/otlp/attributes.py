@@ -1,0 +1,265 @@
+"""Attributes that were lifted out of the text of OTLP JSON: whose they are, and what each distinct one says."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+import pyarrow.json as arrow_json
+
+from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Entries
+from tracelab.loaders.columns.dictionary import Dictionary
+from tracelab.loaders.columns.pairs import DoesNotFit, encoded, joined_lines
+from tracelab.loaders.columns.values import any_value
+from tracelab.loaders.otlp.scanning import FIRST
+from tracelab.loaders.report import problems
+from tracelab.loaders.report.findings import Findings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracelab.loaders.otlp.lifting import Lifted
+
+Ints = npt.NDArray[np.int64]
+
+_NESTED: Final = ['"arrayValue"', '"kvlistValue"', '"bytesValue"']
+_WHOLE_NUMBER: Final = '"intValue": ?[-0-9]'
+_DECODER: Final = msgspec.json.Decoder()
+_NOTHING: Final = -1
+_SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}
+
+
+class Attributes:
+    """The attributes of a piece.
+
+    Parameters
+    ----------
+    lifted
+        What was lifted out of the text.
+    levels
+        Of spans, of resources, of events and so on: the runs of those that were lifted themselves (-1 for none), and
+        the lists of attributes that are left of the others: in each the number of a run, or the objects that stayed in
+        the text among such numbers.
+
+    Raises
+    ------
+    DoesNotFit
+        There are attributes that must be read one by one, or what was lifted was no attributes.
+    """
+
+    def __init__(self, lifted: Lifted, levels: Sequence[tuple[Ints, Sequence[list[Any] | None]]]) -> None:
+        self._ends = lifted.ends
+        self._codes = lifted.codes
+        self._more: list[str] = []
+        self._first_more = lifted.texts.len()
+        self._found = 0
+        self._seen = np.zeros(lifted.ends.size, dtype=bool)
+        self._lifted = lifted.texts
+        self._levels = [self._level(numbers, lists) for numbers, lists in levels]
+        if self._found != self._seen.size or not self._seen.all():
+            raise DoesNotFit("attributes where none should be")
+        texts = pl.concat([lifted.texts, pl.Series(self._more, dtype=pl.String)]) if self._more else lifted.texts
+        self._dictionary = _read(texts)
+
+    def entries(self, level: int, findings: Findings, where: str, rows: Ints | None = None) -> Entries:
+        """Make long tables of the attributes of a level; empty ones are counted. `rows` says where each owner went."""
+        owners, codes = self._levels[level]
+        if rows is not None:
+            owners = rows.astype(np.uint32)[owners]
+        if codes.size:
+            findings.add(problems.EMPTY_VALUES, int((self._dictionary.kinds[codes] < 0).sum()), place=where)
+        return self._dictionary.entries(owners, codes)
+
+    def texts(self, level: int, count: int, findings: Findings, where: str) -> tuple[pl.Series, pl.Series, Ints]:
+        """Give keys and values of the attributes of a level as text, and where those of each of its items end."""
+        owners, codes = self._levels[level]
+        values = self._dictionary.texts().gather(pl.Series(codes))
+        keys = self._dictionary.keys[codes]
+        # Numbers of at most 32 bits each.
+        if np.unique((owners.astype(np.int64) << 32) | keys).size < codes.size:
+            raise DoesNotFit("keys that are double")
+        full = values.is_not_null()
+        findings.add(problems.EMPTY_VALUES, int((~full).sum()), place=where)
+        kept = full.to_numpy()
+        names = pl.Series(self._dictionary.names, dtype=pl.String).gather(pl.Series(keys[kept]))
+        return names, values.filter(full), np.cumsum(np.bincount(owners[kept], minlength=count))
+
+    def _level(self, numbers: Ints, lists: Sequence[list[Any] | None]) -> tuple[npt.NDArray[np.uint32], Ints]:
+        """Give owner and text of each attribute of those that have a run (or -1), and then of those that have lists."""
+        with_run = np.flatnonzero(numbers >= 0)
+        rows = [row for row, held in enumerate(lists, numbers.size) if held]
+        filled = [held for held in lists if held]
+        simple = [held[0] for held in filled if len(held) == 1]
+        mixed = None
+        if len(simple) < len(filled) or not all(type(held) is int for held in simple):
+            mixed = self._mixed(rows, filled)
+            rows, simple = [], []
+        try:
+            runs = np.array(simple, dtype=np.int64) - FIRST
+        except OverflowError as error:
+            raise DoesNotFit("numbers where attributes should be") from error
+        runs = np.append(numbers[with_run], runs)
+        self._take(runs)
+        ends = self._ends[runs]
+        counts = ends - np.where(runs > 0, self._ends[runs - 1], 0)
+        places = np.arange(int(counts.sum())) + np.repeat(ends - np.cumsum(counts), counts)
+        owners = np.repeat(np.append(with_run, rows).astype(np.uint32), counts)
+        codes = self._codes[places].astype(np.int64)
+        if mixed is None:
+            return owners, codes
+        return np.append(owners, mixed[0]), np.append(codes, mixed[1])
+
+    def _mixed(self, rows: list[int], lists: list[list[Any]]) -> tuple[npt.NDArray[np.uint32], Ints]:
+        """Give the same where some attributes stayed in the text."""
+        owners: list[int] = []
+        codes: list[int] = []
+        try:
+            for row, held in zip(rows, lists, strict=True):
+                for item in held:
+                    found = self._run(item) if type(item) is int else [self._add(item)]
+                    owners.extend([row] * len(found))
+                    codes.extend(found)
+        except RecursionError as error:
+            raise DoesNotFit("values nested too deep") from error
+        return np.array(owners, dtype=np.uint32), np.array(codes, dtype=np.int64)
+
+    def _take(self, runs: Ints) -> None:
+        if runs.size and (int(runs.min()) < 0 or int(runs.max()) >= self._seen.size):
+            raise DoesNotFit("numbers where attributes should be")
+        self._seen[runs] = True
+        self._found += runs.size
+
+    def _run(self, number: int) -> list[int]:
+        run = number - FIRST
+        if not 0 <= run < self._seen.size:
+            raise DoesNotFit("numbers where attributes should be")
+        self._seen[run] = True
+        self._found += 1
+        start = int(self._ends[run - 1]) if run else 0
+        found: list[int] = self._codes[start : int(self._ends[run])].tolist()
+        return found
+
+    def _add(self, item: Any) -> int:
+        """Add the text of an attribute that stayed, whole again."""
+        self._more.append(json.dumps(self._whole(item), ensure_ascii=False))
+        return self._first_more + len(self._more) - 1
+
+    def _whole(self, item: Any) -> Any:
+        """Put what was lifted out of the values of an attribute back into them."""
+        if isinstance(item, dict):
+            return {key: self._whole(held) for key, held in item.items()}
+        if not isinstance(item, list):
+            return item
+        found = []
+        for held in item:
+            if type(held) is int:
+                found += [_DECODER.decode(self._lifted[code]) for code in self._run(held)]
+            else:
+                found.append(self._whole(held))
+        return found
+
+
+def _read(texts: pl.Series) -> Dictionary:
+    """Decode distinct attributes: scalars with Arrow, what is nested one by one."""
+    nested, numbers = texts.str.contains_any(_NESTED), texts.str.contains(_WHOLE_NUMBER)
+    key_parts: list[pl.Series] = []
+    rows: list[Ints] = []
+    values: dict[int, list[tuple[Ints, pl.Series]]] = {}
+    for mask, integer in ((~nested & ~numbers, pa.string()), (~nested & numbers, pa.int64())):
+        where = np.flatnonzero(mask.to_numpy())
+        if where.size:
+            rows.append(where)
+            key_parts.append(_scalars(texts.gather(pl.Series(where)), integer, where, values))
+    where = np.flatnonzero(nested.to_numpy())
+    if where.size:
+        rows.append(where)
+        key_parts.append(_one_by_one(texts.gather(pl.Series(where)).to_list(), where, values))
+    if not rows:
+        return Dictionary([], np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8))
+    codes, names = encoded(pl.concat(key_parts))
+    keys = np.empty(texts.len(), dtype=np.int32)
+    keys[np.concatenate(rows)] = codes
+    dictionary = Dictionary(names.to_list(), keys, np.full(texts.len(), _NOTHING, dtype=np.int8))
+    for kind, held in sorted(values.items()):
+        dictionary.add(kind, np.concatenate([where for where, _ in held]), pl.concat([column for _, column in held]))
+    return dictionary
+
+
+def _scalars(texts: pl.Series, integer: Any, rows: Ints, values: dict[int, list[tuple[Ints, pl.Series]]]) -> pl.Series:
+    """Read attributes whose values are scalars; give their keys."""
+    scalar = [
+        ("stringValue", pa.string()),
+        ("boolValue", pa.bool_()),
+        ("intValue", integer),
+        ("doubleValue", pa.float64()),
+    ]
+    schema = pa.schema([("key", pa.string()), ("value", pa.struct(scalar))])
+    table = _parsed(joined_lines("", texts, ""), schema, texts.len())
+    keys, held = (table.column(name).combine_chunks() for name in ("key", "value"))
+    if keys.null_count:
+        raise DoesNotFit("an attribute without a key")
+    filled = np.zeros(texts.len(), dtype=bool)
+    for field, kind in _SCALARS.items():
+        column: pl.Series = pl.from_arrow(held.field(field))  # type: ignore[assignment]
+        if column.null_count() == column.len():
+            continue
+        which = column.is_not_null().to_numpy()
+        if (filled & which).any():
+            raise DoesNotFit("values with two types")
+        filled |= which
+        column = column.drop_nulls()
+        if kind == INT and column.dtype == pl.String:
+            column = column.cast(pl.Int64, strict=False)
+            if column.null_count():
+                raise DoesNotFit("an integer that is none")
+        values.setdefault(kind, []).append((rows[which], column))
+    return pl.from_arrow(keys)  # type: ignore[return-value]
+
+
+def _one_by_one(texts: list[str], rows: Ints, values: dict[int, list[tuple[Ints, pl.Series]]]) -> pl.Series:
+    """Read attributes whose values are nested; give their keys."""
+    findings = Findings()
+    keys: list[str] = []
+    found: dict[int, tuple[list[int], list[Any]]] = {}
+    try:
+        for row, text in zip(rows.tolist(), texts, strict=True):
+            pair = _DECODER.decode(text)
+            if (
+                not isinstance(pair, dict)
+                or not isinstance(pair.get("key"), str)
+                or not pair.keys() <= {"key", "value"}
+            ):
+                raise DoesNotFit("an attribute without a key")
+            keys.append(pair["key"])
+            value = any_value(pair.get("value"), findings, "")
+            if value is not None:
+                held = found.setdefault(value[0], ([], []))
+                held[0].append(row)
+                held[1].append(value[1])
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DoesNotFit(str(error)) from error
+    if findings.found:
+        raise DoesNotFit("values that must be counted one by one")
+    for kind, (places, contents) in found.items():
+        column = pl.Series(contents, dtype=VALUE_DTYPES[kind])
+        values.setdefault(kind, []).append((np.array(places, dtype=np.int64), column))
+    return pl.Series(keys, dtype=pl.String)
+
+
+def _parsed(content: pa.Buffer, schema: Any, rows: int) -> Any:
+    try:
+        table = arrow_json.read_json(
+            pa.BufferReader(content),
+            parse_options=arrow_json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+            read_options=arrow_json.ReadOptions(use_threads=False, block_size=content.size + 1),
+        )
+    except pa.ArrowException as error:
+        raise DoesNotFit(str(error)) from error
+    if table.num_rows != rows:
+        raise DoesNotFit("more than one object in a line")
+    return table

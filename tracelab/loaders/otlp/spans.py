@@ -1,0 +1,304 @@
+"""Spans lifted out of the text of OTLP JSON, all at once: field by field, a step for all spans that have it next.
+
+What is left after the attributes are lifted is the same for nearly all spans but for ids, times and a name. Numpy
+reads those without an object for any span. A span that has more (events, links, a message, escaped text, an id that is
+none) stays in the text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from tracelab.loaders.columns.normalise import SPAN_ID_WIDTH, TRACE_ID_WIDTH
+from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.otlp.scanning import FIRST, NUMBER_WIDTH, Bytes, Flags, Ints, slices, without, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PAD: Final = 512
+_WINDOW: Final = 64
+_TIME_WIDTH: Final = 19
+_PASSES: Final = 3
+_LARGEST_COUNT: Final = 2**32 - 1
+_BRACE, _QUOTE, _COMMA, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _ESCAPE, _BLANK = (np.uint8(byte) for byte in b'{",}[]\\ ')
+_ZERO, _NINE, _A, _F = (np.uint8(byte) for byte in b"09af")
+_CODE: Final = b'{"code":'
+_POWERS: Final = 10 ** np.arange(_TIME_WIDTH - 1, -1, -1)
+_START: Final = b'{"traceId":"'
+
+
+@dataclass(frozen=True, slots=True)
+class LiftedSpans:
+    """The columns of spans that were lifted, in the order in which they stood, and where each run of them ends.
+
+    `rest` is the text with a number in the place of each run. `attributes` are numbers of runs of attributes, -1 where
+    a span has none.
+    """
+
+    rest: bytes | bytearray
+    columns: pl.DataFrame
+    attributes: Ints
+    dropped: int
+    ends: Ints
+
+
+def lift_spans(content: bytes | bytearray) -> LiftedSpans | None:
+    """Take spans out of text whose attributes were lifted before; None if there are none that can be."""
+    padded = b"".join((content, bytes(_PAD)))
+    reader = _Reader(padded)
+    if not reader.starts.size:
+        return None
+    reader.read()
+    kept = np.flatnonzero(reader.ends)
+    if not kept.size:
+        return None
+    starts, ends = reader.starts[kept], reader.ends[kept]
+    joined = (reader.text[ends[:-1]] == _COMMA) & (starts[1:] == ends[:-1] + 1)
+    last = np.append(np.flatnonzero(~joined), kept.size - 1)
+    first = np.append(0, last[:-1] + 1)
+    rest = without(content, starts[first], ends[last])
+    return LiftedSpans(rest, reader.columns(kept), reader.attributes[kept], int(reader.dropped[kept].sum()), last + 1)
+
+
+class _Reader:
+    """Reads the fields of spans, each a step for all spans that have it next."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.text: Bytes = np.frombuffer(content, dtype=np.uint8)
+        self.words = words_of(content)
+        self.starts = self._begin()
+        count = self.starts.size
+        self.cursors = self.starts + 1
+        self.ends = np.zeros(count, dtype=np.int64)
+        self.seen = np.zeros(count, dtype=np.uint32)
+        self.places = {name: np.zeros(count, dtype=np.int64) for name in ("traceId", "spanId", "parentSpanId", "name")}
+        self.times = {name: np.zeros(count, dtype=np.int64) for name in ("startTimeUnixNano", "endTimeUnixNano")}
+        self.lengths = np.zeros(count, dtype=np.int64)
+        self.kinds = np.zeros(count, dtype=np.uint8)
+        self.codes = np.zeros(count, dtype=np.uint8)
+        self.flags = np.full(count, -1, dtype=np.int64)
+        self.attributes = np.full(count, -1, dtype=np.int64)
+        self.dropped = np.zeros(count, dtype=np.int64)
+
+    def _begin(self) -> Ints:
+        braces = np.flatnonzero(self.text == _BRACE)
+        braces = braces[: np.searchsorted(braces, len(self.content) - _PAD)]
+        return braces[self._are(braces, _START)]
+
+    def read(self) -> None:
+        """Read all spans; `ends` stays zero for those that cannot be read so."""
+        rows = np.arange(self.starts.size)
+        needed = sum(1 << number for number, name in enumerate(_FIELDS) if name in _NEEDED)
+        for _ in range(_PASSES):
+            for number, (name, read) in enumerate(_FIELDS.items()):
+                key = b'"%s":' % name.encode()
+                cursors = self.cursors[rows]
+                here = self._are(cursors, key)
+                if not here.any():
+                    continue
+                whole = here.all()
+                some = rows if whole else rows[here]
+                after, fits = read(self, some, (cursors if whole else cursors[here]) + len(key))
+                fits &= (self.seen[some] >> number) & 1 == 0
+                self.seen[some] |= np.uint32(1 << number)
+                goes_on = fits & (self.text[after] == _COMMA)
+                self.cursors[some] = after + 1
+                ended = some[fits & (self.text[after] == _CLOSE)]
+                self.ends[ended] = self.cursors[ended]
+                rows = some[goes_on] if whole else np.concatenate((rows[~here], some[goes_on]))
+            if not rows.size:
+                break
+        self.ends[(self.seen & needed) != needed] = 0
+
+    def columns(self, kept: Ints) -> pl.DataFrame:
+        """Make the columns of these spans."""
+        flags = self.flags[kept]
+        names = slices(self.content, self.places["name"][kept], (self.places["name"] + self.lengths)[kept])
+        return pl.DataFrame(
+            {
+                "trace_id": _decoded(self._ids("traceId", TRACE_ID_WIDTH, kept).dictionary_encode()),
+                "span_id": _decoded(self._ids("spanId", SPAN_ID_WIDTH, kept)),
+                "parent_span_id": _decoded(self._ids("parentSpanId", SPAN_ID_WIDTH, kept)),
+                "name": _decoded(names.dictionary_encode()),
+                "kind": self.kinds[kept],
+                "start_time": self.times["startTimeUnixNano"][kept],
+                "end_time": self.times["endTimeUnixNano"][kept],
+                "status_code": self.codes[kept],
+                "flags": pl.Series(flags, dtype=pl.Int64)
+                .to_frame("f")
+                .select(pl.when(pl.col("f") >= 0).then("f"))
+                .to_series()
+                .cast(pl.UInt32),
+            }
+        )
+
+    def _ids(self, name: str, width: int, kept: Ints) -> pa.Array:
+        places = self.places[name][kept]
+        there = places > 0
+        array = pa.FixedSizeBinaryArray
+        missing = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+        ids = words_of(self.content, width)[places]
+        return array.from_buffers(pa.binary(width), places.size, [missing, pa.py_buffer(ids.view(np.uint8))])
+
+    def _are(self, places: Ints, literal: bytes) -> Flags:
+        """Tell where a literal stands."""
+        same: Flags = np.ones(places.size, dtype=bool)
+        for offset in sorted({*range(0, len(literal) - 7, 8), max(len(literal) - 8, 0)}):
+            word = literal[offset : offset + 8]
+            found = self.words[places + offset]
+            if len(word) < 8:
+                found &= np.uint64(2 ** (8 * len(word)) - 1)
+            same &= found == np.uint64(int.from_bytes(word, "little"))
+            if not same.any():
+                break
+        return same
+
+    def id_field(self, rows: Ints, places: Ints, *, name: str, width: int) -> tuple[Ints, Flags]:
+        places = places + 1
+        fits = (self.text[places - 1] == _QUOTE) & (self.text[places + width] == _QUOTE)
+        digits = words_of(self.content, width)[places].view(np.uint8)
+        # What is below the first digit or letter wraps around and is as much too large as what is above the last.
+        is_hex = (digits - _ZERO <= _NINE - _ZERO) | (digits - _A <= _F - _A)
+        if not is_hex.all():
+            fits &= is_hex.reshape(-1, width).all(axis=1)
+        self.places[name][rows] = places
+        return places + width + 1, fits
+
+    def parent(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read the id of a parent; an empty one is none."""
+        after, fits = self.id_field(rows, places, name="parentSpanId", width=SPAN_ID_WIDTH)
+        empty = (self.text[places] == _QUOTE) & (self.text[places + 1] == _QUOTE)
+        if not empty.any():
+            return after, fits
+        self.places["parentSpanId"][rows[empty]] = 0
+        return np.where(empty, places + 2, after), fits | empty
+
+    def time(self, rows: Ints, places: Ints, *, name: str) -> tuple[Ints, Flags]:
+        places = places + 1
+        fits = (self.text[places - 1] == _QUOTE) & (self.text[places + _TIME_WIDTH] == _QUOTE)
+        digits = words_of(self.content, _TIME_WIDTH)[places].view(np.uint8).reshape(-1, _TIME_WIDTH) - _ZERO
+        if (digits > 9).any():
+            fits &= (digits <= 9).all(axis=1)
+        # Nine times ten to the 18 is the last of such numbers that are sure to fit.
+        fits &= (digits[:, 0] > 0) & (digits[:, 0] < 9)
+        self.times[name][rows] = digits @ _POWERS
+        return places + _TIME_WIDTH + 1, fits
+
+    def name(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read text without escapes."""
+        places = places + 1
+        fits = self.text[places - 1] == _QUOTE
+        ends, found = self._closing(places)
+        self.places["name"][rows] = places
+        self.lengths[rows] = ends - places
+        return ends + 1, fits & found
+
+    def _closing(self, places: Ints) -> tuple[Ints, Flags]:
+        """Find the quotes that close texts which hold nothing that is escaped."""
+        ends, found = places.copy(), np.zeros(places.size, dtype=bool)
+        rows = np.arange(places.size)
+        for _ in range(_PAD // _WINDOW - 1):
+            held = words_of(self.content, _WINDOW)[ends[rows]].view(np.uint8).reshape(-1, _WINDOW)
+            stops = (held == _QUOTE) | (held == _ESCAPE) | (held < _BLANK)
+            first = stops.argmax(axis=1)
+            stopped = stops[np.arange(rows.size), first]
+            ends[rows] += np.where(stopped, first, _WINDOW)
+            found[rows] = stopped
+            rows = rows[~stopped]
+            if not rows.size:
+                break
+        return ends, found & (self.text[ends] == _QUOTE)
+
+    def _number(self, places: Ints) -> tuple[Ints, Ints, Flags]:
+        """Read whole numbers; gives them and what comes after."""
+        first = self.text[places] - _ZERO
+        numbers, after = first.astype(np.int64), places + 1
+        for _ in range(10):
+            digit = self.text[after] - _ZERO
+            more = digit <= 9
+            if not more.any():
+                break
+            numbers = np.where(more, numbers * 10 + digit, numbers)
+            after = after + more
+        fits = (first <= 9) & ((first > 0) | (after == places + 1)) & (numbers <= _LARGEST_COUNT)
+        return numbers, after, fits
+
+    def kind(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        numbers, after, fits = self._number(places)
+        self.kinds[rows] = np.minimum(numbers, 255)
+        return after, fits
+
+    def flag(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        numbers, after, fits = self._number(places)
+        self.flags[rows] = numbers
+        return after, fits
+
+    def count(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read how much the producer dropped."""
+        numbers, after, fits = self._number(places)
+        self.dropped[rows] += numbers
+        return after, fits
+
+    def nothing(self, _: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read an empty list."""
+        return places + 2, (self.text[places] == _OPEN_LIST) & (self.text[places + 1] == _CLOSE_LIST)
+
+    def attribute_list(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read a list that is empty or holds the number of a run."""
+        after, empty = self.nothing(rows, places)
+        numbers, end, fits = self._number(places + 1)
+        fits &= (self.text[places] == _OPEN_LIST) & (self.text[end] == _CLOSE_LIST) & (end - places == NUMBER_WIDTH + 1)
+        self.attributes[rows] = np.where(fits, numbers - FIRST, -1)
+        return np.where(empty, after, end + 1), fits | empty
+
+    def status(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+        """Read a status that is empty or has nothing but a code."""
+        empty = (self.text[places] == _BRACE) & (self.text[places + 1] == _CLOSE)
+        if empty.all():
+            return places + 2, empty
+        coded = self._are(places, _CODE)
+        numbers, after, fits = self._number(places + len(_CODE))
+        fits &= coded & (self.text[after] == _CLOSE)
+        self.codes[rows] = np.where(fits, np.minimum(numbers, 255), 0)
+        return np.where(empty, places + 2, after + 1), fits | empty
+
+
+_FIELDS: Final[dict[str, Callable[[_Reader, Ints, Ints], tuple[Ints, Flags]]]] = {
+    "traceId": partial(_Reader.id_field, name="traceId", width=TRACE_ID_WIDTH),
+    "spanId": partial(_Reader.id_field, name="spanId", width=SPAN_ID_WIDTH),
+    "parentSpanId": _Reader.parent,
+    "flags": _Reader.flag,
+    "name": _Reader.name,
+    "kind": _Reader.kind,
+    "startTimeUnixNano": partial(_Reader.time, name="startTimeUnixNano"),
+    "endTimeUnixNano": partial(_Reader.time, name="endTimeUnixNano"),
+    "attributes": _Reader.attribute_list,
+    "droppedAttributesCount": _Reader.count,
+    "events": _Reader.nothing,
+    "droppedEventsCount": _Reader.count,
+    "links": _Reader.nothing,
+    "droppedLinksCount": _Reader.count,
+    "status": _Reader.status,
+}
+"""How each field is read: rows and where their values begin, to what comes after and whether it could be read."""
+_NEEDED: Final = ("traceId", "spanId", "name", "startTimeUnixNano", "endTimeUnixNano")
+
+
+def _decoded(array: pa.Array) -> pl.Series:
+    """Read bytes that are ASCII, or are known to be UTF-8."""
+    if isinstance(array, pa.DictionaryArray):
+        codes = np.frombuffer(array.indices.buffers()[1], dtype=np.int32, count=len(array)).astype(np.uint32)
+        return _decoded(array.dictionary).gather(pl.Series(codes))
+    series: pl.Series = pl.from_arrow(array.cast(pa.large_binary()))  # type: ignore[assignment]
+    try:
+        return series.cast(pl.String)
+    except pl.exceptions.PolarsError as error:
+        raise DoesNotFit("bytes that are no UTF-8") from error
