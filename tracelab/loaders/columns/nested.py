@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,11 +29,16 @@ def text_map(keys: pl.Series, values: pl.Series, ends: Any) -> pa.Array:
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
     """Make a column of lists of structs of flat fields; `owners` says whose each struct is, in ascending order."""
     if not len(owners):
-        return pl.Series([[]], dtype=dtype).new_from_index(0, count)
+        return _empty(dtype).new_from_index(0, count)
     lengths = np.bincount(np.asarray(owners, dtype=np.int64), minlength=count)
     offsets = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
     return lists(pa.StructArray.from_arrays(list(fields.values()), names=list(fields)), offsets, dtype)
+
+
+@cache
+def _empty(dtype: pl.DataType) -> pl.Series:
+    return pl.Series([[]], dtype=dtype)
 
 
 def lists(flat: pa.Array, offsets: npt.NDArray[np.int64], dtype: pl.DataType) -> pl.Series:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tracelab.loaders.columns.chunk import CHUNK_SCHEMA
@@ -26,6 +27,7 @@ NO_SPAN_ID: Final = "0" * SPAN_ID_WIDTH
 
 _BASE64_SHAPE: Final = {TRACE_ID_WIDTH: r"^[A-Za-z0-9+/_-]{22}==$", SPAN_ID_WIDTH: r"^[A-Za-z0-9+/_-]{11}=$"}
 _ZERO, _NINE, _A, _F = np.frombuffer(b"09af", dtype=np.uint8)
+_ZEROS: Final = np.uint64(int.from_bytes(b"00000000", "little"))
 _FIRST_DAY: Final = 86_400 * 1_000_000_000
 
 
@@ -47,10 +49,13 @@ def normalise(raw: pl.DataFrame, findings: Findings, place: Place) -> pl.DataFra
     The columns of `CHUNK_SCHEMA`.
     """
     findings.spans += raw.height
-    trace_id = _ids(raw["trace_id"], TRACE_ID_WIDTH, findings, place)
-    trace_id = _required(trace_id, NO_TRACE_ID, problems.TRACE_ID_MISSING, findings, place)
-    span_id = _ids(raw["span_id"], SPAN_ID_WIDTH, findings, place)
-    span_id = _required(span_id, NO_SPAN_ID, problems.SPAN_ID_MISSING, findings, place)
+    trace_id, span_id = raw["trace_id"], raw["span_id"]
+    if trace_id.null_count() or not _are_plain(trace_id, TRACE_ID_WIDTH):
+        trace_id = _ids(trace_id, TRACE_ID_WIDTH, findings, place)
+        trace_id = _required(trace_id, NO_TRACE_ID, problems.TRACE_ID_MISSING, findings, place)
+    if span_id.null_count() or not _are_plain(span_id, SPAN_ID_WIDTH):
+        span_id = _ids(span_id, SPAN_ID_WIDTH, findings, place)
+        span_id = _required(span_id, NO_SPAN_ID, problems.SPAN_ID_MISSING, findings, place)
     start, duration = _times(raw["start_time"], raw["end_time"], findings, place)
     name = raw["name"]
     if name.null_count():
@@ -89,11 +94,14 @@ def link_ids(links: pl.DataFrame, findings: Findings) -> pl.DataFrame:
 
 def enum(numbers: pl.Series, dtype: pl.Enum, findings: Findings, place: Place) -> pl.Series:
     """Name OTLP's numbers; what is missing or unknown is the first name."""
-    wrong = numbers >= len(dtype.categories)
-    if wrong.any():
+    if numbers.null_count():
+        numbers = numbers.fill_null(0)
+    held = numbers.to_numpy()
+    if held.size and int(held.max()) >= len(dtype.categories):
+        wrong = numbers >= len(dtype.categories)
         _count(wrong, problems.BAD_ENUM, findings, place, numbers)
         numbers = numbers.set(wrong, 0)
-    return numbers.fill_null(0).cast(pl.UInt8).cat.to(dtype)
+    return numbers.cast(pl.UInt8).cat.to(dtype)
 
 
 def _ids(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Series:
@@ -129,15 +137,34 @@ def _ids(ids: pl.Series, width: int, findings: Findings, place: Place) -> pl.Ser
 
 def _are_hex(ids: pl.Series, width: int) -> bool:
     """Tell whether all ids that are there are lower-case hex of full width: byte by byte, faster than a pattern is."""
-    array = ids.drop_nulls().to_arrow(compat_level=pl.CompatLevel.oldest())
+    return _digits(ids, width) is not None
+
+
+def _are_plain(ids: pl.Series, width: int) -> bool:
+    """Tell whether all ids that are there are lower-case hex of full width and none is zero."""
+    digits = _digits(ids, width)
+    if digits is None:
+        return False
+    halves = digits.view("<u8").reshape(-1, width // 8)
+    zero = halves[:, 0] == _ZEROS
+    return not zero.any() or not (halves[zero] == _ZEROS).all(axis=1).any()
+
+
+def _digits(ids: pl.Series, width: int) -> npt.NDArray[np.uint8] | None:
+    """Give the digits of all ids that are there, if they are lower-case hex of full width."""
+    array: Any = ids.to_arrow(compat_level=pl.CompatLevel.oldest())
     _, offsets, content = array.buffers()
-    lengths = np.diff(np.frombuffer(offsets, dtype=np.int64, count=len(array) + 1, offset=8 * array.offset))
-    if not len(array) or np.any(lengths != width):
-        return not len(array)
-    first = int(np.frombuffer(offsets, dtype=np.int64, count=1, offset=8 * array.offset)[0])
-    digits = np.frombuffer(content, dtype=np.uint8, count=len(array) * width, offset=first)
+    bounds = np.frombuffer(offsets, dtype=np.int64, count=len(array) + 1, offset=8 * array.offset)
+    lengths = np.diff(bounds)
+    there = len(array) - ids.null_count()
+    if np.count_nonzero(lengths == width) != there or int(bounds[-1] - bounds[0]) != there * width:
+        return None
+    if not there:
+        return np.zeros(0, dtype=np.uint8)
+    digits = np.frombuffer(content, dtype=np.uint8, count=there * width, offset=int(bounds[0]))
     # What is below the first digit or letter wraps around and is as much too large as what is above the last.
-    return bool(np.all((digits - _ZERO <= _NINE - _ZERO) | (digits - _A <= _F - _A)))
+    fits = np.all((digits - _ZERO <= _NINE - _ZERO) | (digits - _A <= _F - _A))
+    return digits if fits else None
 
 
 def _required(ids: pl.Series, nothing: str, problem: Problem, findings: Findings, place: Place) -> pl.Series:
@@ -151,7 +178,7 @@ def _required(ids: pl.Series, nothing: str, problem: Problem, findings: Findings
 
 def _parents(parents: pl.Series, findings: Findings, place: Place) -> pl.Series:
     """Give the parents' ids, null for roots: missing, empty and all-zero parents are none."""
-    if _are_hex(parents, SPAN_ID_WIDTH) and not (parents == "0" * SPAN_ID_WIDTH).any():
+    if _are_plain(parents, SPAN_ID_WIDTH):
         return parents
     zero = parents.str.contains("^(0x)?0+$|^A{11}=$").fill_null(value=False)
     none = zero | (parents == "").fill_null(value=False)
@@ -172,15 +199,18 @@ def _times(start: pl.Series, end: pl.Series, findings: Findings, place: Place) -
     if end.null_count():
         _count(end.is_null(), problems.END_MISSING, findings, place)
         end = end.zip_with(end.is_not_null(), start)
-    backwards = end < start
-    if backwards.any():
+    duration = end.to_numpy() - start.to_numpy()
+    if duration.size and int(duration.min()) < 0:
+        backwards = end < start
         _count(backwards, problems.ENDS_BEFORE_START, findings, place)
-        end = end.zip_with(~backwards, start)
-    return start, (end - start).alias("duration")
+        duration = np.maximum(duration, 0)
+    return start, pl.Series("duration", duration)
 
 
 def _text(text: pl.Series) -> pl.Series:
     """Write null for empty text, which is what proto3 means by it."""
+    if text.null_count() == text.len():
+        return text
     empty = text == ""
     return _where(text, empty, pl.lit(None, dtype=pl.String)) if empty.any() else text
 

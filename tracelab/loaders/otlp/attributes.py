@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -10,13 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json as arrow_json
 
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Entries
 from tracelab.loaders.columns.dictionary import Dictionary
-from tracelab.loaders.columns.pairs import DoesNotFit, encoded, joined_lines
+from tracelab.loaders.columns.nested import integers
+from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.columns.values import any_value
-from tracelab.loaders.otlp.scanning import FIRST
+from tracelab.loaders.otlp.scanning import FIRST, Flags, Ints
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 
@@ -25,9 +29,12 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.otlp.lifting import Lifted
 
-Ints = npt.NDArray[np.int64]
+_Values = dict[int, list[tuple[Ints, pl.Series]]]
+"""For each kind of value the places of the texts that have one, and the values."""
+_Read = Callable[[pa.BinaryArray, Ints, _Values], pa.Array]
 
-_NESTED: Final = ['"arrayValue"', '"kvlistValue"', '"bytesValue"']
+_NESTED: Final = (b'"arrayValue"', b'"kvlistValue"', b'"bytesValue"')
+_INTEGER, _INTEGER_TEXT, _INTEGER_TEXT_SPACED = b'"intValue":', b'"intValue":"', b'"intValue": "'
 _WHOLE_NUMBER: Final = '"intValue": ?[-0-9]'
 _DECODER: Final = msgspec.json.Decoder()
 _NOTHING: Final = -1
@@ -56,14 +63,16 @@ class Attributes:
         self._ends = lifted.ends
         self._codes = lifted.codes
         self._more: list[str] = []
-        self._first_more = lifted.texts.len()
+        self._first_more = len(lifted.texts)
         self._found = 0
         self._seen = np.zeros(lifted.ends.size, dtype=bool)
         self._lifted = lifted.texts
         self._levels = [self._level(numbers, lists) for numbers, lists in levels]
         if self._found != self._seen.size or not self._seen.all():
             raise DoesNotFit("attributes where none should be")
-        texts = pl.concat([lifted.texts, pl.Series(self._more, dtype=pl.String)]) if self._more else lifted.texts
+        texts = lifted.texts
+        if self._more:
+            texts = pa.concat_arrays([texts, pa.array([text.encode() for text in self._more], pa.binary())])
         self._dictionary = _read(texts)
 
     def entries(self, level: int, findings: Findings, where: str, rows: Ints | None = None) -> Entries:
@@ -158,39 +167,50 @@ class Attributes:
         found = []
         for held in item:
             if type(held) is int:
-                found += [_DECODER.decode(self._lifted[code]) for code in self._run(held)]
+                found += [_DECODER.decode(self._lifted[code].as_py()) for code in self._run(held)]
             else:
                 found.append(self._whole(held))
         return found
 
 
-def _read(texts: pl.Series) -> Dictionary:
+def _read(texts: pa.BinaryArray) -> Dictionary:
     """Decode distinct attributes: scalars with Arrow, what is nested one by one."""
-    nested, numbers = texts.str.contains_any(_NESTED), texts.str.contains(_WHOLE_NUMBER)
-    key_parts: list[pl.Series] = []
+    if not len(texts):
+        return Dictionary([], np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8))
+    keys: list[pa.Array] = []
     rows: list[Ints] = []
     values: dict[int, list[tuple[Ints, pl.Series]]] = {}
-    for mask, integer in ((~nested & ~numbers, pa.string()), (~nested & numbers, pa.int64())):
-        where = np.flatnonzero(mask.to_numpy())
-        if where.size:
-            rows.append(where)
-            key_parts.append(_scalars(texts.gather(pl.Series(where)), integer, where, values))
-    where = np.flatnonzero(nested.to_numpy())
-    if where.size:
-        rows.append(where)
-        key_parts.append(_one_by_one(texts.gather(pl.Series(where)).to_list(), where, values))
-    if not rows:
-        return Dictionary([], np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8))
-    codes, names = encoded(pl.concat(key_parts))
-    keys = np.empty(texts.len(), dtype=np.int32)
-    keys[np.concatenate(rows)] = codes
-    dictionary = Dictionary(names.to_list(), keys, np.full(texts.len(), _NOTHING, dtype=np.int8))
+    for which, read in _sorted(texts):
+        rows.append(which)
+        keys.append(read(texts if which.size == len(texts) else texts.take(integers(which)), which, values))
+    encoded = pa.concat_arrays(keys).dictionary_encode()
+    codes = np.empty(len(texts), dtype=np.int32)
+    codes[np.concatenate(rows)] = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(texts))
+    dictionary = Dictionary(encoded.dictionary.to_pylist(), codes, np.full(len(texts), _NOTHING, dtype=np.int8))
     for kind, held in sorted(values.items()):
-        dictionary.add(kind, np.concatenate([where for where, _ in held]), pl.concat([column for _, column in held]))
+        places, columns = zip(*held, strict=True)
+        dictionary.add(kind, np.concatenate(places), columns[0] if len(columns) == 1 else pl.concat(columns))
     return dictionary
 
 
-def _scalars(texts: pl.Series, integer: Any, rows: Ints, values: dict[int, list[tuple[Ints, pl.Series]]]) -> pl.Series:
+def _sorted(texts: pa.BinaryArray) -> list[tuple[Ints, _Read]]:
+    """Give the places of attributes that are read alike, and how."""
+    held = texts.buffers()[2].to_pybytes()
+    whole_numbers = held.count(_INTEGER) > held.count(_INTEGER_TEXT) + held.count(_INTEGER_TEXT_SPACED)
+    if not whole_numbers and not any(name in held for name in _NESTED):
+        return [(np.arange(len(texts)), partial(_scalars, integer=pa.string()))]
+    series = pl.Series(texts.to_pylist(), dtype=pl.Binary).cast(pl.String)
+    nested = series.str.contains_any([name.decode() for name in _NESTED]).to_numpy()
+    numbers = series.str.contains(_WHOLE_NUMBER).to_numpy() & ~nested
+    ways: list[tuple[Flags, _Read]] = [
+        (~nested & ~numbers, partial(_scalars, integer=pa.string())),
+        (numbers, partial(_scalars, integer=pa.int64())),
+        (nested, _one_by_one),
+    ]
+    return [(np.flatnonzero(mask), read) for mask, read in ways if mask.any()]
+
+
+def _scalars(texts: pa.BinaryArray, rows: Ints, values: _Values, *, integer: pa.DataType) -> pa.Array:
     """Read attributes whose values are scalars; give their keys."""
     scalar = [
         ("stringValue", pa.string()),
@@ -199,35 +219,44 @@ def _scalars(texts: pl.Series, integer: Any, rows: Ints, values: dict[int, list[
         ("doubleValue", pa.float64()),
     ]
     schema = pa.schema([("key", pa.string()), ("value", pa.struct(scalar))])
-    table = _parsed(joined_lines("", texts, ""), schema, texts.len())
+    table = _parsed(pc.binary_join_element_wise(texts, b"", b"\n"), schema)
     keys, held = (table.column(name).combine_chunks() for name in ("key", "value"))
     if keys.null_count:
         raise DoesNotFit("an attribute without a key")
-    filled = np.zeros(texts.len(), dtype=bool)
+    filled = np.zeros(len(texts), dtype=bool)
     for field, kind in _SCALARS.items():
-        column: pl.Series = pl.from_arrow(held.field(field))  # type: ignore[assignment]
-        if column.null_count() == column.len():
+        array = held.field(field)
+        if array.null_count == len(array):
             continue
-        which = column.is_not_null().to_numpy()
+        which = _valid(array)
         if (filled & which).any():
             raise DoesNotFit("values with two types")
         filled |= which
-        column = column.drop_nulls()
+        column: pl.Series = pl.from_arrow(array.drop_null())  # type: ignore[assignment]
         if kind == INT and column.dtype == pl.String:
             column = column.cast(pl.Int64, strict=False)
             if column.null_count():
                 raise DoesNotFit("an integer that is none")
         values.setdefault(kind, []).append((rows[which], column))
-    return pl.from_arrow(keys)  # type: ignore[return-value]
+    return keys
 
 
-def _one_by_one(texts: list[str], rows: Ints, values: dict[int, list[tuple[Ints, pl.Series]]]) -> pl.Series:
+def _valid(array: pa.Array) -> Flags:
+    """Say where an array has values."""
+    bitmap = array.buffers()[0]
+    if bitmap is None:
+        return np.ones(len(array), dtype=bool)
+    bits = np.unpackbits(np.frombuffer(bitmap, dtype=np.uint8), bitorder="little", count=array.offset + len(array))
+    return bits[array.offset :].view(bool)
+
+
+def _one_by_one(texts: pa.BinaryArray, rows: Ints, values: _Values) -> pa.Array:
     """Read attributes whose values are nested; give their keys."""
     findings = Findings()
     keys: list[str] = []
     found: dict[int, tuple[list[int], list[Any]]] = {}
     try:
-        for row, text in zip(rows.tolist(), texts, strict=True):
+        for row, text in zip(rows.tolist(), texts.to_pylist(), strict=True):
             pair = _DECODER.decode(text)
             if (
                 not isinstance(pair, dict)
@@ -248,10 +277,13 @@ def _one_by_one(texts: list[str], rows: Ints, values: dict[int, list[tuple[Ints,
     for kind, (places, contents) in found.items():
         column = pl.Series(contents, dtype=VALUE_DTYPES[kind])
         values.setdefault(kind, []).append((np.array(places, dtype=np.int64), column))
-    return pl.Series(keys, dtype=pl.String)
+    return pa.array(keys, pa.string())
 
 
-def _parsed(content: pa.Buffer, schema: Any, rows: int) -> Any:
+def _parsed(lines: pa.BinaryArray, schema: pa.Schema) -> pa.Table:
+    """Parse texts that end in a line break each."""
+    _, offsets, content = lines.buffers()
+    content = content.slice(0, int(np.frombuffer(offsets, dtype=np.int32)[len(lines)]))
     try:
         table = arrow_json.read_json(
             pa.BufferReader(content),
@@ -260,6 +292,6 @@ def _parsed(content: pa.Buffer, schema: Any, rows: int) -> Any:
         )
     except pa.ArrowException as error:
         raise DoesNotFit(str(error)) from error
-    if table.num_rows != rows:
+    if table.num_rows != len(lines):
         raise DoesNotFit("more than one object in a line")
     return table

@@ -18,7 +18,7 @@ from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.pairs import DoesNotFit, encoded
 from tracelab.loaders.columns.values import whole_number
 from tracelab.loaders.otlp.attributes import Attributes
-from tracelab.loaders.otlp.lifting import lift
+from tracelab.loaders.otlp.lifting import Lifted, lift
 from tracelab.loaders.otlp.scanning import FIRST, Ints
 from tracelab.loaders.otlp.spans import LiftedSpans, lift_spans
 from tracelab.loaders.pieces.cutting import BLANK
@@ -174,7 +174,7 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
         Something in it is spelled in another way than OTLP JSON is by the book, or is no JSON.
     """
     lifted = lift(piece.content)
-    lines = _decoded(lifted.rest, piece, bare=bare)
+    lines = _decoded(lifted, piece, bare=bare)
     count, rows = lines.order.size, lines.rows()
     rows_left = rows[count - len(lines.spans) :]
     events = _Owned([span.events for span in lines.spans], rows_left)
@@ -212,14 +212,14 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
     return chunk, findings
 
 
-def _decoded(rest: bytes | bytearray, piece: Piece, *, bare: bool) -> _Lines:
+def _decoded(attributes: Lifted, piece: Piece, *, bare: bool) -> _Lines:
     """Decode the text from which attributes were lifted."""
-    lifted = lift_spans(rest)
+    lifted = lift_spans(attributes.rest, attributes.spans)
     lines: list[list[_ResourceSpans]] = []
     numbers = []
     batches = False
     try:
-        for number, text in enumerate(bytes(lifted.rest if lifted else rest).split(b"\n")):
+        for number, text in enumerate(bytes(lifted.rest if lifted else attributes.rest).split(b"\n")):
             if not text or (len(text) < _SHORT and not text.strip(BLANK)):
                 continue
             numbers.append(number)

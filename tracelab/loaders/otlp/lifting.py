@@ -14,12 +14,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, slices, without, words_of
+from tracelab.loaders.otlp.scanning import NUMBER_WIDTH, Bytes, Flags, Ints, is_utf8, slices, without, words_of
 
 _START: Final = np.uint64(int.from_bytes(b'{"key":', "little"))
 _SEVEN_BYTES: Final = np.uint64(2**56 - 1)
+_SPAN_START: Final = np.uint64(int.from_bytes(b'{"traceI', "little"))
+_NEXT: Final = np.uint64(int.from_bytes(b"}},", "little"))
+_ONE_BYTE, _FOURTH_BYTE, _THREE_BYTES, _LAST_BYTE = (np.uint64(bits) for bits in (8, 32, 40, 56))
 _BRACE, _COMMA, _BLANK, _CLOSE, _CLOSE_LIST, _QUOTE = (np.uint8(byte) for byte in b'{, }]"')
 _OPENS: Final = np.isin(np.arange(256), list(b":,[{\\ \t\r\n"))
 _END: Final = "}}]"
@@ -36,13 +40,15 @@ class Lifted:
     """Pairs in the order in which they stood: the distinct texts, which of them each is, where each run ends.
 
     `rest` is the text without them: a number in the place of each run. It is JSON if and only if the whole text was,
-    provided that every number is found in it once, in a list.
+    provided that every number is found in it once, in a list. `spans` says where objects begin in it that have a
+    trace id first.
     """
 
     rest: bytes | bytearray
-    texts: pl.Series
+    texts: pa.BinaryArray
     codes: npt.NDArray[np.int32]
     ends: Ints
+    spans: Ints
 
 
 def lift(content: bytes) -> Lifted:
@@ -56,42 +62,47 @@ def lift(content: bytes) -> Lifted:
     if len(content) > _LARGEST:
         raise DoesNotFit("a piece that is too large")
     text = np.frombuffer(content, dtype=np.uint8)
-    starts = _starts(content, text)
+    starts, spans = _starts(content, text)
     if not starts.size:
-        return Lifted(content, pl.Series([], dtype=pl.String), np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int64))
+        return Lifted(content, pa.array([], pa.binary()), np.zeros(0, dtype=np.int32), np.zeros(0, np.int64), spans)
     ends, joined = _ends(content, text, starts, np.append(starts[1:], len(content)))
     is_pair = ends > starts
-    starts, ends, joined = starts[is_pair], ends[is_pair], joined[is_pair]
+    if not is_pair.all():
+        starts, ends, joined = starts[is_pair], ends[is_pair], joined[is_pair]
     texts, codes = _distinct(content, starts, ends)
     last = np.flatnonzero(~joined)
     first = np.append(0, last[:-1] + 1)[: last.size]
-    return Lifted(without(content, starts[first], ends[last]), texts, codes, last + 1)
+    starts, ends = starts[first], ends[last]
+    shorter = np.append(0, np.cumsum(ends - starts - NUMBER_WIDTH))
+    spans = spans - shorter[np.searchsorted(ends, spans, side="right")]
+    return Lifted(without(content, starts, ends), texts, codes, last + 1, spans)
 
 
-def _starts(content: bytes, text: Bytes) -> Ints:
-    """Find where objects begin that have a key first."""
+def _starts(content: bytes, text: Bytes) -> tuple[Ints, Ints]:
+    """Find where objects begin that have a key first, and where those that have a trace id first."""
     braces = np.flatnonzero(text == _BRACE)
-    braces = braces[: np.searchsorted(braces, len(content) - 8)]
-    found: Ints = braces[(words_of(content)[braces] & _SEVEN_BYTES) == _START]
-    return found
+    if braces.size and braces[-1] >= len(content) - 8:
+        braces = braces[: np.searchsorted(braces, len(content) - 8)]
+    words = words_of(content)[braces]
+    return braces[words & _SEVEN_BYTES == _START], braces[words == _SPAN_START]
 
 
 def _ends(content: bytes, text: Bytes, starts: Ints, following: Ints) -> tuple[Ints, Flags]:
     """Find where pairs end, and which have another right after them; those end where they start that are none."""
-    ends = following.copy()
-    blank = text[following - 1] == _BLANK
-    comma = text[following - 1 - blank] == _COMMA
-    ends -= 1 + blank
+    before = words_of(content)[following - 8]
+    blank = before >> _LAST_BYTE == _BLANK
+    if blank.any():
+        before = np.where(blank, before << _ONE_BYTE, before)
+    ends = following - 1 - blank
     # Two braces close the value and the pair. A third one, or a list before them, may belong to something around it.
-    inner = text[ends - 3]
-    joined = comma & (text[ends - 1] == _CLOSE) & (text[ends - 2] == _CLOSE)
-    joined &= (inner != _CLOSE) & (inner != _CLOSE_LIST)
+    inner = (before >> _FOURTH_BYTE).astype(np.uint8)
+    joined = (before >> _THREE_BYTES == _NEXT) & (inner != _CLOSE) & (inner != _CLOSE_LIST)
     joined[-1] = False
     rows = np.flatnonzero(~joined)
     ends[rows] = starts[rows] + _lengths(content, text, starts[rows], following[rows])
     # Lists in values are no reason to end a run.
-    whole = following[rows] - 1 - blank[rows]
-    joined[rows] = comma[rows] & (ends[rows] == whole)
+    comma = (before[rows] >> _LAST_BYTE) == _COMMA
+    joined[rows] = comma & (ends[rows] == following[rows] - 1 - blank[rows])
     joined[:-1] &= ends[1:] > starts[1:]
     joined[-1] = False
     return ends, joined
@@ -101,7 +112,8 @@ def _lengths(content: bytes, text: Bytes, starts: Ints, ends: Ints) -> Ints:
     """Find how much of each text is a pair that is followed by anything but another one, 0 if none begins it."""
     texts = _texts(content, starts, ends)
     found = texts.str.find(_END, literal=True)
-    lengths = found.fill_null(0).to_numpy().astype(np.int64)
+    lengths = found.to_numpy() if not found.null_count() else found.fill_null(0).to_numpy()
+    lengths = lengths.astype(np.int64)
     places = starts + lengths
     # What follows a quote that closes a text is in none. One that opens a text, or is escaped, shows by what is before.
     plain = (lengths > 0) & (text[places - 1] == _QUOTE) & ~_OPENS[text[places - 2]]
@@ -139,14 +151,13 @@ def _texts(content: bytes, starts: Ints, ends: Ints) -> pl.Series:
         raise DoesNotFit("bytes that are no UTF-8") from error
 
 
-def _distinct(content: bytes, starts: Ints, ends: Ints) -> tuple[pl.Series, npt.NDArray[np.int32]]:
+def _distinct(content: bytes, starts: Ints, ends: Ints) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
     encoded = slices(content, starts, ends).dictionary_encode()
     codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(encoded))
-    texts: pl.Series = pl.from_arrow(encoded.dictionary)  # type: ignore[assignment]
-    try:
-        texts = texts.cast(pl.String)
-    except pl.exceptions.PolarsError as error:
-        raise DoesNotFit("bytes that are no UTF-8") from error
-    if texts.str.contains("\n", literal=True).any():
+    texts = encoded.dictionary
+    held = texts.buffers()[2].to_pybytes() if len(texts) else b""
+    if not is_utf8(held):
+        raise DoesNotFit("bytes that are no UTF-8")
+    if b"\n" in held:
         raise DoesNotFit("an object in two lines")
     return texts, codes

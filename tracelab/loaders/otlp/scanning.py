@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 import pyarrow as pa
 
 Ints = npt.NDArray[np.int64]
@@ -46,3 +47,32 @@ def without(content: bytes | bytearray, starts: Ints, ends: Ints) -> bytearray:
     digits = (numbers[:, None] // _POWERS % 10).astype(np.uint8) + _ZERO
     words_of(rest)[places[1:-1]] = digits.view("<u8").ravel()
     return rest
+
+
+def is_utf8(content: bytes) -> bool:
+    """Tell whether bytes are text."""
+    if content.isascii():
+        return True
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def strings(fixed: Any, there: Flags | None = None) -> pl.Series:
+    """Make a column of texts that all have the same number of bytes, more than 12; null where `there` says no."""
+    width = fixed.dtype.itemsize
+    content = fixed.view(np.uint8)
+    views = np.empty((fixed.size, 4), dtype=np.uint32)
+    views[:, 0] = width
+    views[:, 1] = content.reshape(-1, width)[:, :4].copy().view(np.uint32).ravel()
+    views[:, 2] = 0
+    views[:, 3] = np.arange(0, fixed.size * width, width, dtype=np.uint32)
+    valid = None
+    if there is not None and not there.all():
+        valid = pa.py_buffer(np.packbits(there, bitorder="little"))
+        views[~there] = 0
+    array = pa.Array.from_buffers(pa.string_view(), fixed.size, [valid, pa.py_buffer(views), pa.py_buffer(content)])
+    series: pl.Series = pl.from_arrow(array)  # type: ignore[assignment]
+    return series

@@ -12,12 +12,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.normalise import SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp.scanning import FIRST, NUMBER_WIDTH, Bytes, Flags, Ints, slices, without, words_of
+from tracelab.loaders.otlp.scanning import FIRST, NUMBER_WIDTH, Bytes, Flags, Ints, slices, strings, without, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,6 @@ _BRACE, _QUOTE, _COMMA, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _ESCAPE, _BLANK = (np.u
 _ZERO, _NINE, _A, _F = (np.uint8(byte) for byte in b"09af")
 _CODE: Final = b'{"code":'
 _POWERS: Final = 10 ** np.arange(_TIME_WIDTH - 1, -1, -1)
-_START: Final = b'{"traceId":"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,17 @@ class LiftedSpans:
     ends: Ints
 
 
-def lift_spans(content: bytes | bytearray) -> LiftedSpans | None:
-    """Take spans out of text whose attributes were lifted before; None if there are none that can be."""
-    padded = b"".join((content, bytes(_PAD)))
-    reader = _Reader(padded)
-    if not reader.starts.size:
+def lift_spans(content: bytes | bytearray, starts: Ints) -> LiftedSpans | None:
+    """Take spans that start here out of text whose attributes were lifted before; None if there are none that can be.
+
+    Raises
+    ------
+    DoesNotFit
+        There is a name that is no UTF-8.
+    """
+    if not starts.size:
         return None
+    reader = _Reader(b"".join((content, bytes(_PAD))), starts)
     reader.read()
     kept = np.flatnonzero(reader.ends)
     if not kept.size:
@@ -70,12 +75,12 @@ def lift_spans(content: bytes | bytearray) -> LiftedSpans | None:
 class _Reader:
     """Reads the fields of spans, each a step for all spans that have it next."""
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, starts: Ints) -> None:
         self.content = content
         self.text: Bytes = np.frombuffer(content, dtype=np.uint8)
         self.words = words_of(content)
-        self.starts = self._begin()
-        count = self.starts.size
+        self.starts = starts
+        count = starts.size
         self.cursors = self.starts + 1
         self.ends = np.zeros(count, dtype=np.int64)
         self.seen = np.zeros(count, dtype=np.uint32)
@@ -87,11 +92,6 @@ class _Reader:
         self.flags = np.full(count, -1, dtype=np.int64)
         self.attributes = np.full(count, -1, dtype=np.int64)
         self.dropped = np.zeros(count, dtype=np.int64)
-
-    def _begin(self) -> Ints:
-        braces = np.flatnonzero(self.text == _BRACE)
-        braces = braces[: np.searchsorted(braces, len(self.content) - _PAD)]
-        return braces[self._are(braces, _START)]
 
     def read(self) -> None:
         """Read all spans; `ends` stays zero for those that cannot be read so."""
@@ -121,32 +121,38 @@ class _Reader:
     def columns(self, kept: Ints) -> pl.DataFrame:
         """Make the columns of these spans."""
         flags = self.flags[kept]
-        names = slices(self.content, self.places["name"][kept], (self.places["name"] + self.lengths)[kept])
+        parents = self.places["parentSpanId"][kept]
         return pl.DataFrame(
             {
-                "trace_id": _decoded(self._ids("traceId", TRACE_ID_WIDTH, kept).dictionary_encode()),
-                "span_id": _decoded(self._ids("spanId", SPAN_ID_WIDTH, kept)),
-                "parent_span_id": _decoded(self._ids("parentSpanId", SPAN_ID_WIDTH, kept)),
-                "name": _decoded(names.dictionary_encode()),
+                "trace_id": self._trace_ids(kept),
+                "span_id": strings(words_of(self.content, SPAN_ID_WIDTH)[self.places["spanId"][kept]]),
+                "parent_span_id": strings(words_of(self.content, SPAN_ID_WIDTH)[parents], parents > 0),
+                "name": self._names(kept),
                 "kind": self.kinds[kept],
                 "start_time": self.times["startTimeUnixNano"][kept],
                 "end_time": self.times["endTimeUnixNano"][kept],
                 "status_code": self.codes[kept],
-                "flags": pl.Series(flags, dtype=pl.Int64)
-                .to_frame("f")
-                .select(pl.when(pl.col("f") >= 0).then("f"))
-                .to_series()
-                .cast(pl.UInt32),
+                "flags": _there(flags.astype(np.uint32), flags >= 0),
             }
         )
 
-    def _ids(self, name: str, width: int, kept: Ints) -> pa.Array:
-        places = self.places[name][kept]
-        there = places > 0
-        array = pa.FixedSizeBinaryArray
-        missing = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
-        ids = words_of(self.content, width)[places]
-        return array.from_buffers(pa.binary(width), places.size, [missing, pa.py_buffer(ids.view(np.uint8))])
+    def _trace_ids(self, kept: Ints) -> pl.Series:
+        """Make the column of trace ids, which share the bytes of equal ones."""
+        ids = words_of(self.content, TRACE_ID_WIDTH)[self.places["traceId"][kept]]
+        array = pa.FixedSizeBinaryArray.from_buffers(
+            pa.binary(TRACE_ID_WIDTH), kept.size, [None, pa.py_buffer(ids.view(np.uint8))]
+        ).dictionary_encode()
+        distinct = np.frombuffer(array.dictionary.buffers()[1], dtype=f"V{TRACE_ID_WIDTH}", count=len(array.dictionary))
+        return strings(distinct).gather(_codes(array))
+
+    def _names(self, kept: Ints) -> pl.Series:
+        places = self.places["name"][kept]
+        array = slices(self.content, places, places + self.lengths[kept]).dictionary_encode()
+        names: pl.Series = pl.from_arrow(array.dictionary)  # type: ignore[assignment]
+        try:
+            return names.cast(pl.String).gather(_codes(array))
+        except pl.exceptions.PolarsError as error:
+            raise DoesNotFit("bytes that are no UTF-8") from error
 
     def _are(self, places: Ints, literal: bytes) -> Flags:
         """Tell where a literal stands."""
@@ -292,13 +298,12 @@ _FIELDS: Final[dict[str, Callable[[_Reader, Ints, Ints], tuple[Ints, Flags]]]] =
 _NEEDED: Final = ("traceId", "spanId", "name", "startTimeUnixNano", "endTimeUnixNano")
 
 
-def _decoded(array: pa.Array) -> pl.Series:
-    """Read bytes that are ASCII, or are known to be UTF-8."""
-    if isinstance(array, pa.DictionaryArray):
-        codes = np.frombuffer(array.indices.buffers()[1], dtype=np.int32, count=len(array)).astype(np.uint32)
-        return _decoded(array.dictionary).gather(pl.Series(codes))
-    series: pl.Series = pl.from_arrow(array.cast(pa.large_binary()))  # type: ignore[assignment]
-    try:
-        return series.cast(pl.String)
-    except pl.exceptions.PolarsError as error:
-        raise DoesNotFit("bytes that are no UTF-8") from error
+def _codes(array: pa.DictionaryArray) -> pl.Series:
+    return pl.Series(np.frombuffer(array.indices.buffers()[1], dtype=np.int32, count=len(array)).astype(np.uint32))
+
+
+def _there(values: npt.NDArray[np.uint32], there: Flags) -> pl.Series:
+    """Make a column of numbers that are null where `there` says no."""
+    valid = None if there.all() else pa.py_buffer(np.packbits(there, bitorder="little"))
+    array = pa.Array.from_buffers(pa.uint32(), values.size, [valid, pa.py_buffer(values)])
+    return pl.from_arrow(array)  # type: ignore[return-value]
