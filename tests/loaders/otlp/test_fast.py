@@ -201,14 +201,14 @@ def test_nearly_all_spans_are_lifted_out_of_the_text() -> None:
     ]
     dump = compact(request(*spans), request(span(ROOT, events=[EVENT]), *spans))
     lifted = lift(dump)
-    assert lifted.texts.to_list() == [
+    assert [text.decode() for text in lifted.texts.to_pylist()] == [
         '{"key":"service.name","value":{"stringValue":"shop"}}',
         *(f'{{"key":"a","value":{{"stringValue":"{number}"}}}}' for number in (1, 2, 0)),
     ]
-    found = lift_spans(lifted.rest, lifted.spans)
+    found = lift_spans(lifted.rest.text, lifted.spans)
     assert found is not None
     assert found.columns.height == 198
-    assert len(found.rest) < 700
+    assert len(found.rest.text) < 700
 
 
 HOSTILE = {
@@ -237,6 +237,25 @@ def test_text_that_only_looks_like_spans_is_judged_as_the_tolerant_way_judges_it
     bad = f'{{"resourceSpans":[{group}]}}\n'.encode()
     for dump in (good + bad, bad + good):
         assert outcome(lambda dump: (read(dump), load_report(dump)), dump) == outcome(only_tolerant, dump)
+
+
+@pytest.mark.parametrize(
+    "where", ['"scopeSpans":[', '"spans":[', '"attributes":[', '{"resourceSpans":[', '"scope":{', "}]}]}"]
+)
+def test_a_document_in_two_lines_is_none(only_tolerant: Any, where: str) -> None:
+    good = compact(request(span(ROOT, attributes=[attribute("a", "x")])))
+    broken = compact(request(span(CALL))).replace(where.encode(), where.encode() + b"\n")
+    for dump in (good + broken, good + broken + good, good + b"\n \n" + good):
+        assert outcome(lambda dump: (read(dump), load_report(dump)), dump) == outcome(only_tolerant, dump)
+
+
+def test_places_name_the_line_and_the_path_of_a_span() -> None:
+    bad = span(CHILD, endTimeUnixNano=str(START - 1))
+    group = request(span(ROOT), span(CALL))["resourceSpans"]
+    last = {"resource": {}, "scopeSpans": [group[0]["scopeSpans"][0], {"scope": {}, "spans": [span(CALL), bad]}]}
+    dump = compact(request(span(ROOT))) + b"\n" + compact({"resourceSpans": [*group, *group, last]})
+    place = load_report(dump).filter(problem="spans that end before they start")["first_place"].item()
+    assert place == "line 3, resourceSpans[2].scopeSpans[1].spans[1]"
 
 
 def outcome(read_both: Callable[[bytes], tuple[pl.DataFrame, pl.DataFrame]], dump: bytes) -> Any:

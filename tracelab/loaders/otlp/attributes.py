@@ -27,6 +27,7 @@ from tracelab.loaders.report.findings import Findings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracelab.loaders.otlp.groups import Lists
     from tracelab.loaders.otlp.lifting import Lifted
 
 _Values = dict[int, list[tuple[Ints, pl.Series]]]
@@ -49,9 +50,9 @@ class Attributes:
     lifted
         What was lifted out of the text.
     levels
-        Of spans, of resources, of events and so on: the runs of those that were lifted themselves (-1 for none), and
-        the lists of attributes that are left of the others: in each the number of a run, or the objects that stayed in
-        the text among such numbers.
+        Of spans, of resources, of events and so on: for each the number of its run (-1 for none), and the lists of
+        attributes that were left, with whose each is: in each the number of a run, or the objects that stayed in the
+        text among such numbers.
 
     Raises
     ------
@@ -59,7 +60,7 @@ class Attributes:
         There are attributes that must be read one by one, or what was lifted was no attributes.
     """
 
-    def __init__(self, lifted: Lifted, levels: Sequence[tuple[Ints, Sequence[list[Any] | None]]]) -> None:
+    def __init__(self, lifted: Lifted, levels: Sequence[tuple[Ints, Lists]]) -> None:
         self._ends = lifted.ends
         self._codes = lifted.codes
         self._more: list[str] = []
@@ -75,11 +76,9 @@ class Attributes:
             texts = pa.concat_arrays([texts, pa.array([text.encode() for text in self._more], pa.binary())])
         self._dictionary = _read(texts)
 
-    def entries(self, level: int, findings: Findings, where: str, rows: Ints | None = None) -> Entries:
-        """Make long tables of the attributes of a level; empty ones are counted. `rows` says where each owner went."""
+    def entries(self, level: int, findings: Findings, where: str) -> Entries:
+        """Make long tables of the attributes of a level; empty ones are counted."""
         owners, codes = self._levels[level]
-        if rows is not None:
-            owners = rows.astype(np.uint32)[owners]
         if codes.size:
             findings.add(problems.EMPTY_VALUES, int((self._dictionary.kinds[codes] < 0).sum()), place=where)
         return self._dictionary.entries(owners, codes)
@@ -98,37 +97,32 @@ class Attributes:
         names = pl.Series(self._dictionary.names, dtype=pl.String).gather(pl.Series(keys[kept]))
         return names, values.filter(full), np.cumsum(np.bincount(owners[kept], minlength=count))
 
-    def _level(self, numbers: Ints, lists: Sequence[list[Any] | None]) -> tuple[npt.NDArray[np.uint32], Ints]:
-        """Give owner and text of each attribute of those that have a run (or -1), and then of those that have lists."""
-        with_run = np.flatnonzero(numbers >= 0)
-        rows = [row for row, held in enumerate(lists, numbers.size) if held]
-        filled = [held for held in lists if held]
-        simple = [held[0] for held in filled if len(held) == 1]
+    def _level(self, numbers: Ints, lists: Lists) -> tuple[npt.NDArray[np.uint32], Ints]:
+        """Give owner and text of each attribute."""
+        rows = np.flatnonzero(numbers >= 0)
+        runs = numbers[rows]
         mixed = None
-        if len(simple) < len(filled) or not all(type(held) is int for held in simple):
-            mixed = self._mixed(rows, filled)
-            rows, simple = [], []
-        try:
-            runs = np.array(simple, dtype=np.int64) - FIRST
-        except OverflowError as error:
-            raise DoesNotFit("numbers where attributes should be") from error
-        runs = np.append(numbers[with_run], runs)
-        self._take(runs)
+        if all(len(held) == 1 and type(held[0]) is int for _, held in lists):
+            rows = np.append(rows, np.array([row for row, _ in lists], dtype=np.int64))
+            runs = np.append(runs, np.array([held[0] for _, held in lists], dtype=object) - FIRST)
+        else:
+            mixed = self._mixed(lists)
+        runs = self._taken(runs)
         ends = self._ends[runs]
         counts = ends - np.where(runs > 0, self._ends[runs - 1], 0)
         places = np.arange(int(counts.sum())) + np.repeat(ends - np.cumsum(counts), counts)
-        owners = np.repeat(np.append(with_run, rows).astype(np.uint32), counts)
+        owners = np.repeat(rows.astype(np.uint32), counts)
         codes = self._codes[places].astype(np.int64)
         if mixed is None:
             return owners, codes
         return np.append(owners, mixed[0]), np.append(codes, mixed[1])
 
-    def _mixed(self, rows: list[int], lists: list[list[Any]]) -> tuple[npt.NDArray[np.uint32], Ints]:
+    def _mixed(self, lists: Lists) -> tuple[npt.NDArray[np.uint32], Ints]:
         """Give the same where some attributes stayed in the text."""
         owners: list[int] = []
         codes: list[int] = []
         try:
-            for row, held in zip(rows, lists, strict=True):
+            for row, held in lists:
                 for item in held:
                     found = self._run(item) if type(item) is int else [self._add(item)]
                     owners.extend([row] * len(found))
@@ -137,11 +131,13 @@ class Attributes:
             raise DoesNotFit("values nested too deep") from error
         return np.array(owners, dtype=np.uint32), np.array(codes, dtype=np.int64)
 
-    def _take(self, runs: Ints) -> None:
-        if runs.size and (int(runs.min()) < 0 or int(runs.max()) >= self._seen.size):
+    def _taken(self, runs: Ints) -> Ints:
+        if runs.size and (runs.min() < 0 or runs.max() >= self._seen.size):
             raise DoesNotFit("numbers where attributes should be")
+        runs = runs.astype(np.int64)
         self._seen[runs] = True
         self._found += runs.size
+        return runs
 
     def _run(self, number: int) -> list[int]:
         run = number - FIRST

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -18,151 +17,60 @@ from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.pairs import DoesNotFit, encoded
 from tracelab.loaders.columns.values import whole_number
 from tracelab.loaders.otlp.attributes import Attributes
+from tracelab.loaders.otlp.groups import Groups, Lists, read_groups
 from tracelab.loaders.otlp.lifting import Lifted, lift
-from tracelab.loaders.otlp.scanning import FIRST, Ints
+from tracelab.loaders.otlp.messages import Status
+from tracelab.loaders.otlp.scanning import Ints, ranges
 from tracelab.loaders.otlp.spans import LiftedSpans, lift_spans
-from tracelab.loaders.pieces.cutting import BLANK
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from tracelab.loaders.pieces.cutting import Piece
 
-_Count = Annotated[int, msgspec.Meta(ge=0)]
-_Time = str | int | None
-_Enum = str | int | None
-_List = list[Any] | None
-
-
-class _Status(msgspec.Struct, gc=False, frozen=True, forbid_unknown_fields=True):
-    code: _Enum = 0
-    message: str | None = None
-
-
-class _Event(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    time_unix_nano: _Time = None
-    name: str | None = None
-    attributes: _List = None
-    dropped_attributes_count: _Count | None = 0
-
-
-class _Link(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    trace_id: str | None = None
-    span_id: str | None = None
-    trace_state: str | None = None
-    attributes: _List = None
-    flags: _Count | None = None
-    dropped_attributes_count: _Count | None = 0
-
-
-class _Span(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    trace_id: str | None = None
-    span_id: str | None = None
-    parent_span_id: str | None = None
-    trace_state: str | None = None
-    flags: int | None = None
-    name: str | None = None
-    kind: _Enum = 0
-    start_time_unix_nano: _Time = None
-    end_time_unix_nano: _Time = None
-    attributes: _List = None
-    dropped_attributes_count: _Count | None = 0
-    events: list[_Event] | None = None
-    dropped_events_count: _Count | None = 0
-    links: list[_Link] | None = None
-    dropped_links_count: _Count | None = 0
-    status: _Status | None = None
-
-
-class _Attributed(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    name: str | None = None
-    version: str | None = None
-    attributes: _List = None
-    dropped_attributes_count: _Count | None = 0
-
-
-class _ScopeSpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    scope: _Attributed | None = None
-    spans: list[_Span | int] | None = None
-    schema_url: str | None = None
-
-
-class _LibrarySpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    """What OTLP had before there were scopes."""
-
-    scope: _Attributed | None = msgspec.field(default=None, name="instrumentationLibrary")
-    spans: list[_Span | int] | None = None
-    schema_url: str | None = None
-
-
-class _Resource(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    attributes: _List = None
-    dropped_attributes_count: _Count | None = 0
-
-
-class _ResourceSpans(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    resource: _Resource | None = None
-    scope_spans: list[_ScopeSpans] | None = None
-    instrumentation_library_spans: list[_LibrarySpans] | None = None
-    schema_url: str | None = None
-
-
-class _Request(msgspec.Struct, gc=False, forbid_unknown_fields=True, rename="camel"):
-    resource_spans: list[_ResourceSpans] | None = None
-    batches: list[_ResourceSpans] | None = None
-
-
-_REQUEST: Final = msgspec.json.Decoder(_Request)
-_BARE: Final = msgspec.json.Decoder(_ResourceSpans)
-_NO_SCOPE: Final = _Attributed()
-_NO_STATUS: Final = _Status()
-_SHORT: Final = 64
+_NO_STATUS: Final = Status()
 _UNKNOWN: Final = 255
 _NONE: Final[Ints] = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(slots=True)
-class _Lines:
-    """Decoded lines: their groups (ResourceSpans), scopes and spans, and where each stands.
+class _Spans:
+    """The spans of a piece: those that were lifted, those that were left, and where each stands.
 
-    `lifted` are the spans that were taken out of the text before, `spans` those that were left. `order` tells for each
-    row which of both together it is.
+    `order` tells for each row which of both together it is, `left` in which rows those stand that were left.
     """
 
     piece: Piece
     bare: bool
-    numbers: list[int]
-    batches: bool
-    groups: list[_ResourceSpans]
-    scopes: list[_ScopeSpans | _LibrarySpans]
+    groups: Groups
     lifted: LiftedSpans | None
-    spans: list[_Span]
     order: Ints
-    line_of_group: Ints
-    group_of_scope: Ints
+    left: Ints
     scope_of_span: Ints
 
     def place(self, row: int) -> str:
         """Tell where a span stands."""
+        groups = self.groups
         scope = int(self.scope_of_span[row])
-        group = int(self.group_of_scope[scope])
-        line = int(self.line_of_group[group])
-        library = isinstance(self.scopes[scope], _LibrarySpans)
-        name = "instrumentationLibrarySpans" if library else "scopeSpans"
-        inner = f"{name}[{_nth(self.group_of_scope, scope)}].spans[{_nth(self.scope_of_span, row)}]"
-        where = self.piece.origin(self.numbers[line])
+        group = int(groups.group_of_scope[scope])
+        name = "instrumentationLibrarySpans" if groups.old[scope] else "scopeSpans"
+        inner = f"{name}[{_nth(groups.group_of_scope, scope)}].spans[{_nth(self.scope_of_span, row)}]"
+        where = self.piece.origin(int(groups.lines[group]))
         if self.bare:
             return f"{where}.{inner}"
-        return f"{where}, {'batches' if self.batches else 'resourceSpans'}[{_nth(self.line_of_group, group)}].{inner}"
+        return f"{where}, {'batches' if groups.batches else 'resourceSpans'}[{_nth(groups.lines, group)}].{inner}"
 
-    def rows(self) -> Ints:
-        """Give the row of each span, those that were lifted first."""
-        rows = np.empty_like(self.order)
-        rows[self.order] = np.arange(self.order.size)
-        return rows
+    def attributes(self) -> tuple[Ints, Lists]:
+        """Give the attributes of all spans."""
+        numbers = np.full(self.order.size, -1, dtype=np.int64)
+        if self.lifted is not None:
+            held = np.append(self.lifted.attributes, np.full(self.left.size, -1))
+            numbers = held[self.order]
+        spans = zip(self.left.tolist(), self.groups.spans, strict=True)
+        return numbers, [(row, span.attributes) for row, span in spans if span.attributes]
 
 
 def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
@@ -174,129 +82,83 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
         Something in it is spelled in another way than OTLP JSON is by the book, or is no JSON.
     """
     lifted = lift(piece.content)
-    lines = _decoded(lifted, piece, bare=bare)
-    count, rows = lines.order.size, lines.rows()
-    rows_left = rows[count - len(lines.spans) :]
-    events = _Owned([span.events for span in lines.spans], rows_left)
-    links = _Owned([span.links for span in lines.spans], rows_left)
-    scopes = [scope.scope or _NO_SCOPE for scope in lines.scopes]
+    spans = _decoded(lifted, piece, bare=bare)
+    groups, count = spans.groups, spans.order.size
+    events = _Owned([span.events for span in groups.spans], spans.left)
+    links = _Owned([span.links for span in groups.spans], spans.left)
     attributes = Attributes(
         lifted,
         [
-            (lines.lifted.attributes if lines.lifted else _NONE, [span.attributes for span in lines.spans]),
-            (_NONE, [group.resource.attributes if group.resource else None for group in lines.groups]),
-            (_NONE, [scope.attributes for scope in scopes]),
-            (_NONE, [event.attributes for event in events.items]),
-            (_NONE, [link.attributes for link in links.items]),
+            spans.attributes(),
+            (groups.resources, groups.resource_lists),
+            (groups.scopes, groups.scope_lists),
+            (_NONE, [(row, event.attributes) for row, event in enumerate(events.items) if event.attributes]),
+            (_NONE, [(row, link.attributes) for row, link in enumerate(links.items) if link.attributes]),
         ],
     )
     findings, where = Findings(), piece.origin(0)
-    _count(lines, findings, where)
-    raw = _columns(lines, findings, rows_left).with_columns(
+    _count(spans, findings, where)
+    raw = _columns(spans, findings).with_columns(
         _events(events, attributes, count, findings, where),
         _links(links, attributes, count, findings, where),
-        pl.Series("resource", lines.group_of_scope[lines.scope_of_span], dtype=pl.UInt32),
-        pl.Series("scope", lines.scope_of_span, dtype=pl.UInt32),
+        pl.Series("resource", groups.group_of_scope[spans.scope_of_span], dtype=pl.UInt32),
+        pl.Series("scope", spans.scope_of_span, dtype=pl.UInt32),
     )
     chunk = Chunk(
-        spans=normalise(raw, findings, lines.place),
-        attributes=attributes.entries(0, findings, where, rows),
+        spans=normalise(raw, findings, spans.place),
+        attributes=attributes.entries(0, findings, where),
         resources=attributes.entries(1, findings, where),
-        resource_count=len(lines.groups),
-        scopes=pl.DataFrame(
-            {"name": [scope.name or None for scope in scopes], "version": [scope.version or None for scope in scopes]},
-            schema={"name": pl.String, "version": pl.String},
-        ),
+        resource_count=groups.lines.size,
+        scopes=groups.names,
         scope_attributes=attributes.entries(2, findings, where),
     )
     return chunk, findings
 
 
-def _decoded(attributes: Lifted, piece: Piece, *, bare: bool) -> _Lines:
+def _decoded(attributes: Lifted, piece: Piece, *, bare: bool) -> _Spans:
     """Decode the text from which attributes were lifted."""
-    lifted = lift_spans(attributes.rest, attributes.spans)
-    lines: list[list[_ResourceSpans]] = []
-    numbers = []
-    batches = False
-    try:
-        for number, text in enumerate(bytes(lifted.rest if lifted else attributes.rest).split(b"\n")):
-            if not text or (len(text) < _SHORT and not text.strip(BLANK)):
-                continue
-            numbers.append(number)
-            if bare:
-                lines.append([_BARE.decode(text)])
-                continue
-            request = _REQUEST.decode(text)
-            batches = batches or request.batches is not None
-            if batches and request.resource_spans is not None:
-                raise DoesNotFit("groups under two names")
-            lines.append(request.resource_spans or request.batches or [])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DoesNotFit(str(error)) from error
-    groups = [group for line in lines for group in line]
-    held = [_scopes(group) for group in groups]
-    scopes = [scope for each in held for scope in each]
-    items = [item for scope in scopes for item in scope.spans or ()]
-    spans = [item for item in items if type(item) is _Span]
-    order, counts = _order(items, lifted, len(spans))
-    scope_of_item = np.repeat(np.arange(len(scopes)), [len(scope.spans or ()) for scope in scopes])
-    return _Lines(
-        piece,
-        bare,
-        numbers,
-        batches,
-        groups,
-        scopes,
-        lifted,
-        spans,
-        order,
-        np.repeat(np.arange(len(lines)), [len(line) for line in lines]),
-        np.repeat(np.arange(len(groups)), [len(each) for each in held]),
-        np.repeat(scope_of_item, counts),
-    )
-
-
-def _order(items: list[_Span | int], lifted: LiftedSpans | None, left: int) -> tuple[Ints, Ints]:
-    """Give the order of spans among those that were lifted and those that were left, and how many each item is."""
-    ends = lifted.ends if lifted else _NONE
-    is_run = np.array([type(item) is int for item in items], dtype=bool)
-    runs = np.array([item for item in items if type(item) is int], dtype=np.int64) - FIRST
+    rest = attributes.rest
+    places, numbers = rest.numbers, np.arange(rest.numbers.size)
+    lifted = lift_spans(rest.text, attributes.spans)
+    ends = _NONE
+    if lifted is not None:
+        ends, rest = lifted.ends, lifted.rest
+        places, there = rest.moved(places)
+        order = np.argsort(np.append(places, rest.numbers), kind="stable")
+        places = np.append(places, rest.numbers)[order]
+        numbers = np.append(numbers[there], np.arange(ends.size))[order]
+    groups = read_groups(rest.text, (places, numbers), bare=bare)
+    is_run = groups.runs >= 0
+    runs = groups.runs[is_run]
+    # Those that were left count as runs of one behind those that were lifted.
     if not np.array_equal(np.sort(runs), np.arange(ends.size)):
         raise DoesNotFit("spans where none should be")
-    counts = np.ones(len(items), dtype=np.int64)
-    counts[is_run] = np.diff(ends, prepend=0)[runs]
-    starts = np.empty(len(items), dtype=np.int64)
-    starts[is_run] = ends[runs] - counts[is_run]
-    starts[~is_run] = np.arange(left) + (int(ends[-1]) if ends.size else 0)
-    return np.arange(int(counts.sum())) + np.repeat(starts - (np.cumsum(counts) - counts), counts), counts
+    lengths = np.append(np.diff(ends, prepend=0), np.ones(len(groups.spans), dtype=np.int64))
+    items = groups.runs.copy()
+    items[~is_run] = ends.size + np.arange(len(groups.spans))
+    order = ranges(lengths, items)
+    left = np.flatnonzero(order >= (int(ends[-1]) if ends.size else 0))
+    return _Spans(piece, bare, groups, lifted, order, left, np.repeat(groups.scope_of_item, lengths[items]))
 
 
-def _scopes(group: _ResourceSpans) -> Sequence[_ScopeSpans | _LibrarySpans]:
-    if group.instrumentation_library_spans is None:
-        return group.scope_spans or ()
-    if group.scope_spans is not None:
-        raise DoesNotFit("scopes under two names")
-    return group.instrumentation_library_spans
-
-
-def _count(lines: _Lines, findings: Findings, where: str) -> None:
+def _count(spans: _Spans, findings: Findings, where: str) -> None:
     dropped = sum(
         (span.dropped_attributes_count or 0) + (span.dropped_events_count or 0) + (span.dropped_links_count or 0)
-        for span in lines.spans
+        for span in spans.groups.spans
     )
-    dropped += lines.lifted.dropped if lines.lifted else 0
+    dropped += spans.lifted.dropped if spans.lifted else 0
     findings.add(problems.DROPPED_BY_PRODUCER, dropped, place=where)
-    old = sum(type(scope) is _LibrarySpans for scope in lines.scopes)
+    old = int(spans.groups.old.sum())
     findings.add(problems.DEPRECATED, old, place=where, example="instrumentationLibrarySpans")
 
 
-def _columns(lines: _Lines, findings: Findings, rows: Ints) -> pl.DataFrame:
-    """Make the columns of all spans; `rows` says where those stand that were not lifted."""
-    spans = lines.spans
+def _columns(decoded: _Spans, findings: Findings) -> pl.DataFrame:
+    """Make the columns of all spans."""
+    spans = decoded.groups.spans
     statuses = [span.status or _NO_STATUS for span in spans]
 
     def place(span: int) -> str:
-        return lines.place(int(rows[span]))
+        return decoded.place(int(decoded.left[span]))
 
     left = pl.DataFrame(
         {
@@ -313,11 +175,11 @@ def _columns(lines: _Lines, findings: Findings, rows: Ints) -> pl.DataFrame:
             "status_message": pl.Series([status.message for status in statuses], dtype=pl.String),
         }
     )
-    if lines.lifted is None:
+    if decoded.lifted is None:
         return left
-    both = pl.concat([lines.lifted.columns, left], how="diagonal", rechunk=True)
-    in_order = np.array_equal(lines.order, np.arange(lines.order.size))
-    return both if in_order else both[pl.Series(lines.order)]
+    both = pl.concat([decoded.lifted.columns, left], how="diagonal", rechunk=True)
+    in_order = np.array_equal(decoded.order, np.arange(decoded.order.size))
+    return both if in_order else both[pl.Series(decoded.order)]
 
 
 def _shared(texts: list[str | None]) -> pl.Series:

@@ -17,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp.scanning import NUMBER_WIDTH, Bytes, Flags, Ints, is_utf8, slices, without, words_of
+from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, Shorter, is_utf8, views, without, words_of
 
 _START: Final = np.uint64(int.from_bytes(b'{"key":', "little"))
 _SEVEN_BYTES: Final = np.uint64(2**56 - 1)
@@ -44,7 +44,7 @@ class Lifted:
     trace id first.
     """
 
-    rest: bytes | bytearray
+    rest: Shorter
     texts: pa.BinaryArray
     codes: npt.NDArray[np.int32]
     ends: Ints
@@ -64,7 +64,8 @@ def lift(content: bytes) -> Lifted:
     text = np.frombuffer(content, dtype=np.uint8)
     starts, spans = _starts(content, text)
     if not starts.size:
-        return Lifted(content, pa.array([], pa.binary()), np.zeros(0, dtype=np.int32), np.zeros(0, np.int64), spans)
+        none = np.zeros(0, dtype=np.int64)
+        return Lifted(Shorter(content, none, none, none), pa.array([], pa.binary()), none.astype(np.int32), none, spans)
     ends, joined = _ends(content, text, starts, np.append(starts[1:], len(content)))
     is_pair = ends > starts
     if not is_pair.all():
@@ -72,10 +73,8 @@ def lift(content: bytes) -> Lifted:
     texts, codes = _distinct(content, starts, ends)
     last = np.flatnonzero(~joined)
     first = np.append(0, last[:-1] + 1)[: last.size]
-    starts, ends = starts[first], ends[last]
-    shorter = np.append(0, np.cumsum(ends - starts - NUMBER_WIDTH))
-    spans = spans - shorter[np.searchsorted(ends, spans, side="right")]
-    return Lifted(without(content, starts, ends), texts, codes, last + 1, spans)
+    rest = without(content, starts[first], ends[last])
+    return Lifted(rest, texts, codes, last + 1, rest.moved(spans)[0])
 
 
 def _starts(content: bytes, text: Bytes) -> tuple[Ints, Ints]:
@@ -145,16 +144,16 @@ def _one_by_one(texts: pl.Series) -> list[int]:
 
 def _texts(content: bytes, starts: Ints, ends: Ints) -> pl.Series:
     try:
-        series: pl.Series = pl.from_arrow(slices(content, starts, ends))  # type: ignore[assignment]
+        series: pl.Series = pl.from_arrow(views(content, starts, ends))  # type: ignore[assignment]
         return series.cast(pl.String)
     except pl.exceptions.PolarsError as error:
         raise DoesNotFit("bytes that are no UTF-8") from error
 
 
 def _distinct(content: bytes, starts: Ints, ends: Ints) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
-    encoded = slices(content, starts, ends).dictionary_encode()
+    encoded = views(content, starts, ends).dictionary_encode()
     codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(encoded))
-    texts = encoded.dictionary
+    texts = encoded.dictionary.cast(pa.binary())
     held = texts.buffers()[2].to_pybytes() if len(texts) else b""
     if not is_utf8(held):
         raise DoesNotFit("bytes that are no UTF-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -17,6 +18,8 @@ NUMBER_WIDTH: Final = 8
 FIRST: Final = 10_000_000
 """The number of the first thing that was taken out; all have eight digits."""
 _POWERS: Final = 10 ** np.arange(NUMBER_WIDTH - 1, -1, -1)
+_INLINE: Final = 12
+"""Texts up to this length stand in the views themselves."""
 _ZERO: Final = np.uint8(ord("0"))
 
 
@@ -37,16 +40,81 @@ def slices(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
     return array.take(pa.Array.from_buffers(pa.int32(), places.size, [None, pa.py_buffer(places)]))
 
 
-def without(content: bytes | bytearray, starts: Ints, ends: Ints) -> bytearray:
+def views(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
+    """Cut text at any places without copying it."""
+    lengths = ends - starts
+    if not starts.size or int(lengths.min()) <= _INLINE:
+        return slices(content, starts, ends)
+    array = np.empty((starts.size, 4), dtype=np.uint32)
+    array[:, 0] = lengths
+    array[:, 1] = np.ndarray((len(content) - 3,), dtype="<u4", buffer=content, strides=(1,))[starts]
+    array[:, 2] = 0
+    array[:, 3] = starts
+    return pa.Array.from_buffers(
+        pa.binary_view(), starts.size, [None, pa.py_buffer(array.ravel()), pa.py_buffer(content)]
+    )
+
+
+def places_of(content: bytes, literal: bytes) -> Ints:
+    """Find where a literal stands, which is 8 bytes long or more."""
+    places: Ints = np.flatnonzero(np.frombuffer(content, dtype=np.uint8) == literal[0])
+    places = places[: np.searchsorted(places, len(content) - len(literal), side="right")]
+    words = words_of(content)
+    for offset in (0, len(literal) - 8):
+        word = np.uint64(int.from_bytes(literal[offset : offset + 8], "little"))
+        places = places[words[places + offset] == word]
+    return places
+
+
+def ranges(counts: Ints, which: Ints) -> Ints:
+    """Give the places of all items of some lists, which stand one after another and have so many items each."""
+    held = counts[which]
+    starts = (np.cumsum(counts) - counts)[which]
+    return np.arange(int(held.sum())) + np.repeat(starts - (np.cumsum(held) - held), held)
+
+
+def put_numbers(content: bytes | bytearray | memoryview, places: Ints, numbers: Ints) -> bytearray:
+    """Write numbers (which count from the first) into a copy of text."""
+    written = bytearray(content)
+    digits = ((FIRST + numbers)[:, None] // _POWERS % 10).astype(np.uint8) + _ZERO
+    words_of(written)[places] = digits.view("<u8").ravel()
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Shorter:
+    """Text that had something taken out of it, in whose place there is a number.
+
+    Attributes
+    ----------
+    text
+        What is left.
+    numbers
+        Where the numbers stand in it, which count what was taken out.
+    starts, ends
+        Where that stood.
+    """
+
+    text: bytes | bytearray
+    numbers: Ints
+    starts: Ints
+    ends: Ints
+
+    def moved(self, places: Ints) -> tuple[Ints, Flags]:
+        """Tell where places of the whole text are now, and which of them are still there."""
+        passed = np.searchsorted(self.ends, places, side="right")
+        there = passed == np.searchsorted(self.starts, places, side="right")
+        shorter = np.append(0, np.cumsum(self.ends - self.starts - NUMBER_WIDTH))
+        return (places - shorter[passed])[there], there
+
+
+def without(content: bytes | bytearray, starts: Ints, ends: Ints) -> Shorter:
     """Put a number in the place of each text that begins and ends here, none of which may be shorter than a number."""
     kept = slices(content, np.append(0, ends - NUMBER_WIDTH), np.append(starts, len(content)))
     _, offsets, held = kept.buffers()
     places = np.frombuffer(offsets, dtype=np.int32, count=len(kept) + 1)
-    rest = bytearray(memoryview(held)[: places[-1]])
-    numbers = FIRST + np.arange(starts.size)
-    digits = (numbers[:, None] // _POWERS % 10).astype(np.uint8) + _ZERO
-    words_of(rest)[places[1:-1]] = digits.view("<u8").ravel()
-    return rest
+    numbers = places[1:-1].astype(np.int64)
+    return Shorter(put_numbers(memoryview(held)[: places[-1]], numbers, np.arange(starts.size)), numbers, starts, ends)
 
 
 def is_utf8(content: bytes) -> bool:

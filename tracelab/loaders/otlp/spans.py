@@ -18,7 +18,18 @@ import pyarrow as pa
 
 from tracelab.loaders.columns.normalise import SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp.scanning import FIRST, NUMBER_WIDTH, Bytes, Flags, Ints, slices, strings, without, words_of
+from tracelab.loaders.otlp.scanning import (
+    FIRST,
+    NUMBER_WIDTH,
+    Bytes,
+    Flags,
+    Ints,
+    Shorter,
+    slices,
+    strings,
+    without,
+    words_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +53,7 @@ class LiftedSpans:
     a span has none.
     """
 
-    rest: bytes | bytearray
+    rest: Shorter
     columns: pl.DataFrame
     attributes: Ints
     dropped: int
