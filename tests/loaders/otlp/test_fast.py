@@ -205,7 +205,7 @@ def test_nearly_all_spans_are_lifted_out_of_the_text() -> None:
         '{"key":"service.name","value":{"stringValue":"shop"}}',
         *(f'{{"key":"a","value":{{"stringValue":"{number}"}}}}' for number in (1, 2, 0)),
     ]
-    found = lift_spans(lifted.rest.text, lifted.spans)
+    found = lift_spans(lifted.rest.text)
     assert found is not None
     assert found.columns.height == 198
     assert len(found.rest.text) < 700

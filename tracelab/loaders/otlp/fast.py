@@ -119,7 +119,7 @@ def _decoded(attributes: Lifted, piece: Piece, *, bare: bool) -> _Spans:
     """Decode the text from which attributes were lifted."""
     rest = attributes.rest
     places, numbers = rest.numbers, np.arange(rest.numbers.size)
-    lifted = lift_spans(rest.text, attributes.spans)
+    lifted = lift_spans(rest.text)
     ends = _NONE
     if lifted is not None:
         ends, rest = lifted.ends, lifted.rest

@@ -17,14 +17,12 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, Shorter, is_utf8, views, without, words_of
+from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, Shorter, is_utf8, places_of, views, without, words_of
 
-_START: Final = np.uint64(int.from_bytes(b'{"key":', "little"))
-_SEVEN_BYTES: Final = np.uint64(2**56 - 1)
-_SPAN_START: Final = np.uint64(int.from_bytes(b'{"traceI', "little"))
+_START: Final = b'{"key":'
 _NEXT: Final = np.uint64(int.from_bytes(b"}},", "little"))
 _ONE_BYTE, _FOURTH_BYTE, _THREE_BYTES, _LAST_BYTE = (np.uint64(bits) for bits in (8, 32, 40, 56))
-_BRACE, _COMMA, _BLANK, _CLOSE, _CLOSE_LIST, _QUOTE = (np.uint8(byte) for byte in b'{, }]"')
+_COMMA, _BLANK, _CLOSE, _CLOSE_LIST, _QUOTE = (np.uint8(byte) for byte in b', }]"')
 _OPENS: Final = np.isin(np.arange(256), list(b":,[{\\ \t\r\n"))
 _END: Final = "}}]"
 _LARGEST: Final = 2**31 - 1
@@ -40,15 +38,13 @@ class Lifted:
     """Pairs in the order in which they stood: the distinct texts, which of them each is, where each run ends.
 
     `rest` is the text without them: a number in the place of each run. It is JSON if and only if the whole text was,
-    provided that every number is found in it once, in a list. `spans` says where objects begin in it that have a
-    trace id first.
+    provided that every number is found in it once, in a list.
     """
 
     rest: Shorter
     texts: pa.BinaryArray
     codes: npt.NDArray[np.int32]
     ends: Ints
-    spans: Ints
 
 
 def lift(content: bytes) -> Lifted:
@@ -62,10 +58,10 @@ def lift(content: bytes) -> Lifted:
     if len(content) > _LARGEST:
         raise DoesNotFit("a piece that is too large")
     text = np.frombuffer(content, dtype=np.uint8)
-    starts, spans = _starts(content, text)
+    starts = places_of(content, _START)
     if not starts.size:
         none = np.zeros(0, dtype=np.int64)
-        return Lifted(Shorter(content, none, none, none), pa.array([], pa.binary()), none.astype(np.int32), none, spans)
+        return Lifted(Shorter(content, none, none, none), pa.array([], pa.binary()), none.astype(np.int32), none)
     ends, joined = _ends(content, text, starts, np.append(starts[1:], len(content)))
     is_pair = ends > starts
     if not is_pair.all():
@@ -73,17 +69,7 @@ def lift(content: bytes) -> Lifted:
     texts, codes = _distinct(content, starts, ends)
     last = np.flatnonzero(~joined)
     first = np.append(0, last[:-1] + 1)[: last.size]
-    rest = without(content, starts[first], ends[last])
-    return Lifted(rest, texts, codes, last + 1, rest.moved(spans)[0])
-
-
-def _starts(content: bytes, text: Bytes) -> tuple[Ints, Ints]:
-    """Find where objects begin that have a key first, and where those that have a trace id first."""
-    braces = np.flatnonzero(text == _BRACE)
-    if braces.size and braces[-1] >= len(content) - 8:
-        braces = braces[: np.searchsorted(braces, len(content) - 8)]
-    words = words_of(content)[braces]
-    return braces[words & _SEVEN_BYTES == _START], braces[words == _SPAN_START]
+    return Lifted(without(content, starts[first], ends[last]), texts, codes, last + 1)
 
 
 def _ends(content: bytes, text: Bytes, starts: Ints, following: Ints) -> tuple[Ints, Flags]:

@@ -25,6 +25,8 @@ from tracelab.loaders.otlp.scanning import (
     Flags,
     Ints,
     Shorter,
+    are,
+    places_of,
     slices,
     strings,
     without,
@@ -41,6 +43,7 @@ _PASSES: Final = 3
 _LARGEST_COUNT: Final = 2**32 - 1
 _BRACE, _QUOTE, _COMMA, _CLOSE, _OPEN_LIST, _CLOSE_LIST, _ESCAPE, _BLANK = (np.uint8(byte) for byte in b'{",}[]\\ ')
 _ZERO, _NINE, _A, _F = (np.uint8(byte) for byte in b"09af")
+_START: Final = b'{"traceId":'
 _CODE: Final = b'{"code":'
 _POWERS: Final = 10 ** np.arange(_TIME_WIDTH - 1, -1, -1)
 
@@ -60,14 +63,15 @@ class LiftedSpans:
     ends: Ints
 
 
-def lift_spans(content: bytes | bytearray, starts: Ints) -> LiftedSpans | None:
-    """Take spans that start here out of text whose attributes were lifted before; None if there are none that can be.
+def lift_spans(content: bytes | bytearray) -> LiftedSpans | None:
+    """Take spans out of text whose attributes were lifted before; None if there are none that can be.
 
     Raises
     ------
     DoesNotFit
         There is a name that is no UTF-8.
     """
+    starts = places_of(content, _START)
     if not starts.size:
         return None
     reader = _Reader(b"".join((content, bytes(_PAD))), starts)
@@ -112,7 +116,7 @@ class _Reader:
             for number, (name, read) in enumerate(_FIELDS.items()):
                 key = b'"%s":' % name.encode()
                 cursors = self.cursors[rows]
-                here = self._are(cursors, key)
+                here = are(self.words, cursors, key)
                 if not here.any():
                     continue
                 whole = here.all()
@@ -164,19 +168,6 @@ class _Reader:
             return names.cast(pl.String).gather(_codes(array))
         except pl.exceptions.PolarsError as error:
             raise DoesNotFit("bytes that are no UTF-8") from error
-
-    def _are(self, places: Ints, literal: bytes) -> Flags:
-        """Tell where a literal stands."""
-        same: Flags = np.ones(places.size, dtype=bool)
-        for offset in sorted({*range(0, len(literal) - 7, 8), max(len(literal) - 8, 0)}):
-            word = literal[offset : offset + 8]
-            found = self.words[places + offset]
-            if len(word) < 8:
-                found &= np.uint64(2 ** (8 * len(word)) - 1)
-            same &= found == np.uint64(int.from_bytes(word, "little"))
-            if not same.any():
-                break
-        return same
 
     def id_field(self, rows: Ints, places: Ints, *, name: str, width: int) -> tuple[Ints, Flags]:
         places = places + 1
@@ -281,7 +272,7 @@ class _Reader:
         empty = (self.text[places] == _BRACE) & (self.text[places + 1] == _CLOSE)
         if empty.all():
             return places + 2, empty
-        coded = self._are(places, _CODE)
+        coded = are(self.words, places, _CODE)
         numbers, after, fits = self._number(places + len(_CODE))
         fits &= coded & (self.text[after] == _CLOSE)
         self.codes[rows] = np.where(fits, np.minimum(numbers, 255), 0)
