@@ -104,6 +104,17 @@ def test_every_dump_is_read_behind_every_wrapper(wrapper: str, dump: str) -> Non
     assert found.select("action", "count").row(0) == ("repaired", sum(line != b"" for line in wrapped.split(b"\n")))
 
 
+@pytest.mark.parametrize(
+    ("noise", "before"),
+    [("info: request 1 is done", 0), ("info: request 1 is done", 300), ("web app[12]: request 1 is done", 0)],
+)
+def test_lines_that_look_like_those_of_another_wrapper_hide_no_spans(noise: str, before: int) -> None:
+    content = sample("dotnet-console.txt")
+    text = "\n".join((*[noise] * before, content.decode().rstrip("\n"), *[noise] * 100))
+    wrapped = "".join(f"{TIME} {line}\n" for line in text.split("\n")).encode()
+    assert_frame_equal(read(wrapped), read(content))
+
+
 def test_wrappers_alone_are_not_warned_of(recwarn: pytest.WarningsRecorder) -> None:
     read("".join(map(docker, DUMPS["otlp lines"].decode().splitlines())).encode(), strict=True)
     assert not [each for each in recwarn if issubclass(each.category, LoadWarning)]

@@ -78,8 +78,9 @@ def layers_of(texts: Iterable[str]) -> list[Layer]:
     sample = [plain for text in texts if (plain := _COLOUR.sub("", text).rstrip(BLANK))][:_SAMPLE]
     found: list[Layer] = []
     while len(found) < _MOST_LAYERS and sample:
-        layer = next((each for each in _LAYERS if _wraps(each, sample)), None)
-        if layer is None:
+        # What wraps the most lines is the wrapper: a narrower one may fit by chance those that begin alike.
+        layer = max(_LAYERS, key=lambda each: _wrapped(each, sample))
+        if 2 * _wrapped(layer, sample) <= len(sample):
             break
         found.append(layer)
         sample = [line.text for line in _unwrapped((Line(0, "", text) for text in sample), layer, _Count())]
@@ -155,8 +156,9 @@ def _each(number: int, source: str, text: str) -> Iterator[Line]:
         yield Line(number, source, each.rstrip("\r"))
 
 
-def _wraps(layer: Layer, sample: list[str]) -> bool:
-    return 2 * sum(layer(text) is not None for text in sample) > len(sample)
+def _wrapped(layer: Layer, sample: list[str]) -> int:
+    """Count the lines that a layer wraps."""
+    return sum(layer(text) is not None for text in sample)
 
 
 def _decoded(piece: Piece, findings: Findings) -> str:
@@ -252,10 +254,11 @@ _LAYERS: Final[tuple[Layer, ...]] = (
     _prefix(r"(?P<source>[^\t]{1,200}\t[^\t]{1,200})\t(?=\ufeff?\d{4}-\d\d-\d\dT)"),
     # syslog, RFC 5424.
     _prefix(rf"<\d+>1 (?:-|{_ISO}) (?P<source>\S+ \S+ \S+ \S+) (?:-|(?:\[[^\]]*\])+)(?: \ufeff?|$)"),
-    # journald and syslog, in their short forms; Heroku has no host.
+    # journald and syslog, in their short forms; Heroku has no host, but a number or name of the process in brackets:
+    # a level and a colon behind a time are a line's own.
     _prefix(
         rf"(?:<\d+>)?(?:{_SHORT}|{_FULL}|{_ISO}|\[ *\d+\.\d+\])"
-        r"(?P<source>(?: [\w.-]+)? [\w.@/()-]+(?:\[[\w.-]+\])?):(?: |$)"
+        r"(?P<source> [\w.-]+ [\w.@/()-]+(?:\[[\w.-]+\])?| [\w.@/()-]+\[[\w.-]+\]):(?: |$)"
     ),
     # kubectl logs --timestamps, GitHub Actions, GitLab CI (which also numbers its streams).
     _prefix(rf"\ufeff?{_ISO}(?: \d\d[OE](?:[ +]|$)| |$)"),
