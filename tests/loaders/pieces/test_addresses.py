@@ -104,6 +104,12 @@ def test_an_address_of_the_web_is_a_source(server: str, path: str, form: str) ->
     assert report.select("source", "format").row(0) == (server + path, form)
 
 
+def test_reading_to_the_end_is_silent(server: str, caplog: pytest.LogCaptureFixture) -> None:
+    for path in ("/shop.jsonl", "/shop.jsonl.gz", "/shop.zip", "/shop.pb"):
+        assert read(server + path).height == 3
+    assert caplog.messages == []
+
+
 def test_an_archive_at_an_address_is_one(server: str) -> None:
     report = load_report(f"{server}/shop.zip")
     assert report["source"].to_list()[0] == f"{server}/shop.zip!/shop.json"

@@ -229,7 +229,7 @@ class _RemoteFile(io.RawIOBase):
         self._place = place
         self._name = name
         self._file = file
-        self._begun = False
+        self._begun = self._ended = False
 
     def readable(self) -> bool:
         return True
@@ -253,7 +253,12 @@ class _RemoteFile(io.RawIOBase):
         super().close()
 
     def _part(self, size: int) -> bytes:
-        return self._place.tried(lambda: cast("bytes", self._file.read(size)), self._name)
+        """Read a part; not once more behind the end, which aiohttp complains about in the user's terminal."""
+        if self._ended:
+            return b""
+        part = self._place.tried(lambda: cast("bytes", self._file.read(size)), self._name)
+        self._ended = not part
+        return part
 
     def _refuse_pages(self, content: bytes) -> None:
         """Refuse what servers send in place of a dump: a page to log in, an account of an error, a site."""
