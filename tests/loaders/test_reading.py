@@ -131,6 +131,8 @@ def test_a_source_that_is_not_there_is_a_source_error(tmp_path: Path) -> None:
         read(tmp_path / "their.json")
     with pytest.raises(SourceError, match="No file matches"):
         read(tmp_path / "*.pb")
+    with pytest.raises(SourceError, match="is a frame, and no source"):
+        read(pl.DataFrame({"trace_id": ["1"]}))
     with pytest.raises(SourceError, match="is no source"):
         read(5)
     with pytest.raises(SourceError, match="binary"):

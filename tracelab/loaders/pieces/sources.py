@@ -77,13 +77,18 @@ def sources_of(source: Any) -> list[Source]:
         return [Source("<bytes>", len(content), lambda: io.BytesIO(content), reopens=True)]
     if hasattr(source, "read"):
         return [_open_file(source)]
-    if isinstance(source, Iterable):
+    if isinstance(source, Iterable) and not hasattr(source, "columns"):
         found = [item for each in source for item in sources_of(each)]
         if not found:
             raise SourceError("An empty list of sources was given. Name at least one file.")
         return found
     if hasattr(source, "__fspath__"):
         return _files(Path(source))
+    if hasattr(source, "columns"):
+        raise SourceError(
+            f"A {type(source).__name__} is a frame, and no source. What `read` gave is read already; a frame of your "
+            "own is read as rows from what its write_parquet or to_parquet wrote."
+        )
     raise SourceError(
         f"A {type(source).__name__} is no source. "
         "Pass a path, a glob, a folder, an address, bytes, a file object or a list."
