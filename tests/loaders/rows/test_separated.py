@@ -58,6 +58,24 @@ def test_decimal_commas_are_numbers_where_something_else_separates() -> None:
     assert found(content)["numbers with decimal commas"] == 2
 
 
+def test_thousands_with_points_are_numbers_beside_decimal_commas() -> None:
+    content = table(row(duration_ms="1.234,5"), row(span_id=CHILD, duration_ms="2,5"), separator=";")
+    assert read(content)["duration"].dt.total_microseconds().to_list() == [1_234_500, 2_500]
+    assert found(content)["numbers with decimal commas"] == 2
+
+
+def test_points_without_any_comma_are_decimal_points() -> None:
+    content = table(row(duration_ms="1.234"), separator=";")
+    assert read(content)["duration"].dt.total_microseconds().item() == 1_234
+
+
+@pytest.mark.parametrize("start", ["02.03.2026 13:00:05", "02.03.2026 13:00:05,000", "02.03.2026, 13:00:05"])
+def test_dates_with_points_begin_with_the_day(start: str) -> None:
+    content = table(row(start_time=start), separator=";")
+    assert str(quietly(content)["start_time"].item()) == "2026-03-02 13:00:05+00:00"
+    assert found(content)["times without a zone"] == 1
+
+
 def test_rows_with_more_or_fewer_fields_are_kept_and_counted() -> None:
     content = text(line(), line(CHILD) + ",more,most", f"{TRACE},00000000000000aa,c,{START},7")
     spans = quietly(content).sort("span_id")
@@ -123,3 +141,15 @@ def test_tables_of_something_else_are_refused_by_their_columns() -> None:
         read(b"city,country,people\nRome,IT,5\nOslo,NO,6\n")
     with pytest.raises(LoadError, match="no JSON"):
         read(b"just, some text\nwithout a table")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'made = table(["trace_id", "span_id", "name", "start_time", "duration_ms"], [1, 2, "a", 3, 4])\nread(made)\n',
+        "INSERT INTO spans (trace_id, span_id, name, start_time, duration_ms)\nVALUES (1, 2, 'a', 3, 4);\n",
+    ],
+)
+def test_code_that_lists_columns_is_no_header(content: str) -> None:
+    with pytest.raises(LoadError, match="no trace dump"):
+        read(content.encode())

@@ -29,6 +29,8 @@ _LINES: Final = 20
 _BLOCK: Final = 16 << 20
 _JOINED: Final = 200
 _QUOTE, _NEWLINE = b'"\n'
+_WITH_COMMA: Final = r"^-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$"
+"""A number with a decimal comma, whose thousands may have points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,16 @@ def _headers(head: bytes) -> Iterator[Header]:
         line = head[position:stop].decode("utf-8", "replace").strip("\r\n\x00 ")
         for separator in _SEPARATORS:
             names = tuple(name.strip() for name in _cut(line, separator))
-            if len(names) > 1 and all(name.isprintable() for name in names):
+            if len(names) > 1 and all(name.isprintable() and _is_closed(name) for name in names):
                 yield Header(names, separator, number, stop + 1)
         if end < 0:
             return
         position = end + 1
+
+
+def _is_closed(name: str) -> bool:
+    """Say whether every bracket in a name has its other half; in code and SQL with names in a list they are cut."""
+    return all(name.count(left) == name.count(right) for left, right in ("()", "[]", "{}"))
 
 
 def _cut(line: str, separator: str) -> list[str]:
@@ -281,7 +288,7 @@ def _with_points(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
     named = []
     for column in frame.get_columns():
         said = column.drop_nulls()
-        if said.str.contains(",", literal=True).any() and said.str.contains(r"^-?\d+(,\d+)?$").all():
+        if said.str.contains(",", literal=True).any() and said.str.contains(_WITH_COMMA).all():
             named.append(column.name)
             findings.add(problems.DECIMAL_COMMAS, said.len(), place=column.name, example=said[0])
-    return frame.with_columns(pl.col(named).str.replace(",", ".", literal=True))
+    return frame.with_columns(pl.col(named).str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))

@@ -46,6 +46,12 @@ _ODD: Final = (
     "%b %d, %Y, %H:%M:%S.%f",
     "%Y/%m/%d %H:%M:%S.%f",
     "%Y/%m/%d %H:%M:%S",
+    # With points the day always comes first.
+    "%d.%m.%Y %H:%M:%S.%f",
+    "%d.%m.%Y %H:%M:%S,%f",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y, %H:%M:%S",
 )
 
 
