@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns import envelopes
 from tracelab.loaders.console import collector, dotnet, node_sdk, node_text
+from tracelab.loaders.documents import envelopes
 from tracelab.loaders.elastic import documents as elastic
 from tracelab.loaders.jaeger import elasticsearch as jaeger_elasticsearch
 from tracelab.loaders.jaeger import fast as jaeger_fast

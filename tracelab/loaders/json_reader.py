@@ -14,9 +14,9 @@ import msgspec
 from tracelab.errors import LoadError
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
-from tracelab.loaders.columns.documents import at, walked
-from tracelab.loaders.columns.envelopes import opened
 from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.documents.envelopes import opened
+from tracelab.loaders.documents.fields import at, walked
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects

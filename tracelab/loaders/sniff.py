@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from tracelab.errors import LoadError
-from tracelab.loaders.columns.envelopes import is_action
+from tracelab.loaders.documents.envelopes import is_action
 from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, NAMES, PARQUET_FORMATS, WRAPPERS, ParquetFormat
 from tracelab.loaders.otlp.otap import is_attributes
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS

@@ -16,7 +16,7 @@ from tests.loaders.others.test_clickhouse import table_row
 from tests.loaders.others.test_data_prepper import document as opensearch_document
 from tracelab.errors import LoadError
 from tracelab.loaders import json_reader, load_report, read
-from tracelab.loaders.columns.envelopes import is_action
+from tracelab.loaders.documents.envelopes import is_action
 from tracelab.loaders.pieces import cutting
 
 DOCUMENTS: dict[str, list[dict[str, Any]]] = {

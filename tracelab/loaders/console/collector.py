@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
-from tracelab.loaders.columns.times import nanoseconds
-from tracelab.loaders.columns.values import float_number, plain_value, whole_number
 from tracelab.loaders.console.printed import OTHER_LOG
+from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
+from tracelab.loaders.documents.times import nanoseconds
+from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
 

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from tracelab.loaders.columns.chunk import STRING
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, enum_number
-from tracelab.loaders.columns.times import nanoseconds
 from tracelab.loaders.console.printed import OTHER_LOG, indent_of
+from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, enum_number
+from tracelab.loaders.documents.times import nanoseconds
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import (
+from tracelab.loaders.documents.fields import (
     KIND_NUMBERS,
     attributes_of,
     enum_number,
@@ -14,8 +14,8 @@ from tracelab.loaders.columns.documents import (
     text_attributes,
     text_of,
 )
-from tracelab.loaders.columns.times import nanoseconds
-from tracelab.loaders.columns.values import finite, float_number, whole_number
+from tracelab.loaders.documents.times import nanoseconds
+from tracelab.loaders.documents.values import finite, float_number, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from tracelab.loaders.columns.documents import objects_of
 from tracelab.loaders.console.node_sdk import is_span, read_span
 from tracelab.loaders.console.object_text import ObjectText
 from tracelab.loaders.console.printed import indent_of
+from tracelab.loaders.documents.fields import objects_of
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.flattening import field, flattened, only
+from tracelab.loaders.documents.flattening import field, flattened, only
 from tracelab.loaders.elastic import intake
 from tracelab.loaders.elastic.spans import add_span
 from tracelab.loaders.report import problems

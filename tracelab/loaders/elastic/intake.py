@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.flattening import flattened
-from tracelab.loaders.columns.times import scaled
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.flattening import flattened
+from tracelab.loaders.documents.times import scaled
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.elastic.spans import start_of
 from tracelab.loaders.report.findings import Findings
 

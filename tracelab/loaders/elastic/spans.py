@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import STRING
-from tracelab.loaders.columns.documents import KIND_NUMBERS, known_enum, objects_of, text_attributes
-from tracelab.loaders.columns.flattening import field, flattened, only
-from tracelab.loaders.columns.guessing import failed_code
-from tracelab.loaders.columns.times import instant_of_store, scaled
-from tracelab.loaders.columns.values import plain_value
+from tracelab.loaders.documents.fields import KIND_NUMBERS, known_enum, objects_of, text_attributes
+from tracelab.loaders.documents.flattening import field, flattened, only
+from tracelab.loaders.documents.statuses import failed_code
+from tracelab.loaders.documents.times import instant_of_store, scaled
+from tracelab.loaders.documents.values import plain_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import attributes_of, fields_of
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.fields import attributes_of, fields_of
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.jaeger.spans import Scopes, add_process, add_span
 from tracelab.loaders.jaeger.tolerant import MICROSECOND, checked, read_logs, read_tags
 from tracelab.loaders.report import problems

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import BOOL, BYTES, STRING, STRINGS
-from tracelab.loaders.columns.guessing import failed_code
 from tracelab.loaders.columns.normalise import TRACE_ID_WIDTH
 from tracelab.loaders.columns.text import json_text, scalar_text
+from tracelab.loaders.documents.statuses import failed_code
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 

@@ -8,9 +8,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
-from tracelab.loaders.columns.documents import enum_number, fields_of, objects_of
-from tracelab.loaders.columns.times import elapsed, instant
-from tracelab.loaders.columns.values import float_number, plain_value, whole_number
+from tracelab.loaders.documents.fields import enum_number, fields_of, objects_of
+from tracelab.loaders.documents.times import elapsed, instant
+from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.jaeger.spans import Reference, Scopes, Span, add_log, add_process, add_span
 from tracelab.loaders.report import problems
 

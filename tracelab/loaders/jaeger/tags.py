@@ -12,7 +12,9 @@ import polars as pl
 
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 from tracelab.loaders.columns.chunk import BOOL, STRING
-from tracelab.loaders.columns.guessing import (
+from tracelab.loaders.columns.pairs import DoesNotFit, Pairs, cut
+from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.documents.statuses import (
     CALLING,
     SERVER,
     grpc_failed,
@@ -22,8 +24,6 @@ from tracelab.loaders.columns.guessing import (
     is_named,
     says_system,
 )
-from tracelab.loaders.columns.pairs import DoesNotFit, Pairs, cut
-from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.jaeger.tolerant import tag_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS

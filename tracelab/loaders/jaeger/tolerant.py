@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
 from tracelab.loaders.columns.text import json_text
-from tracelab.loaders.columns.times import scaled
-from tracelab.loaders.columns.values import float_number, plain_value, whole_number
+from tracelab.loaders.documents.times import scaled
+from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.jaeger.spans import Reference, Scopes, Span, add_log, add_process, add_span
 from tracelab.loaders.report import problems
 

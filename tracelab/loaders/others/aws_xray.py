@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import STRING
-from tracelab.loaders.columns.documents import (
+from tracelab.loaders.columns.text import scalar_text
+from tracelab.loaders.documents.fields import (
     add_attribute,
     at,
     attributes_of,
@@ -22,9 +23,8 @@ from tracelab.loaders.columns.documents import (
     text_of,
     walked,
 )
-from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.columns.times import scaled_exactly
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.times import scaled_exactly
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS

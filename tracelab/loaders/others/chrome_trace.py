@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING
-from tracelab.loaders.columns.documents import add_attribute, attributes_of, fields_of, text_attributes
 from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.columns.times import scaled_exactly
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.fields import add_attribute, attributes_of, fields_of, text_attributes
+from tracelab.loaders.documents.times import scaled_exactly
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import STRING
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
-from tracelab.loaders.columns.times import nanoseconds
-from tracelab.loaders.columns.values import plain_value, whole_number
+from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
+from tracelab.loaders.documents.times import nanoseconds
+from tracelab.loaders.documents.values import plain_value, whole_number
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import STRING
-from tracelab.loaders.columns.documents import (
+from tracelab.loaders.documents.fields import (
     KIND_NUMBERS,
     STATUS_NUMBERS,
     known_enum,
@@ -15,9 +15,9 @@ from tracelab.loaders.columns.documents import (
     text_attributes,
     text_of,
 )
-from tracelab.loaders.columns.flattening import flattened, of_hit
-from tracelab.loaders.columns.times import instant_of_store
-from tracelab.loaders.columns.values import plain_value, whole_number
+from tracelab.loaders.documents.flattening import flattened, of_hit
+from tracelab.loaders.documents.times import instant_of_store
+from tracelab.loaders.documents.values import plain_value, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
-from tracelab.loaders.columns.documents import at, attributes_of, objects_of, text_attributes, text_of, walked
-from tracelab.loaders.columns.guessing import failed_code
-from tracelab.loaders.columns.shared_spans import tell_apart
 from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.columns.times import scaled
-from tracelab.loaders.columns.values import float_number, plain_value, whole_number
+from tracelab.loaders.documents.fields import at, attributes_of, objects_of, text_attributes, text_of, walked
+from tracelab.loaders.documents.shared_spans import tell_apart
+from tracelab.loaders.documents.statuses import failed_code
+from tracelab.loaders.documents.times import scaled
+from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 

@@ -24,7 +24,7 @@ from tracelab.loaders.columns.chunk import (
     Entries,
     part,
 )
-from tracelab.loaders.columns.values import plain_value
+from tracelab.loaders.documents.values import plain_value
 from tracelab.loaders.others import clickhouse
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import SCOPES, TREE_COLUMNS, TYPE_SUFFIX, VALUE_TYPES, is_attribute, is_type_companion

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import DOUBLE, INT
-from tracelab.loaders.columns.documents import (
+from tracelab.loaders.documents.fields import (
     KIND_NUMBERS,
     STATUS_NUMBERS,
     attributes_of,
@@ -15,8 +15,8 @@ from tracelab.loaders.columns.documents import (
     text_attributes,
     text_of,
 )
-from tracelab.loaders.columns.times import nanoseconds
-from tracelab.loaders.columns.values import plain_value, whole_number
+from tracelab.loaders.documents.times import nanoseconds
+from tracelab.loaders.documents.values import plain_value, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

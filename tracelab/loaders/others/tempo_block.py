@@ -16,7 +16,6 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from tracelab.errors import LoadError
-from tracelab.loaders.columns.any_values import as_json, message_value
 from tracelab.loaders.columns.arrays import (
     ArrayReader,
     columns_of,
@@ -33,7 +32,8 @@ from tracelab.loaders.columns.chunk import BOOL, DOUBLE, EMPTY_ARRAY, INT, STRIN
 from tracelab.loaders.columns.long_tables import Attributes, entries_of, maps_of
 from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import link_ids, normalise
-from tracelab.loaders.columns.values import any_value, plain_value
+from tracelab.loaders.documents.protobuf_values import as_json, message_value
+from tracelab.loaders.documents.values import any_value, plain_value
 from tracelab.loaders.pieces.companions import METAS
 from tracelab.loaders.pieces.parallel import in_order
 from tracelab.loaders.pieces.wire import BadWire, read_varint

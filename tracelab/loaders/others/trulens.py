@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import (
+from tracelab.loaders.documents.fields import (
     KIND_NUMBERS,
     STATUS_NUMBERS,
     add_attribute,
@@ -18,7 +18,7 @@ from tracelab.loaders.columns.documents import (
     text_of,
     walked,
 )
-from tracelab.loaders.columns.times import nanoseconds
+from tracelab.loaders.documents.times import nanoseconds
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
 

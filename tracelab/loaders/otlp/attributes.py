@@ -19,7 +19,7 @@ from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYP
 from tracelab.loaders.columns.dictionary import Dictionary
 from tracelab.loaders.columns.nested import integers
 from tracelab.loaders.columns.pairs import DoesNotFit
-from tracelab.loaders.columns.values import any_value
+from tracelab.loaders.documents.values import any_value
 from tracelab.loaders.otlp.scanning import FIRST, Flags, Ints
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings

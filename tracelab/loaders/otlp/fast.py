@@ -11,11 +11,11 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.chunk import Chunk
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.pairs import DoesNotFit, encoded
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.otlp.attributes import Attributes
 from tracelab.loaders.otlp.groups import Groups, Lists, read_groups
 from tracelab.loaders.otlp.lifting import Lifted, lift

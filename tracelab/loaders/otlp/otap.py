@@ -18,7 +18,7 @@ from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING, Chu
 from tracelab.loaders.columns.long_tables import Attributes, entries_of, maps_of
 from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import link_ids, normalise
-from tracelab.loaders.columns.values import plain_value
+from tracelab.loaders.documents.values import plain_value
 from tracelab.loaders.pieces import cbor
 from tracelab.loaders.pieces.columnar import open_columnar
 from tracelab.loaders.pieces.companions import SPANS, tables_beside

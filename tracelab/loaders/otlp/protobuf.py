@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
-from tracelab.loaders.columns.any_values import message_value
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Chunk, Entries, part
 from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.text import as_text
+from tracelab.loaders.documents.protobuf_values import message_value
 from tracelab.loaders.pieces.wire import (
     FIXED32,
     FIXED64,

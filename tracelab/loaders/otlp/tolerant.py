@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import KIND_NUMBERS, STATUS_NUMBERS, at, text_attributes
-from tracelab.loaders.columns.times import nanoseconds
-from tracelab.loaders.columns.values import any_value, plain_value, whole_number
+from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, at, text_attributes
+from tracelab.loaders.documents.times import nanoseconds
+from tracelab.loaders.documents.values import any_value, plain_value, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

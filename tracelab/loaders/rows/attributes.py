@@ -10,7 +10,7 @@ import polars as pl
 from tracelab.loaders.columns import long_tables
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
 from tracelab.loaders.columns.text import as_text
-from tracelab.loaders.columns.values import plain_value
+from tracelab.loaders.documents.values import plain_value
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows import nested
 from tracelab.loaders.rows.ids import NO_WORDS

@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tracelab.loaders.columns.documents import text_attributes
 from tracelab.loaders.columns.pairs import encoded
 from tracelab.loaders.columns.text import json_text
-from tracelab.loaders.columns.values import any_value, plain_value
+from tracelab.loaders.documents.fields import text_attributes
+from tracelab.loaders.documents.values import any_value, plain_value
 from tracelab.loaders.pieces.lenient import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings

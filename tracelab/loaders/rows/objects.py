@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tracelab.loaders.columns import envelopes
-from tracelab.loaders.columns.documents import at
-from tracelab.loaders.columns.flattening import of_hit
+from tracelab.loaders.documents import envelopes
+from tracelab.loaders.documents.fields import at
+from tracelab.loaders.documents.flattening import of_hit
 from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows.names import are_columns_of_spans, columns_of_ids, is_field, missing, roles_of, squashed

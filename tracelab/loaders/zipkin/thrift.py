@@ -8,8 +8,8 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.documents import fields_of, objects_of, text_of
-from tracelab.loaders.columns.values import float_number, whole_number
+from tracelab.loaders.documents.fields import fields_of, objects_of, text_of
+from tracelab.loaders.documents.values import float_number, whole_number
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

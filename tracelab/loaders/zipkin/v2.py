@@ -16,10 +16,10 @@ import polars as pl
 from tracelab.loaders.columns.chunk import BOOL, INT, STRING
 from tracelab.loaders.columns.halves import find_halves
 from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
-from tracelab.loaders.columns.shared_spans import tell_apart
 from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.columns.times import scaled
-from tracelab.loaders.columns.values import whole_number
+from tracelab.loaders.documents.shared_spans import tell_apart
+from tracelab.loaders.documents.times import scaled
+from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.report import problems
 from tracelab.loaders.zipkin import thrift, v1
 from tracelab.schema import KINDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.text import scalar_text
-from tracelab.loaders.columns.values import plain_value, whole_number
+from tracelab.loaders.documents.values import plain_value, whole_number
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS, STATUS_CODES
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.loaders.columns.values import finite, float_number, whole_number
+from tracelab.loaders.documents.values import finite, float_number, whole_number
 from tracelab.loaders.pieces.lenient import Written
 from tracelab.loaders.report import problems
 

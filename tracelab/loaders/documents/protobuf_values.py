@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from tracelab.loaders.columns.values import any_value
+from tracelab.loaders.documents.values import any_value
 
 if TYPE_CHECKING:
-    from tracelab.loaders.columns.values import Value
+    from tracelab.loaders.documents.values import Value
     from tracelab.loaders.report.findings import Findings
 
 
