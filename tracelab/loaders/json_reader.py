@@ -14,7 +14,7 @@ import msgspec
 from tracelab.errors import LoadError
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.documents.envelopes import opened
 from tracelab.loaders.documents.fields import at, walked
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat

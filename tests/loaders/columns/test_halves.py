@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, protobuf, request, shop_jaeger, shop_otlp, span
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_reader, load_report, read, write
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.formats import BY_NAME
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.pieces import cutting as json_cut

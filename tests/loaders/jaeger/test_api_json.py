@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, TRACE_ID, compact, shop_jaeger
 from tracelab.errors import LoadWarning
 from tracelab.loaders import load_report, read
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.formats import BY_NAME
 
 

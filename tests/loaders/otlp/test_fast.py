@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, CHILD, ROOT, START, attribute, compact, request, span
 from tracelab.errors import LoadError
 from tracelab.loaders import json_reader, load_report, read
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.otlp.lifting import lift
 from tracelab.loaders.otlp.spans import lift_spans

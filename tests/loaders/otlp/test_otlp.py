@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, ROOT, START, attribute, compact, protobuf, request, shop_otlp, span
 from tracelab.errors import LoadWarning
 from tracelab.loaders import load_report, read
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.otlp import fast as otlp_fast
 
 VALUES = {

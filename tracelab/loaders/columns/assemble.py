@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tracelab.loaders.columns.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
 from tracelab.loaders.columns.chunk import CHUNK_SCHEMA, Chunk
-from tracelab.loaders.columns.halves import join_halves
+from tracelab.loaders.columns.half_trace_ids import join_halves
 from tracelab.loaders.columns.missing_ids import give_span_ids, give_trace_ids
 from tracelab.loaders.columns.text import as_text
 from tracelab.loaders.report import problems

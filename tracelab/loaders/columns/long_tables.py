@@ -10,8 +10,8 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.loaders.columns.chunk import Entries, part
+from tracelab.loaders.columns.key_values import encoded
 from tracelab.loaders.columns.nested import text_map
-from tracelab.loaders.columns.pairs import encoded
 from tracelab.loaders.columns.text import as_text
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import polars as pl
 
 from tracelab.loaders.columns.builder import Builder, EntryLists
 from tracelab.loaders.columns.chunk import STRING, STRINGS, VALUE_DTYPES, Chunk, Entries, part
+from tracelab.loaders.columns.key_values import NOTHING, DoesNotFit
 from tracelab.loaders.columns.normalise import normalise
-from tracelab.loaders.columns.pairs import NOTHING, DoesNotFit
 from tracelab.loaders.columns.text import json_text
 from tracelab.loaders.jaeger.spans import NO_SERVICE, WARNINGS_KEY, parent_and_links
 from tracelab.loaders.jaeger.tags import decoded_tags, meaning_of

@@ -12,7 +12,7 @@ import polars as pl
 
 from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 from tracelab.loaders.columns.chunk import BOOL, STRING
-from tracelab.loaders.columns.pairs import DoesNotFit, Pairs, cut
+from tracelab.loaders.columns.key_values import DoesNotFit, Pairs, cut
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.documents.statuses import (
     CALLING,

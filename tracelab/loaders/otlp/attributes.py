@@ -17,8 +17,8 @@ import pyarrow.json as arrow_json
 
 from tracelab.loaders.columns.chunk import BOOL, DOUBLE, INT, STRING, VALUE_DTYPES, Entries
 from tracelab.loaders.columns.dictionary import Dictionary
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.columns.nested import integers
-from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.documents.values import any_value
 from tracelab.loaders.otlp.scanning import FIRST, Flags, Ints
 from tracelab.loaders.report import problems

@@ -11,9 +11,9 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.key_values import DoesNotFit, encoded
 from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
-from tracelab.loaders.columns.pairs import DoesNotFit, encoded
 from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS
 from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.otlp.attributes import Attributes

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from tracelab.loaders.columns.pairs import DoesNotFit
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, Shorter, is_utf8, places_of, views, without, words_of
 
 _START: Final = b'{"key":'

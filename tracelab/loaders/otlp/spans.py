@@ -16,8 +16,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
+from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.columns.normalise import SPAN_ID_WIDTH, TRACE_ID_WIDTH
-from tracelab.loaders.columns.pairs import DoesNotFit
 from tracelab.loaders.otlp.scanning import (
     FIRST,
     NUMBER_WIDTH,

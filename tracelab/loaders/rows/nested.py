@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tracelab.loaders.columns.pairs import encoded
+from tracelab.loaders.columns.key_values import encoded
 from tracelab.loaders.columns.text import json_text
 from tracelab.loaders.documents.fields import text_attributes
 from tracelab.loaders.documents.values import any_value, plain_value

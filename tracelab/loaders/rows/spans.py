@@ -11,8 +11,8 @@ import polars as pl
 from tracelab.errors import LoadError
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.columns.chunk import Chunk
+from tracelab.loaders.columns.key_values import encoded
 from tracelab.loaders.columns.normalise import normalise
-from tracelab.loaders.columns.pairs import encoded
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows import annotated, nested, words
 from tracelab.loaders.rows.attributes import INSTRUMENTATION, RESOURCE, SPAN, Attributes

@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 
 from tracelab.loaders.columns.chunk import BOOL, INT, STRING
-from tracelab.loaders.columns.halves import find_halves
+from tracelab.loaders.columns.half_trace_ids import find_halves
 from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.documents.shared_spans import tell_apart
