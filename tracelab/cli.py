@@ -13,7 +13,7 @@ from tracelab import lab as notebooks
 from tracelab.display.records import as_csv, as_json
 from tracelab.display.words import format_bytes
 from tracelab.files import check_target, expanded, holds_files
-from tracelab.loaders.pieces.sources import sources_of
+from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, slowest_services
 from tracelab.terminal import USAGE, Commands, is_output, say, stop, table, usage, write

@@ -19,7 +19,7 @@ import atheris
 
 with atheris.instrument_imports(include=["tracelab.loaders"]):
     from tracelab.loaders import json_reader, load_report, read
-    from tracelab.loaders.pieces import cutting as json_cut
+    from tracelab.loaders.input import cutting as json_cut
 
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tests.loaders.others.test_clickhouse import table_row

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import attribute, request, shop_jaeger, shop_zipkin, span
 from tracelab.errors import LoadWarning
 from tracelab.loaders import json_reader, load_report, read
-from tracelab.loaders.pieces import cutting as json_cut
+from tracelab.loaders.input import cutting as json_cut
 
 if TYPE_CHECKING:
     import polars as pl

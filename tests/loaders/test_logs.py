@@ -15,7 +15,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import CALL, ROOT, TRACE_ID, compact, request, shop_jaeger, shop_otlp, shop_zipkin, span
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import load_report, read
-from tracelab.loaders.pieces.logs import layers_of
+from tracelab.loaders.input.logs import layers_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracelab.errors import LoadError, LoadWarning, SourceError
-from tracelab.loaders.pieces.addresses import is_address, without_secrets
-from tracelab.loaders.pieces.sources import sources_of
+from tracelab.loaders.input.addresses import is_address, without_secrets
+from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.reading import read
 
 if TYPE_CHECKING:

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder
     from tracelab.loaders.columns.chunk import Chunk
     from tracelab.loaders.console.printed import Printed, Sink
-    from tracelab.loaders.pieces.columnar import ColumnarFile
-    from tracelab.loaders.pieces.cutting import Piece
+    from tracelab.loaders.input.columnar import ColumnarFile
+    from tracelab.loaders.input.cutting import Piece
     from tracelab.loaders.report.findings import Findings, Problem
     from tracelab.loaders.rows.names import Asked
 

@@ -18,12 +18,12 @@ from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.documents.envelopes import opened
 from tracelab.loaders.documents.fields import at, walked
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
+from tracelab.loaders.input.cutting import BLANK, Piece, Rest, closed, lines, objects
+from tracelab.loaders.input.lenient_json import NotJson, decode
+from tracelab.loaders.input.parallel import in_order
+from tracelab.loaders.input.sources import Readable, Recoded
+from tracelab.loaders.input.whole import LARGEST, one_line, pieces_of
 from tracelab.loaders.otlp import fast as otlp_fast
-from tracelab.loaders.pieces.cutting import BLANK, Piece, Rest, closed, lines, objects
-from tracelab.loaders.pieces.lenient import NotJson, decode
-from tracelab.loaders.pieces.parallel import in_order
-from tracelab.loaders.pieces.sources import Readable, Recoded
-from tracelab.loaders.pieces.whole import LARGEST, one_line, pieces_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.rows.objects import chunk_of_documents, level_of_rows

@@ -11,10 +11,10 @@ from tracelab.errors import LoadError
 from tracelab.loaders.columns.builder import Builder
 from tracelab.loaders.console.printed import indent_of
 from tracelab.loaders.formats import TEXT_BY_NAME, TEXT_FORMATS
+from tracelab.loaders.input.cutting import LONGEST, PIECE, closed
+from tracelab.loaders.input.lenient_json import NotJson, decode
+from tracelab.loaders.input.logs import BLANK, Line, LogPiece, layers_of, lines_of, unwrapped
 from tracelab.loaders.json_reader import State, read_pieces
-from tracelab.loaders.pieces.cutting import LONGEST, PIECE, closed
-from tracelab.loaders.pieces.lenient import NotJson, decode
-from tracelab.loaders.pieces.logs import BLANK, Line, LogPiece, layers_of, lines_of, unwrapped
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.sniff import SUPPORTED, format_of, probed, refusal
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.columns.chunk import Chunk
     from tracelab.loaders.console.printed import Printed
-    from tracelab.loaders.pieces.cutting import Piece
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.cutting import Piece
+    from tracelab.loaders.input.sources import Readable
 
 _SNIFFED: Final = 1 << 16
 _LONGEST_FIRST_LINE: Final = 16 << 20

@@ -16,15 +16,15 @@ from tracelab.loaders.columns.assemble import assemble
 from tracelab.loaders.columns.chunk import Chunk
 from tracelab.loaders.columns.missing_ids import count_missing_ids
 from tracelab.loaders.formats import FAMILIES, NAMES, OTAP, OTLP_PROTO, ROWS, ZIPKIN
+from tracelab.loaders.input.archives import BrokenArchive, leaves
+from tracelab.loaders.input.columnar import is_columnar, open_columnar
+from tracelab.loaders.input.cutting import BLANK
+from tracelab.loaders.input.sources import Source, Stream, sources_of
 from tracelab.loaders.json_reader import as_utf8, read_json
 from tracelab.loaders.log_reader import is_log, is_text, read_log
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.arrow_records import read_records, records_framing_of
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
-from tracelab.loaders.pieces.archives import BrokenArchive, leaves
-from tracelab.loaders.pieces.columnar import is_columnar, open_columnar
-from tracelab.loaders.pieces.cutting import BLANK
-from tracelab.loaders.pieces.sources import Source, Stream, sources_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame, summary
 from tracelab.loaders.rows import objects as rows
@@ -37,7 +37,7 @@ from tracelab.options import flag, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
     from tracelab.loaders.rows.names import Asked
 
 _SNIFFED: Final = 1 << 16

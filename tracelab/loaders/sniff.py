@@ -10,16 +10,16 @@ import msgspec
 from tracelab.errors import LoadError
 from tracelab.loaders.documents.envelopes import is_action
 from tracelab.loaders.formats import BY_NAME, JSON_FORMATS, NAMES, PARQUET_FORMATS, WRAPPERS, ParquetFormat
+from tracelab.loaders.input.cutting import BLANK, closed
 from tracelab.loaders.otlp.otap import is_attributes
 from tracelab.loaders.otlp.tolerant import OTHER_SIGNALS
-from tracelab.loaders.pieces.cutting import BLANK, closed
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows.names import columns_of_ids, missing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.input.columnar import ColumnarFile
     from tracelab.loaders.report.findings import Problem
 
 OTHER: Final = "other"

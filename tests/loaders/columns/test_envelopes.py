@@ -17,7 +17,7 @@ from tests.loaders.others.test_data_prepper import document as opensearch_docume
 from tracelab.errors import LoadError
 from tracelab.loaders import json_reader, load_report, read
 from tracelab.loaders.documents.envelopes import is_action
-from tracelab.loaders.pieces import cutting
+from tracelab.loaders.input import cutting
 
 DOCUMENTS: dict[str, list[dict[str, Any]]] = {
     "zipkin": shop_zipkin(),

@@ -17,8 +17,8 @@ from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_reader, load_report, read, write
 from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.formats import BY_NAME
+from tracelab.loaders.input import cutting as json_cut
 from tracelab.loaders.otlp import fast as otlp_fast
-from tracelab.loaders.pieces import cutting as json_cut
 from tracelab.schema import SPAN_SCHEMA
 
 if TYPE_CHECKING:

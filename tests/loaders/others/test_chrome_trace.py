@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import compact
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import json_reader, load_report, read
-from tracelab.loaders.pieces import cutting
+from tracelab.loaders.input import cutting
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 

@@ -13,7 +13,7 @@ from tests.loaders.dumps import CALL, CHILD, ROOT, START, TRACE_ID, attribute, c
 from tests.loaders.others.tempo_blocks import V3, V4, V4_PREVIEW, V5, VERSIONS, block, encoded, meta, rows_of, schema
 from tracelab.errors import LoadError, LoadWarning, SourceError
 from tracelab.loaders import load_report, read, read_tempo
-from tracelab.loaders.pieces.columnar import open_parquet
+from tracelab.loaders.input.columnar import open_parquet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -342,7 +342,7 @@ def test_a_block_is_read_some_traces_at_a_time(monkeypatch: pytest.MonkeyPatch, 
     spans = [span(f"{number:016x}", traceId=f"{number:032x}") for number in range(1, 41)]
     path = tmp_path / "data.parquet"
     path.write_bytes(block(request(*spans), V5))
-    monkeypatch.setattr("tracelab.loaders.pieces.columnar._VALUES", 400)
+    monkeypatch.setattr("tracelab.loaders.input.columnar._VALUES", 400)
     batches = list(open_parquet(path, b"", "block").batches(["TraceID", "rs"]))
     assert [start for _, start in batches][:3] == sorted({start for _, start in batches})[:3]
     assert sum(batch.num_rows for batch, _ in batches) == 40

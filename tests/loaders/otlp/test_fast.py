@@ -12,10 +12,10 @@ from tests.loaders.dumps import CALL, CHILD, ROOT, START, attribute, compact, re
 from tracelab.errors import LoadError
 from tracelab.loaders import json_reader, load_report, read
 from tracelab.loaders.columns.key_values import DoesNotFit
+from tracelab.loaders.input.cutting import Piece
 from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.otlp.lifting import lift
 from tracelab.loaders.otlp.spans import lift_spans
-from tracelab.loaders.pieces.cutting import Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ import pytest
 from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_otlp, span
 from tracelab.errors import LoadWarning, SourceError
 from tracelab.loaders import load_report, read
-from tracelab.loaders.pieces import addresses
-from tracelab.loaders.pieces.addresses import without_secrets
+from tracelab.loaders.input import addresses
+from tracelab.loaders.input.addresses import without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -19,7 +19,7 @@ from polars.testing import assert_frame_equal
 from tests.loaders.dumps import compact, request, shop_otlp, span
 from tracelab.errors import LoadError, LoadWarning
 from tracelab.loaders import load_report, read
-from tracelab.loaders.pieces import archives, compression, cutting
+from tracelab.loaders.input import archives, compression, cutting
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.loaders.otlp.otap_tables import cbor as encoded
-from tracelab.loaders.pieces.cbor import BadCbor, decode
+from tracelab.loaders.input.cbor import BadCbor, decode
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**64), 2**64 - 1) | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)

@@ -27,7 +27,7 @@ from tracelab.loaders.columns.chunk import (
 )
 from tracelab.loaders.columns.nested import text_map
 from tracelab.loaders.columns.text import as_text
-from tracelab.loaders.pieces.parallel import in_order
+from tracelab.loaders.input.parallel import in_order
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX, VALUE_TYPES

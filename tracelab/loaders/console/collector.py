@@ -13,7 +13,7 @@ from tracelab.loaders.console.printed import OTHER_LOG
 from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
 from tracelab.loaders.documents.times import nanoseconds
 from tracelab.loaders.documents.values import float_number, plain_value, whole_number
-from tracelab.loaders.pieces.lenient import NotJson, decode
+from tracelab.loaders.input.lenient_json import NotJson, decode
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.columns.builder import Builder, Value
     from tracelab.loaders.console.printed import Sink
-    from tracelab.loaders.pieces.logs import Line
+    from tracelab.loaders.input.logs import Line
 
 STARTS: Final = re.compile(r"(?:^|\s)ResourceSpans #\d+\s*$|^Span #\d+\s*$")
 _RESOURCE: Final = re.compile(r"(?:^|.*\s)ResourceSpans #\d+")

@@ -16,7 +16,7 @@ from tracelab.loaders.report import problems
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
     from tracelab.loaders.console.printed import Sink
-    from tracelab.loaders.pieces.logs import Line
+    from tracelab.loaders.input.logs import Line
 
 STARTS: Final = re.compile(r"(?:^|(?<=\s))Activity\.(?:TraceId|Id):\s")
 _FIELD: Final = re.compile(

@@ -13,7 +13,7 @@ from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from tracelab.loaders.console.printed import Sink
-    from tracelab.loaders.pieces.logs import Line
+    from tracelab.loaders.input.logs import Line
 
 STARTS: Final = re.compile(
     r"(?:^|[\s:|>=-])(?:[\w$.]{1,99} )?(?:\[\s+(?:[\w$.]{1,99} )?)?\{\s+(?:[A-Za-z_$][\w$]*|'[^'\n]*'):\s"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder
-    from tracelab.loaders.pieces.logs import Line
+    from tracelab.loaders.input.logs import Line
 
 OTHER_LOG: Final = re.compile(
     r"\W{0,3}(?:\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d|\d\d:\d\d:\d\d[ .,]"

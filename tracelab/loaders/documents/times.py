@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.documents.values import finite, float_number, whole_number
-from tracelab.loaders.pieces.lenient import Written
+from tracelab.loaders.input.lenient_json import Written
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from tracelab.loaders.jaeger.tolerant import MICROSECOND, read_log
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
+    from tracelab.loaders.input.cutting import Piece
     from tracelab.loaders.jaeger.tags import Tags
-    from tracelab.loaders.pieces.cutting import Piece
     from tracelab.loaders.report.findings import Findings
 
 Raw = msgspec.Raw

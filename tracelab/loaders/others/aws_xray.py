@@ -25,7 +25,7 @@ from tracelab.loaders.documents.fields import (
 )
 from tracelab.loaders.documents.times import scaled_exactly
 from tracelab.loaders.documents.values import whole_number
-from tracelab.loaders.pieces.lenient import NotJson, decode
+from tracelab.loaders.input.lenient_json import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 

@@ -32,7 +32,7 @@ from tracelab.schema import SCOPES, TREE_COLUMNS, TYPE_SUFFIX, VALUE_TYPES, is_a
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.input.columnar import ColumnarFile
 
 _ROWS: Final = 50_000
 _SCALARS: Final = {pl.Boolean: BOOL, pl.Int64: INT, pl.Float64: DOUBLE, pl.String: STRING}

@@ -34,9 +34,9 @@ from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.documents.protobuf_values import as_json, message_value
 from tracelab.loaders.documents.values import any_value, plain_value
-from tracelab.loaders.pieces.companions import METAS
-from tracelab.loaders.pieces.parallel import in_order
-from tracelab.loaders.pieces.wire import BadWire, read_varint
+from tracelab.loaders.input.parallel import in_order
+from tracelab.loaders.input.sibling_files import METAS
+from tracelab.loaders.input.wire import BadWire, read_varint
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS, TIME
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.input.columnar import ColumnarFile
 
 Ints = npt.NDArray[np.int64]
 

@@ -19,7 +19,7 @@ from tracelab.loaders.documents.fields import (
     walked,
 )
 from tracelab.loaders.documents.times import nanoseconds
-from tracelab.loaders.pieces.lenient import NotJson, decode
+from tracelab.loaders.input.lenient_json import NotJson, decode
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:

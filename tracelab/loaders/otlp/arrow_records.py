@@ -10,12 +10,12 @@ import pyarrow as pa
 from pyarrow import ipc
 
 from tracelab.errors import LoadError
+from tracelab.loaders.input.columnar import checked_batch
+from tracelab.loaders.input.parallel import in_order
+from tracelab.loaders.input.sibling_files import SPANS
+from tracelab.loaders.input.wire import LENGTH, BadWire, read_varint
 from tracelab.loaders.otlp import otap
 from tracelab.loaders.otlp.framing import BARE, FIXED, VARINT, messages
-from tracelab.loaders.pieces.columnar import checked_batch
-from tracelab.loaders.pieces.companions import SPANS
-from tracelab.loaders.pieces.parallel import in_order
-from tracelab.loaders.pieces.wire import LENGTH, BadWire, read_varint
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracelab.loaders.columns.chunk import Chunk
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
 
 _BATCH_ID, _PAYLOADS = 1, 2
 _SCHEMA_ID, _TYPE, _RECORD = 1, 2, 3

@@ -29,7 +29,7 @@ from tracelab.schema import EVENTS, LINKS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracelab.loaders.pieces.cutting import Piece
+    from tracelab.loaders.input.cutting import Piece
 
 _NO_STATUS: Final = Status()
 _UNKNOWN: Final = 255

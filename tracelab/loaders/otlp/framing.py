@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 import zstandard
 
 from tracelab.errors import LoadError
+from tracelab.loaders.input.compression import ZSTD
+from tracelab.loaders.input.parallel import in_order
+from tracelab.loaders.input.wire import BadWire, read_varint
 from tracelab.loaders.otlp import protobuf as otlp_proto
-from tracelab.loaders.pieces.compression import ZSTD
-from tracelab.loaders.pieces.parallel import in_order
-from tracelab.loaders.pieces.wire import BadWire, read_varint
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracelab.loaders.columns.chunk import Chunk
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
 
 BARE: Final = "bare"
 FIXED: Final = "fixed"

@@ -15,9 +15,9 @@ import numpy as np
 import polars as pl
 
 from tracelab.loaders.columns.key_values import DoesNotFit
+from tracelab.loaders.input.cutting import BLANK
 from tracelab.loaders.otlp.messages import LibrarySpans, Request, ResourceSpans, ScopeSpans, Span
 from tracelab.loaders.otlp.scanning import FIRST, Ints, places_of, put_numbers, ranges, views
-from tracelab.loaders.pieces.cutting import BLANK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -19,9 +19,9 @@ from tracelab.loaders.columns.long_tables import Attributes, entries_of, maps_of
 from tracelab.loaders.columns.nested import list_of_structs
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.documents.values import plain_value
-from tracelab.loaders.pieces import cbor
-from tracelab.loaders.pieces.columnar import open_columnar
-from tracelab.loaders.pieces.companions import SPANS, tables_beside
+from tracelab.loaders.input import cbor
+from tracelab.loaders.input.columnar import open_columnar
+from tracelab.loaders.input.sibling_files import SPANS, tables_beside
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.schema import EVENTS, LINKS, TIME
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.input.columnar import ColumnarFile
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

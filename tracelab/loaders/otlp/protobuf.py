@@ -13,7 +13,7 @@ from tracelab.loaders.columns.nested import list_of_structs, text_map
 from tracelab.loaders.columns.normalise import link_ids, normalise
 from tracelab.loaders.columns.text import as_text
 from tracelab.loaders.documents.protobuf_values import message_value
-from tracelab.loaders.pieces.wire import (
+from tracelab.loaders.input.wire import (
     FIXED32,
     FIXED64,
     LENGTH,

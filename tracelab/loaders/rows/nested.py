@@ -14,7 +14,7 @@ from tracelab.loaders.columns.key_values import encoded
 from tracelab.loaders.columns.text import json_text
 from tracelab.loaders.documents.fields import text_attributes
 from tracelab.loaders.documents.values import any_value, plain_value
-from tracelab.loaders.pieces.lenient import NotJson, decode
+from tracelab.loaders.input.lenient_json import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.rows.ids import NO_WORDS

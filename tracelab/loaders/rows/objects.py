@@ -9,7 +9,7 @@ import msgspec
 from tracelab.loaders.documents import envelopes
 from tracelab.loaders.documents.fields import at
 from tracelab.loaders.documents.flattening import of_hit
-from tracelab.loaders.pieces.cutting import BLANK, closed
+from tracelab.loaders.input.cutting import BLANK, closed
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows.names import are_columns_of_spans, columns_of_ids, is_field, missing, roles_of, squashed
 from tracelab.loaders.rows.spans import chunk_of

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracelab.loaders.columns.chunk import Chunk
-    from tracelab.loaders.pieces.columnar import ColumnarFile
+    from tracelab.loaders.input.columnar import ColumnarFile
     from tracelab.loaders.report.findings import Findings
     from tracelab.loaders.rows.names import Asked
 

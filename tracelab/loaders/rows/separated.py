@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tracelab.loaders.columns.chunk import Chunk
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
     from tracelab.loaders.report.findings import Findings
     from tracelab.loaders.rows.names import Asked
 

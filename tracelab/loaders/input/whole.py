@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from tracelab.loaders.pieces.cutting import BLANK, PIECE, Piece
+from tracelab.loaders.input.cutting import BLANK, PIECE, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

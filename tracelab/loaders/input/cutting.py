@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tracelab.errors import LoadError
-from tracelab.loaders.pieces.rows import meeting_place, rows
+from tracelab.loaders.input.list_items import meeting_place, rows
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
     from tracelab.loaders.report.findings import Findings
 
 PIECE: Final = 8 << 20

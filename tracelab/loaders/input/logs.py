@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from tracelab.loaders.pieces.cutting import LONGEST, Piece, lines
+from tracelab.loaders.input.cutting import LONGEST, Piece, lines
 from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tracelab.loaders.pieces.sources import Readable
+    from tracelab.loaders.input.sources import Readable
     from tracelab.loaders.report.findings import Findings
 
 BLANK: Final = " \t\r\x00\ufeff"

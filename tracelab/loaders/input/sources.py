@@ -11,9 +11,9 @@ from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final, Protocol, cast
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.loaders.pieces.addresses import files_at, is_address, local_path
-from tracelab.loaders.pieces.companions import without_companions
-from tracelab.loaders.pieces.compression import BLOCK, DAMAGE, Tally, decompressed
+from tracelab.loaders.input.addresses import files_at, is_address, local_path
+from tracelab.loaders.input.compression import BLOCK, DAMAGE, Tally, decompressed
+from tracelab.loaders.input.sibling_files import without_companions
 from tracelab.options import file_path
 
 _GLOB: Final = frozenset("*?[")

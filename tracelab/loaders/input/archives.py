@@ -17,9 +17,9 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, TypeVar, cast
 
 from tracelab.errors import LoadError, TracelabError
-from tracelab.loaders.pieces.companions import serves_a_block
-from tracelab.loaders.pieces.compression import BLOCK
-from tracelab.loaders.pieces.sources import Source, Stream, may_be_dump
+from tracelab.loaders.input.compression import BLOCK
+from tracelab.loaders.input.sibling_files import serves_a_block
+from tracelab.loaders.input.sources import Source, Stream, may_be_dump
 from tracelab.markup import visible
 
 if TYPE_CHECKING:
