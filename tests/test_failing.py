@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tracelab.failing import GRPC_CODES, grpc_code, http_code, is_grpc, named_grpc_code
+from tracelab.status_codes import GRPC_CODES, grpc_code, http_code, is_grpc, named_grpc_code
 
 
 @pytest.mark.parametrize(("name", "code"), GRPC_CODES.items())

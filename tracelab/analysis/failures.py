@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from tracelab import failing
-from tracelab.failing import (
+from tracelab import status_codes as failing
+from tracelab.schema import attribute_value
+from tracelab.status_codes import (
     CALLERS,
     GRPC_CODES,
     GRPC_SERVER_ERRORS,
@@ -24,7 +25,6 @@ from tracelab.failing import (
     RPC_SYSTEM,
     SHARED_KEY,
 )
-from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -8,8 +8,8 @@ import polars as pl
 
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.failures import CODE_KEYS, GRPC_NAMES, grpc_code, has_failed, http_code, refused
-from tracelab.failing import GRPC_STATUS, HTTP_STATUS
 from tracelab.schema import attribute_names, attribute_value
+from tracelab.status_codes import GRPC_STATUS, HTTP_STATUS
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tracelab import failing
-from tracelab.failing import CALLERS, GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
+from tracelab import status_codes as failing
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.schema import KINDS
+from tracelab.status_codes import CALLERS, GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

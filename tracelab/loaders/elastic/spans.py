@@ -6,7 +6,6 @@ from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import STRING
 from tracelab.loaders.documents.fields import KIND_NUMBERS, known_enum, objects_of, text_attributes
 from tracelab.loaders.documents.flattening import field, flattened, only
@@ -15,6 +14,7 @@ from tracelab.loaders.documents.times import instant_of_store, scaled
 from tracelab.loaders.documents.values import plain_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
+from tracelab.status_codes import HTTP_STATUS
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value

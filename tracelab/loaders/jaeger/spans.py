@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import BOOL, BYTES, STRING, STRINGS
 from tracelab.loaders.columns.normalise import TRACE_ID_WIDTH
 from tracelab.loaders.columns.text import json_text, scalar_text
 from tracelab.loaders.documents.statuses import failed_code
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
+from tracelab.status_codes import HTTP_STATUS
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value

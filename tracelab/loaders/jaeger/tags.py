@@ -10,7 +10,6 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from tracelab.failing import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 from tracelab.loaders.columns.chunk import BOOL, STRING
 from tracelab.loaders.columns.key_values import DoesNotFit, Pairs, cut
 from tracelab.loaders.columns.text import scalar_text
@@ -27,6 +26,7 @@ from tracelab.loaders.documents.statuses import (
 from tracelab.loaders.jaeger.tolerant import tag_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
+from tracelab.status_codes import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.failing import HTTP_STATUS
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.documents.fields import at, attributes_of, objects_of, text_attributes, text_of, walked
@@ -16,6 +15,7 @@ from tracelab.loaders.documents.times import scaled
 from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
+from tracelab.status_codes import HTTP_STATUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

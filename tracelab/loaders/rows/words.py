@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.failing import CALLERS, http_failed
 from tracelab.loaders.report import problems
 from tracelab.loaders.rows.ids import NO_WORDS
 from tracelab.loaders.rows.table import Column, dense, text_of_scalars
 from tracelab.schema import KINDS, STATUS_CODES
+from tracelab.status_codes import CALLERS, http_failed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
