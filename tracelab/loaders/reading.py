@@ -23,8 +23,8 @@ from tracelab.loaders.input.sources import Source, Stream, sources_of
 from tracelab.loaders.json_reader import as_utf8, read_json
 from tracelab.loaders.log_reader import is_log, is_text, read_log
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
-from tracelab.loaders.otlp.arrow_records import read_records, records_framing_of
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
+from tracelab.loaders.otlp.otap_messages import read_records, records_framing_of
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame, summary
 from tracelab.loaders.rows import objects as rows
