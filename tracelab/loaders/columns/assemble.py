@@ -12,13 +12,20 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
-from tracelab.loaders.columns.attributes import Level, attribute_columns, chosen_keys, fingerprints, more_attributes
+from tracelab.loaders.columns.attributes import (
+    Level,
+    attribute_columns,
+    chosen_keys,
+    fingerprints,
+    left_out,
+    more_attributes,
+)
 from tracelab.loaders.columns.chunk import CHUNK_SCHEMA, Chunk
 from tracelab.loaders.columns.half_trace_ids import join_halves
 from tracelab.loaders.columns.missing_ids import give_span_ids, give_trace_ids
 from tracelab.loaders.columns.text import as_text
+from tracelab.loaders.input.parallel import give_back
 from tracelab.loaders.report import problems
 from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
 from tracelab.tree import add_tree
@@ -36,15 +43,16 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     What is found in one source is added to its findings, what is found in all of them together to `overall`. The
     chunks are used up.
     """
-    chunks = [(source, chunk) for source, chunk in chunks if chunk.spans.height]
-    if not chunks:
+    filled = [(source, chunk) for source, chunk in chunks if chunk.spans.height]
+    # Whoever gave them may hold on to the list.
+    chunks.clear()
+    if not filled:
         return empty_spans()
-    # What Arrow keeps for the next piece, of which there is none, is as much as several columns.
-    pa.default_memory_pool().release_unused()
-    heights = [chunk.spans.height for _, chunk in chunks]
-    source_ends = np.cumsum(np.bincount([source for source, _ in chunks], weights=heights, minlength=len(findings)))
-    held = [chunk for _, chunk in chunks]
-    del chunks
+    give_back()
+    heights = [chunk.spans.height for _, chunk in filled]
+    source_ends = np.cumsum(np.bincount([source for source, _ in filled], weights=heights, minlength=len(findings)))
+    held = [chunk for _, chunk in filled]
+    del filled
     _rename_keys(held, overall)
     core = {column.name: column for column in _fixed_columns(held)}
     resources, scopes = core.pop("resource").to_numpy(), core.pop("scope").to_numpy()
@@ -59,14 +67,22 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     places[order] = np.arange(order.size, dtype=np.uint32)
     columns = {column.name: column for column in tree}
     for name in list(core):
-        columns[name] = core.pop(name).gather(pl.Series(order)).rechunk()
+        columns[name] = _gathered(core.pop(name), order)
     _count_cycles(columns, overall)
-    levels = _levels(held, places, resources[order], scopes[order], order.size)
-    del held
-    chosen = chosen_keys(levels, order.size)
+    count = order.size
+    levels = _levels(held, places, resources[order], scopes[order], count)
+    del held, tree, resources, scopes, places, order, kept
+    chosen = chosen_keys(levels, count)
+    rest: list[pl.DataFrame] = []
+    names: list[str] = []
     for level in levels:
-        columns |= {column.name: column for column in attribute_columns(level, chosen[level.scope], overall)}
-    columns["more_attributes"] = more_attributes(levels, chosen, order.size, overall)
+        keys = chosen[level.scope]
+        columns |= {column.name: column for column in attribute_columns(level, keys, overall)}
+        rest += left_out(level, keys, names)
+        level.pieces.clear()
+        give_back()
+    del levels, level
+    columns["more_attributes"] = more_attributes(rest, names, count, overall)
     return pl.DataFrame([columns.pop(name) for name in in_order(list(columns))])
 
 
@@ -109,11 +125,25 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
     for name in CHUNK_SCHEMA:
         if name in ("resource", "scope"):
             continue
-        column = pl.concat([each.pop(name) for each in held], rechunk=True)
+        column = _together([each.pop(name) for each in held])
         if name in ("start_time", "duration"):
             column = column.cast(TIME if name == "start_time" else DURATION)
         columns.append(column)
     return columns
+
+
+def _together(columns: list[pl.Series]) -> pl.Series:
+    count = sum(column.len() for column in columns)
+    if sum(column.null_count() for column in columns) == count:
+        return columns[0].clear(count)
+    return pl.concat(columns, rechunk=True)
+
+
+def _gathered(column: pl.Series, order: npt.NDArray[np.int64]) -> pl.Series:
+    """Put a column in order; one without values takes no memory."""
+    if column.null_count() == column.len():
+        return column.clear(order.size)
+    return column.gather(pl.Series(order)).rechunk()
 
 
 def _services(chunk: Chunk) -> pl.Series:

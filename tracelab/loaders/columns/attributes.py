@@ -34,6 +34,7 @@ from tracelab.schema import ATTRIBUTES, TYPE_SUFFIX, VALUE_TYPES
 
 MAX_COLUMNS: Final = 1024
 MIN_CELLS: Final = 20_000_000
+_MANY_KEYS: Final = 64
 _SCALARS: Final[dict[int, pl.DataType]] = {
     STRING: pl.String(),
     BOOL: pl.Boolean(),
@@ -154,26 +155,74 @@ def attribute_columns(level: Level, keys: list[str], findings: Findings) -> list
     return columns
 
 
-def more_attributes(levels: list[Level], chosen: dict[str, list[str]], spans: int, findings: Findings) -> pl.Series:
-    """Make the map of the attributes that got no column."""
-    rest = [piece for level in levels for piece in _rest(level, set(chosen[level.scope]))]
+def more_attributes(rest: list[pl.DataFrame], keys: list[str], spans: int, findings: Findings) -> pl.Series:
+    """Make the map of the attributes that got no column. What `left_out` gave of them is used up."""
     if not rest:
         return pl.Series("more_attributes", [None], dtype=ATTRIBUTES).new_from_index(0, spans)
-    frame = pl.concat(rest).filter(pl.col("row") < spans).sort("row", "key", maintain_order=True)
-    last = (frame["row"] != frame["row"].shift(-1)) | (frame["key"] != frame["key"].shift(-1))
-    count = frame.height
-    frame = frame.filter(last.fill_null(value=True))
-    findings.add(problems.DUPLICATE_KEYS, count - frame.height, place="more_attributes")
-    typed = frame.filter(pl.col("type").is_not_null())
-    if typed.height:
-        types = typed.select("row", pl.col("key") + TYPE_SUFFIX, pl.col("type").alias("value"))
-        frame = pl.concat([frame.select("row", "key", "value"), types]).sort("row", "key")
-    ends = np.cumsum(np.bincount(frame["row"].to_numpy(), minlength=spans))
-    maps: pl.Series = pl.from_arrow(text_map(frame["key"], frame["value"], ends))  # type: ignore[assignment]
-    column = maps.cast(ATTRIBUTES).alias("more_attributes")
-    return (
-        column.to_frame().select(pl.when(pl.col("more_attributes").map.len() > 0).then("more_attributes")).to_series()
-    )
+    frame = pl.concat(rest, how="vertical_relaxed")
+    rest.clear()
+    if frame["row"].max() == spans:
+        frame = frame.filter(pl.col("row") < spans)
+    told = pl.Series(keys, dtype=pl.String)
+    names, ranks = told.unique().sort(), told.rank("dense") - 1
+    # One number to sort by takes less memory and time than a number and a text.
+    places = frame["row"].cast(pl.Int64) * names.len() + ranks.gather(frame["key"]).cast(pl.Int64)
+    order = np.argsort(places.to_numpy(), kind="stable")
+    places = places.gather(pl.Series(order))
+    last = np.append(np.diff(places.to_numpy()) > 0, True)
+    if not last.all():
+        findings.add(problems.DUPLICATE_KEYS, int((~last).sum()), place="more_attributes")
+        order, places = order[last], places.filter(pl.Series(last))
+    kept = pl.Series(order)
+    held, values, types = names.gather(places % names.len()), frame["value"].gather(kept), frame["type"].gather(kept)
+    rows = places // names.len()
+    del frame, places, kept, order
+    if types.null_count() < types.len():
+        held, values, rows = _with_types(held, values, rows, types)
+    ends = np.searchsorted(rows.to_numpy(), np.arange(1, spans + 1))
+    texts = text_map(held, values, ends, empty_is_null=True)
+    del held, values
+    maps: pl.Series = pl.from_arrow(texts)  # type: ignore[assignment]
+    return maps.cast(ATTRIBUTES).alias("more_attributes")
+
+
+def _with_types(
+    keys: pl.Series, values: pl.Series, rows: pl.Series, types: pl.Series
+) -> tuple[pl.Series, pl.Series, pl.Series]:
+    """Put the types of values that are no text among the others, under keys of their own."""
+    frame = pl.DataFrame({"row": rows, "key": keys, "value": values})
+    typed = types.is_not_null()
+    told = pl.DataFrame({"row": rows, "key": keys + TYPE_SUFFIX, "value": types}).filter(typed)
+    both = pl.concat([frame, told]).sort("row", "key")
+    return both["key"], both["value"], both["row"]
+
+
+def left_out(level: Level, chosen: list[str], names: list[str]) -> list[pl.DataFrame]:
+    """Give row (of the span), key, text and type word of the entries that have other keys than these.
+
+    Keys are places in `names`, to which full ones are added.
+    """
+    found = []
+    columns = set(chosen)
+    for offset, entries in level.pieces:
+        first = len(names)
+        names += [f"{level.scope}.{key}" for key in entries.keys]
+        left = [code for code, key in enumerate(entries.keys) if key is not None and key not in columns]
+        if len(left) >= _MANY_KEYS:
+            found += _many_left_out(level, entries, offset, left, first)
+            continue
+        for code in left:
+            for kind, part in entries.parts.items():
+                rows, values = part.of(code)
+                if rows.size:
+                    keys = pl.Series([first + code], dtype=pl.UInt32).new_from_index(0, rows.size)
+                    found.append(_texts(level.places[rows + np.uint32(offset)], keys, values, kind))
+                    part.let_go(code)
+    if level.owners is None or not found:
+        return found
+    spans = pl.DataFrame({"owner": level.owners}).with_row_index("row")
+    entries_frame = pl.concat(found, how="vertical_relaxed").rename({"row": "owner"})
+    return [spans.join(entries_frame, on="owner", maintain_order="left_right").select("row", "key", "value", "type")]
 
 
 def fingerprints(levels: list[Level], suspects: npt.NDArray[np.int64], spans: int) -> npt.NDArray[np.uint64]:
@@ -281,32 +330,10 @@ def _read_lists(texts: pl.Series, inner: pl.DataType) -> pl.Series:
     return pl.Series(texts.name, items, dtype=pl.List(inner))
 
 
-def _rest(level: Level, chosen: set[str]) -> list[pl.DataFrame]:
-    """Give row (of the span), full key, text and type word of the entries whose keys are not chosen."""
-    found = []
-    for offset, entries in level.pieces:
-        for code, key in enumerate(entries.keys) if len(entries.keys) - len(chosen) < 64 else ():
-            if key is None or key in chosen:
-                continue
-            for kind, part in entries.parts.items():
-                rows, values = part.of(code)
-                if rows.size:
-                    names = pl.Series([f"{level.scope}.{key}"], dtype=pl.String).new_from_index(0, rows.size)
-                    found.append(_texts(level.places[rows + np.uint32(offset)], names, values, kind))
-                    part.let_go(code)
-        if len(entries.keys) - len(chosen) >= 64:
-            found += _many_rest(level, entries, offset, chosen)
-    if level.owners is None or not found:
-        return found
-    spans = pl.DataFrame({"owner": level.owners}).with_row_index("row")
-    entries_frame = pl.concat(found).rename({"row": "owner"})
-    return [spans.join(entries_frame, on="owner", maintain_order="left_right").select("row", "key", "value", "type")]
-
-
-def _many_rest(level: Level, entries: Entries, offset: int, chosen: set[str]) -> list[pl.DataFrame]:
+def _many_left_out(level: Level, entries: Entries, offset: int, left: list[int], first: int) -> list[pl.DataFrame]:
     """Give the same where there are very many keys, all at once."""
-    left_out = np.array([key is not None and key not in chosen for key in entries.keys], dtype=bool)
-    names = pl.Series([f"{level.scope}.{key}" for key in entries.keys], dtype=pl.String)
+    is_left = np.zeros(len(entries.keys), dtype=bool)
+    is_left[left] = True
     found = []
     for kind, part in entries.parts.items():
         counts = np.diff(part.starts)
@@ -318,11 +345,12 @@ def _many_rest(level: Level, entries: Entries, offset: int, chosen: set[str]) ->
             held = [part.of(code)[1] for code in np.flatnonzero(counts).tolist()]
         starts = np.repeat(part.starts[:-1], counts) + _within(counts)
         codes = np.repeat(np.arange(len(entries.keys)), counts)
-        where = np.flatnonzero(left_out[codes])
+        where = np.flatnonzero(is_left[codes])
         if where.size:
             values = pl.concat(held) if len(held) > 1 else held[0]
             rows = level.places[part.rows[starts[where]] + np.uint32(offset)]
-            found.append(_texts(rows, names.gather(pl.Series(codes[where])), values.gather(pl.Series(where)), kind))
+            keys = pl.Series(codes[where] + first, dtype=pl.UInt32)
+            found.append(_texts(rows, keys, values.gather(pl.Series(where)), kind))
     return found
 
 
@@ -334,5 +362,5 @@ def _within(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 def _texts(rows: Rows, keys: pl.Series, values: pl.Series, kind: int) -> pl.DataFrame:
     word = None if kind == STRING else VALUE_TYPES[_word(kind)]
-    types = pl.Series([word], dtype=pl.String).new_from_index(0, rows.size)
+    types = pl.Series([word]).new_from_index(0, rows.size)
     return pl.DataFrame({"row": rows, "key": keys, "value": as_text(values, kind), "type": types})

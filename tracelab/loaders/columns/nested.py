@@ -16,14 +16,16 @@ def integers(values: npt.NDArray[Any]) -> pa.Array:
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
 
 
-def text_map(keys: pl.Series, values: pl.Series, ends: Any) -> pa.Array:
+def text_map(keys: pl.Series, values: pl.Series, ends: Any, *, empty_is_null: bool = False) -> pa.Array:
     """Make a column of text maps of flat keys and values; `ends` says where each row's entries end."""
     offsets = np.zeros(len(ends) + 1, dtype=np.int32)
     offsets[1:] = ends
+    valid = None
+    if empty_is_null:
+        valid = pa.py_buffer(np.packbits(np.append(offsets[1:] > offsets[:-1], True), bitorder="little"))
+    bounds = pa.Array.from_buffers(pa.int32(), offsets.size, [valid, pa.py_buffer(offsets)])
     newest = pl.CompatLevel.newest()
-    return pa.MapArray.from_arrays(
-        integers(offsets), keys.to_arrow(compat_level=newest), values.to_arrow(compat_level=newest)
-    )
+    return pa.MapArray.from_arrays(bounds, keys.to_arrow(compat_level=newest), values.to_arrow(compat_level=newest))
 
 
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
