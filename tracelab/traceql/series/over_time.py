@@ -82,9 +82,10 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
         if metric.function == "histogram_over_time":
             return _histogram(labelled, labels, window)
         return _quantiles(metric, labelled, labels, window)
-    # Sums of floats depend on the order in which they are added, so that is kept: the same spans give the same bytes.
-    groups = spans.group_by("interval", *columns, maintain_order=metric.function in _SUMMING)
-    grouped = groups.agg(value=_aggregate(metric.function)).drop_nulls("value")
+    if metric.function in _SUMMING:
+        grouped = _summed(spans, ["interval", *columns], mean=metric.function == "avg_over_time")
+    else:
+        grouped = spans.group_by("interval", *columns).agg(value=_aggregate(metric.function)).drop_nulls("value")
     series = Series(_labelled(grouped, keys, ("interval", "value")), labels)
     if metric.function not in COUNTING:
         return series
@@ -126,11 +127,23 @@ def _aggregate(function: str) -> pl.Expr:
             return number.min()
         case "max_over_time":
             return number.max()
-        case "sum_over_time":
-            return pl.when(number.is_not_null().any()).then(number.sum())
-        case "avg_over_time":
-            return number.mean()
     return pl.len().cast(pl.Float64)
+
+
+def _summed(spans: pl.DataFrame, keys: list[str], *, mean: bool) -> pl.DataFrame:
+    """Add up the numbers of each group one after another, as they stand in the frame.
+
+    Sums of floats depend on the order in which they are added, which polars leaves to its threads: the same spans shall
+    give the same bytes.
+    """
+    there = spans.drop_nulls("number")
+    groups = there.select(keys).unique(maintain_order=True).with_row_index("group")
+    placed = there.join(groups, on=keys, how="left", nulls_equal=True, maintain_order="left")
+    group, number = placed["group"].to_numpy(), placed["number"].to_numpy()
+    value = np.bincount(group, weights=number, minlength=groups.height).astype(np.float64)
+    if mean and groups.height:
+        value = value / np.bincount(group, minlength=groups.height)
+    return groups.select(*keys, value=pl.Series(value, dtype=pl.Float64))
 
 
 def _labelled(frame: pl.DataFrame, keys: dict[str, dict[str, str]], kept: tuple[str, ...]) -> pl.DataFrame:
