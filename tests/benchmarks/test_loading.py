@@ -67,11 +67,19 @@ def large_otlp(folder: Path) -> Path:
     return write(generate(LARGE_SPANS, seed=1), folder / "large.jsonl")
 
 
+def in_lines(spans: pl.DataFrame, size: int, path: Path) -> Path:
+    """Write spans as the Collector does, so many a line: its batches have 5 to 500 more often than 8,192."""
+    with path.open("wb") as file:
+        for start in range(0, spans.height, size):
+            file.writelines(lines(spans.slice(start, size)))
+    return path
+
+
 @pytest.fixture(scope="module")
 def document(folder: Path) -> Path:
     """One document of twice as many spans, the only thing that otela reads."""
-    lines = write(generate(2 * SPANS, seed=2), folder / "document.jsonl").read_text().splitlines()
-    groups = [group for line in lines for group in json.loads(line)["resourceSpans"]]
+    requests = write(generate(2 * SPANS, seed=2), folder / "document.jsonl").read_text().splitlines()
+    groups = [group for line in requests for group in json.loads(line)["resourceSpans"]]
     path = folder / "document.json"
     path.write_text(json.dumps({"resourceSpans": groups}, separators=(",", ":")))
     return path
@@ -96,11 +104,7 @@ def test_otlp_json_in_lines_of_any_length_keeps_its_ratio_to_orjson_alone(
     benchmark: Any, folder: Path, spans_in_line: int
 ) -> None:
     pytest.importorskip("orjson")
-    path = folder / f"{spans_in_line}.jsonl"
-    spans = generate(SPANS, seed=1)
-    with path.open("wb") as file:
-        for start in range(0, SPANS, spans_in_line):
-            file.writelines(lines(spans.slice(start, spans_in_line)))
+    path = in_lines(generate(SPANS, seed=1), spans_in_line, folder / f"{spans_in_line}.jsonl")
     # Both in processes of their own, in turn, as other work on the machine comes and goes.
     code = f"{READ}\nmeasured(lambda: read({str(path)!r}).height)"
     pairs = [(child(PARSE.format(path=str(path)))[0], child(code)[0]) for _ in range(5)]
@@ -108,6 +112,17 @@ def test_otlp_json_in_lines_of_any_length_keeps_its_ratio_to_orjson_alone(
     benchmark.pedantic(read, args=(path,), rounds=3, warmup_rounds=1)
     told(benchmark, of_orjson=own / bar, spans_per_second=SPANS / own)
     assert own <= OF_ORJSON[spans_in_line] * bar
+
+
+def test_a_large_file_of_short_lines_is_read_in_little_more_memory_than_its_frame_takes(
+    benchmark: Any, folder: Path
+) -> None:
+    path = in_lines(generate(LARGE_SPANS, seed=1), 50, folder / "large lines of 50.jsonl")
+    assert path.stat().st_size > 0.95 * GIGABYTE
+    _, memory, spans = benchmark.pedantic(child, (f"{READ}\nmeasured(lambda: read({str(path)!r}).height)",))
+    told(benchmark, gigabytes=memory / GIGABYTE)
+    assert spans == LARGE_SPANS
+    assert memory <= 1.2 * GIGABYTE
 
 
 def test_jaeger_json_takes_less_time_than_orjson_alone(benchmark: Any, jaeger: Path) -> None:

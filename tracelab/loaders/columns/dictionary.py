@@ -46,18 +46,21 @@ class Dictionary:
         ]
         self.ranks[texts[order]] = np.arange(texts.size) - np.array(bounds)[keys[order]]
 
-    def texts(self) -> pl.Series:
-        """Give each value as text, null where there is none."""
+    def texts(self, codes: npt.NDArray[np.integer[Any]]) -> pl.Series:
+        """Give the values of these texts as text, null where there is none."""
         columns = [pl.Series([None], dtype=pl.String)]
-        places = np.zeros(self.keys.size, dtype=np.uint32)
+        places = np.zeros(codes.size, dtype=np.uint32)
+        keys, kinds, ranks = self.keys[codes], self.kinds[codes], self.ranks[codes] if self.ranks.size else places
         total = 1
-        for kind, held in self.values.items():
-            where = np.flatnonzero(self.kinds == kind)
-            values = [as_text(each, kind) for each in held if each is not None]
-            starts = np.cumsum([0, *(0 if each is None else each.len() for each in held)])
-            places[where] = total + starts[self.keys[where]] + self.ranks[where]
-            total += int(starts[-1])
-            columns += values
+        for kind, values in self.values.items():
+            of_kind = kinds == kind
+            for key in np.unique(keys[of_kind]).tolist():
+                held = values[key]
+                if held is not None:
+                    which = of_kind & (keys == key)
+                    places[which] = total + ranks[which]
+                    columns.append(as_text(held, kind))
+                    total += held.len()
         return pl.concat(columns).gather(pl.Series(places))
 
     def entries(self, owners: Rows, codes: npt.NDArray[np.integer[Any]]) -> Entries:

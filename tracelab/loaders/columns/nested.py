@@ -31,7 +31,7 @@ def text_map(keys: pl.Series, values: pl.Series, ends: Any, *, empty_is_null: bo
 def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dtype: pl.DataType) -> pl.Series:
     """Make a column of lists of structs of flat fields; `owners` says whose each struct is, in ascending order."""
     if not len(owners):
-        return _empty(dtype).new_from_index(0, count)
+        return lists(_no_structs(dtype), np.zeros(count + 1, dtype=np.int64), dtype)
     lengths = np.bincount(np.asarray(owners, dtype=np.int64), minlength=count)
     offsets = np.zeros(count + 1, dtype=np.int64)
     np.cumsum(lengths, out=offsets[1:])
@@ -39,8 +39,8 @@ def list_of_structs(fields: dict[str, pa.Array], *, owners: Any, count: int, dty
 
 
 @cache
-def _empty(dtype: pl.DataType) -> pl.Series:
-    return pl.Series([[]], dtype=dtype)
+def _no_structs(dtype: pl.DataType) -> pa.Array:
+    return pl.Series([[]], dtype=dtype).explode().clear().to_arrow()
 
 
 def lists(flat: pa.Array, offsets: npt.NDArray[np.int64], dtype: pl.DataType) -> pl.Series:

@@ -34,8 +34,7 @@ _Values = dict[int, list[tuple[Ints, pl.Series]]]
 """For each kind of value the places of the texts that have one, and the values."""
 _Read = Callable[[pa.BinaryArray, Ints, _Values], pa.Array]
 
-_NESTED: Final = (b'"arrayValue"', b'"kvlistValue"', b'"bytesValue"')
-_INTEGER, _INTEGER_TEXT, _INTEGER_TEXT_SPACED = b'"intValue":', b'"intValue":"', b'"intValue": "'
+_NESTED: Final = ['"arrayValue"', '"kvlistValue"', '"bytesValue"']
 _WHOLE_NUMBER: Final = '"intValue": ?[-0-9]'
 _DECODER: Final = msgspec.json.Decoder()
 _NOTHING: Final = -1
@@ -86,7 +85,7 @@ class Attributes:
     def texts(self, level: int, count: int, findings: Findings, where: str) -> tuple[pl.Series, pl.Series, Ints]:
         """Give keys and values of the attributes of a level as text, and where those of each of its items end."""
         owners, codes = self._levels[level]
-        values = self._dictionary.texts().gather(pl.Series(codes))
+        values = self._dictionary.texts(codes)
         keys = self._dictionary.keys[codes]
         # Numbers of at most 32 bits each.
         if np.unique((owners.astype(np.int64) << 32) | keys).size < codes.size:
@@ -170,15 +169,21 @@ class Attributes:
 
 
 def _read(texts: pa.BinaryArray) -> Dictionary:
-    """Decode distinct attributes: scalars with Arrow, what is nested one by one."""
+    """Decode distinct attributes."""
     if not len(texts):
         return Dictionary([], np.zeros(0, dtype=np.int32), np.zeros(0, dtype=np.int8))
     keys: list[pa.Array] = []
     rows: list[Ints] = []
-    values: dict[int, list[tuple[Ints, pl.Series]]] = {}
-    for which, read in _sorted(texts):
-        rows.append(which)
-        keys.append(read(texts if which.size == len(texts) else texts.take(integers(which)), which, values))
+    values: _Values = {}
+    try:
+        # As most are: scalars, and whole numbers as text.
+        rows.append(np.arange(len(texts)))
+        keys.append(_scalars(texts, rows[0], values, integer=pa.string()))
+    except DoesNotFit:
+        keys, rows, values = [], [], {}
+        for which, read in _sorted(texts):
+            rows.append(which)
+            keys.append(read(texts.take(integers(which)), which, values))
     encoded = pa.concat_arrays(keys).dictionary_encode()
     codes = np.empty(len(texts), dtype=np.int32)
     codes[np.concatenate(rows)] = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(texts))
@@ -191,12 +196,8 @@ def _read(texts: pa.BinaryArray) -> Dictionary:
 
 def _sorted(texts: pa.BinaryArray) -> list[tuple[Ints, _Read]]:
     """Give the places of attributes that are read alike, and how."""
-    held = texts.buffers()[2].to_pybytes()
-    whole_numbers = held.count(_INTEGER) > held.count(_INTEGER_TEXT) + held.count(_INTEGER_TEXT_SPACED)
-    if not whole_numbers and not any(name in held for name in _NESTED):
-        return [(np.arange(len(texts)), partial(_scalars, integer=pa.string()))]
     series = pl.Series(texts.to_pylist(), dtype=pl.Binary).cast(pl.String)
-    nested = series.str.contains_any([name.decode() for name in _NESTED]).to_numpy()
+    nested = series.str.contains_any(_NESTED).to_numpy()
     numbers = series.str.contains(_WHOLE_NUMBER).to_numpy() & ~nested
     ways: list[tuple[Flags, _Read]] = [
         (~nested & ~numbers, partial(_scalars, integer=pa.string())),

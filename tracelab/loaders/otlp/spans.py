@@ -36,7 +36,11 @@ from tracelab.loaders.otlp.scanning import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+Rows = Ints | slice
+"""Some spans, or all."""
+
 _PAD: Final = 512
+_DONE: Final = 128
 _WINDOW: Final = 64
 _TIME_WIDTH: Final = 19
 _PASSES: Final = 3
@@ -96,7 +100,6 @@ class _Reader:
         self.words = words_of(content)
         self.starts = starts
         count = starts.size
-        self.cursors = self.starts + 1
         self.ends = np.zeros(count, dtype=np.int64)
         self.seen = np.zeros(count, dtype=np.uint32)
         self.places = {name: np.zeros(count, dtype=np.int64) for name in ("traceId", "spanId", "parentSpanId", "name")}
@@ -110,28 +113,26 @@ class _Reader:
 
     def read(self) -> None:
         """Read all spans; `ends` stays zero for those that cannot be read so."""
-        rows = np.arange(self.starts.size)
-        needed = sum(1 << number for number, name in enumerate(_FIELDS) if name in _NEEDED)
+        # Those that are done stand where no field begins.
+        done = len(self.content) - _DONE
+        cursors = self.starts + 1
         for _ in range(_PASSES):
             for number, (name, read) in enumerate(_FIELDS.items()):
                 key = b'"%s":' % name.encode()
-                cursors = self.cursors[rows]
                 here = are(self.words, cursors, key)
                 if not here.any():
                     continue
-                whole = here.all()
-                some = rows if whole else rows[here]
-                after, fits = read(self, some, (cursors if whole else cursors[here]) + len(key))
-                fits &= (self.seen[some] >> number) & 1 == 0
-                self.seen[some] |= np.uint32(1 << number)
-                goes_on = fits & (self.text[after] == _COMMA)
-                self.cursors[some] = after + 1
-                ended = some[fits & (self.text[after] == _CLOSE)]
-                self.ends[ended] = self.cursors[ended]
-                rows = some[goes_on] if whole else np.concatenate((rows[~here], some[goes_on]))
-            if not rows.size:
+                rows = slice(None) if here.all() else np.flatnonzero(here)
+                after, fits = read(self, rows, cursors[rows] + len(key))
+                fits &= (self.seen[rows] >> number) & 1 == 0
+                self.seen[rows] |= np.uint32(1 << number)
+                following = self.text[after]
+                after += 1
+                self.ends[rows] = np.where(fits & (following == _CLOSE), after, 0)
+                cursors[rows] = np.where(fits & (following == _COMMA), after, done)
+            if (cursors == done).all():
                 break
-        self.ends[(self.seen & needed) != needed] = 0
+        self.ends[(self.seen & _ALL_NEEDED) != _ALL_NEEDED] = 0
 
     def columns(self, kept: Ints) -> pl.DataFrame:
         """Make the columns of these spans."""
@@ -169,7 +170,7 @@ class _Reader:
         except pl.exceptions.PolarsError as error:
             raise DoesNotFit("bytes that are no UTF-8") from error
 
-    def id_field(self, rows: Ints, places: Ints, *, name: str, width: int) -> tuple[Ints, Flags]:
+    def id_field(self, rows: Rows, places: Ints, *, name: str, width: int) -> tuple[Ints, Flags]:
         places = places + 1
         fits = (self.text[places - 1] == _QUOTE) & (self.text[places + width] == _QUOTE)
         digits = words_of(self.content, width)[places].view(np.uint8)
@@ -180,16 +181,16 @@ class _Reader:
         self.places[name][rows] = places
         return places + width + 1, fits
 
-    def parent(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def parent(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read the id of a parent; an empty one is none."""
         after, fits = self.id_field(rows, places, name="parentSpanId", width=SPAN_ID_WIDTH)
         empty = (self.text[places] == _QUOTE) & (self.text[places + 1] == _QUOTE)
         if not empty.any():
             return after, fits
-        self.places["parentSpanId"][rows[empty]] = 0
+        self.places["parentSpanId"][rows] = np.where(empty, 0, self.places["parentSpanId"][rows])
         return np.where(empty, places + 2, after), fits | empty
 
-    def time(self, rows: Ints, places: Ints, *, name: str) -> tuple[Ints, Flags]:
+    def time(self, rows: Rows, places: Ints, *, name: str) -> tuple[Ints, Flags]:
         places = places + 1
         fits = (self.text[places - 1] == _QUOTE) & (self.text[places + _TIME_WIDTH] == _QUOTE)
         digits = words_of(self.content, _TIME_WIDTH)[places].view(np.uint8).reshape(-1, _TIME_WIDTH) - _ZERO
@@ -200,7 +201,7 @@ class _Reader:
         self.times[name][rows] = digits @ _POWERS
         return places + _TIME_WIDTH + 1, fits
 
-    def name(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def name(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read text without escapes."""
         places = places + 1
         fits = self.text[places - 1] == _QUOTE
@@ -239,27 +240,27 @@ class _Reader:
         fits = (first <= 9) & ((first > 0) | (after == places + 1)) & (numbers <= _LARGEST_COUNT)
         return numbers, after, fits
 
-    def kind(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def kind(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         numbers, after, fits = self._number(places)
         self.kinds[rows] = np.minimum(numbers, 255)
         return after, fits
 
-    def flag(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def flag(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         numbers, after, fits = self._number(places)
         self.flags[rows] = numbers
         return after, fits
 
-    def count(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def count(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read how much the producer dropped."""
         numbers, after, fits = self._number(places)
         self.dropped[rows] += numbers
         return after, fits
 
-    def nothing(self, _: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def nothing(self, _: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read an empty list."""
         return places + 2, (self.text[places] == _OPEN_LIST) & (self.text[places + 1] == _CLOSE_LIST)
 
-    def attribute_list(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def attribute_list(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read a list that is empty or holds the number of a run."""
         after, empty = self.nothing(rows, places)
         numbers, end, fits = self._number(places + 1)
@@ -267,7 +268,7 @@ class _Reader:
         self.attributes[rows] = np.where(fits, numbers - FIRST, -1)
         return np.where(empty, after, end + 1), fits | empty
 
-    def status(self, rows: Ints, places: Ints) -> tuple[Ints, Flags]:
+    def status(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read a status that is empty or has nothing but a code."""
         empty = (self.text[places] == _BRACE) & (self.text[places + 1] == _CLOSE)
         if empty.all():
@@ -279,7 +280,7 @@ class _Reader:
         return np.where(empty, places + 2, after + 1), fits | empty
 
 
-_FIELDS: Final[dict[str, Callable[[_Reader, Ints, Ints], tuple[Ints, Flags]]]] = {
+_FIELDS: Final[dict[str, Callable[[_Reader, Rows, Ints], tuple[Ints, Flags]]]] = {
     "traceId": partial(_Reader.id_field, name="traceId", width=TRACE_ID_WIDTH),
     "spanId": partial(_Reader.id_field, name="spanId", width=SPAN_ID_WIDTH),
     "parentSpanId": _Reader.parent,
@@ -298,6 +299,7 @@ _FIELDS: Final[dict[str, Callable[[_Reader, Ints, Ints], tuple[Ints, Flags]]]] =
 }
 """How each field is read: rows and where their values begin, to what comes after and whether it could be read."""
 _NEEDED: Final = ("traceId", "spanId", "name", "startTimeUnixNano", "endTimeUnixNano")
+_ALL_NEEDED: Final = sum(1 << number for number, name in enumerate(_FIELDS) if name in _NEEDED)
 
 
 def _codes(array: pa.DictionaryArray) -> pl.Series:
