@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.input.sources import Readable
     from tracelab.loaders.report.findings import Findings
 
-PIECE: Final = 8 << 20
+PIECE: Final = 16 << 20
 LONGEST: Final = 256 << 20
 _LONG_BLANK: Final = 4096
 BLANK: Final = b" \t\r\n\x00"

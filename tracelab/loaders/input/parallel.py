@@ -21,16 +21,8 @@ WORKERS: Final = max(1, min(os.cpu_count() or 1, 8))
 
 def in_order(function: Callable[[T], R], items: Iterator[T]) -> Iterator[R]:
     """Apply a function to items on all cores; at most one item more than there are cores is under way."""
-    first = next(items, None)
-    if first is None:
-        return
-    second = next(items, None)
-    if second is None:
-        yield function(first)
-        return
     with ThreadPoolExecutor(WORKERS, thread_name_prefix="tracelab") as pool:
-        waiting: deque[Future[R]] = deque((pool.submit(function, first), pool.submit(function, second)))
-        del first, second
+        waiting: deque[Future[R]] = deque()
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))

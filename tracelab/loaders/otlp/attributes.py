@@ -38,6 +38,11 @@ _NESTED: Final = ['"arrayValue"', '"kvlistValue"', '"bytesValue"']
 _WHOLE_NUMBER: Final = '"intValue": ?[-0-9]'
 _DECODER: Final = msgspec.json.Decoder()
 _NOTHING: Final = -1
+_BYTES: Final = pa.Array.from_buffers(
+    pa.binary(), 2, [None, pa.py_buffer(np.array([0, 0, 1], dtype=np.int32)), pa.py_buffer(b"\n")]
+)
+# `pa.scalar` would import pandas, to see whether it is given one of its own.
+_NOTHING_BETWEEN, _LINE_BREAK = _BYTES[0], _BYTES[1]
 _SCALARS: Final = {"stringValue": STRING, "boolValue": BOOL, "intValue": INT, "doubleValue": DOUBLE}
 
 
@@ -216,7 +221,7 @@ def _scalars(texts: pa.BinaryArray, rows: Ints, values: _Values, *, integer: pa.
         ("doubleValue", pa.float64()),
     ]
     schema = pa.schema([("key", pa.string()), ("value", pa.struct(scalar))])
-    table = _parsed(pc.binary_join_element_wise(texts, b"", b"\n"), schema)
+    table = _parsed(pc.binary_join_element_wise(texts, _NOTHING_BETWEEN, _LINE_BREAK), schema)
     keys, held = (table.column(name).combine_chunks() for name in ("key", "value"))
     if keys.null_count:
         raise DoesNotFit("an attribute without a key")
