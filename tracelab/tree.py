@@ -8,7 +8,7 @@ survive every filter. Everything is computed on whole columns, level by level; n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,7 @@ IDENTITY: Final = (
 """The columns that a tree is made of."""
 
 _MAX_SPANS: Final = 2**31 - 1
+_ROW_BITS: Final = 31
 _ROOM: Final = 2**62
 
 
@@ -81,26 +82,27 @@ def parent_index(spans: pl.DataFrame) -> Rows:
     Cycles are left as they are; a span may be its own parent.
     """
     result = np.full(spans.height, NO_PARENT, dtype=np.int64)
-    owners = pl.DataFrame(_keys(spans, "span_id")).with_row_index("parent")
-    if owners["key"].n_unique() == spans.height:
-        children = pl.DataFrame([*_keys(spans, "parent_span_id"), spans["parent_span_id"].is_not_null()])
-        found = children.with_row_index("row").filter("parent_span_id").join(owners, on="key")
-        if (found["check"] == found["check_right"]).all():
-            result[found["row"].to_numpy()] = found["parent"].to_numpy()
-            return result
+    traces = [spans["trace_id"].hash(seed) for seed in (1, 3)]
+    owners = pl.DataFrame(_keys(traces, spans["span_id"])).with_row_index("parent")
+    children = pl.DataFrame([*_keys(traces, spans["parent_span_id"]), spans["parent_span_id"].is_not_null()])
+    found = children.with_row_index("row").filter("parent_span_id").join(owners, on="key")
+    rows = found["row"].to_numpy()
+    # A child that found two owners knows an id that several spans share.
+    if (found["check"] == found["check_right"]).all() and np.bincount(rows, minlength=1).max() <= 1:
+        result[rows] = found["parent"].to_numpy()
+        return result
     found = _parents_by_rules(spans)
     result[found["row"].to_numpy()] = found["parent"].to_numpy()
     return result
 
 
-def _keys(spans: pl.DataFrame, span_id: str) -> list[pl.Series]:
+def _keys(traces: list[pl.Series], ids: pl.Series) -> list[pl.Series]:
     """Give two numbers for the ids of every span: to compare numbers is several times faster than to compare texts.
 
     The second tells whether the first was the same for other ids by chance.
     """
     return [
-        (spans["trace_id"].hash(seed) ^ spans[span_id].hash(seed + 1)).alias(name)
-        for name, seed in (("key", 1), ("check", 3))
+        (trace ^ ids.hash(seed)).alias(name) for trace, name, seed in zip(traces, ("key", "check"), (2, 4), strict=True)
     ]
 
 
@@ -173,7 +175,7 @@ def _sibling_order(spans: pl.DataFrame) -> Rows:
         since = times.rank("dense").to_numpy().astype(np.int64)
     # One number to sort by is several times faster than two.
     key = trace * (int(since.max(initial=0)) + 1) + since
-    order = pl.Series(key).arg_sort().to_numpy().astype(np.int64)
+    order = np.argsort(key)
     key = key[order]
     equal = key[1:] == key[:-1]
     places = np.flatnonzero(np.concatenate((equal, [False])) | np.concatenate(([False], equal)))
@@ -187,17 +189,17 @@ def _sibling_order(spans: pl.DataFrame) -> Rows:
 
 def _trace_numbers(spans: pl.DataFrame) -> tuple[Rows, Rows]:
     """Give the number of each row's trace, counted by first start, then id, and the first start of each trace."""
-    ids = spans.select("trace_id", start=pl.col("start_time").to_physical(), key=pl.col("trace_id").hash())
-    traces = (
-        ids.lazy()
-        .group_by("key")
-        .agg(pl.col("trace_id").first(), first=pl.col("start").min())
-        .sort("first", "trace_id")
-        .with_row_index("trace")
-        .collect()
-    )
-    number = ids.select("key").join(traces.select("key", "trace"), on="key", maintain_order="left")["trace"]
-    return number.cast(pl.Int64).to_numpy(), traces["first"].to_numpy()
+    encoded: Any = spans["trace_id"].hash().to_arrow().dictionary_encode()
+    codes = encoded.indices.to_numpy()
+    rows = np.empty(len(encoded.dictionary), dtype=np.int64)
+    rows[codes] = np.arange(codes.size)
+    first = np.full(rows.size, np.iinfo(np.int64).max)
+    np.minimum.at(first, codes, spans["start_time"].to_physical().to_numpy())
+    traces = pl.DataFrame({"first": first, "trace_id": spans["trace_id"].gather(pl.Series(rows))})
+    order = traces.with_row_index("code").sort("first", "trace_id")["code"].to_numpy()
+    number = np.empty_like(rows)
+    number[order] = np.arange(order.size)
+    return number[codes], first[order]
 
 
 def _levels(parent: Rows) -> tuple[Rows, Rows, list[Rows]]:
@@ -206,7 +208,8 @@ def _levels(parent: Rows) -> tuple[Rows, Rows, list[Rows]]:
     Gives the spans sorted by parent, for every span the place of its first child in that list (and one past the last),
     and the levels. Spans on a cycle or below one are in no level.
     """
-    children = np.argsort(parent, kind="stable").astype(np.int64)
+    # One number of both sorts faster than places by parent, and leaves siblings in order.
+    children = np.sort((parent << _ROW_BITS) | np.arange(parent.size)) & _MAX_SPANS
     first = np.cumsum(np.bincount(parent + 1, minlength=parent.size + 1))
     levels = []
     level = children[: first[0]] if parent.size else children

@@ -223,6 +223,7 @@ def _decode_otlp(piece: Piece, state: State) -> Decoded:
         pass
     else:
         state.seen = True
+        piece.give_back()
         return [chunk], findings
     if any(name in piece.content for name in _OTHER_SIGNALS):
         return _decode_mixed(piece, state)
@@ -299,7 +300,7 @@ def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chu
                     yield document, piece.origin(number)
                 elif document is not None:
                     yield from _wanted(document, known, builder, piece.origin(number))
-            piece.content = b""
+            piece.text = b""
         for document in gathered.around:
             yield document, "around the objects"
 

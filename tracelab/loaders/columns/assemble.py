@@ -7,6 +7,7 @@ go of the pieces that it is made of.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -25,9 +26,10 @@ from tracelab.loaders.columns.chunk import CHUNK_SCHEMA, Chunk
 from tracelab.loaders.columns.half_trace_ids import join_halves
 from tracelab.loaders.columns.missing_ids import give_span_ids, give_trace_ids
 from tracelab.loaders.columns.text import as_text
-from tracelab.loaders.input.parallel import give_back
+from tracelab.loaders.input.parallel import give_back, in_order
 from tracelab.loaders.report import problems
-from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX, in_order
+from tracelab.schema import DURATION, SPAN_SCHEMA, TIME, TYPE_SUFFIX
+from tracelab.schema import in_order as in_column_order
 from tracelab.tree import add_tree
 
 if TYPE_CHECKING:
@@ -62,17 +64,21 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     give_trace_ids(core, overall)
     levels = _levels(held, np.arange(loaded, dtype=np.uint32), resources, scopes, loaded)
     kept = _without_duplicates(core, levels, source_ends.astype(np.int64), findings)
-    order, tree = _tree(core, kept)
-    places = np.full(loaded, order.size, dtype=np.uint32)
-    places[order] = np.arange(order.size, dtype=np.uint32)
+    count = kept.size
+    levels = _levels(held, _places(kept, loaded), resources[kept], scopes[kept], count)
+    # Which keys get a column depends on which spans are kept, not on their order.
+    with ThreadPoolExecutor(1, thread_name_prefix="tracelab") as pool:
+        choosing = pool.submit(chosen_keys, levels, count)
+        order, tree = _tree(core, kept)
+        chosen = choosing.result()
     columns = {column.name: column for column in tree}
-    for name in list(core):
-        columns[name] = _gathered(core.pop(name), order)
+    # Each lets go of the column that it is made from.
+    names_of_core = list(core)
+    gathered = in_order(lambda name: _gathered(core.pop(name), order), iter(names_of_core))
+    columns |= dict(zip(names_of_core, gathered, strict=True))
     _count_cycles(columns, overall)
-    count = order.size
-    levels = _levels(held, places, resources[order], scopes[order], count)
-    del held, tree, resources, scopes, places, order, kept
-    chosen = chosen_keys(levels, count)
+    levels = _levels(held, _places(order, loaded), resources[order], scopes[order], count)
+    del held, tree, resources, scopes, kept
     rest: list[pl.DataFrame] = []
     names: list[str] = []
     for level in levels:
@@ -83,7 +89,14 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
         give_back()
     del levels, level
     columns["more_attributes"] = more_attributes(rest, names, count, overall)
-    return pl.DataFrame([columns.pop(name) for name in in_order(list(columns))])
+    return pl.DataFrame([columns.pop(name) for name in in_column_order(list(columns))])
+
+
+def _places(order: npt.NDArray[np.int64], loaded: int) -> Places:
+    """Tell for each loaded span where it stands among these; one past the last where it is none of them."""
+    places = np.full(loaded, order.size, dtype=np.uint32)
+    places[order] = np.arange(order.size, dtype=np.uint32)
+    return places
 
 
 def _count_cycles(columns: dict[str, pl.Series], overall: Findings) -> None:
@@ -108,28 +121,29 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
     """Put the columns together that every span has, and the numbers of its resource and scope."""
     resource_starts = np.cumsum([0, *(chunk.resource_count for chunk in chunks)])
     scope_starts = np.cumsum([0, *(chunk.scopes.height for chunk in chunks)])
-    columns = []
-    for name in ("name", "version"):
-        scoped = [chunk.scopes[name].gather(chunk.spans["scope"]) for chunk in chunks]
-        columns.append(pl.concat(scoped, rechunk=True).alias(f"scope_{name}"))
-    services = [_services(chunk).gather(chunk.spans["resource"]) for chunk in chunks]
-    columns.append(pl.concat(services, rechunk=True).alias("service_name"))
-    for name, starts in (("resource", resource_starts), ("scope", scope_starts)):
-        numbers = [
-            chunk.spans[name].to_numpy() + np.uint32(start) for chunk, start in zip(chunks, starts, strict=False)
-        ]
-        columns.append(pl.Series(name, np.concatenate(numbers)))
     held = [{column.name: column for column in chunk.spans.get_columns()} for chunk in chunks]
+    numbers = [(chunk.spans["resource"], chunk.spans["scope"]) for chunk in chunks]
     for chunk in chunks:
         chunk.spans = chunk.spans.clear()
-    for name in CHUNK_SCHEMA:
+
+    def column_of(name: str) -> pl.Series:
         if name in ("resource", "scope"):
-            continue
+            starts = resource_starts if name == "resource" else scope_starts
+            each = [column.pop(name).to_numpy() + np.uint32(start) for column, start in zip(held, starts, strict=False)]
+            return pl.Series(name, np.concatenate(each))
+        if name == "service_name":
+            services = [_services(chunk).gather(of) for chunk, (of, _) in zip(chunks, numbers, strict=True)]
+            return pl.concat(services, rechunk=True).alias(name)
+        if name.startswith("scope_"):
+            told = name.removeprefix("scope_")
+            scoped = [chunk.scopes[told].gather(of) for chunk, (_, of) in zip(chunks, numbers, strict=True)]
+            return pl.concat(scoped, rechunk=True).alias(name)
         column = _together([each.pop(name) for each in held])
         if name in ("start_time", "duration"):
             column = column.cast(TIME if name == "start_time" else DURATION)
-        columns.append(column)
-    return columns
+        return column
+
+    return list(in_order(column_of, iter(["service_name", "scope_name", "scope_version", *CHUNK_SCHEMA])))
 
 
 def _together(columns: list[pl.Series]) -> pl.Series:

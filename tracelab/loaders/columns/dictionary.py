@@ -54,7 +54,7 @@ class Dictionary:
         total = 1
         for kind, values in self.values.items():
             of_kind = kinds == kind
-            for key in np.unique(keys[of_kind]).tolist():
+            for key in np.flatnonzero(np.bincount(keys[of_kind])).tolist():
                 held = values[key]
                 if held is not None:
                     which = of_kind & (keys == key)

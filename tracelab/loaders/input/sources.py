@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import glob
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -102,6 +103,7 @@ class Readable(Protocol):
 
     def peek(self, size: int) -> bytes: ...
     def read(self, size: int) -> bytes: ...
+    def readinto(self, buffer: memoryview) -> int: ...
     def unread(self, content: bytes) -> None: ...
 
 
@@ -164,6 +166,15 @@ class Stream:
         self.offset += len(content)
         return content
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer, as far as the input goes; gives how much was read. It spares the memory of a block."""
+        size = min(len(self._held), len(buffer))
+        buffer[:size], self._held = self._held[:size], self._held[size:]
+        while size < len(buffer) and (read := self._read_into(buffer[size:])):
+            size += read
+        self.offset += size
+        return size
+
     def read_all(self) -> bytes:
         """Read everything that is left."""
         parts = []
@@ -193,28 +204,40 @@ class Stream:
             block = self._file.read(size)
         except DAMAGE as error:
             raise self._damaged(error) from error
-        if self.compressed or self._depth:
-            self.tally.give(len(block), self._depth)
+        self._tell(len(block))
         return block
 
+    def _read_into(self, buffer: memoryview) -> int:
+        try:
+            size: int = self._file.readinto(buffer)  # type: ignore[attr-defined]  # all of them have it
+        except DAMAGE as error:
+            raise self._damaged(error) from error
+        self._tell(size)
+        return size
 
-class Recoded:
-    """Bytes of another encoding, read as UTF-8."""
+    def _tell(self, size: int) -> None:
+        if self.compressed or self._depth:
+            self.tally.give(size, self._depth)
 
-    def __init__(self, stream: Readable, encoding: str) -> None:
-        self.name = stream.name
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+
+class Derived(ABC):
+    """Bytes that are made of another stream, as many as are asked for."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
         self._held = b""
+
+    @abstractmethod
+    def _more(self, size: int) -> bytes | None:
+        """Make some more, at best as many as these; None at the end."""
 
     def peek(self, size: int) -> bytes:
         """Give the next bytes, at least `size` of them unless the input ends before."""
-        while len(self._held) < size:
-            block = self._stream.read(max(2 * size, BLOCK))
-            text = self._decoder.decode(block, final=not block)
-            self._held += text.removeprefix("\ufeff").encode("utf-8", "replace")
-            if not block:
-                break
+        parts, held = [self._held], len(self._held)
+        while held < size and (more := self._more(size - held)) is not None:
+            parts.append(more)
+            held += len(more)
+        self._held = b"".join(parts)
         return self._held[:size]
 
     def read(self, size: int) -> bytes:
@@ -223,9 +246,33 @@ class Recoded:
         self._held = self._held[size:]
         return content
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill a buffer, as far as the input goes; gives how much was read."""
+        content = self.read(len(buffer))
+        buffer[: len(content)] = content
+        return len(content)
+
     def unread(self, content: bytes) -> None:
         """Give bytes back that were just read."""
         self._held = content + self._held
+
+
+class Recoded(Derived):
+    """Bytes of another encoding, read as UTF-8."""
+
+    def __init__(self, stream: Readable, encoding: str) -> None:
+        super().__init__(stream.name)
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("replace")
+        self._ended = False
+
+    def _more(self, size: int) -> bytes | None:
+        if self._ended:
+            return None
+        block = self._stream.read(max(2 * size, BLOCK))
+        self._ended = not block
+        text = self._decoder.decode(block, final=self._ended)
+        return text.removeprefix("\ufeff").encode("utf-8", "replace")
 
 
 class _Counting(io.RawIOBase):

@@ -77,7 +77,7 @@ class Attributes:
             raise DoesNotFit("attributes where none should be")
         texts = lifted.texts
         if self._more:
-            texts = pa.concat_arrays([texts, pa.array([text.encode() for text in self._more], pa.binary())])
+            texts = pa.concat_arrays([texts, pl.Series(self._more, dtype=pl.String).to_arrow().cast(pa.binary())])
         self._dictionary = _read(texts)
 
     def entries(self, level: int, findings: Findings, where: str) -> Entries:
@@ -93,7 +93,7 @@ class Attributes:
         values = self._dictionary.texts(codes)
         keys = self._dictionary.keys[codes]
         # Numbers of at most 32 bits each.
-        if np.unique((owners.astype(np.int64) << 32) | keys).size < codes.size:
+        if pl.Series((owners.astype(np.int64) << 32) | keys).n_unique() < codes.size:
             raise DoesNotFit("keys that are double")
         full = values.is_not_null()
         findings.add(problems.EMPTY_VALUES, int((~full).sum()), place=where)
@@ -279,7 +279,7 @@ def _one_by_one(texts: pa.BinaryArray, rows: Ints, values: _Values) -> pa.Array:
     for kind, (places, contents) in found.items():
         column = pl.Series(contents, dtype=VALUE_DTYPES[kind])
         values.setdefault(kind, []).append((np.array(places, dtype=np.int64), column))
-    return pa.array(keys, pa.string())
+    return pl.Series(keys, dtype=pl.String).to_arrow().cast(pa.string())
 
 
 def _parsed(lines: pa.BinaryArray, schema: pa.Schema) -> pa.Table:

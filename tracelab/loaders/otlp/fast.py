@@ -81,7 +81,7 @@ def chunk_of(piece: Piece, *, bare: bool) -> tuple[Chunk, Findings]:
     DoesNotFit
         Something in it is spelled in another way than OTLP JSON is by the book, or is no JSON.
     """
-    lifted = lift(piece.content)
+    lifted = lift(piece.text)
     spans = _decoded(lifted, piece, bare=bare)
     groups, count = spans.groups, spans.order.size
     events = _Owned([span.events for span in groups.spans], spans.left)

@@ -10,6 +10,7 @@ import zstandard
 from tracelab.errors import LoadError
 from tracelab.loaders.input.compression import ZSTD
 from tracelab.loaders.input.parallel import in_order
+from tracelab.loaders.input.sources import Derived
 from tracelab.loaders.input.wire import BadWire, read_varint
 from tracelab.loaders.otlp import protobuf as otlp_proto
 from tracelab.loaders.report import problems
@@ -73,32 +74,16 @@ def is_framed_json(head: bytes) -> bool:
     return start.lstrip()[:1] == b"{"
 
 
-class JsonMessages:
+class JsonMessages(Derived):
     """The JSON of a framed file as lines."""
 
     def __init__(self, stream: Readable, findings: Findings) -> None:
-        self.name = stream.name
+        super().__init__(stream.name)
         self._messages = (message for message, _ in messages(stream, FIXED, findings))
-        self._held = b""
 
-    def peek(self, size: int) -> bytes:
-        """Give the next bytes, at least `size` of them unless the input ends before."""
-        parts, held = [self._held], len(self._held)
-        while held < size and (message := next(self._messages, None)) is not None:
-            parts += [message, b"\n"]
-            held += len(message) + 1
-        self._held = b"".join(parts)
-        return self._held[:size]
-
-    def read(self, size: int) -> bytes:
-        """Read the next bytes, exactly `size` of them unless the input ends before."""
-        content = self.peek(size)
-        self._held = self._held[size:]
-        return content
-
-    def unread(self, content: bytes) -> None:
-        """Give bytes back that were just read."""
-        self._held = content + self._held
+    def _more(self, size: int) -> bytes | None:  # noqa: ARG002  (a message is as long as it is)
+        message = next(self._messages, None)
+        return None if message is None else message + b"\n"
 
 
 def read_proto(stream: Readable, framing: str, findings: Findings) -> Iterator[Chunk]:

@@ -17,7 +17,7 @@ import polars as pl
 from tracelab.loaders.columns.key_values import DoesNotFit
 from tracelab.loaders.input.cutting import BLANK
 from tracelab.loaders.otlp.messages import LibrarySpans, Request, ResourceSpans, ScopeSpans, Span
-from tracelab.loaders.otlp.scanning import FIRST, Ints, places_of, put_numbers, ranges, views
+from tracelab.loaders.otlp.scanning import FIRST, Ints, Text, places_of, put_numbers, ranges, views
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,7 @@ class Groups:
     batches: bool
 
 
-def read_groups(content: bytes | bytearray, numbers: tuple[Ints, Ints], *, bare: bool) -> Groups:
+def read_groups(content: Text, numbers: tuple[Ints, Ints], *, bare: bool) -> Groups:
     """Read lines of requests, or of bare groups.
 
     Parameters
@@ -90,9 +90,9 @@ def read_groups(content: bytes | bytearray, numbers: tuple[Ints, Ints], *, bare:
     DoesNotFit
         It is no JSON, or not by the book.
     """
+    text = bytes(content)
     try:
-        shaped = _Shaped.of(bytes(content), numbers, bare=bare)
-        return (shaped or _one_by_one(bytes(content), bare=bare)).groups()
+        return (_Shaped.of(text, numbers, bare=bare) or _one_by_one(text, bare=bare)).groups()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DoesNotFit(str(error)) from error
 
@@ -124,7 +124,8 @@ class _Shaped:
             return None
         group = np.searchsorted(starts, places, side="right") - 1
         first = np.searchsorted(group, np.arange(starts.size))
-        masked = put_numbers(content, places, np.arange(places.size) - first[group])
+        masked = bytearray(content)
+        put_numbers(masked, places, np.arange(places.size) - first[group])
         ends = np.append(starts[1:], len(content))
         encoded = views(masked, starts, ends).dictionary_encode()
         codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=starts.size).astype(np.int64)

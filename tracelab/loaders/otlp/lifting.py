@@ -17,7 +17,18 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.loaders.columns.key_values import DoesNotFit
-from tracelab.loaders.otlp.scanning import Bytes, Flags, Ints, Shorter, is_utf8, places_of, views, without, words_of
+from tracelab.loaders.otlp.scanning import (
+    Bytes,
+    Flags,
+    Ints,
+    Shorter,
+    Text,
+    is_utf8,
+    places_of,
+    views,
+    without,
+    words_of,
+)
 
 _START: Final = b'{"key":'
 _NEXT: Final = np.uint64(int.from_bytes(b"}},", "little"))
@@ -47,7 +58,7 @@ class Lifted:
     ends: Ints
 
 
-def lift(content: bytes) -> Lifted:
+def lift(content: Text) -> Lifted:
     """Take objects that begin with a key out of JSON text. What is nested in their like stays in the text.
 
     Raises
@@ -61,7 +72,7 @@ def lift(content: bytes) -> Lifted:
     starts = places_of(content, _START)
     if not starts.size:
         none = np.zeros(0, dtype=np.int64)
-        return Lifted(Shorter(content, none, none, none), pa.array([], pa.binary()), none.astype(np.int32), none)
+        return Lifted(Shorter(content, none, none, none), pa.nulls(0, pa.binary()), none.astype(np.int32), none)
     ends, joined = _ends(content, text, starts, np.append(starts[1:], len(content)))
     is_pair = ends > starts
     if not is_pair.all():
@@ -72,7 +83,7 @@ def lift(content: bytes) -> Lifted:
     return Lifted(without(content, starts[first], ends[last]), texts, codes, last + 1)
 
 
-def _ends(content: bytes, text: Bytes, starts: Ints, following: Ints) -> tuple[Ints, Flags]:
+def _ends(content: Text, text: Bytes, starts: Ints, following: Ints) -> tuple[Ints, Flags]:
     """Find where pairs end, and which have another right after them; those end where they start that are none."""
     before = words_of(content)[following - 8]
     blank = before >> _LAST_BYTE == _BLANK
@@ -93,7 +104,7 @@ def _ends(content: bytes, text: Bytes, starts: Ints, following: Ints) -> tuple[I
     return ends, joined
 
 
-def _lengths(content: bytes, text: Bytes, starts: Ints, ends: Ints) -> Ints:
+def _lengths(content: Text, text: Bytes, starts: Ints, ends: Ints) -> Ints:
     """Find how much of each text is a pair that is followed by anything but another one, 0 if none begins it."""
     texts = _texts(content, starts, ends)
     found = texts.str.find(_END, literal=True)
@@ -128,7 +139,7 @@ def _one_by_one(texts: pl.Series) -> list[int]:
     return found
 
 
-def _texts(content: bytes, starts: Ints, ends: Ints) -> pl.Series:
+def _texts(content: Text, starts: Ints, ends: Ints) -> pl.Series:
     try:
         series: pl.Series = pl.from_arrow(views(content, starts, ends))  # type: ignore[assignment]
         return series.cast(pl.String)
@@ -136,7 +147,7 @@ def _texts(content: bytes, starts: Ints, ends: Ints) -> pl.Series:
         raise DoesNotFit("bytes that are no UTF-8") from error
 
 
-def _distinct(content: bytes, starts: Ints, ends: Ints) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
+def _distinct(content: Text, starts: Ints, ends: Ints) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
     encoded = views(content, starts, ends).dictionary_encode()
     codes = np.frombuffer(encoded.indices.buffers()[1], dtype=np.int32, count=len(encoded))
     texts = encoded.dictionary.cast(pa.binary())

@@ -13,24 +13,33 @@ import pyarrow as pa
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.uint8]
 Flags = npt.NDArray[np.bool_]
+Text = bytes | bytearray | memoryview
 
 NUMBER_WIDTH: Final = 8
 FIRST: Final = 10_000_000
 """The number of the first thing that was taken out; all have eight digits."""
 _DIGITS: Final = np.array([int.from_bytes(b"%04d" % number, "little") for number in range(10_000)], dtype=np.uint64)
 """Every half of a number as it is written."""
-_BLOCK: Final = 1 << 18
+_ZEROS, _ABOVE_NINE, _HIGHEST = (np.uint64(int.from_bytes(8 * byte)) for byte in (b"0", b"\x76", b"\x80"))
+_JOINED: Final = [
+    (np.uint64(10), np.uint64(8), np.uint64(0x00FF00FF00FF00FF)),
+    (np.uint64(100), np.uint64(16), np.uint64(0x0000FFFF0000FFFF)),
+    (np.uint64(10_000), np.uint64(32), np.uint64(0x00000000FFFFFFFF)),
+]
+_ONLY_BIT: Final = np.array([bits.bit_length() - 1 if bits.bit_count() == 1 else -1 for bits in range(256)])
+"""Which bit of a byte is set, -1 if it is not one."""
+_BLOCK: Final = 1 << 19
 _INLINE: Final = 12
 """Texts up to this length stand in the views themselves."""
 
 
-def words_of(content: bytes | bytearray, width: int = 8) -> Any:
+def words_of(content: Text, width: int = 8) -> Any:
     """Give the bytes from each place on, as many as `width` says: as numbers if eight, else as they are."""
     count = max(len(content) - width + 1, 0)
     return np.ndarray((count,), dtype="<u8" if width == 8 else f"V{width}", buffer=content, strides=(1,))
 
 
-def slices(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
+def slices(content: Text, starts: Ints, ends: Ints) -> Any:
     """Cut text at ascending places."""
     bounds = np.empty(2 * starts.size, dtype=np.int32)
     bounds[::2], bounds[1::2] = starts, ends
@@ -41,7 +50,7 @@ def slices(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
     return array.take(pa.Array.from_buffers(pa.int32(), places.size, [None, pa.py_buffer(places)]))
 
 
-def views(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
+def views(content: Text, starts: Ints, ends: Ints) -> Any:
     """Cut text at any places without copying it."""
     lengths = ends - starts
     if not starts.size or int(lengths.min()) <= _INLINE:
@@ -56,21 +65,30 @@ def views(content: bytes | bytearray, starts: Ints, ends: Ints) -> Any:
     )
 
 
-def places_of(content: bytes | bytearray, literal: bytes) -> Ints:
+def places_of(content: Text, literal: bytes) -> Ints:
     """Find where a literal stands, block by block, for what the processor has at hand is looked at fastest."""
     text = np.frombuffer(content, dtype=np.uint8)
     # Past the last place words would reach beyond the text.
     last = text.size - max(len(literal), 8) + 1
     found = [np.zeros(0, dtype=np.int64)]
+    both, third = np.empty((2, _BLOCK), dtype=np.bool_)
     for start in range(0, last, _BLOCK):
-        end = min(start + _BLOCK, last)
+        size = min(_BLOCK, last - start)
         # The first byte is common, the third is telling.
-        same = text[start:end] == literal[0]
-        same &= text[start + 2 : end + 2] == literal[2]
-        found.append(np.flatnonzero(same) + start)
+        same = np.equal(text[start : start + size], literal[0], out=both[:size])
+        same &= np.equal(text[start + 2 : start + 2 + size], literal[2], out=third[:size])
+        found.append(_set_places(same) + start)
     places = np.concatenate(found)
     there: Ints = places[are(words_of(content), places, literal)]
     return there
+
+
+def _set_places(flags: Flags) -> Ints:
+    """Find where flags are set, which few are: eight at a time, twice as fast as one by one."""
+    packed = np.packbits(flags, bitorder="little")
+    filled = np.flatnonzero(packed != 0)
+    bits = _ONLY_BIT[packed[filled]]
+    return np.flatnonzero(flags) if (bits < 0).any() else (filled << 3) + bits
 
 
 def are(words: Any, places: Ints, literal: bytes) -> Flags:
@@ -95,12 +113,20 @@ def ranges(counts: Ints, which: Ints) -> Ints:
     return places
 
 
-def put_numbers(content: bytes | bytearray | memoryview, places: Ints, numbers: Ints) -> bytearray:
-    """Write numbers (which count from the first) into a copy of text."""
-    written = bytearray(content)
+def put_numbers(text: bytearray | memoryview, places: Ints, numbers: Ints) -> None:
+    """Write numbers, which count from the first, into text."""
     first, last = np.divmod((FIRST + numbers).astype(np.uint32), np.uint32(_DIGITS.size))
-    words_of(written)[places] = _DIGITS[last] << np.uint64(32) | _DIGITS[first]
-    return written
+    words_of(text)[places] = _DIGITS[last] << np.uint64(32) | _DIGITS[first]
+
+
+def eight_digits(words: Any, places: Ints) -> tuple[npt.NDArray[np.uint64], Flags]:
+    """Read numbers of eight digits, and tell which are none: pairs of digits are joined, then pairs of these."""
+    numbers = words[places] - _ZEROS
+    # What is no digit is below zero or above nine, which shows in the highest bit of its byte.
+    fits: Flags = (numbers | (numbers + _ABOVE_NINE)) & _HIGHEST == 0
+    for factor, bits, kept in _JOINED:
+        numbers = (numbers * factor + (numbers >> bits)) & kept
+    return numbers, fits
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +143,7 @@ class Shorter:
         Where that stood.
     """
 
-    text: bytes | bytearray
+    text: Text
     numbers: Ints
     starts: Ints
     ends: Ints
@@ -130,13 +156,15 @@ class Shorter:
         return (places - shorter[passed])[there], there
 
 
-def without(content: bytes | bytearray, starts: Ints, ends: Ints) -> Shorter:
+def without(content: Text, starts: Ints, ends: Ints) -> Shorter:
     """Put a number in the place of each text that begins and ends here, none of which may be shorter than a number."""
     kept = slices(content, np.append(0, ends - NUMBER_WIDTH), np.append(starts, len(content)))
     _, offsets, held = kept.buffers()
     places = np.frombuffer(offsets, dtype=np.int32, count=len(kept) + 1)
     numbers = places[1:-1].astype(np.int64)
-    return Shorter(put_numbers(memoryview(held)[: places[-1]], numbers, np.arange(starts.size)), numbers, starts, ends)
+    text = memoryview(held)[: places[-1]]
+    put_numbers(text, numbers, np.arange(starts.size))
+    return Shorter(text, numbers, starts, ends)
 
 
 def is_utf8(content: bytes) -> bool:

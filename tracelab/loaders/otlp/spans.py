@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,9 @@ from tracelab.loaders.otlp.scanning import (
     Flags,
     Ints,
     Shorter,
+    Text,
     are,
+    eight_digits,
     places_of,
     slices,
     strings,
@@ -41,7 +43,8 @@ Rows = Ints | slice
 
 _PAD: Final = 512
 _DONE: Final = 128
-_WINDOW: Final = 64
+_WINDOW: Final = 32
+_WORD: Final = 8
 _TIME_WIDTH: Final = 19
 _PASSES: Final = 3
 _LARGEST_COUNT: Final = 2**32 - 1
@@ -67,7 +70,7 @@ class LiftedSpans:
     ends: Ints
 
 
-def lift_spans(content: bytes | bytearray) -> LiftedSpans | None:
+def lift_spans(content: Text) -> LiftedSpans | None:
     """Take spans out of text whose attributes were lifted before; None if there are none that can be.
 
     Raises
@@ -116,10 +119,11 @@ class _Reader:
         # Those that are done stand where no field begins.
         done = len(self.content) - _DONE
         cursors = self.starts + 1
+        heads = self.words[cursors]
         for _ in range(_PASSES):
             for number, (name, read) in enumerate(_FIELDS.items()):
                 key = b'"%s":' % name.encode()
-                here = are(self.words, cursors, key)
+                here = self._begin(heads, cursors, key)
                 if not here.any():
                     continue
                 rows = slice(None) if here.all() else np.flatnonzero(here)
@@ -129,10 +133,22 @@ class _Reader:
                 following = self.text[after]
                 after += 1
                 self.ends[rows] = np.where(fits & (following == _CLOSE), after, 0)
-                cursors[rows] = np.where(fits & (following == _COMMA), after, done)
+                after = np.where(fits & (following == _COMMA), after, done)
+                cursors[rows] = after
+                heads[rows] = self.words[after]
             if (cursors == done).all():
                 break
         self.ends[(self.seen & _ALL_NEEDED) != _ALL_NEEDED] = 0
+
+    def _begin(self, heads: Any, cursors: Ints, key: bytes) -> Flags:
+        """Tell where a key stands, of which spans the next eight bytes are at hand."""
+        head, rest = key[:_WORD], key[_WORD:]
+        here: Flags = heads << np.uint64(8 * (_WORD - len(head))) == np.uint64(
+            int.from_bytes(head.rjust(_WORD, b"\0"), "little")
+        )
+        if rest and here.any():
+            here &= are(self.words, cursors + _WORD, rest)
+        return here
 
     def columns(self, kept: Ints) -> pl.DataFrame:
         """Make the columns of these spans."""
@@ -263,9 +279,10 @@ class _Reader:
     def attribute_list(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
         """Read a list that is empty or holds the number of a run."""
         after, empty = self.nothing(rows, places)
-        numbers, end, fits = self._number(places + 1)
-        fits &= (self.text[places] == _OPEN_LIST) & (self.text[end] == _CLOSE_LIST) & (end - places == NUMBER_WIDTH + 1)
-        self.attributes[rows] = np.where(fits, numbers - FIRST, -1)
+        numbers, fits = eight_digits(self.words, places + 1)
+        end = places + NUMBER_WIDTH + 1
+        fits &= (self.text[places] == _OPEN_LIST) & (self.text[end] == _CLOSE_LIST) & (numbers >= FIRST)
+        self.attributes[rows] = np.where(fits, numbers.view(np.int64) - FIRST, -1)
         return np.where(empty, after, end + 1), fits | empty
 
     def status(self, rows: Rows, places: Ints) -> tuple[Ints, Flags]:
