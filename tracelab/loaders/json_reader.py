@@ -223,7 +223,6 @@ def _decode_otlp(piece: Piece, state: State) -> Decoded:
         pass
     else:
         state.seen = True
-        piece.give_back()
         return [chunk], findings
     if any(name in piece.content for name in _OTHER_SIGNALS):
         return _decode_mixed(piece, state)

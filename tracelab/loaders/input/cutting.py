@@ -8,6 +8,7 @@ objects at the right depth are cut out. What is left over, the skeleton, is smal
 from __future__ import annotations
 
 import re
+import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -51,21 +52,14 @@ class _Memory:
         self._free: list[Any] = []
 
     def lend(self) -> memoryview:
-        """Give memory for a piece."""
+        """Give memory for a piece, which comes back by itself when nothing refers to it any more."""
         try:
-            return memoryview(self._free.pop())
+            pages = self._free.pop()
         except IndexError:
-            fresh: Any = np.empty(PIECE, dtype=np.uint8)
-            return memoryview(fresh)
-
-    def take_back(self, text: memoryview) -> None:
-        """Take the memory back in which a text stands, unless something still refers to it."""
-        whole = text.obj
-        try:
-            text.release()
-        except BufferError:
-            return
-        self._free.append(whole)
+            pages = np.empty(PIECE, dtype=np.uint8)
+        block = pages.view()
+        weakref.finalize(block, self._free.append, pages).atexit = False
+        return memoryview(block)
 
 
 @dataclass(slots=True)
@@ -75,7 +69,7 @@ class Piece:
     Attributes
     ----------
     text
-        The texts, which may stand in memory that is `lent`: whoever is done with them gives it back.
+        The texts. They may stand in memory that is used again when nothing refers to them any more.
     first
         The number of the first line.
     offsets
@@ -85,7 +79,6 @@ class Piece:
     text: bytes | memoryview
     first: int = 1
     offsets: list[int] | None = None
-    lent: _Memory | None = None
 
     @property
     def content(self) -> bytes:
@@ -94,12 +87,6 @@ class Piece:
         if isinstance(text, memoryview):
             self.text = text = bytes(text)
         return text
-
-    def give_back(self) -> None:
-        """Give the memory of the texts back, if it was lent and nothing refers to it any more."""
-        if self.lent is not None and isinstance(self.text, memoryview):
-            self.lent.take_back(self.text)
-            self.text, self.lent = b"", None
 
     def origin(self, line: int) -> str:
         """Say where a line of the piece stands in the input."""
@@ -138,10 +125,11 @@ def lines(stream: Readable, findings: Findings) -> Iterator[Piece]:
         end = _last_line_break(block[: held + read])
         if end >= 0:
             rest = bytes(block[end + 1 : held + read])
-            text, first = block[:end], number
-            number += _line_breaks(text) + 1
-            yield Piece(text, first, lent=memory)
-            del text
+            piece = Piece(block[:end], number)
+            number += _line_breaks(block[:end]) + 1
+            del block
+            yield piece
+            del piece
         else:
             rest = bytes(block[: held + read])
         if len(rest) > PIECE // 2:

@@ -79,8 +79,8 @@ def places_of(content: Text, literal: bytes) -> Ints:
         same &= np.equal(text[start + 2 : start + 2 + size], literal[2], out=third[:size])
         found.append(_set_places(same) + start)
     places = np.concatenate(found)
-    there: Ints = places[are(words_of(content), places, literal)]
-    return there
+    there = are(words_of(content), places, literal)
+    return places if there.all() else places[there]
 
 
 def _set_places(flags: Flags) -> Ints:

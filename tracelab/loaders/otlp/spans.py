@@ -120,6 +120,7 @@ class _Reader:
         done = len(self.content) - _DONE
         cursors = self.starts + 1
         heads = self.words[cursors]
+        count = np.zeros(cursors.size, dtype=np.uint8)
         for _ in range(_PASSES):
             for number, (name, read) in enumerate(_FIELDS.items()):
                 key = b'"%s":' % name.encode()
@@ -128,17 +129,20 @@ class _Reader:
                     continue
                 rows = slice(None) if here.all() else np.flatnonzero(here)
                 after, fits = read(self, rows, cursors[rows] + len(key))
-                fits &= (self.seen[rows] >> number) & 1 == 0
                 self.seen[rows] |= np.uint32(1 << number)
+                count[rows] += 1
                 following = self.text[after]
                 after += 1
-                self.ends[rows] = np.where(fits & (following == _CLOSE), after, 0)
+                closed = fits & (following == _CLOSE)
+                if closed.any():
+                    self.ends[rows] = np.where(closed, after, 0)
                 after = np.where(fits & (following == _COMMA), after, done)
                 cursors[rows] = after
                 heads[rows] = self.words[after]
             if (cursors == done).all():
                 break
-        self.ends[(self.seen & _ALL_NEEDED) != _ALL_NEEDED] = 0
+        # A field that is there twice was counted twice.
+        self.ends[((self.seen & _ALL_NEEDED) != _ALL_NEEDED) | (np.bitwise_count(self.seen) != count)] = 0
 
     def _begin(self, heads: Any, cursors: Ints, key: bytes) -> Flags:
         """Tell where a key stands, of which spans the next eight bytes are at hand."""
