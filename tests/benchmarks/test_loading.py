@@ -31,7 +31,7 @@ SPANS: Final = 150_000
 LARGE_SPANS: Final = 1_400_000
 HUGE_SPANS: Final = 10_000_000
 GIGABYTE: Final = 2**30
-OF_ORJSON: Final = {5: 2.2, 50: 1.9, 400: 1.8, 8192: 1.0}
+OF_ORJSON: Final = {5: 1.3, 50: 1.15, 400: 1.15, 8192: 0.75}
 """The most that reading may take of the time of orjson alone, for lines of so many spans: a Collector's are short."""
 CHILD: Final = """
 import json, re, time, warnings

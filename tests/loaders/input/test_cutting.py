@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def stream_of(content: bytes) -> Stream:
-    return Stream(sources_of(io.BytesIO(content))[0], lambda size: None)
+    return Stream(sources_of(io.BytesIO(content))[0], lambda _: None)
 
 
 LINES = st.lists(st.text("ab", max_size=40).map(str.encode), max_size=60).map(b"\n".join)
