@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import json
+import lzma
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,29 @@ def test_every_kind_of_source_and_compression_gives_the_same_frame(tmp_path: Pat
         *packed,
     ):
         assert_frame_equal(read(source), spans)
+
+
+class FewAtATime:
+    """A file object that gives a few bytes at a time, as a socket does."""
+
+    def __init__(self, content: bytes, size: int) -> None:
+        self._file = io.BytesIO(content)
+        self._size = size
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(min(size, self._size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 37])
+def test_compression_is_seen_however_few_bytes_come_at_a_time(size: int) -> None:
+    content = compact(shop_otlp())
+    spans = read(content)
+    # The first part holds less than what tells the next compression.
+    in_parts = gzip.compress(content)
+    in_parts = lzma.compress(in_parts[:1]) + lzma.compress(in_parts[1:])
+    for packed in (content, *(pack(content) for pack in (gzip.compress, zstandard.compress, bz2.compress)), in_parts):
+        assert_frame_equal(read(FewAtATime(packed, size)), spans)
+        assert_frame_equal(read(packed), spans)
 
 
 def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _BOMB_RATIO: Final = 250
 
 def decompressed(raw: io.RawIOBase) -> tuple[BinaryIO, bool]:
     """Look through up to three layers of compression; say whether there was one."""
-    file: Any = io.BufferedReader(raw, BLOCK)
+    file: Any = io.BufferedReader(_Telling(raw), BLOCK)
     for layer in range(_LAYERS):
         magic = file.peek(len(XZ))[: len(XZ)]
         if magic.startswith(GZIP):
@@ -43,8 +43,24 @@ def decompressed(raw: io.RawIOBase) -> tuple[BinaryIO, bool]:
             file = _Xz(file)
         else:
             return cast("BinaryIO", file), layer > 0
-        file = io.BufferedReader(file, BLOCK)
+        file = io.BufferedReader(_Telling(file), BLOCK)
     return cast("BinaryIO", file), True
+
+
+class _Telling(io.RawIOBase):
+    """A file that gives enough at once to tell what it is: a socket, say, may begin with a single byte."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view, size = memoryview(buffer), 0
+        while size < min(len(XZ), len(view)) and (read := self._file.readinto(view[size:])):
+            size += read
+        return size
 
 
 @dataclass(slots=True)
