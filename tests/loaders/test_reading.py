@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import lzma
+import os
 import re
 import warnings
 from typing import TYPE_CHECKING, Any
@@ -130,6 +131,40 @@ def test_compression_is_seen_however_few_bytes_come_at_a_time(size: int) -> None
     for packed in (content, *(pack(content) for pack in (gzip.compress, zstandard.compress, bz2.compress)), in_parts):
         assert_frame_equal(read(FewAtATime(packed, size)), spans)
         assert_frame_equal(read(packed), spans)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (None, "does not wait"),
+        ("text", "binary mode"),
+        (5, "gives int instead of bytes"),
+        (bytes(2 << 20), "2,097,152"),
+        (TimeoutError("it took too long"), "it took too long. Check the connection"),
+    ],
+)
+@pytest.mark.parametrize("content", [b"", compact(shop_otlp())])
+def test_a_file_object_that_does_not_give_bytes_is_told_what_it_gave(answer: object, told: str, content: bytes) -> None:
+    class Odd:
+        def __init__(self) -> None:
+            self.given = iter([content] if content else [])
+
+        def read(self, _: int) -> object:
+            block = next(self.given, answer)
+            if isinstance(block, Exception):
+                raise block
+            return block
+
+    with pytest.raises(SourceError, match=re.escape(told)):
+        read(Odd())
+
+
+def test_a_pipe_that_does_not_wait_is_never_taken_for_one_that_ended() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.write(writing, compact(shop_otlp()))
+    with os.fdopen(reading, "rb") as file, os.fdopen(writing, "wb"), pytest.raises(SourceError, match="does not wait"):
+        read(file)
 
 
 def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:

@@ -46,6 +46,9 @@ _NO_DUMPS: Final = frozenset(
         ".yml",
     )
 )
+_NOTHING_YET: Final = (
+    "The file object has no bytes yet and does not wait for them. Let it wait (`os.set_blocking`), or pass its bytes."
+)
 _MANIFESTS: Final = frozenset(("package.json", "package-lock.json", "requirements.txt", "tsconfig.json"))
 
 
@@ -194,6 +197,10 @@ class Stream:
     def _damaged(self, error: BaseException) -> TracelabError:
         if isinstance(error, OSError) and error.errno is not None:
             return SourceError(f"{self.name}: {error.strerror}. Check the file and its permissions.")
+        if isinstance(error, TimeoutError | ConnectionError):
+            return SourceError(
+                f"{self.name}: {str(error) or type(error).__name__}. Check the connection, and read it again."
+            )
         return LoadError(
             f"{self.name}: the compressed data is damaged near byte {self._raw.count:,} ({error}). "
             "Copy the file again, or decompress it with a tool that saves what can be saved."
@@ -288,18 +295,34 @@ class _Counting(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         if isinstance(self._file, io.BufferedReader | io.FileIO):
-            size = self._file.readinto(buffer) or 0
-            self.count += size
-            self._advance(size)
-            return size
-        block: Any = self._file.read(len(buffer))
-        if isinstance(block, str):
-            raise SourceError("The file object gives text. Open it in binary mode: open(path, 'rb').")
-        size = len(block or b"")
-        buffer[:size] = block
+            size = self._file.readinto(buffer)
+            if size is None:
+                raise SourceError(_NOTHING_YET)
+        else:
+            block = self._block(len(buffer))
+            size = len(block)
+            buffer[:size] = block
         self.count += size
         self._advance(size)
         return size
+
+    def _block(self, size: int) -> bytes | bytearray | memoryview:
+        """Read from what only has `read`, which anybody may have written."""
+        block: Any = self._file.read(size)
+        if isinstance(block, str):
+            raise SourceError("The file object gives text. Open it in binary mode: open(path, 'rb').")
+        if block is None:
+            raise SourceError(_NOTHING_YET)
+        if not isinstance(block, bytes | bytearray | memoryview):
+            raise SourceError(
+                f"The file object gives {type(block).__name__} instead of bytes. Pass the bytes themselves."
+            )
+        if len(block) > size:
+            raise SourceError(
+                f"The file object was asked for {size:,} bytes at most and gave {len(block):,}. "
+                "Pass the bytes themselves."
+            )
+        return block
 
     def close(self) -> None:
         if not self.closed:
