@@ -6,6 +6,8 @@ import io
 import lzma
 import random
 import struct
+import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -210,6 +212,17 @@ def test_a_tar_that_ends_in_the_middle_gives_what_stands_before() -> None:
         report = load_report(content[:end]).filter(pl.col("action") == "skipped")
         assert "an archive that cannot be read to its end" in report["problem"].to_list()
         assert any(action in source for source in report["source"])
+
+
+def test_a_member_that_cannot_be_opened_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "dumps.zip"
+    content = bytearray(zipped({"one.json": dump(1), "two.json": dump(2)}))
+    content[content.index(b"PK\x03\x04", 4) + 2] = 0
+    path.write_bytes(content)
+    code = f"from tracelab.loaders import read; read({str(path)!r})"
+    # Python 3.13 says by itself what fails at the end of a file object; older ones say it when they are asked to.
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-c", code]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stderr == ""
 
 
 def test_a_tar_with_a_damaged_header_gives_what_stands_behind() -> None:

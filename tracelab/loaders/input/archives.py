@@ -274,7 +274,9 @@ class _Member(io.RawIOBase):
 
     def __init__(self, name: str, opener: Callable[[], IO[bytes] | None]) -> None:
         self._name = name
-        self._file: Any = self._tried(opener)
+        # It is closed in the end also if it never was opened.
+        self._file: Any = None
+        self._file = self._tried(opener)
 
     def readable(self) -> bool:
         return True
@@ -283,7 +285,7 @@ class _Member(io.RawIOBase):
         return self._tried(lambda: self._file.read(size))
 
     def close(self) -> None:
-        if not self.closed:
+        if not self.closed and self._file is not None:
             self._file.close()
         super().close()
 
