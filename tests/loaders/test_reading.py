@@ -167,6 +167,12 @@ def test_a_pipe_that_does_not_wait_is_never_taken_for_one_that_ended() -> None:
         read(file)
 
 
+def test_a_dump_that_is_decoded_already_is_no_list_of_files() -> None:
+    for decoded in (shop_otlp(), [shop_otlp(), shop_otlp()]):
+        with pytest.raises(SourceError, match=r"decoded already.*json\.dumps"):
+            read(decoded)
+
+
 def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:
     (tmp_path / "good.json").write_bytes(compact(request(span())))
     (tmp_path / "broken.json").write_bytes(b"\x1f\x8bgarbage")

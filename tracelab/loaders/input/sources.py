@@ -6,7 +6,7 @@ import codecs
 import glob
 import io
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Final, Protocol, cast
@@ -81,6 +81,11 @@ def sources_of(source: Any) -> list[Source]:
         return [Source("<bytes>", len(content), lambda: io.BytesIO(content), reopens=True)]
     if hasattr(source, "read"):
         return [_open_file(source)]
+    if isinstance(source, Mapping):
+        raise SourceError(
+            "A dump that is decoded already is no source. "
+            "Pass its path, or its text as bytes: json.dumps(...).encode()."
+        )
     if isinstance(source, Iterable) and not hasattr(source, "columns"):
         found = [item for each in source for item in sources_of(each)]
         if not found:
