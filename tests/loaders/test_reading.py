@@ -8,7 +8,8 @@ import lzma
 import os
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -20,9 +21,7 @@ from tracelab.conforming import conform
 from tracelab.errors import LoadError, LoadWarning, SourceError, TracelabError
 from tracelab.loaders import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SAMPLES = Path(__file__).parent / "samples"
 ROW = re.compile(r"\| `(?P<path>[^`]+)` \|(?:[^|]*\|){3} (?P<traces>\d+) \| (?P<spans>\d+) \|")
 REFUSED = ("tempo-api/kiali__kiali/tracing__tracingtest__response.json",)
 
@@ -171,6 +170,21 @@ def test_a_dump_that_is_decoded_already_is_no_list_of_files() -> None:
     for decoded in (shop_otlp(), [shop_otlp(), shop_otlp()]):
         with pytest.raises(SourceError, match=r"decoded already.*json\.dumps"):
             read(decoded)
+
+
+@pytest.mark.filterwarnings("ignore::tracelab.errors.LoadWarning")
+@pytest.mark.parametrize("sample", ["otlp-json.jsonl", "clickhouse.jsonl", "rows.jsonl", "haystack.spans.jsonl"])
+def test_a_first_line_that_breaks_off_costs_no_other_line(sample: str) -> None:
+    """A Collector that was killed while it wrote, and goes on in the same file."""
+    content = 2 * ((SAMPLES / sample).read_bytes().rstrip() + b"\n")
+    spans = read(content)
+    first = content.split(b"\n")[0]
+    for end in {*range(2, len(first), 41), len(first) - 1}:
+        for cut in (first[:end] + b"\n", first[:end] + first + b"\n"):
+            dump = cut + content
+            assert set(read(dump)["span_id"]) == set(spans["span_id"]), cut
+            report = load_report(dump)
+            assert report.filter(problem="JSON that cannot be read")["count"].to_list() == [1], cut
 
 
 def test_a_folder_with_one_broken_file_loads_the_others(tmp_path: Path) -> None:

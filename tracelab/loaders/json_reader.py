@@ -153,13 +153,38 @@ def _is_lines(stream: Readable, state: State) -> bool:
     try:
         document = decode(line, Findings(), "")
     except NotJson:
-        return False
+        return _goes_on(stream, line, state)
     following = following.lstrip(BLANK)
     if following and (following[:1] not in (b"{", b"[") or following.split(b"\n", 1)[0].strip(BLANK) in (b"{", b"[")):
         return False
     if not state.as_rows and (format_of(document) == OTLP_JSON or (isinstance(document, dict) and "data" in document)):
         return False
     return bool(following) or isinstance(document, list)
+
+
+def _goes_on(stream: Readable, first: bytes, state: State) -> bool:
+    """Say whether lines with documents follow one that is damaged, or whether they are the rest of what it begins.
+
+    Behind what is no bracket, comma or colon no object can be a part of anything, nor behind another object.
+    """
+    wanted = 2 if first.rstrip(BLANK).endswith((b"[", b"{", b",", b":")) else 1
+    size, content = _SNIFFED, stream.peek(_SNIFFED)
+    while content.lstrip(BLANK).count(b"\n") <= wanted and len(content) == size and size < _LONGEST_FIRST_LINE:
+        size *= 4
+        content = stream.peek(size)
+    texts = [text.strip(BLANK) for text in content.lstrip(BLANK).split(b"\n", wanted + 1)[1 : wanted + 1]]
+    if len(texts) < wanted or not all(text.startswith(b"{") for text in texts):
+        return False
+    probes = [probed(text) for text in texts]
+    if not state.as_rows and all(probe is not None and probe.is_otlp() for probe in probes):
+        state.bare = any(probe is not None and probe.is_bare() for probe in probes)
+        state.format = OTLP_JSON
+        return True
+    try:
+        documents = [decode(text, Findings(), "") for text in texts]
+    except NotJson:
+        return False
+    return state.as_rows or all(format_of(each) is not None and "data" not in each for each in documents)
 
 
 def _whole(stream: Readable, state: State) -> Iterator[Piece] | None:
