@@ -29,6 +29,9 @@ _SECOND: Final = 1_000_000_000
 _LATEST: Final = 2**63 - 1
 _RESOURCE: Final = ("attributes", "_attributes", "_memoizedAttributes", "_syncAttributes", "_rawAttributes")
 _CONTEXT: Final = ("_spanContext", "spanContext")
+_OF_SPANS: Final = frozenset(
+    ("duration", "status", "events", "links", "parentId", "parentSpanContext", "instrumentationScope")
+)
 _DROPPED: Final = ("AttributesCount", "EventsCount", "LinksCount")
 
 
@@ -38,9 +41,12 @@ def is_span(document: dict[str, Any]) -> bool:
 
 
 def is_shown(document: dict[str, Any]) -> bool:
-    """Say whether a document is what the console exporter shows of a span; Zipkin has kinds in words."""
+    """Say whether a document is what the console exporter shows of a span; Zipkin has kinds in words.
+
+    Other things with an id, a trace and a kind have none of the fields that a span has beside them.
+    """
     ids = isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)
-    return ids and isinstance(document.get("kind"), int)
+    return ids and isinstance(document.get("kind"), int) and not _OF_SPANS.isdisjoint(document)
 
 
 def read_span(span: dict[str, Any], builder: Builder, place: str) -> None:

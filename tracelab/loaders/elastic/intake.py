@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 METADATA: Final = "metadata"
 _MARKS: Final[dict[str, tuple[str, ...]]] = {
     METADATA: ("service", "system", "process"),
-    "transaction": ("id", "trace_id", "span_count"),
-    "span": ("id", "transaction_id", "parent_id"),
-    "error": ("id", "exception", "log"),
+    "transaction": ("trace_id", "span_count"),
+    "span": ("trace_id", "transaction_id"),
+    "error": ("exception", "log"),
 }
 _OTHER_MARKS: Final[dict[str, tuple[str, ...]]] = {"metricset": ("samples",), "log": ("message", "@timestamp", "level")}
 _MICROSECOND, _MILLISECOND = 1_000, 1_000_000

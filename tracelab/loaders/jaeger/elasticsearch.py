@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.documents.fields import attributes_of, fields_of
+from tracelab.loaders.documents.log_records import has_log_marks
 from tracelab.loaders.documents.values import whole_number
 from tracelab.loaders.jaeger.spans import Scopes, add_process, add_span
 from tracelab.loaders.jaeger.tolerant import MICROSECOND, checked, read_logs, read_tags
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _IDS: Final = {"traceID", "spanID"}
 _OWN: Final = frozenset(("operationName", "startTimeMillis", "process"))
 _FIELDS: Final = frozenset(("startTime", "duration", "references"))
+_TYPES: Final = {"process": dict, "tag": dict, "references": list, "tags": list, "logs": list}
 _AT: Final = "@"
 # Tags that Jaeger's clients and OpenTelemetry's SDKs always write, so that they show what stands for a dot.
 _DOTTED: Final = re.compile(
@@ -32,6 +34,11 @@ def is_span(document: dict[str, Any]) -> bool:
         return False
     # Others have fields of these names too, but a name beside them, which Jaeger calls otherwise.
     if _OWN.isdisjoint(document) and ("name" in document or _FIELDS.isdisjoint(document)):
+        return False
+    if has_log_marks(document) or any(
+        document.get(name) is not None and not isinstance(document[name], kind) for name, kind in _TYPES.items()
+    ):
+        # Logs of gateways have an operation and a duration as well, and `process` or `tags` of their own.
         return False
     if "serviceName" in document and document.keys().isdisjoint(("process", "processID")):
         # Jaeger keeps it in the process; with it beside the span, it is a row that somebody else made.

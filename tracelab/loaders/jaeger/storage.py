@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.columns.chunk import BOOL, BYTES, DOUBLE, INT, STRING
 from tracelab.loaders.documents.fields import enum_number, fields_of, objects_of
+from tracelab.loaders.documents.log_records import has_log_marks
 from tracelab.loaders.documents.times import elapsed, instant
 from tracelab.loaders.documents.values import float_number, plain_value, whole_number
 from tracelab.loaders.jaeger.spans import Reference, Scopes, Span, add_log, add_process, add_span
@@ -61,12 +62,16 @@ def is_document(document: dict[str, Any]) -> bool:
 
 
 def is_span(document: dict[str, Any]) -> bool:
-    """Say whether an object is a span of the storage model; those of Haystack name their service."""
+    """Say whether an object is a span of the storage model; those of Haystack name their service.
+
+    Records of logs may name an operation too.
+    """
     return (
         _has(document, "traceId")
         and _has(document, "spanId")
         and (_has(document, "operationName") or ("references" in document and _has(document, "startTime")))
         and not _has(document, "serviceName")
+        and not has_log_marks(document)
         and not (isinstance(_get(document, "traceId"), dict) and isinstance(_get(document, "spanId"), dict))
     )
 

@@ -24,7 +24,7 @@ from tracelab.loaders.documents.fields import (
     walked,
 )
 from tracelab.loaders.documents.times import scaled_exactly
-from tracelab.loaders.documents.values import whole_number
+from tracelab.loaders.documents.values import float_number, whole_number
 from tracelab.loaders.input.lenient_json import NotJson, decode
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
@@ -41,6 +41,8 @@ SECOND: Final = 1_000_000_000
 _INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))
 _ERROR: Final = 2
 _TRACE_ID: Final = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
+_LOOKED_AT: Final = 20
+_SEGMENT_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
 _OWN_FIELDS: Final = frozenset(
     ("subsegments", "in_progress", "annotations", "metadata", "aws", "namespace", "fault", "throttle", "cause")
 )
@@ -117,8 +119,11 @@ class _Segment:
 
 def holds(document: dict[str, Any]) -> bool:
     """Say whether a document is a trace or segment of X-Ray, or the line that the daemon wants before one."""
-    if isinstance(document.get("Segments"), list) and ("Id" in document or "Duration" in document):
-        return True
+    segments = document.get("Segments")
+    if isinstance(segments, list) and ("Id" in document or "Duration" in document):
+        identity = document.get("Id")
+        named = isinstance(identity, str) and identity.startswith("1-")
+        return named or any("Document" in item for item in objects_of(segments[:_LOOKED_AT]))
     if bool(document.get("UnprocessedTraceIds")) and "Traces" in document:
         return True
     held = document.get("Document")
@@ -131,8 +136,15 @@ def _is_document(content: dict[str, Any]) -> bool:
     if not {"id", "name", "start_time"} <= content.keys() or "span_id" in content:
         return False
     trace_id = content.get("trace_id")
-    return (isinstance(trace_id, str) and trace_id.startswith("1-")) or (
-        ("trace_id" in content or "parent_id" in content) and not _OWN_FIELDS.isdisjoint(content)
+    if isinstance(trace_id, str) and trace_id.startswith("1-"):
+        return True
+    # Jobs and deployments have a parent and metadata too: X-Ray has ids in hex, and seconds as numbers.
+    identity = content["id"]
+    return (
+        (isinstance(identity, str) and _SEGMENT_ID.fullmatch(identity) is not None)
+        and float_number(content["start_time"]) is not None
+        and ("trace_id" in content or "parent_id" in content)
+        and not _OWN_FIELDS.isdisjoint(content)
     )
 
 

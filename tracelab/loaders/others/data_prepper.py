@@ -16,6 +16,7 @@ from tracelab.loaders.documents.fields import (
     text_of,
 )
 from tracelab.loaders.documents.flattening import flattened, of_hit
+from tracelab.loaders.documents.log_records import has_log_marks
 from tracelab.loaders.documents.times import instant_of_store
 from tracelab.loaders.documents.values import plain_value, whole_number
 from tracelab.loaders.report import problems
@@ -56,7 +57,12 @@ def is_span(document: dict[str, Any]) -> bool:
     keys = document.keys()
     if not keys >= _IDS or all(isinstance(document[name], dict) for name in _IDS):
         return False
-    if any(name in document for name in _OWN) or any(key.startswith(_OWN_PREFIXES) for key in keys):
+    if any(name in document for name in _OWN):
+        return True
+    if has_log_marks(keys):
+        # Data Prepper writes logs beside spans, with the ids of both and the attributes of their resource.
+        return False
+    if any(key.startswith(_OWN_PREFIXES) for key in keys):
         return True
     if not {"startTime", "endTime", "name"} <= keys or not isinstance(document["startTime"], str):
         return False

@@ -151,6 +151,7 @@ _EXCEPTION: Final = {
     "error.stack": "exception.stacktrace",
     "error.stacktrace": "exception.stacktrace",
 }
+_TYPES: Final = {"resource": str, "meta": dict, "metrics": dict}
 _KINDS_OF_TYPES: Final = {"web": KINDS.index("server"), "http": KINDS.index("client")}
 
 
@@ -176,7 +177,8 @@ def holds(document: dict[str, Any]) -> bool:
 def _is_span(content: dict[str, Any]) -> bool:
     keys = content.keys()
     if {"trace_id", "span_id", "start"} <= keys:
-        return not keys.isdisjoint(("resource", "meta", "metrics"))
+        # Rows of others have such names too, with an object as the resource.
+        return any(isinstance(content.get(name), kind) for name, kind in _TYPES.items())
     if {"traceID", "spanID", "resource"} <= keys and not keys.isdisjoint(("start", "startTime")):
         return "operationName" not in keys
     return {"trace_id", "span_id", "start_timestamp", "resource_name"} <= keys

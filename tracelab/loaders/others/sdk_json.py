@@ -15,6 +15,7 @@ from tracelab.loaders.documents.fields import (
     text_attributes,
     text_of,
 )
+from tracelab.loaders.documents.log_records import has_log_marks
 from tracelab.loaders.documents.times import nanoseconds
 from tracelab.loaders.documents.values import plain_value, whole_number
 from tracelab.loaders.report import problems
@@ -23,15 +24,21 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
 
+_OF_PYTHON: Final = frozenset(("name", "kind", "parent_id", "start_time", "end_time"))
+
+
 def is_go(document: dict[str, Any]) -> bool:
     """Say whether a document is a span as Go's stdouttrace prints it."""
-    return isinstance(document.get("SpanContext"), dict) and "Name" in document
+    context = document.get("SpanContext")
+    return isinstance(context, dict) and not context.keys().isdisjoint(("TraceID", "SpanID")) and "Name" in document
 
 
 def is_python(document: dict[str, Any]) -> bool:
-    """Say whether a document is a span as the Python SDK prints it."""
+    """Say whether a document is a span as the Python SDK prints it; records of logs have such a context too."""
     context = document.get("context")
-    return isinstance(context, dict) and "span_id" in context
+    if not (isinstance(context, dict) and "span_id" in context):
+        return False
+    return not _OF_PYTHON.isdisjoint(document) and not has_log_marks(document)
 
 
 def read_go(span: dict[str, Any], builder: Builder, place: str) -> None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import LoadError, TracelabError
+from tracelab.loaders.documents.log_records import LOG_MARKS
 from tracelab.options import shown
 from tracelab.schema import TREE_COLUMNS
 
@@ -120,9 +121,6 @@ _PREFIXES: Final = {
     ),
     "scope_attributes": ("scope.attributes.", "scope_attributes.", "instrumentation.", "scope."),
 }
-_LOG_MARKS: Final = frozenset(
-    ("message", "msg", "body", "level", "loglevel", "severity", "severitytext", "severitynumber", "logger", "log")
-)
 _TIMES_OF_SPANS: Final = ("start", "end", "spanstart", "spanend", "begin", "finish")
 _WEAK: Final = frozenset(("id", "observationid", "type"))
 _ORDER_OF_TIMES: Final = ("ns", "us", "", "ms", "s")
@@ -261,7 +259,9 @@ def looks_like_spans(roles: Roles, names: Iterable[str]) -> bool:
     """Say whether rows with such columns are spans.
 
     Logs too have ids of traces and spans, a time, perhaps a duration and the name of their logger. Where something says
-    that it is a log, a span has a parent, a kind, or a time that is called its start or end.
+    that it is a log, a span has a parent, a kind, or a time that is called its start or end. Orders, events and what
+    else mentions a trace have an `id`, a name and a time: where the id is not called a span's, a span has a parent, or
+    lasts.
     """
     fields = roles.fields
     forms = {squashed(name) for name in fields.get("span_id", [])}
@@ -273,7 +273,9 @@ def looks_like_spans(roles: Roles, names: Iterable[str]) -> bool:
     if "annotation_type" in fields:
         # Events and links in rows of their own, which Honeycomb marks so.
         return True
-    log = not _LOG_MARKS.isdisjoint(map(squashed, names))
+    log = not LOG_MARKS.isdisjoint(map(squashed, names))
+    if "span_id" in fields and not named_by_span and not lasts and "parent_span_id" not in fields:
+        return False
     if "span_id" in fields:
         kinds = {squashed(name) for name in fields.get("kind", [])}
         times = {squashed(name) for key in TIMES for name in fields.get(key, [])}
@@ -301,7 +303,7 @@ def columns_of_ids(names: tuple[str, ...]) -> tuple[str, ...]:
 
 def missing(names: Sequence[str]) -> str:
     """Say what columns of these names lack, to be spans, and what to do."""
-    if not _LOG_MARKS.isdisjoint(map(squashed, names)):
+    if not LOG_MARKS.isdisjoint(map(squashed, names)):
         lead = "it looks like logs, of which no column says that they are spans: a parent, a kind, a start or an end"
     else:
         lead = f"it looks like rows, but not of spans: {_lacking(names)}"

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
     from tracelab.loaders.columns.builder import Builder
 
-_MARKS: Final = frozenset(("annotations", "binary_annotations", "timestamp", "duration", "name"))
+_LISTS: Final = ("annotations", "binary_annotations")
 _OWN: Final = frozenset(("trace_id", "binary_annotations"))
+_FIELDS: Final = frozenset(
+    ("trace_id", "trace_id_high", "id", "parent_id", "name", "timestamp", "duration", "debug", *_LISTS)
+)
+_TIMES: Final = ("timestamp", "duration")
 _BOOL, _BYTES, _I16, _I32, _I64, _DOUBLE, _STRING = range(7)
 _TYPES: Final = {
     "BOOL": _BOOL,
@@ -34,10 +38,13 @@ _ADDRESSES: Final = ("sa", "ca", "ma")
 
 
 def is_span(content: dict[str, Any]) -> bool:
-    """Say whether an object is a span in thrift's form."""
+    """Say whether an object is a span in thrift's form: numbers as ids, and its lists of annotations, or how long."""
     numbers = (content.get("trace_id"), content.get("id"))
-    are_numbers = all(isinstance(number, int) and not isinstance(number, bool) for number in numbers)
-    return are_numbers and not _MARKS.isdisjoint(content) and "span_id" not in content
+    if not all(isinstance(number, int) and not isinstance(number, bool) for number in numbers):
+        return False
+    if any(isinstance(content.get(name), list) for name in _LISTS):
+        return "span_id" not in content
+    return content.keys() <= _FIELDS and all(whole_number(content.get(key)) is not None for key in _TIMES)
 
 
 def is_part(content: dict[str, Any]) -> bool:

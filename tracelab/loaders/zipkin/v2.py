@@ -31,15 +31,21 @@ if TYPE_CHECKING:
 
 MICROSECOND: Final = 1_000
 _INTERNAL, _CLIENT = (KINDS.index(name) for name in ("internal", "client"))
+_SECONDS_AND_MILLIS: Final = (1_000_000_000, 1_000_000_000_000)
+"""Since 2001 times have as many digits; so have microseconds of the first days of 1970 only."""
 _STATUSES: Final = {"OK": 1, "ERROR": 2}
 _ERROR: Final = 2
 _LINK: Final = "otlp.link."
 _NAMED_MAP: Final = re.compile(r'"(?P<name>.*?)"\s*:\s*(?P<map>\{.*\})', re.DOTALL)
-_MARKS: Final = frozenset(("traceId", "id", "timestamp", "localEndpoint"))
-"""Fields of which a row has at least one, even one without ids."""
-_ONLY_HERE: Final = frozenset(("localEndpoint", "remoteEndpoint", "annotations", "binaryAnnotations"))
-_FIELDS: Final = _ONLY_HERE | frozenset(
+_ENDPOINTS: Final = ("localEndpoint", "remoteEndpoint")
+_IN_ENDPOINTS: Final = frozenset(("serviceName", "ipv4", "ipv6", "port"))
+_IN_ANNOTATIONS: Final = frozenset(("value", "timestamp", "endpoint"))
+_ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
+_WHOLE_ID: Final = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}")
+_KINDS: Final = frozenset(("CLIENT", "SERVER", "PRODUCER", "CONSUMER"))
+_FIELDS: Final = frozenset(
     (
+        *(*_ENDPOINTS, "annotations", "binaryAnnotations"),
         *("traceId", "id", "parentId", "name", "kind", "timestamp", "duration", "tags", "debug", "shared", "version"),
         *("timestamp_millis", "_q"),
     )
@@ -75,20 +81,63 @@ class Row:
 def is_row(document: dict[str, Any]) -> bool:
     """Say whether a document is a row of Zipkin, of whatever version.
 
-    Others have the same ids, but none of the fields that only Zipkin has, and some that it does not know, or another
-    kind of time.
+    Much else has an `id`, a `traceId`, a `name` and a `timestamp`, such as an order that mentions its trace. A row has
+    an endpoint, which only Zipkin has; or nothing but Zipkin's fields, ids in hex, and something that a span has and an
+    order has not.
     """
-    if not (isinstance(document.get("traceId"), str) and isinstance(document.get("id"), str)):
+    trace_id, span_id = document.get("traceId"), document.get("id")
+    if not (isinstance(trace_id, str) and isinstance(span_id, str)):
         return thrift.is_span(document)
-    if not _ONLY_HERE.isdisjoint(document):
+    if any(_is_endpoint(document.get(name)) for name in _ENDPOINTS):
         return True
-    time = document.get("timestamp")
-    return document.keys() <= _FIELDS and not (isinstance(time, str) and whole_number(time) is None)
+    if not (_ID.fullmatch(trace_id) and _ID.fullmatch(span_id)):
+        return False
+    if _are_annotations(document.get("annotations")) or _are_annotations(document.get("binaryAnnotations"), "key"):
+        return True
+    return document.keys() <= _FIELDS and _in_microseconds(document) and _is_of_span(document, (trace_id, span_id))
+
+
+def _is_endpoint(content: Any) -> bool:
+    return isinstance(content, dict) and (not content or not _IN_ENDPOINTS.isdisjoint(content))
+
+
+def _are_annotations(content: Any, *more: str) -> bool:
+    """Say whether a list holds annotations: it is not empty, for an empty one says nothing."""
+    first = content[0] if isinstance(content, list) and content else None
+    return isinstance(first, dict) and "value" in first and first.keys() <= _IN_ANNOTATIONS | {*more, "type"}
+
+
+def _in_microseconds(document: dict[str, Any]) -> bool:
+    """Say whether a row's time can be one of Zipkin: of our years it is in the unit that Zipkin has, or missing."""
+    if document.get("timestamp") is None:
+        return True
+    time = whole_number(document["timestamp"])
+    return time is not None and not any(low <= time < 10 * low for low in _SECONDS_AND_MILLIS)
+
+
+def _is_of_span(document: dict[str, Any], ids: tuple[str, str]) -> bool:
+    """Say whether a row without endpoints and annotations has something else that spans have."""
+    if document.get("kind") is not None and str(document["kind"]).upper() not in _KINDS:
+        return False
+    if document.get("kind") is not None or whole_number(document.get("duration")) is not None:
+        return True
+    lists = any(isinstance(document.get(name), list) for name in ("annotations", "binaryAnnotations"))
+    more = lists or isinstance(document.get("tags"), dict) or document.get("shared") is True
+    return more and all(_WHOLE_ID.fullmatch(each) for each in ids)
 
 
 def is_part(document: dict[str, Any]) -> bool:
-    """Say whether an object among rows of Zipkin is one too, be it without ids."""
-    return not _MARKS.isdisjoint(document) or thrift.is_part(document)
+    """Say whether an object among rows of Zipkin is one too, be it without ids, or with no more than them and a time.
+
+    An id in hex may be of an order too, but an order has fields that Zipkin does not know, and a time in another unit.
+    """
+    if thrift.is_part(document) or any(_is_endpoint(document.get(name)) for name in _ENDPOINTS):
+        return True
+    said = any(name in document for name in ("duration", "annotations", "binaryAnnotations", "tags"))
+    said = said or str(document.get("kind")).upper() in _KINDS
+    known = bool(document) and document.keys() <= _FIELDS and _in_microseconds(document)
+    ids = [held for name in ("traceId", "id") if isinstance(held := document.get(name), str)]
+    return known and (said or (bool(ids) and all(map(_ID.fullmatch, ids))))
 
 
 def read_rows(contents: Iterable[tuple[dict[str, Any], str]], builder: Builder) -> None:
