@@ -221,3 +221,86 @@ def test_what_is_no_time_is_counted_and_the_rest_saved() -> None:
 def test_small_starts_are_of_the_unit_of_the_durations() -> None:
     content = table(row(start_time=250), row(span_id="1a", start_time=0))
     assert sorted(nanoseconds(quietly(content))) == [(0, 5_000_000), (250_000_000, 5_000_000)]
+
+
+def test_an_export_of_datadogs_explorer_has_nanoseconds_and_its_start_is_called_date() -> None:
+    dump = (
+        b"Date,Service,Resource,Duration,Span ID,Trace ID,Operation Name\n"
+        b"2026-01-13T10:00:00.123Z,shop,GET /buy,5000000,81985529216486895,1311768467463790320,http.request\n"
+    )
+    with pytest.warns(LoadWarning, match="durations without a unit"):
+        spans = read(dump)
+    assert spans["duration"].dt.total_nanoseconds().to_list() == [5_000_000]
+    assert spans["start_time"].dt.timestamp("ms").to_list() == [1_768_298_400_123]
+    assert spans.select("name", "service_name").row(0) == ("http.request", "shop")
+
+
+@pytest.mark.parametrize(
+    ("numbers", "nanoseconds"),
+    [
+        ((150_000_000, 90_000_000), 150_000_000),  # as milliseconds: 42 hours
+        ((20_000_000, 30_000_000), 20_000_000_000),  # as milliseconds: 6 hours; as microseconds: 20 seconds
+        ((250, 300), 250_000_000),
+        ((9_300_000_000_000, 9_300_000_000_000), 9_300_000_000_000),  # as milliseconds: more than 64 bits
+    ],
+)
+def test_durations_without_a_unit_are_not_hours_long(numbers: tuple[int, int], nanoseconds: int) -> None:
+    dump = "trace_id,span_id,name,start,duration\n" + "".join(
+        f"{number:032x},{number:016x},work,2026-01-01T00:00:00Z,{held}\n"
+        for number, held in enumerate(numbers, start=1)
+    )
+    with pytest.warns(LoadWarning, match="durations without a unit"):
+        spans = read(dump.encode())
+    assert spans.sort("span_id")["duration"].dt.total_nanoseconds()[0] == nanoseconds
+
+
+def test_durations_of_days_in_the_unit_of_their_name_are_kept_and_counted() -> None:
+    row = "0af7651916cd43dd8448eb211c80319c,b7ad6b7169203331,work,2026-01-01T00:00:00Z,"
+    long = f"trace_id,span_id,name,start,duration_ms\n{row}150000000\n".encode()
+    with pytest.warns(LoadWarning, match="durations of days"):
+        spans = read(long)
+    assert spans["duration"].dt.total_milliseconds().to_list() == [150_000_000]
+    columns: dict[str, str | tuple[str, str]] = {"duration": ("duration_ms", "ms"), "start_time": "start"}
+    assert "durations of days" not in load_report(long, columns=columns)["problem"].to_list()
+    with_end = f"trace_id,span_id,name,start,duration_ms,end\n{row}150000000,2026-01-02T17:40:00Z\n".encode()
+    assert "durations of days" not in load_report(with_end)["problem"].to_list()
+    short = f"trace_id,span_id,name,start,duration_ms\n{row}15\n".encode()
+    assert "durations of days" not in load_report(short)["problem"].to_list()
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["1/13/2026 13:00", "1/2/2026 9:05"], ["2026-01-13T13:00:00", "2026-01-02T09:05:00"]),
+        (["13/1/2026 13:00:30", "2/1/2026 09:05:00"], ["2026-01-13T13:00:30", "2026-01-02T09:05:00"]),
+        (["01/13/26 13:00:30.25"], ["2026-01-13T13:00:30.250"]),
+        (["1/13/2026"], ["2026-01-13T00:00:00"]),
+        (["1/13/2026, 1:00 PM", "1/13/2026 12:00:01 am"], ["2026-01-13T13:00:00", "2026-01-13T00:00:01"]),
+        (["1/13/2026, 1:00:00\u202fPM"], ["2026-01-13T13:00:00"]),
+        (["1/1/2026 13:00"], ["2026-01-01T13:00:00"]),
+    ],
+)
+def test_dates_with_slashes_have_clocks_of_12_or_24_hours(written: list[str], expected: list[str]) -> None:
+    content = table(*(row(span_id=f"{number}a", start_time=text) for number, text in enumerate(written, 1)))
+    spans = quietly(content).sort("span_id")
+    wanted = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in expected]
+    assert spans["start_time"].cast(pl.Datetime("us", "UTC")).to_list() == wanted
+    assert set(found(content)) == {*("ids without leading zeros", "times without a zone", "units of durations guessed")}
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [(["1/2/2026 13:00"], ["2026-01-02"]), (["1/13/2026 13:00", "13/2/2026 13:00"], ["2026-01-13", "2026-02-13"])],
+)
+def test_where_day_and_month_are_not_told_apart_the_guess_is_counted(written: list[str], day: list[str]) -> None:
+    content = table(*(row(span_id=f"{number}a", start_time=text) for number, text in enumerate(written, 1)))
+    with pytest.warns(LoadWarning, match="day or the month"):
+        spans = read(content).sort("span_id")
+    assert spans["start_time"].dt.strftime("%Y-%m-%d").to_list() == day
+    assert found(content)["dates of which the day or the month may come first"] == len(written)
+
+
+@pytest.mark.parametrize("text", ["13/13/2026 13:00", "1/32/2026 1:00", "1/13/2026 13:00 PM", "0/0/0000"])
+def test_dates_with_slashes_that_are_none_are_counted(text: str) -> None:
+    content = table(row(), row(span_id="1a", start_time=text))
+    assert found(content)["times that are no times"] == 1

@@ -355,7 +355,14 @@ DURATION_WITHOUT_UNIT: Final = Problem(
     "guessed",
     "Nothing in the file says it: it is that of the ends, else that of the tool that has such columns, else that of "
     "the numbers of the start, else the smallest in which most traces last until their last span starts, else "
-    "milliseconds. Say it with columns={'duration': (column, unit)}.",
+    "milliseconds; a finer one where most spans would last for hours. Say it with "
+    "columns={'duration': (column, unit)}.",
+)
+DURATIONS_OF_DAYS: Final = Problem(
+    "durations of days",
+    "kept",
+    "In the unit that the column's name says, most spans last for more than a day. If another one is meant, say it "
+    "with columns={'duration': (column, unit)}.",
 )
 DURATION_DISAGREES: Final = Problem(
     "durations that do not fit start and end",
@@ -402,6 +409,15 @@ ROW_NUMBERS: Final = Problem(
     "dropped",
     "The first column has no name and counts the rows, as pandas writes it.",
     notable=False,
+)
+THOUSANDS: Final = Problem(
+    "numbers with commas between thousands", "repaired", "They were read without the commas.", notable=False
+)
+DAY_OR_MONTH: Final = Problem(
+    "dates of which the day or the month may come first",
+    "guessed",
+    "Nothing in the column decides it, or its dates contradict each other: the month was taken as the first where it "
+    "can be one.",
 )
 DECIMAL_COMMAS: Final = Problem(
     "numbers with decimal commas", "repaired", "They were read as numbers with a decimal point.", notable=False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -29,8 +30,11 @@ _TOOLS: Final = (
     # New Relic.
     (frozenset(("entityguid", "duration")), "s"),
     (frozenset(("entityname", "duration")), "s"),
+    # What Datadog's explorer exports.
+    (frozenset(("date", "service", "resource", "duration")), "ns"),
 )
 _MOST: Final = 0.9
+_MINUTE, _HOUR, _DAY = 60 * SCALE["s"], 3600 * SCALE["s"], 86_400 * SCALE["s"]
 
 
 @dataclass(slots=True)
@@ -57,6 +61,10 @@ def extents(table: Table, roles: Roles, asked: Asked, ids: dict[str, pl.Series],
         findings.add(problems.DURATION_WITHOUT_UNIT, length.numbers, example=f"{length.guessed} -> {UNITS[unit]}")
     elif length.numbers and "duration" not in asked.units:
         findings.add(problems.DURATION_UNITS, length.numbers, example=f"{length.guessed} -> {UNITS[unit]}")
+        if _middle(length.values) > _DAY and _unit_of_ends(table, names, start.values, end.values) != unit:
+            long = length.values > _DAY
+            place = table.place(int(long.arg_max() or 0))
+            findings.add(problems.DURATIONS_OF_DAYS, int(long.sum()), place=place, example=length.guessed)
     return _combined(table, start.values, end.values, length.values, names, findings)
 
 
@@ -73,13 +81,26 @@ def _guessed(table: Table, roles: Roles, start: Times, end: Times, ids: dict[str
     names = roles.fields["duration"]
     forms = set(map(squashed, table.columns))
     of_tool = next((unit for marks, unit in _TOOLS if marks <= forms), None)
-    return (
-        _unit_of_ends(table, names, start.values, end.values)
-        or of_tool
-        or start.unit
-        or _unit_of_traces(table, names, start.values, ids)
-        or "ms"
-    )
+    told = _unit_of_ends(table, names, start.values, end.values) or of_tool
+    return told or _finer(table, names, start.unit or _unit_of_traces(table, names, start.values, ids) or "ms")
+
+
+def _finer(table: Table, names: list[str], unit: str) -> str:
+    """Give a finer unit where most spans would last for hours in this one: that in which they last for seconds."""
+    read = {each.name: each for each in _read(table, names)}
+    count = read["ns"].count()
+    # What is missing in a larger unit is more than 64 bits hold.
+    middles = {name: _middle(each) if each.count() == count else inf for name, each in read.items()}
+    if middles[unit] <= _HOUR:
+        return unit
+    finer = sorted((each for each in SCALE if SCALE[each] < SCALE[unit]), key=SCALE.__getitem__, reverse=True)
+    return next((each for each in finer if middles[each] <= _MINUTE), "ns")
+
+
+def _middle(values: pl.Series) -> float:
+    """Give the length that half of the spans have at most; 0 where nothing is said."""
+    middle = values.median()
+    return middle if isinstance(middle, float) else 0.0
 
 
 def _unit_of_ends(table: Table, names: list[str], start: pl.Series, end: pl.Series) -> str | None:

@@ -84,7 +84,7 @@ TIMES: Final[dict[str, tuple[str, ...]]] = {
     "start_time": (
         *("start_time", "start", "start_timestamp", "span.start_time", "span.start", "started_at", "start_date"),
         *("start_date_time", "begin_time", "begin", "timestamp", "event_timestamp", "time_generated", "time"),
-        *("date_time", "ts"),
+        *("date_time", "ts", "date"),
     ),
     "end_time": (
         *("end_time", "end", "end_timestamp", "span.end_time", "span.end", "ended_at", "end_date", "end_date_time"),
