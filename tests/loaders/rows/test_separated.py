@@ -153,3 +153,27 @@ def test_tables_of_something_else_are_refused_by_their_columns() -> None:
 def test_code_that_lists_columns_is_no_header(content: str) -> None:
     with pytest.raises(LoadError, match="no trace dump"):
         read(content.encode())
+
+
+@pytest.mark.parametrize("separator", [",", "\t", "|", ";"])
+def test_numbers_may_have_commas_between_thousands(separator: str) -> None:
+    content = table(
+        row(duration_ms="1,234.5", size="12,345"),
+        row(span_id="1a", duration_ms="2", size="-"),
+        separator=separator,
+    )
+    spans = quietly(content).sort("name", "duration")
+    assert spans["duration"].dt.total_microseconds().to_list() == [2_000, 1_234_500]
+    assert found(content)["numbers with commas between thousands"] >= 1
+
+
+def test_lengths_with_commas_between_thousands_may_say_their_unit() -> None:
+    content = table(row(duration_ms=None, duration="1,234.5 ms"), row(span_id="1a", duration_ms=None, duration="12 ms"))
+    assert sorted(quietly(content)["duration"].dt.total_microseconds().to_list()) == [12_000, 1_234_500]
+
+
+@pytest.mark.parametrize("text", ["1,23", "1,2345", "0,123", "a,123", "1,234,5", "1,234; 5"])
+def test_commas_that_part_no_thousands_stay(text: str) -> None:
+    content = table(row(note=text), row(span_id="1a", note="1,234"))
+    assert text in quietly(content)["span.note"].to_list()
+    assert "numbers with commas between thousands" not in found(content)

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.loaders.report import problems
+from tracelab.loaders.rows.ids import NO_WORDS
 from tracelab.loaders.rows.names import are_columns_of_spans, missing
 from tracelab.loaders.rows.spans import chunk_of
 from tracelab.loaders.rows.table import table_of_frame
@@ -31,6 +32,8 @@ _JOINED: Final = 200
 _QUOTE, _NEWLINE = b'"\n'
 _WITH_COMMA: Final = r"^-?(?:\d+|\d{1,3}(?:\.\d{3})+)(?:,\d+)?$"
 """A number with a decimal comma, whose thousands may have points."""
+_WITH_THOUSANDS: Final = r"^[+-]?(?:[1-9]\d{0,2}(?:,\d{3})+|\d+)(?:\.\d+)?(?:\s*(?:ns|us|[µμ]s|ms|s))?$"
+"""A number with a decimal point, whose thousands have commas; a length of time may say its unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,8 @@ def _frame(body: memoryview, header: Header, findings: Findings) -> tuple[pl.Dat
     rows = np.flatnonzero(keeps.to_numpy())
     frame = frame if keeps.all() else frame.filter(keeps)
     frame = _without_index(frame, header, findings)
-    return (_with_points(frame, findings) if header.separator == ";" else frame), rows
+    frame = _with_points(frame, findings) if header.separator == ";" else frame
+    return _without_thousands(frame, findings), rows
 
 
 def _distinct(names: tuple[str, ...]) -> list[str]:
@@ -292,3 +296,18 @@ def _with_points(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
             named.append(column.name)
             findings.add(problems.DECIMAL_COMMAS, said.len(), place=column.name, example=said[0])
     return frame.with_columns(pl.col(named).str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True))
+
+
+def _without_thousands(frame: pl.DataFrame, findings: Findings) -> pl.DataFrame:
+    """Leave out the commas between the thousands of numbers, in columns that hold nothing else but such numbers."""
+    named = []
+    for column in frame.get_columns():
+        commas = column.str.contains(",", literal=True).fill_null(value=False)
+        if not commas.any():
+            continue
+        text = column.str.strip_chars()
+        said = text.filter(~text.str.to_lowercase().is_in(NO_WORDS).fill_null(value=True))
+        if said.str.contains(_WITH_THOUSANDS).all():
+            named.append(column.name)
+            findings.add(problems.THOUSANDS, int(commas.sum()), place=column.name, example=column.filter(commas)[0])
+    return frame.with_columns(pl.col(named).str.replace_all(",", "", literal=True))

@@ -37,11 +37,13 @@ _ISO: Final = (
     r"^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d)?)(?:[.,](\d{1,9})\d*)?)?"
     r"\s*(Z|z|UTC|GMT|[+-]\d\d(?::?\d\d)?)?(?: [A-Z]{1,5})?(?: m=[+-][\d.]+)?$"
 )
+_SLASHED: Final = re.compile(
+    r"(\d{1,2})/(\d{1,2})/(\d{4}|\d\d)(?:,?\s+(\d{1,2}):(\d\d)(?::(\d\d)(?:[.,](\d{1,9})\d*)?)?(?:\s*([AP])\.?M\.?)?)?"
+    r"(?:\s*(?:Z|UTC|GMT))?",
+    re.IGNORECASE,
+)
+_LAST_MONTH: Final = 12
 _ODD: Final = (
-    "%m/%d/%Y, %I:%M:%S.%f %p",
-    "%m/%d/%Y, %I:%M:%S %p",
-    "%m/%d/%Y %I:%M:%S.%f %p",
-    "%m/%d/%Y %I:%M:%S %p",
     "%b %d, %Y @ %H:%M:%S.%f",
     "%b %d, %Y, %H:%M:%S.%f",
     "%Y/%m/%d %H:%M:%S.%f",
@@ -136,7 +138,7 @@ def _iso(text: pl.Series, name: str, findings: Findings) -> pl.Series:
     missing = (read.is_null() & text.is_not_null()).arg_true()
     if missing.len():
         odd = text.gather(missing)
-        known = {each: _odd_instant(each) for each in odd.unique().to_list()}
+        known = _odd_instants(odd, name, findings)
         if any(value is not None for value in known.values()) and "utc" not in name.lower():
             first = next(each for each, value in known.items() if value is not None)
             findings.add(problems.TIMES_WITHOUT_ZONE, odd.len(), place=name, example=first)
@@ -156,6 +158,43 @@ def _offset(zone: str) -> int:
         return 0
     digits = zone[1:].replace(":", "").ljust(4, "0")
     return (1 if zone[0] == "+" else -1) * (int(digits[:2]) * 3600 + int(digits[2:]) * 60)
+
+
+def _odd_instants(texts: pl.Series, name: str, findings: Findings) -> dict[str, int | None]:
+    """Read what people write; all of a column tell whether the day or the month stands first in it."""
+    distinct = texts.unique(maintain_order=True).to_list()
+    slashed = {each: parts for each in distinct if (parts := _SLASHED.fullmatch(each.strip()))}
+    days = {int(parts[1]) > _LAST_MONTH for parts in slashed.values()}
+    months = {int(parts[2]) > _LAST_MONTH for parts in slashed.values()}
+    day_first = True in days and True not in months
+    if slashed and (True in days) == (True in months) and any(parts[1] != parts[2] for parts in slashed.values()):
+        # Nothing decides, or some of them say the one and some the other.
+        count = int(texts.is_in(list(slashed)).sum())
+        findings.add(problems.DAY_OR_MONTH, count, place=name, example=next(iter(slashed)))
+    known: dict[str, int | None] = {}
+    for each in distinct:
+        parts = slashed.get(each)
+        known[each] = _odd_instant(each) if parts is None else _slashed_instant(parts, day_first=day_first)
+    return known
+
+
+def _slashed_instant(parts: re.Match[str], *, day_first: bool) -> int | None:
+    """Read a date with slashes and a clock of 12 or 24 hours; where the order is impossible, the other one is meant."""
+    first, second, year = int(parts[1]), int(parts[2]), int(parts[3])
+    day, month = (first, second) if day_first else (second, first)
+    if month > _LAST_MONTH:
+        day, month = month, day
+    hour, minute, second = int(parts[4] or 0), int(parts[5] or 0), int(parts[6] or 0)
+    if parts[8]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if parts[8].upper() == "P" else 0)
+    try:
+        instant = datetime(year + 2000 if year < 100 else year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    since = instant - datetime(1970, 1, 1, tzinfo=UTC)
+    return (since.days * 86_400 + since.seconds) * SCALE["s"] + int((parts[7] or "").ljust(9, "0"))
 
 
 def _odd_instant(text: str) -> int | None:
