@@ -1,15 +1,30 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
 
 from tests.loaders.dumps import compact, shop_otlp
-from tests.loaders.rows.made import CHILD, ROOT, START_NS, TRACE, found, lines, nanoseconds, parquet, quietly, table
+from tests.loaders.rows.made import (
+    CHILD,
+    ROOT,
+    START,
+    START_NS,
+    TRACE,
+    found,
+    lines,
+    nanoseconds,
+    parquet,
+    quietly,
+    table,
+)
 from tracelab.errors import LoadError, TracelabError
 from tracelab.loaders import load_report, read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ODD: list[dict[str, Any]] = [
     {"tid": TRACE, "sid": ROOT, "up": None, "what": "a", "t0": START_NS // 1_000_000, "took": 4, "who": "x", "size": 7},
@@ -123,3 +138,18 @@ def test_rows_that_say_too_little_are_refused_even_when_asked_for() -> None:
         quietly(table({"name": "n", "duration_ms": 5}), format="rows").select("name", "duration").row(0)[1].microseconds
         == 5000
     )
+
+
+@pytest.mark.parametrize("write", [table, lines])
+def test_columns_without_a_start_are_an_error(write: Callable[..., bytes]) -> None:
+    content = write({"tid": TRACE, "sid": ROOT, "what": "work", "took": 5})
+    asked: dict[str, Any] = {"trace_id": "tid", "span_id": "sid", "name": "what", "duration": ("took", "ms")}
+    with pytest.raises(LoadError, match=r"no column is known as the start or end of spans \(columns: tid.*start_time"):
+        read(content, columns=asked)
+
+
+def test_columns_may_leave_out_a_start_that_is_recognised_or_an_end_that_says_it() -> None:
+    said = {"duration": ("took", "ms")}
+    rest = {"trace_id": TRACE, "span_id": ROOT, "name": "work", "took": 5}
+    assert nanoseconds(quietly(table({**rest, "start_time": START}), columns=said)) == [(START_NS, 5_000_000)]
+    assert nanoseconds(quietly(table({**rest, "end_time": START}), columns=said)) == [(START_NS - 5_000_000, 5_000_000)]

@@ -44,7 +44,7 @@ def chunk_of(table: Table, asked: Asked | None, findings: Findings, name: str = 
     check_there((*table.columns, *table.empty), said, name)
     said = said.only(table.columns)
     roles = roles_of(tuple(table.columns), said)
-    _check(table, roles, name)
+    _check(table, roles, name, asked)
     marked = annotated.marked(table, roles.fields)
     table, marked = _without_others(table, roles, marked, findings)
     if marked is not None:
@@ -52,8 +52,15 @@ def chunk_of(table: Table, asked: Asked | None, findings: Findings, name: str = 
     return _Spans(table, roles, said, findings, None).chunk()
 
 
-def _check(table: Table, roles: Roles, name: str) -> None:
+def _check(table: Table, roles: Roles, name: str, asked: Asked | None) -> None:
     known = roles.fields.keys()
+    if table.height and asked is not None and known.isdisjoint(("start_time", "end_time")):
+        # Who says which column is which has one for the start; without it all spans would start in 1970.
+        listed = ", ".join(tuple(table.columns)[:12])
+        raise LoadError(
+            f"{name}{': ' if name else ''}no column is known as the start or end of spans (columns: {listed}). "
+            "Name it too: columns={..., 'start_time': (column, unit)}."
+        )
     if table.height and (known.isdisjoint(("start_time", "end_time", "duration")) or known.isdisjoint(_NAMING)):
         raise LoadError(f"{name}{': ' if name else ''}no trace dump: {missing(tuple(table.columns))}.")
 
