@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
         path, _, query = self.path.partition("?")
         if path == "/moved":
             self.answer(302, b"", Location="/login?token=hush-hush")
+        elif path in ("/round", "/about"):
+            self.answer(302, b"", Location="/about?token=hush-hush" if path == "/round" else "/round")
         elif path == "/slow":
             self.server.stopped.wait(20)  # type: ignore[attr-defined]
         elif path == "/torn":
@@ -136,6 +138,7 @@ def test_credentials_are_used_but_never_shown(server: str) -> None:
         ("/private?token=hush-hush", "answered 401 .*credentials"),
         ("/signed?X-Amz-Signature=hush-hush%21", "answered 403"),
         ("/moved?key=hush-hush", r"web page came back, led to by a redirect: .*/login\?token=…\..*/api/traces"),
+        ("/round?key=hush-hush", r"redirected \d+ times and led nowhere: .*lead to each other"),
         ("/trace/1", "web page came back. Perhaps"),
         ("/torn?sig=hush-hush", "cannot be reached"),
     ],

@@ -190,7 +190,13 @@ class _Place:
         status = getattr(error, "status", None)
         if isinstance(error, ImportError):
             return self._missing(error)
-        if isinstance(status, int) and not isinstance(status, bool):
+        if any(kind.__name__ == "TooManyRedirects" for kind in type(error).__mro__):
+            count = len(getattr(error, "history", ()))
+            return (
+                f"it was redirected {count} times and led nowhere: the addresses seem to lead to each other. Perhaps "
+                "one must log in, or a proxy is set up wrongly. Open the address in a browser and download the dump."
+            )
+        if isinstance(status, int) and not isinstance(status, bool) and status > 0:
             words = self.clean(str(getattr(error, "message", "")))
             return f"the server answered {status} {words}. {_ADVICE.get(status, 'Check the address.')}"
         if isinstance(error, FileNotFoundError):
