@@ -74,7 +74,8 @@ OTAP: Final = "otap"
 class JsonFormat:
     """A format of JSON documents.
 
-    `holds` tells the objects of the format: spans, or what holds spans as only this format does. `read` adds the spans
+    `holds` tells the objects of the format: spans, or what holds spans as only this format does; `holds_text` tells
+    texts in which such objects are written, where they stand in lists. `read` adds the spans
     of one such object. Where what belongs together may stand far apart, `gathered` reads all objects of an input
     instead, or, where what stands around them counts (`around`), all documents as they are, and `columnar` does so by
     whole columns; `fast` reads whole pieces of lines, or says that they do not fit.
@@ -94,6 +95,7 @@ class JsonFormat:
     columnar: Callable[[Iterable[tuple[Any, str]], Findings, Asked | None, str], Chunk] | None = None
     fast: Callable[[Piece], tuple[list[Chunk], Findings]] | None = None
     is_part: Callable[[dict[str, Any]], bool] | None = None
+    holds_text: Callable[[str], bool] | None = None
     beside: Callable[[dict[str, Any]], Problem | None] | None = None
     wrappers: tuple[str, ...] = ()
     of_spans: bool = False
@@ -152,7 +154,14 @@ JSON_FORMATS: Final = (
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
     JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
-    JsonFormat(AWS_XRAY, aws_xray.holds, gathered=aws_xray.read_documents, around=True, wrappers=("Traces",)),
+    JsonFormat(
+        AWS_XRAY,
+        aws_xray.holds,
+        gathered=aws_xray.read_documents,
+        holds_text=aws_xray.is_text,
+        around=True,
+        wrappers=("Traces",),
+    ),
     JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, around=True, wrappers=datadog.WRAPPERS),
     JsonFormat(
         CHROME_TRACE,

@@ -204,3 +204,32 @@ def test_subsegments_may_be_nested_as_deep_as_json_can_be() -> None:
 def test_summaries_of_traces_are_refused_with_a_hint() -> None:
     with pytest.raises(LoadError, match="batch-get-traces"):
         read(compact({"TraceSummaries": [{"Id": TRACE, "Duration": 1}]}))
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("key", ["TraceSegmentDocuments", None])
+def test_documents_as_they_are_put_are_read(key: str | None, indent: int | None) -> None:
+    call = segment(2, name="db", parent_id=f"{1:016x}", type="subsegment")
+    texts = [json.dumps(segment()), json.dumps(call)]
+    dump = json.dumps({key: texts} if key else texts, indent=indent).encode()
+    spans = read(dump)
+    assert spans.select("name", "service_name", "depth").rows() == [("shop", "shop", 0), ("db", "shop", 1)]
+    assert_frame_equal(spans, read(b"\n".join(text.encode() for text in texts)))
+    assert load_report(dump)["format"].unique().to_list() == ["aws-xray"]
+
+
+@pytest.mark.parametrize("key", ["TraceSegmentDocuments", None])
+def test_one_bad_text_among_those_that_are_put_loses_no_other(key: str | None) -> None:
+    torn = json.dumps(segment(3))[:-9]
+    texts: list[Any] = [json.dumps(segment()), torn, 5, None, "not a document", [], json.dumps(segment(2))]
+    dump = compact({key: texts} if key else texts)
+    with pytest.warns(LoadWarning, match="spans that are none"):
+        assert read(dump).height == 2
+    assert problems_in(dump)["spans that are none"] >= 4
+    assert problems_in(dump)["JSON that cannot be read"] >= 1
+
+
+@pytest.mark.parametrize("dump", [["a", "b"], ['{"trace_id": 5}'], {"TraceSegmentDocuments": ["x"]}])
+def test_texts_of_something_else_are_no_documents(dump: Any) -> None:
+    with pytest.raises(LoadError):
+        read(json.dumps(dump).encode())

@@ -42,6 +42,8 @@ _INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "serve
 _ERROR: Final = 2
 _TRACE_ID: Final = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
 _LOOKED_AT: Final = 20
+_PUT: Final = "TraceSegmentDocuments"
+"""Under which `put-trace-segments` takes documents, as texts."""
 _SEGMENT_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
 _OWN_FIELDS: Final = frozenset(
     ("subsegments", "in_progress", "annotations", "metadata", "aws", "namespace", "fault", "throttle", "cause")
@@ -126,6 +128,8 @@ def holds(document: dict[str, Any]) -> bool:
         return named or any("Document" in item for item in objects_of(segments[:_LOOKED_AT]))
     if bool(document.get("UnprocessedTraceIds")) and "Traces" in document:
         return True
+    if _texts_in(document.get(_PUT)):
+        return True
     held = document.get("Document")
     if isinstance(held, str) and "Id" in document:
         return '"start_time"' in held or '"trace_id"' in held
@@ -146,6 +150,17 @@ def _is_document(content: dict[str, Any]) -> bool:
         and ("trace_id" in content or "parent_id" in content)
         and not _OWN_FIELDS.isdisjoint(content)
     )
+
+
+def _texts_in(content: Any) -> bool:
+    """Say whether a list begins with the text of a segment document."""
+    listed = content[:_LOOKED_AT] if isinstance(content, list) else []
+    return any(isinstance(text, str) and is_text(text) for text in listed)
+
+
+def is_text(text: str) -> bool:
+    """Say whether a text is that of a segment document, by its fields' names: it may be damaged behind them."""
+    return text.lstrip()[:1] == "{" and '"trace_id"' in text and ('"start_time"' in text or '"in_progress"' in text)
 
 
 def _is_header(content: dict[str, Any]) -> bool:
@@ -172,7 +187,9 @@ def _segments(document: Any, builder: Builder, place: str) -> Iterator[_Segment]
     """Find the segments of a document, with their subsegments."""
     for held, path, fits in walked(document, holds, WRAPPERS):
         where = at(place, path)
-        if not fits:
+        if not fits and isinstance(held, str) and is_text(held):
+            yield from _flat({"Document": held}, None, builder, where)
+        elif not fits:
             _skip(held, builder, where)
         elif "Traces" in held:
             builder.findings.add(
@@ -182,6 +199,9 @@ def _segments(document: Any, builder: Builder, place: str) -> Iterator[_Segment]
                 example=held["UnprocessedTraceIds"],
             )
             yield from _segments(held["Traces"], builder, where)
+        elif isinstance(held.get(_PUT), list):
+            for number, text in enumerate(held[_PUT]):
+                yield from _flat({"Document": text}, None, builder, at(where, f"{_PUT}[{number}]"))
         elif isinstance(held.get("Segments"), list):
             yield from _segments_of_trace(held, builder, where)
         elif not _is_header(held):
