@@ -16,6 +16,7 @@ from tracelab.loaders.others import (
     aws_xray,
     chrome_trace,
     clickhouse,
+    clickhouse_compact,
     data_prepper,
     datadog,
     haystack,
@@ -57,6 +58,7 @@ NODE_CONSOLE: Final = "node-console"
 COLLECTOR_DEBUG: Final = "collector-debug"
 DOTNET_CONSOLE: Final = "dotnet-console"
 CLICKHOUSE: Final = "clickhouse"
+CLICKHOUSE_COMPACT: Final = "clickhouse-compact"
 DATA_PREPPER: Final = "data-prepper"
 ELASTIC_APM: Final = "elastic-apm"
 AWS_XRAY: Final = "aws-xray"
@@ -74,8 +76,8 @@ OTAP: Final = "otap"
 class JsonFormat:
     """A format of JSON documents.
 
-    `holds` tells the objects of the format: spans, or what holds spans as only this format does; `holds_text` tells
-    texts in which such objects are written, where they stand in lists. `read` adds the spans
+    `holds` tells the objects of the format: spans, or what holds spans as only this format does; `holds_other` tells
+    what is no object, but a text in which one is written, or a list of its values. `read` adds the spans
     of one such object. Where what belongs together may stand far apart, `gathered` reads all objects of an input
     instead, or, where what stands around them counts (`around`), all documents as they are, and `columnar` does so by
     whole columns; `fast` reads whole pieces of lines, or says that they do not fit.
@@ -95,7 +97,7 @@ class JsonFormat:
     columnar: Callable[[Iterable[tuple[Any, str]], Findings, Asked | None, str], Chunk] | None = None
     fast: Callable[[Piece], tuple[list[Chunk], Findings]] | None = None
     is_part: Callable[[dict[str, Any]], bool] | None = None
-    holds_text: Callable[[str], bool] | None = None
+    holds_other: Callable[[Any], bool] | None = None
     beside: Callable[[dict[str, Any]], Problem | None] | None = None
     wrappers: tuple[str, ...] = ()
     of_spans: bool = False
@@ -150,6 +152,14 @@ JSON_FORMATS: Final = (
     JsonFormat(GO_JSON, sdk_json.is_go, sdk_json.read_go, marked=True),
     JsonFormat(PYTHON_JSON, sdk_json.is_python, sdk_json.read_python, wrappers=("spans",), marked=True),
     JsonFormat(CLICKHOUSE, clickhouse.is_row, clickhouse.read_row, marked=True),
+    JsonFormat(
+        CLICKHOUSE_COMPACT,
+        clickhouse_compact.holds,
+        gathered=clickhouse_compact.read_documents,
+        holds_other=clickhouse_compact.holds_other,
+        around=True,
+        of_spans=True,
+    ),
     JsonFormat(NODE_JSON, node_sdk.is_span, node_sdk.read_span),
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
@@ -158,7 +168,7 @@ JSON_FORMATS: Final = (
         AWS_XRAY,
         aws_xray.holds,
         gathered=aws_xray.read_documents,
-        holds_text=aws_xray.is_text,
+        holds_other=aws_xray.is_text,
         around=True,
         wrappers=("Traces",),
     ),
@@ -199,6 +209,7 @@ PARQUET_FORMATS: Final = (
 FAMILIES: Final[dict[str, tuple[str, ...]]] = {
     "otlp": (OTLP_JSON, OTLP_PROTO, OTAP),
     "jaeger": (JAEGER_JSON, JAEGER_STORAGE_JSON, JAEGER_ELASTICSEARCH),
+    "clickhouse": (CLICKHOUSE, CLICKHOUSE_COMPACT),
     "tempo": (OTLP_JSON, OTLP_PROTO, TEMPO_BLOCK),
 }
 """Words of `format` that mean several formats."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 _SNIFFED: Final = 1 << 16
 _MARK: Final = 8
 _LARGE: Final = 64 << 20
-FORMATS: Final[dict[str, tuple[str, ...]]] = {"auto": (), **FAMILIES, **{name: (name,) for name in NAMES}}
+FORMATS: Final[dict[str, tuple[str, ...]]] = {"auto": (), **{name: (name,) for name in NAMES}, **FAMILIES}
 """What `format` may say, and the formats that are meant by it; `auto` means all."""
 
 
@@ -77,7 +77,7 @@ def read(
         a member of an archive is a source of its own, named `archive.zip!/path/in/it`.
     format
         `auto`, or the one format that is expected, by its word in the table of formats in the README (`otlp-json`,
-        `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`.
+        `zipkin`, `clickhouse`, ...) or by a family: `otlp`, `jaeger`, `tempo`, `clickhouse`.
     columns
         Which column is which, where rows (JSON lines, a JSON list, CSV, parquet) have other names than those that are
         known: `{"trace_id": "tid", "start_time": "t0", "duration": ("took", "ms")}`. With it everything is read as

@@ -60,10 +60,9 @@ def probed(text: bytes) -> Probe | None:
 
 def format_of(document: Any, depth: int = _DEPTH) -> str | None:
     """Name the format of a document; `other` for logs and metrics; None where it holds no spans that we know."""
-    if isinstance(document, list):
-        return _first_known(document, depth)
-    if isinstance(document, str):
-        return next((each.name for each in JSON_FORMATS if each.holds_text and each.holds_text(document)), None)
+    if isinstance(document, str | list):
+        known = next((each.name for each in JSON_FORMATS if each.holds_other and each.holds_other(document)), None)
+        return known or (_first_known(document, depth) if isinstance(document, list) else None)
     if not isinstance(document, dict):
         return None
     known = next((each.name for each in JSON_FORMATS if each.holds(document)), None)

@@ -155,11 +155,13 @@ def _is_document(content: dict[str, Any]) -> bool:
 def _texts_in(content: Any) -> bool:
     """Say whether a list begins with the text of a segment document."""
     listed = content[:_LOOKED_AT] if isinstance(content, list) else []
-    return any(isinstance(text, str) and is_text(text) for text in listed)
+    return any(map(is_text, listed))
 
 
-def is_text(text: str) -> bool:
+def is_text(text: Any) -> bool:
     """Say whether a text is that of a segment document, by its fields' names: it may be damaged behind them."""
+    if not isinstance(text, str):
+        return False
     return text.lstrip()[:1] == "{" and '"trace_id"' in text and ('"start_time"' in text or '"in_progress"' in text)
 
 
@@ -187,7 +189,7 @@ def _segments(document: Any, builder: Builder, place: str) -> Iterator[_Segment]
     """Find the segments of a document, with their subsegments."""
     for held, path, fits in walked(document, holds, WRAPPERS):
         where = at(place, path)
-        if not fits and isinstance(held, str) and is_text(held):
+        if not fits and is_text(held):
             yield from _flat({"Document": held}, None, builder, where)
         elif not fits:
             _skip(held, builder, where)

@@ -8,11 +8,13 @@ from tracelab.loaders.columns.chunk import STRING
 from tracelab.loaders.documents.fields import KIND_NUMBERS, STATUS_NUMBERS, enum_number, text_attributes
 from tracelab.loaders.documents.times import nanoseconds
 from tracelab.loaders.documents.values import plain_value, whole_number
+from tracelab.loaders.report import problems
 
 if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
-_MARKS: Final = {"TraceId", "SpanId", "SpanName"}
+MARKS: Final = frozenset(("TraceId", "SpanId", "SpanName"))
+"""Names of columns that tell the table."""
 _IDS: Final = ("TraceId", "SpanId")
 _COLUMNS: Final = frozenset(
     (
@@ -28,12 +30,12 @@ _COLUMNS: Final = frozenset(
 def is_row(document: dict[str, Any]) -> bool:
     """Say whether a document is a row of the table."""
     # With FORMAT JSONColumns one object has whole columns.
-    return document.keys() >= _MARKS and not any(isinstance(document[name], list | dict) for name in _IDS)
+    return document.keys() >= MARKS and not any(isinstance(document[name], list | dict) for name in _IDS)
 
 
 def has_rows(columns: frozenset[str]) -> bool:
     """Say whether columns are those of the table."""
-    return columns >= _MARKS
+    return columns >= MARKS
 
 
 def read_row(row: dict[str, Any], builder: Builder, place: str) -> None:
@@ -101,6 +103,8 @@ def _map(content: Any, builder: Builder, place: str) -> list[tuple[str, Value]]:
     if isinstance(content, list):
         content = dict(item for item in content if isinstance(item, tuple) and len(item) == 2)
     if not isinstance(content, dict):
+        if content not in (None, "", "{}", []):
+            builder.findings.add(problems.BAD_FIELD, place=place, example=content)
         return []
     found = [(str(key), plain_value(value, builder.findings, place)) for key, value in content.items()]
     return [(key, value) for key, value in found if value is not None]

@@ -419,6 +419,12 @@ DAY_OR_MONTH: Final = Problem(
     "Nothing in the column decides it, or its dates contradict each other: the month was taken as the first where it "
     "can be one.",
 )
+COLUMNS_BY_PLACE: Final = Problem(
+    "rows without names of columns",
+    "guessed",
+    "Their columns were taken to be those of the table that OpenTelemetry's exporter makes, in its order. Export them "
+    "with names, such as FORMAT JSONEachRow.",
+)
 DECIMAL_COMMAS: Final = Problem(
     "numbers with decimal commas", "repaired", "They were read as numbers with a decimal point.", notable=False
 )
