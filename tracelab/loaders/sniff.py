@@ -153,7 +153,7 @@ def parquet_format_of(file: ColumnarFile) -> ParquetFormat:
     if is_attributes(file.columns):
         raise LoadError(
             f"{file.name}: no trace dump: it looks like attributes of OTel-Arrow without their spans; read the folder "
-            "that all of its tables are in."
+            "that all of its tables are in, unpacked if they are in an archive."
         )
     names = tuple(file.frame.collect_schema().names())
     nothing = f"it is a file of columns without spans (its columns: {', '.join(names[:8])})"

@@ -103,8 +103,28 @@ def test_a_block_of_tempo_is_read_from_an_archive(pack: Callable[[dict[str, byte
     # Only its meta.json has names for dedicated columns.
     with pytest.warns(LoadWarning, match="dedicated columns without a name"):
         spans = read(packed)
+    explained = load_report(packed).filter(problem="values in dedicated columns without a name")["explanation"].item()
+    assert "unpack it first if it is in an archive" in explained
     plain = pl.selectors.exclude("events", r"^span\..*$", r"^resource\..*$", "more_attributes")
     assert_frame_equal(spans.select(plain), read(SAMPLES / "tempo-block").select(plain))
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+def test_tables_of_otel_arrow_in_an_archive_are_read_without_each_other_which_is_said(
+    pack: Callable[[dict[str, bytes]], bytes],
+) -> None:
+    root = SAMPLES / "otap.tables"
+    packed = pack({str(file.relative_to(root)): file.read_bytes() for file in root.rglob("*") if file.is_file()})
+    with pytest.warns(LoadWarning, match=r"tables that are not there"):
+        spans = read(packed)
+    assert sorted(spans["span_id"].to_list()) == sorted(read(root)["span_id"].to_list())
+    report = load_report(packed)
+    assert "unpack it first" in report.filter(problem="tables that are not there")["explanation"].item()
+    refused = report.filter(problem="a source that cannot be read")
+    assert refused.height == len(list(root.iterdir())) - 1
+    assert refused["example"].str.contains("no trace dump").all()
+    with pytest.raises(LoadError, match="unpacked if they are in an archive"):
+        read(pack({"span_attrs.parquet": next((root / "span_attrs").iterdir()).read_bytes()}))
 
 
 def test_a_tar_without_a_magic_word_is_known_by_its_checksum() -> None:

@@ -183,12 +183,14 @@ DEDICATED_UNNAMED: Final = Problem(
     "values in dedicated columns without a name",
     "kept",
     "Which attribute a dedicated column holds is said in meta.json beside the block: without it the values are under "
-    "tempo.dedicated.<column>. Read the block's folder, with its meta.json in it.",
+    "tempo.dedicated.<column>. Read the block's folder, with its meta.json in it; unpack it first if it is in "
+    "an archive.",
 )
 TABLES_MISSING: Final = Problem(
     "tables that are not there",
     "skipped",
-    "Spans of OTel-Arrow name attributes, events or links in other tables. Read the folder that all of them are in.",
+    "Spans of OTel-Arrow name attributes, events or links in other tables. Read the folder that all of them are in; "
+    "unpack it first if it is in an archive, of which every member is read by itself.",
 )
 ORPHAN_ROWS: Final = Problem(
     "rows whose owner is missing",
