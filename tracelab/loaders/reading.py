@@ -85,7 +85,8 @@ def read(
         `end_time`, `duration`, `status_code`, `status_message`, `error`, `success`, `trace_state`, `flags`,
         `scope_name`, `scope_version`, `events`, `links`, `attributes`, `resource_attributes` and `scope_attributes`;
         values are columns of the file, for times and durations with a unit (`ns`, `us`, `ms`, `s`) where it cannot be
-        guessed. Columns that are not named are recognised as usual, and every other one is an attribute.
+        guessed. Columns that are not named are recognised as usual, and every other one is an attribute. One of them
+        must be a start or an end.
     strict
         Raise at the first problem that would be warned of.
     progress
