@@ -88,6 +88,9 @@ class JsonFormat:
     objects is not counted as a span that was lost. `marked` says that large documents can be cut by the names of their
     keys alone; others are decoded whole while they are small, and cut where `holds` knows the objects. `loose` says
     that lists may lack their closing bracket, and that what stands around the objects of a large document is read too.
+
+    `told_by` lists keys that, where they stand together, let `holds` and `beside` tell an object by its values: without
+    them all objects are alike that have the same keys, lists of the same length, and values of the same types.
     """
 
     name: str
@@ -104,6 +107,7 @@ class JsonFormat:
     marked: bool = False
     loose: bool = False
     around: bool = False
+    told_by: tuple[frozenset[str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +163,14 @@ JSON_FORMATS: Final = (
         holds_other=clickhouse_compact.holds_other,
         around=True,
         of_spans=True,
+        told_by=clickhouse_compact.TOLD_BY,
     ),
     JsonFormat(NODE_JSON, node_sdk.is_span, node_sdk.read_span),
     JsonFormat(DATA_PREPPER, data_prepper.is_span, data_prepper.read_span, beside=data_prepper.beside),
     JsonFormat(ELASTIC_APM, elastic.is_document, gathered=elastic.read_documents, beside=elastic.beside),
-    JsonFormat(ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True),
+    JsonFormat(
+        ZIPKIN, zipkin.is_row, gathered=zipkin.read_rows, is_part=zipkin.is_part, marked=True, told_by=zipkin.TOLD_BY
+    ),
     JsonFormat(
         AWS_XRAY,
         aws_xray.holds,
@@ -171,8 +178,16 @@ JSON_FORMATS: Final = (
         holds_other=aws_xray.is_text,
         around=True,
         wrappers=("Traces",),
+        told_by=aws_xray.TOLD_BY,
     ),
-    JsonFormat(DATADOG, datadog.holds, gathered=datadog.read_documents, around=True, wrappers=datadog.WRAPPERS),
+    JsonFormat(
+        DATADOG,
+        datadog.holds,
+        gathered=datadog.read_documents,
+        around=True,
+        wrappers=datadog.WRAPPERS,
+        told_by=datadog.TOLD_BY,
+    ),
     JsonFormat(
         CHROME_TRACE,
         chrome_trace.holds,
@@ -180,6 +195,7 @@ JSON_FORMATS: Final = (
         around=True,
         wrappers=chrome_trace.WRAPPERS,
         loose=True,
+        told_by=chrome_trace.TOLD_BY,
     ),
     JsonFormat(TRULENS, trulens.holds, gathered=trulens.read_documents, around=True, wrappers=("events",)),
     JsonFormat(HAYSTACK, haystack.holds, gathered=haystack.read_documents, around=True, wrappers=haystack.WRAPPERS),

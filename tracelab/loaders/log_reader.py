@@ -13,11 +13,12 @@ from tracelab.loaders.console.printed import indent_of
 from tracelab.loaders.formats import TEXT_BY_NAME, TEXT_FORMATS
 from tracelab.loaders.input.cutting import LONGEST, PIECE, closed
 from tracelab.loaders.input.lenient_json import NotJson, decode
-from tracelab.loaders.input.logs import BLANK, Line, LogPiece, layers_of, lines_of, unwrapped
+from tracelab.loaders.input.likenesses import Likenesses
+from tracelab.loaders.input.logs import BLANK, Line, LogPiece, Wrappers, layers_of, lines_of
 from tracelab.loaders.json_reader import State, read_pieces
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sniff import SUPPORTED, format_of, probed, refusal
+from tracelab.loaders.sniff import SUPPORTED, format_of, is_told_by_values, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,9 +85,10 @@ def read_log(stream: Readable, findings: Findings, named: Callable[[str], None])
     """Read the spans in a log, chunk by chunk; `named` is told the format of the first."""
     log = _Log(findings, named)
     sample = [text for text in _sample(stream.peek(_SNIFFED), _SNIFFED) if not _is_document(text)]
-    content = unwrapped(lines_of(stream, findings), layers_of(sample), findings)
+    wrappers = Wrappers(layers_of(sample))
+    content = lines_of(stream, findings, _Watcher(log, wrappers))
     state = State()
-    for chunk in read_pieces(log.pieces(content), state, findings, log.name):
+    for chunk in read_pieces(log.pieces(wrappers.unwrapped(content, findings)), state, findings, log.name):
         yield from log.finished()
         yield chunk
     yield from log.finished()
@@ -134,9 +136,10 @@ def _is_document(text: str) -> bool:
 def _known(text: str) -> bool | None:
     """Say whether a text is a document of a format that is known; None if it is no JSON."""
     content = text.encode("utf-8", "replace")
-    probe = probed(content)
-    if probe is not None and probe.is_otlp():
-        return True
+    if "Spans" in text or "batches" in text:
+        probe = probed(content)
+        if probe is not None and probe.is_otlp():
+            return True
     try:
         return format_of(decode(content, Findings(), "")) is not None
     except NotJson:
@@ -158,6 +161,8 @@ class _Log:
     format: str = ""
     advice: str = ""
     untimed: bool = False
+    skipped: int = 0
+    busy: set[str] = field(default_factory=set)
 
     def pieces(self, content: Iterator[Line]) -> Iterator[Piece]:
         """Give all lines to who reads them; JSON comes out in pieces."""
@@ -167,6 +172,10 @@ class _Log:
             if source is None:
                 source = sources[line.source] = _Source(self)
             source.take(line)
+            if not source.is_idle():
+                self.busy.add(line.source)
+            elif self.busy:
+                self.busy.discard(line.source)
             if self.size >= PIECE:
                 yield self._piece()
             if len(self.builder) >= _MOST_SPANS:
@@ -218,7 +227,17 @@ class _Log:
             self.findings.spans += 1
             self.findings.add(problems.NO_TIMES_PRINTED, place=place, example=line.text, lost_spans=1)
         else:
+            self.skipped += count
             self.findings.add(problems.LOG_LINES, count, place=place, example=line.text)
+
+    def skip_more(self, count: int) -> None:
+        """Count further lines that hold no span."""
+        self.skipped += count
+        self.findings.add(problems.LOG_LINES, count)
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun to which a further line could belong."""
+        return not self.busy and not self.untimed
 
     def _piece(self) -> Piece:
         piece = LogPiece(self.texts, self.numbers)
@@ -233,6 +252,35 @@ class _Log:
         self.findings.merge(builder.findings)
 
 
+class _Watcher:
+    """Passes over lines that are like others that were skipped, while nothing is begun that they could belong to."""
+
+    def __init__(self, log: _Log, wrappers: Wrappers) -> None:
+        self.log = log
+        self.wrappers = wrappers
+        self.likenesses = Likenesses(wrappers.layers, is_told_by_values)
+        self.skipped, self.was_idle = 0, True
+
+    def passed(self, text: str, start: int) -> int:
+        """Pass over lines, and count them as those before them were."""
+        self.was_idle = self.log.is_idle() and self.wrappers.are_idle()
+        end = self.likenesses.end_of_run(text, start) if self.was_idle else start
+        if end == start:
+            self.skipped = self.log.skipped
+            return start
+        last = end == len(text) and not text.endswith("\n")
+        count = text.count("\n", start, end) + last
+        self.likenesses.passed += count
+        self.log.skip_more(count)
+        self.wrappers.add_all(count)
+        return end + last
+
+    def was_read(self, text: str) -> None:
+        """Learn from a line that was skipped, if nothing else came of it."""
+        if self.log.skipped == self.skipped + 1 and self.was_idle and self.log.is_idle() and self.wrappers.are_idle():
+            self.likenesses.learn(text)
+
+
 class _Source:
     """One of those who printed into a log, whose lines follow each other whatever stands between them."""
 
@@ -241,6 +289,10 @@ class _Source:
         self.readers: dict[str, Printed] = {}
         self.reading = ""
         self.opening: list[Line] = []
+
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun to which a further line could belong."""
+        return not self.opening and (not self.reading or self.readers[self.reading].is_idle())
 
     def take(self, line: Line) -> None:
         """Give a line to who reads it."""
@@ -359,6 +411,10 @@ class _JsonText:
         self.first = Line(0, "", "")
         self.indent = self.depth = self.size = 0
         self.deeper = self.broken = False
+
+    def is_idle(self) -> bool:
+        """Say whether no text is begun."""
+        return not self.lines
 
     def begin(self, line: Line) -> bool:
         """Begin a text, which may stand behind the beginning of a log line."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 OTHER: Final = "other"
 SUPPORTED: Final = ", ".join(NAMES)
 
+_TOLD_BY: Final = tuple(keys for each in JSON_FORMATS for keys in each.told_by)
 _DEPTH: Final = 10
 _UNKNOWN: Final = 100
 
@@ -101,6 +102,20 @@ def beside(document: Any, depth: int = _DEPTH) -> Problem | None:
         return known
     inner = (document[key] for key in WRAPPERS if isinstance(document.get(key), dict))
     return next((found for held in inner if (found := beside(held, depth - 1))), None)
+
+
+def is_told_by_values(document: Any) -> bool:
+    """Say whether a document may be of a format, or none, by its values, and not by its keys and their types alone."""
+    waiting = [document]
+    while waiting:
+        content = waiting.pop()
+        if isinstance(content, dict):
+            if any(keys <= content.keys() for keys in _TOLD_BY):
+                return True
+            waiting.extend(content.values())
+        elif isinstance(content, list):
+            waiting.extend(content)
+    return False
 
 
 def level_of(head: bytes) -> int | None:

@@ -97,6 +97,10 @@ class CollectorDebug:
         self.said: list[str] | None = None
         self.numbers: tuple[Builder, int, int] | None = None
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun."""
+        return not self.section
+
     def begin(self, line: Line) -> bool:
         """Take a heading."""
         return self.feed(line)

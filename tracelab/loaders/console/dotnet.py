@@ -82,6 +82,10 @@ class DotnetConsole:
         self.section = ""
         self.value: list[str] | None = None
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun."""
+        return self.activity is None or self.section == "ended"
+
     def begin(self, line: Line) -> bool:
         """Take the first line of an activity."""
         return self.feed(line)

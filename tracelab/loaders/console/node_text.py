@@ -34,6 +34,10 @@ class NodeConsole:
         self.indent = 0
         self.size = 0
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun."""
+        return not self.lines
+
     def begin(self, line: Line) -> bool:
         """Begin an object, which may stand behind the beginning of a log line."""
         self.finish()

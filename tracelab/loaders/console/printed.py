@@ -28,6 +28,9 @@ class Sink(Protocol):
 class Printed(Protocol):
     """Reads what one program printed."""
 
+    def is_idle(self) -> bool:
+        """Say whether nothing is begun to which lines could belong that do not begin something themselves."""
+
     def begin(self, line: Line) -> bool:
         """Take the line that tells what is printed; False where it is none of the reader's."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
@@ -59,17 +59,36 @@ class LogPiece(Piece):
         return f"line {self.numbers[line]}"
 
 
-def lines_of(stream: Readable, findings: Findings) -> Iterator[Line]:
+class Watcher(Protocol):
+    """Sees the lines of a log before anything reads them, and knows of some that nothing is in them."""
+
+    def passed(self, text: str, start: int) -> int:
+        """Pass over, and count, lines that nothing is in; give where the first one begins that must be read."""
+
+    def was_read(self, text: str) -> None:
+        """Learn from a line: it was read, and all that follows from it is done."""
+
+
+def lines_of(stream: Readable, findings: Findings, watcher: Watcher) -> Iterator[Line]:
     """Give the lines of a stream, without codes for colours; what is no UTF-8 is mended and counted."""
     coloured, example = 0, ""
     for piece in lines(stream, findings):
-        for number, text in enumerate(_decoded(piece, findings).split("\n"), piece.first):
-            plain = text
+        content, position, number = _decoded(piece, findings), 0, piece.first
+        while position <= len(content):
+            start, position = position, watcher.passed(content, position)
+            if position != start:
+                number += content.count("\n", start, position) + (position > len(content))
+                continue
+            end = content.find("\n", start)
+            position = (len(content) if end < 0 else end) + 1
+            text = plain = content[start : position - 1]
             if "\x1b" in text:
                 plain = _COLOUR.sub("", text)
                 coloured += plain != text
                 example = example or text
             yield Line(number, "", plain.rstrip("\r"))
+            watcher.was_read(text)
+            number += 1
     findings.add(problems.COLOURS, coloured, example=example)
 
 
@@ -83,28 +102,37 @@ def layers_of(texts: Iterable[str]) -> list[Layer]:
         if 2 * _wrapped(layer, sample) <= len(sample):
             break
         found.append(layer)
-        sample = [line.text for line in _unwrapped((Line(0, "", text) for text in sample), layer, _Count())]
+        sample = [line.text for line in _unwrapped((Line(0, "", text) for text in sample), layer, Wrappers([]))]
         sample = [text for text in sample if text.strip()]
     return found
 
 
-def unwrapped(content: Iterator[Line], layers: list[Layer], findings: Findings) -> Iterator[Line]:
-    """Take the wrappers away; what a runtime cut into several entries is one line again."""
-    count = _Count()
-    for layer in layers:
-        content = _unwrapped(content, layer, count)
-    yield from content
-    findings.add(problems.LOG_WRAPPERS, count.lines(), place=f"line {count.first}", example=count.example)
-
-
 @dataclass(slots=True)
-class _Count:
-    """How many lines of the log had a wrapper taken away, by layer; and the first of them."""
+class Wrappers:
+    """The wrappers of a log: how many lines had each of them taken away, and what is held of lines that go on."""
 
+    layers: list[Layer]
     found: dict[int, int] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
+    held: list[dict[str, _Held]] = field(default_factory=list)
     first: int = 0
     example: str = ""
+
+    def unwrapped(self, content: Iterator[Line], findings: Findings) -> Iterator[Line]:
+        """Take the wrappers away; what a runtime cut into several entries is one line again."""
+        for layer in self.layers:
+            content = _unwrapped(content, layer, self)
+        yield from content
+        findings.add(problems.LOG_WRAPPERS, self.lines(), place=f"line {self.first}", example=self.example)
+
+    def are_idle(self) -> bool:
+        """Say whether no line is held that may go on."""
+        return not any(self.held)
+
+    def add_all(self, count: int) -> None:
+        """Count lines that have every wrapper, of which none is the first."""
+        for layer in set(self.layers):
+            self.found[id(layer)] = self.found.get(id(layer), 0) + count
 
     def add(self, layer: Layer, line: Line) -> None:
         if not self.found:
@@ -126,8 +154,9 @@ class _Held:
     size: int = 0
 
 
-def _unwrapped(content: Iterator[Line], layer: Layer, count: _Count) -> Iterator[Line]:
+def _unwrapped(content: Iterator[Line], layer: Layer, count: Wrappers) -> Iterator[Line]:
     held: dict[str, _Held] = {}
+    count.held.append(held)
     for line in content:
         found = layer(line.text)
         if found is None:
@@ -170,7 +199,7 @@ def _decoded(piece: Piece, findings: Findings) -> str:
         return piece.content.decode("utf-8", "replace")
 
 
-_TEXTS: Final = ("log", "MESSAGE", "msg", "message", "line", "textPayload", "@m")
+TEXTS: Final = ("log", "MESSAGE", "msg", "message", "line", "textPayload", "@m")
 _BESIDE: Final = frozenset(
     (
         *("stream", "time", "ts", "timestamp", "@timestamp", "@t", "date", "receiveTimestamp", "__REALTIME_TIMESTAMP"),
@@ -183,11 +212,13 @@ _WHO: Final = (
     *("stream", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "_PID", "CONTAINER_NAME", "container_name", "container_id"),
     *("container", "pod", "kubernetes", "labels", "resource"),
 )
+OF_PARTS: Final = frozenset(("logtag", "_LINE_BREAK"))
+"""Fields whose values say whether an entry goes on in the next one."""
 _DOCKER: Final = frozenset(("log", "stream", "time", "attrs"))
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def _json_entry(text: str) -> Unwrapped | None:
+def json_entry(text: str) -> Unwrapped | None:
     """Take the text out of an entry of Docker's JSON driver, of journald, or of a logger that writes JSON."""
     if not text.lstrip(BLANK).startswith("{"):
         return None
@@ -197,7 +228,7 @@ def _json_entry(text: str) -> Unwrapped | None:
         return None
     if fields.keys().isdisjoint(_BESIDE):
         return None
-    inner = next((content for key in _TEXTS if key in fields and (content := _text(fields[key])) is not None), None)
+    inner = next((content for key in TEXTS if key in fields and (content := _text(fields[key])) is not None), None)
     if inner is None:
         return None
     source = "".join(bytes(fields[key]).decode("utf-8", "replace") for key in _WHO if key in fields)
@@ -226,40 +257,46 @@ def _as_text(content: Any) -> str | None:
     return content if isinstance(content, str) else None
 
 
-def _prefix(pattern: str) -> Layer:
-    """Make a layer of a pattern for the beginning of a line, whose groups tell who printed it and what goes on."""
-    compiled = re.compile(pattern)
-    groups = compiled.groupindex
+class PrefixLayer:
+    """A layer of a pattern for the beginning of a line, whose groups tell who printed it and what goes on."""
 
-    def layer(text: str) -> Unwrapped | None:
-        found = compiled.match(text)
+    def __init__(self, pattern: str) -> None:
+        self.pattern = re.compile(pattern)
+        self.has_source, self.has_part = (name in self.pattern.groupindex for name in ("source", "part"))
+
+    def __call__(self, text: str) -> Unwrapped | None:
+        """Take the beginning from a line."""
+        found = self.pattern.match(text)
         if found is None:
             return None
-        source = found["source"] if "source" in groups else ""
-        return Unwrapped(source or "", text[found.end() :], "part" in groups and found["part"] == "P")
+        source = found["source"] if self.has_source else ""
+        return Unwrapped(source or "", text[found.end() :], self.has_part and found["part"] == "P")
 
-    return layer
+    def of_whole_lines(self) -> str:
+        """Give the pattern for lines that do not go on, without names, so that it may stand in another one."""
+        pattern = self.pattern.pattern.replace("(?P<part>[FP])", "F").replace("(?P<source>", "(?:")
+        return f"(?>{pattern})"
 
 
 _LAYERS: Final[tuple[Layer, ...]] = (
-    _json_entry,
+    json_entry,
     # Container runtimes (CRI), in files of Kubernetes' nodes.
-    _prefix(rf"{_ISO} (?P<source>stdout|stderr) (?P<part>[FP])(?::[^ ]*)?(?: |$)"),
+    PrefixLayer(rf"{_ISO} (?P<source>stdout|stderr) (?P<part>[FP])(?::[^ ]*)?(?: |$)"),
     # kubectl logs --prefix, and stern.
-    _prefix(r"\[(?P<source>[a-z]+/[^\]\s]+)\](?: |$)"),
-    _prefix(r"(?P<source>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10}-[a-z0-9]{5} [a-z0-9-]+)(?: |$)"),
+    PrefixLayer(r"\[(?P<source>[a-z]+/[^\]\s]+)\](?: |$)"),
+    PrefixLayer(r"(?P<source>[a-z0-9][a-z0-9.-]*-[a-z0-9]{5,10}-[a-z0-9]{5} [a-z0-9-]+)(?: |$)"),
     # docker compose, docker service, foreman, pm2.
-    _prefix(r"(?:\d\d:\d\d:\d\d )?(?P<source>(?:\d+\|)?[\w.@/-]+) *\|(?: |$)"),
+    PrefixLayer(r"(?:\d\d:\d\d:\d\d )?(?P<source>(?:\d+\|)?[\w.@/-]+) *\|(?: |$)"),
     # gh run view --log: job, step, and a timestamp.
-    _prefix(r"(?P<source>[^\t]{1,200}\t[^\t]{1,200})\t(?=\ufeff?\d{4}-\d\d-\d\dT)"),
+    PrefixLayer(r"(?P<source>[^\t]{1,200}\t[^\t]{1,200})\t(?=\ufeff?\d{4}-\d\d-\d\dT)"),
     # syslog, RFC 5424.
-    _prefix(rf"<\d+>1 (?:-|{_ISO}) (?P<source>\S+ \S+ \S+ \S+) (?:-|(?:\[[^\]]*\])+)(?: \ufeff?|$)"),
+    PrefixLayer(rf"<\d+>1 (?:-|{_ISO}) (?P<source>\S+ \S+ \S+ \S+) (?:-|(?:\[[^\]]*\])+)(?: \ufeff?|$)"),
     # journald and syslog, in their short forms; Heroku has no host, but a number or name of the process in brackets:
     # a level and a colon behind a time are a line's own.
-    _prefix(
+    PrefixLayer(
         rf"(?:<\d+>)?(?:{_SHORT}|{_FULL}|{_ISO}|\[ *\d+\.\d+\])"
         r"(?P<source> [\w.-]+ [\w.@/()-]+(?:\[[\w.-]+\])?| [\w.@/()-]+\[[\w.-]+\]):(?: |$)"
     ),
     # kubectl logs --timestamps, GitHub Actions, GitLab CI (which also numbers its streams).
-    _prefix(rf"\ufeff?{_ISO}(?: \d\d[OE](?:[ +]|$)| |$)"),
+    PrefixLayer(rf"\ufeff?{_ISO}(?: \d\d[OE](?:[ +]|$)| |$)"),
 )

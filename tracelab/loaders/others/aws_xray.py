@@ -37,6 +37,14 @@ if TYPE_CHECKING:
     Attributes = list[tuple[str, Value]]
 
 WRAPPERS: Final = ("Traces", "data", "result")
+TOLD_BY: Final = (
+    frozenset(("Document",)),
+    frozenset(("UnprocessedTraceIds",)),
+    frozenset(("Segments",)),
+    frozenset(("TraceSegmentDocuments",)),
+    frozenset(("id", "start_time")),
+    frozenset(("format", "version")),
+)
 SECOND: Final = 1_000_000_000
 _INTERNAL, _SERVER, _CLIENT = (KINDS.index(name) for name in ("internal", "server", "client"))
 _ERROR: Final = 2

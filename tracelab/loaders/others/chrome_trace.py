@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     Key = tuple[Any, ...]
 
 WRAPPERS: Final = ("traceEvents",)
+TOLD_BY: Final = (frozenset(("ph",)),)
 MICROSECOND: Final = 1_000
 _MILLISECOND: Final = 1_000_000
 _EXACT: Final = 2.0**50  # nanoseconds below this, 13 days, are exact when microseconds are multiplied as doubles

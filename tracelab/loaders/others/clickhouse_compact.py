@@ -27,6 +27,9 @@ _TYPE: Final = re.compile(r"[A-Z][A-Za-z0-9]*(?:\(.*\))?", re.DOTALL)
 _PAIR: Final = 2
 
 
+TOLD_BY: Final = (frozenset(("meta", "data")),)
+
+
 def holds(document: dict[str, Any]) -> bool:
     """Say whether a document is a table: names in `meta` and rows as lists, or a list for each column."""
     if _is_columns(document):

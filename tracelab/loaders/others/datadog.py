@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     Attributes = list[tuple[str, Value]]
 
 WRAPPERS: Final = ("traces", "trace", "spans", "chunks", "tracerPayloads", "tracer_payloads", "data")
+TOLD_BY: Final = (frozenset(("spans", "attributes")),)
 SECOND: Final = 1_000_000_000
 _INNER: Final = (*WRAPPERS, "attributes")
 _DEPTH: Final = 9

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tracelab.loaders.columns.builder import Builder, Value
 
 MICROSECOND: Final = 1_000
+TOLD_BY: Final = (frozenset(("traceId", "id")), frozenset(("trace_id", "id", "timestamp")))
 _INTERNAL, _CLIENT = (KINDS.index(name) for name in ("internal", "client"))
 _SECONDS_AND_MILLIS: Final = (1_000_000_000, 1_000_000_000_000)
 """Since 2001 times have as many digits; so have microseconds of the first days of 1970 only."""
