@@ -81,7 +81,9 @@ def is_log(stream: Readable) -> bool:
     return any(map(_is_of_log, _sample(head, size)))
 
 
-def read_log(stream: Readable, findings: Findings, named: Callable[[str], None]) -> Iterator[Chunk]:
+def read_log(
+    stream: Readable, findings: Findings, named: Callable[[str], None], without_spans: str = ""
+) -> Iterator[Chunk]:
     """Read the spans in a log, chunk by chunk; `named` is told the format of the first."""
     log = _Log(findings, named)
     sample = [text for text in _sample(stream.peek(_SNIFFED), _SNIFFED) if not _is_document(text)]
@@ -93,7 +95,7 @@ def read_log(stream: Readable, findings: Findings, named: Callable[[str], None])
         yield chunk
     yield from log.finished()
     if not state.seen and not log.spans:
-        reason = log.advice or _refusal(sample)
+        reason = log.advice or without_spans or _refusal(sample)
         raise LoadError(f"{stream.name}: no trace dump: {reason}. Supported: {SUPPORTED}.")
 
 

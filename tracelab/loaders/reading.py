@@ -22,6 +22,7 @@ from tracelab.loaders.input.cutting import BLANK
 from tracelab.loaders.input.sources import Source, Stream, sources_of
 from tracelab.loaders.json_reader import as_utf8, read_json
 from tracelab.loaders.log_reader import is_log, is_text, read_log
+from tracelab.loaders.log_services import WITHOUT_SPANS, answers_of
 from tracelab.loaders.others.parquet import chunk_of, parts_of_one
 from tracelab.loaders.otlp.framing import FIXED, JsonMessages, framing_of, is_framed_json, read_proto
 from tracelab.loaders.otlp.otap_messages import read_records, records_framing_of
@@ -355,7 +356,11 @@ def _of_text(stream: Readable, findings: Findings, named: Callable[[str], None])
         yield from separated.read_separated(stream, header, None, findings)
         return
     try:
-        yield from (read_log if is_log(stream) else read_json)(stream, findings, named)
+        answers = answers_of(stream, findings)
+        if answers is not None:
+            yield from read_log(answers, findings, named, WITHOUT_SPANS)
+        else:
+            yield from (read_log if is_log(stream) else read_json)(stream, findings, named)
     except LoadError as error:
         reason = separated.refusal(head) if table else rows.refusal(head)
         if reason is None:

@@ -205,16 +205,18 @@ _BESIDE: Final = frozenset(
         *("stream", "time", "ts", "timestamp", "@timestamp", "@t", "date", "receiveTimestamp", "__REALTIME_TIMESTAMP"),
         *("level", "severity", "lvl", "levelname", "log.level", "PRIORITY", "@l"),
         *("logtag", "labels", "kubernetes", "logger", "logger_name", "hostname", "pid"),
+        *("container_id", "container_name", "partial_message"),
     )
 )
-"""One of them stands beside the text in an entry of a log; a text alone is no log."""
+"""One of them stands beside the text in an entry of a log, if anything does."""
 _WHO: Final = (
     *("stream", "_SYSTEMD_UNIT", "SYSLOG_IDENTIFIER", "_PID", "CONTAINER_NAME", "container_name", "container_id"),
     *("container", "pod", "kubernetes", "labels", "resource"),
 )
-OF_PARTS: Final = frozenset(("logtag", "_LINE_BREAK"))
+OF_PARTS: Final = frozenset(("logtag", "_LINE_BREAK", "partial_last"))
 """Fields whose values say whether an entry goes on in the next one."""
 _DOCKER: Final = frozenset(("log", "stream", "time", "attrs"))
+_NO: Final = msgspec.Raw(b"null")
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -226,7 +228,7 @@ def json_entry(text: str) -> Unwrapped | None:
         fields = _FIELDS.decode(text)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
-    if fields.keys().isdisjoint(_BESIDE):
+    if fields.keys().isdisjoint(_BESIDE) and len(fields) > 1:
         return None
     inner = next((content for key in TEXTS if key in fields and (content := _text(fields[key])) is not None), None)
     if inner is None:
@@ -239,6 +241,8 @@ def _goes_on(fields: dict[str, msgspec.Raw], text: str) -> bool:
     """Say whether an entry is only a part of a line: Docker cuts at 16 KB, journald at 48 KB, containerd at 16 KB."""
     if "logtag" in fields:
         return _text(fields["logtag"]) == "P"
+    if "partial_message" in fields:
+        return _text(fields.get("partial_last", _NO)) != "true"
     if "_LINE_BREAK" in fields:
         return _text(fields["_LINE_BREAK"]) == "line-max"
     return {"log", "stream", "time"} <= fields.keys() <= _DOCKER and not text.endswith("\n")

@@ -95,7 +95,7 @@ LOG_WRAPPERS: Final = Problem(
     "lines wrapped by a log",
     "repaired",
     "What a container's runtime, a service or a job put around every line was taken away; lines are counted as they "
-    "stand in the log.",
+    "stand in the log, entries of a log service's answer in the order of time.",
     notable=False,
 )
 COLOURS: Final = Problem("colour codes of a terminal", "repaired", "They were taken away.", notable=False)
