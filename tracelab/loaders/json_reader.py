@@ -20,6 +20,7 @@ from tracelab.loaders.documents.fields import at, walked
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
 from tracelab.loaders.input.cutting import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.input.lenient_json import NotJson, decode
+from tracelab.loaders.input.likenesses import Likenesses
 from tracelab.loaders.input.parallel import in_order
 from tracelab.loaders.input.sources import Readable, Recoded
 from tracelab.loaders.input.whole import LARGEST, one_line, pieces_of
@@ -27,7 +28,7 @@ from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.rows.objects import chunk_of_documents, level_of_rows
-from tracelab.loaders.sniff import OTHER, SUPPORTED, beside, format_of, level_of, probed, refusal
+from tracelab.loaders.sniff import OTHER, SUPPORTED, beside, format_of, is_told_by_values, level_of, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,7 +57,8 @@ class State:
     """What is known about a file so far.
 
     `as_rows` says that it is read as rows, whatever it looks like, with the columns that were `asked` for. Documents of
-    rows that were met one by one are `held`, for rows are read by whole columns.
+    rows that were met one by one are `held`, for rows are read by whole columns. Lines like those `without_spans` are
+    not asked for again.
     """
 
     format: str | None = None
@@ -67,6 +69,7 @@ class State:
     as_rows: bool = False
     asked: Asked | None = None
     held: list[tuple[Any, str]] = field(default_factory=list)
+    without_spans: Likenesses = field(default_factory=lambda: Likenesses([], is_told_by_values))
 
 
 @dataclass(slots=True)
@@ -301,13 +304,28 @@ def _merged(decoded: list[Decoded]) -> Decoded:
 
 
 def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
-    """Decode document by document into Python objects."""
-    builder = Builder()
+    """Decode document by document into Python objects; those without spans are asked for once if many are alike."""
+    builder, likenesses, without = Builder(), state.without_spans, 0
     for number, text in enumerate(piece.content.split(b"\n")):
         stripped = text.strip(BLANK)
-        if stripped:
-            read_document(stripped, piece.origin(number), builder, state)
-    return [builder.finish()], builder.findings
+        if not stripped:
+            continue
+        if not state.as_rows and likenesses.has(stripped):
+            without += 1
+            continue
+        before = _without_spans(builder.findings)
+        read_document(stripped, piece.origin(number), builder, state)
+        if _without_spans(builder.findings) > before:
+            likenesses.learn(stripped.decode("utf-8", "replace"))
+    builder.findings.add(problems.NO_SPANS_IN_JSON, without)
+    # To finish a builder takes as long as many lines, and nothing is in it where no line had spans.
+    chunks = [builder.finish()] if len(builder) or not without else []
+    return chunks, builder.findings
+
+
+def _without_spans(findings: Findings) -> int:
+    found = findings.found.get(problems.NO_SPANS_IN_JSON.name)
+    return found.count if found else 0
 
 
 def _gathered_chunk(gathered: Gathered, state: State, findings: Findings) -> Chunk:

@@ -115,5 +115,12 @@ def _line(entry: Entry) -> bytes:
     content = entry.content
     if isinstance(content, dict):
         text = text_of_object(content) if format_of(content) is None else None
-        content = json.dumps(content) if text is None else text
+        content = _written(content) if text is None else text
     return json.dumps({"time": None, "labels": entry.source, "message": content}).encode() + b"\n"
+
+
+def _written(content: dict[str, Any]) -> str:
+    try:
+        return json.dumps(content)
+    except RecursionError:
+        return "an object that is nested too deep"

@@ -141,3 +141,15 @@ def test_spans_that_are_printed_among_such_lines_are_not_torn() -> None:
     log = "\n".join(["start", *[line] * 9, *dump[:middle], line, *dump[middle:], *[line] * 9]).encode()
     assert read(log).height == 1
     assert dict(load_report(log).select("problem", "count").rows())["log lines without spans"] >= 19
+
+
+def test_json_lines_without_spans_are_counted_each_and_hide_no_span() -> None:
+    lines = [json.dumps({**OTHER, "when": number}) for number in range(50)]
+    dump = compact(request(span())).decode().rstrip("\n")
+    log = "\n".join([*lines, json.dumps({**OTHER, "resourceSpans": request(span())["resourceSpans"]}), *lines, dump])
+    report = load_report(log.encode())
+    counts = dict(report.select("problem", "count").rows())
+    assert counts["JSON that holds no spans"] == 100
+    assert counts["spans"] == 2
+    places = dict(report.select("problem", "first_place").rows())
+    assert places["JSON that holds no spans"] == "line 1"

@@ -8,6 +8,7 @@ decide, what was found out for one line holds for them all.
 from __future__ import annotations
 
 import re
+from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -67,6 +68,7 @@ class Likenesses:
         self.known: list[Parts] = []
         self.pattern: re.Pattern[str] | None = None
         self.tries = self.passed = 0
+        self.lock = Lock()
 
     def end_of_run(self, text: str, start: int) -> int:
         """Find how far lines go, from the one that begins at `start`, in all of which nothing is to be found."""
@@ -77,6 +79,13 @@ class Likenesses:
         word = _WORDS_OF_SPANS.search(text, start, end)
         return end if word is None else text.rfind("\n", start, word.start()) + 1 or start
 
+    def has(self, line: bytes) -> bool:
+        """Say whether nothing is to be found in a line."""
+        if self.pattern is None:
+            return False
+        text = line.decode("utf-8", "replace")
+        return self.end_of_run(text, 0) == len(text)
+
     def learn(self, line: str) -> None:
         """Learn from a line in which nothing was found; patterns are made of what comes again."""
         if not self.possible or len(self.known) >= _MOST or self.tries > _TRIES + self.passed // _AS_MANY:
@@ -85,10 +94,11 @@ class Likenesses:
         pattern = self._pattern_of(line) if len(line) <= _LONGEST and not _WORDS_OF_SPANS.search(line) else None
         if pattern is None:
             return
-        self.seen[pattern] = self.seen.get(pattern, 0) + 1
-        if self.seen[pattern] == _SEEN and re.fullmatch(self.prefix + "".join(pattern), line):
-            self.known.append(pattern)
-            self.pattern = re.compile(f"(?:{self.prefix}{_joined(self.known)}{_LINE_END})++")
+        with self.lock:
+            self.seen[pattern] = self.seen.get(pattern, 0) + 1
+            if self.seen[pattern] == _SEEN and re.fullmatch(self.prefix + "".join(pattern), line):
+                self.known.append(pattern)
+                self.pattern = re.compile(f"(?:{self.prefix}{_joined(self.known)}{_LINE_END})++")
 
     def _pattern_of(self, line: str) -> Parts | None:
         """Make the pattern of a line without its prefixes; None if it is no JSON, or cannot be told by its keys."""
