@@ -25,8 +25,6 @@ _TRACE_ID: Final = re.compile(r"[0-9a-fA-F]{32}")
 _SPAN_ID: Final = re.compile(r"[0-9a-fA-F]{16}")
 _TYPE: Final = re.compile(r"[A-Z][A-Za-z0-9]*(?:\(.*\))?", re.DOTALL)
 _PAIR: Final = 2
-
-
 TOLD_BY: Final = (frozenset(("meta", "data")),)
 
 
