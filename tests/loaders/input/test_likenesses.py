@@ -92,8 +92,12 @@ def test_texts_that_are_counted_otherwise_are_not_passed_over(text: str) -> None
 
 VALUES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "zipkin": (
-        {"traceId": "1", "id": "2", "timestamp": "now"},
-        {"traceId": "1", "id": "2", "timestamp": "5"},
+        {"traceId": "job 1", "id": "2", "kind": "CLIENT"},
+        {"traceId": "0000000000000001", "id": "2", "kind": "CLIENT"},
+    ),
+    "clickhouse-compact": (
+        {"meta": [{"name": name} for name in ("OrderId", "TraceId", "SpanName")], "data": [["1", "2", 3]]},
+        {"meta": [{"name": name} for name in ("SpanId", "TraceId", "SpanName")], "data": [["1", "2", 3]]},
     ),
     "aws-xray": ({"Id": "1", "Document": "{}"}, {"Id": "1", "Document": '{"trace_id":1}'}),
     "datadog": (
