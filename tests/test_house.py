@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,3 +37,9 @@ def test_rooms_import_only_from_lower_floors() -> None:
 @pytest.mark.parametrize("module", ["plotly", "ipywidgets", "anywidget", "pandas", "networkx", "jupyterlab"])
 def test_importing_tracelab_loads_nothing_heavy(module: str) -> None:
     run(sys.executable, "-c", f"import sys, tracelab; assert {module!r} not in sys.modules")
+
+
+def test_no_group_is_repeated_possessively() -> None:
+    """Python before 3.11.5 matches `(?:...)*+` wrongly where the group backtracks; `(?>(?:...)*)` it matches right."""
+    files = [path for path in (ROOT / "tracelab").rglob("*.py") if re.search(r"\)[*+?]\+", path.read_text())]
+    assert [path.name for path in files] == []

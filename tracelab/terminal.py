@@ -10,7 +10,7 @@ import sys
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 from rich.console import Console
@@ -60,11 +60,13 @@ class Commands(TyperGroup):
         except TracelabError as error:
             _stop_with(error, USAGE if isinstance(error, QueryError) else UNREADABLE)
         except BrokenPipeError:
-            _close_quietly()
+            _close_quietly(sys.stdout, sys.stderr)
             raise typer.Exit(0) from None  # whoever read has seen enough
         except OSError as error:
             if error.errno not in _FULL:
                 raise
+            # What is still held would be written once more at the end.
+            _close_quietly(sys.stdout)
             stop(f"the output cannot be written: {error.strerror}", code=UNREADABLE)
         return result
 
@@ -159,8 +161,8 @@ def _instead(error: UnicodeError) -> tuple[str, int]:
     return "".join(_INSTEAD.get(each) or each.encode("unicode_escape").decode() for each in missing), error.end
 
 
-def _close_quietly() -> None:
-    """Point the streams elsewhere, so that Python's own last flush does not complain once more."""
+def _close_quietly(*streams: TextIO) -> None:
+    """Point streams elsewhere, so that Python's own last flush does not complain once more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    for stream in (sys.stdout, sys.stderr):
+    for stream in streams:
         os.dup2(nowhere, stream.fileno())

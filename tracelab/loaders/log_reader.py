@@ -39,9 +39,9 @@ _BRACKETS: Final = ("{", "[")
 _PLAIN: Final = re.compile(rb'\{\s*"(?:resourceSpans|scopeSpans|batches|data)"')
 _CONTROLS: Final = bytes(range(0x09)) + bytes(range(0x0E, 0x1B)) + bytes(range(0x1C, 0x20)) + b"\x7f"
 _JSON_LINE: Final = re.compile(
-    r'(?:[\s{}\[\]:,]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"|-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity)*+'
+    r'(?>(?:[\s{}\[\]:,]++|"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"|-?\d[\d.eE+-]*+|true|false|null|NaN|-?Infinity)*)'
 )
-_STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+_STRING: Final = re.compile(r'"[^"\\]*+(?>(?:\\.[^"\\]*+)*)"')
 _VALUE: Final = re.compile(r'[\[{](?=\s*["\[{\]}])')
 _NO_JSON: Final = re.compile(r"[\[{]\s*[^\s\"\[\]{}]")
 _LAST_BRACKETS: Final = re.compile(r"[\[{][\[{\s]*$")

@@ -37,7 +37,7 @@ _HEADINGS: Final = {
     "Instrumentation scope (ActivitySource):": "scope",
     "Resource associated with Activity:": "resource",
 }
-_PAIR: Final = re.compile(r"(?P<key>[^\s:](?:[^:\n]|:(?! |$))*+):(?: (?P<text>.*))?")
+_PAIR: Final = re.compile(r"(?P<key>[^\s:](?>(?:[^:\n]|:(?! |$))*)):(?: (?P<text>.*))?")
 _EVENT: Final = re.compile(r" {2,}(?P<name>.*) \[(?P<time>[^\[\]]*)\]")
 _LINK: Final = re.compile(r"\s+(?P<trace>[0-9a-f]{32}) (?P<span>[0-9a-f]{16})\s*")
 _OTHER: Final = re.compile(r"(?:LogRecord\.|Metric Name:|Export |Resource associated with )")

@@ -20,7 +20,7 @@ STARTS: Final = re.compile(
 )
 """An object, or a list of objects, whose first key is no text in double quotes."""
 _OBJECT: Final = re.compile(r"(?:[\w$.]{1,99} )?[\[{](?:\s.*)?$")
-_QUOTED: Final = re.compile(r"'[^'\\]*+(?:\\.[^'\\]*+)*+'|\"[^\"\\]*+(?:\\.[^\"\\]*+)*+\"|`[^`\\]*+(?:\\.[^`\\]*+)*+`")
+_QUOTED: Final = re.compile("|".join(rf"{quote}[^{quote}\\]*+(?>(?:\\.[^{quote}\\]*+)*){quote}" for quote in "'\"`"))
 _LARGEST: Final = 64 << 20
 
 

@@ -8,7 +8,9 @@ from typing import Any, Final
 _DEEPEST: Final = 60
 _SPACE: Final = re.compile(r"\s*+")
 _LINE: Final = re.compile(r"[^\n]*+")
-_STRINGS: Final = {quote: re.compile(rf"{quote}([^{quote}\\\n]*+(?:\\.[^{quote}\\\n]*+)*+){quote}") for quote in "'\"`"}
+_STRINGS: Final = {
+    quote: re.compile(rf"{quote}([^{quote}\\\n]*+(?>(?:\\.[^{quote}\\\n]*+)*)){quote}") for quote in "'\"`"
+}
 _JOINED: Final = re.compile(r"\s*+\+\s*+(?=['\"`])")
 _ESCAPE: Final = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|(.))")
 _ESCAPED: Final = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
@@ -19,9 +21,9 @@ _CLASS: Final = re.compile(
     r"(?:<ref \*\d{1,9}> )?(?:[\w$.]{1,99}+(?:\(\d{1,19}\))?(?: extends [\w$.]{1,99}+)? )?(?:\[[^\[\]\n]{1,99}+\] )?"
     r"(?=[{\[])"
 )
-_NAMED: Final = re.compile(r"\[[^\s\[\]'\"`{},][^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+)*+\]")
+_NAMED: Final = re.compile(r"\[[^\s\[\]'\"`{},][^\[\]\n]*+(?>(?:\[[^\[\]\n]*+\][^\[\]\n]*+)*)\]")
 _CUT: Final = re.compile(r"\[[\w$.]+\]")
-_RAW: Final = re.compile(r"(?:[^\s,]++|,(?=\S)|[^\S\n](?![}\]]))*+")
+_RAW: Final = re.compile(r"(?>(?:[^\s,]++|,(?=\S)|[^\S\n](?![}\]]))*)")
 _HALF: Final = re.compile("[\ud800-\udfff]")
 _WORDS: Final[dict[str, Any]] = {
     "true": True,

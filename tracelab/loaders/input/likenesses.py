@@ -29,7 +29,7 @@ _SEEN: Final = 3
 _TRIES: Final = 2000
 _AS_MANY: Final = 32
 _TOKEN: Final = re.compile(
-    r'[ \t]*+(?:(?P<string>"(?:[^"\\]|\\.)*+")|(?P<number>-?\d[\d.eE+-]*+)|(?P<word>true|false|null)'
+    r'[ \t]*+(?:(?P<string>"(?>(?:[^"\\]|\\.)*)")|(?P<number>-?\d[\d.eE+-]*+)|(?P<word>true|false|null)'
     r"|(?P<mark>[{}\[\],:]))"
 )
 _PLAIN: Final = re.compile(r"[ !#-\[\]-~]*")
@@ -98,7 +98,7 @@ class Likenesses:
             self.seen[pattern] = self.seen.get(pattern, 0) + 1
             if self.seen[pattern] == _SEEN and re.fullmatch(self.prefix + "".join(pattern), line):
                 self.known.append(pattern)
-                self.pattern = re.compile(f"(?:{self.prefix}{_joined(self.known)}{_LINE_END})++")
+                self.pattern = re.compile(f"(?>(?:{self.prefix}{_joined(self.known)}{_LINE_END})+)")
 
     def _pattern_of(self, line: str) -> Parts | None:
         """Make the pattern of a line without its prefixes; None if it is no JSON, or cannot be told by its keys."""
@@ -152,7 +152,7 @@ def _text_pattern(content: Any, entries: int, level: int, asks: Callable[[Any], 
         found = _pattern_of(inner, entries, level + 1, asks)
         return None if found is None else (quote, *found, end, quote)
     escapes = _HARMLESS_ESCAPES[level]
-    words = rf"{quote}[^\s{_NO_TEXT}{{\[\ufeff](?:[^{_NO_TEXT}{{\[]++|{escapes})*+"
+    words = rf"{quote}[^\s{_NO_TEXT}{{\[\ufeff](?>(?:[^{_NO_TEXT}{{\[]++|{escapes})*)"
     return words, end, quote
 
 
@@ -160,7 +160,7 @@ def _object_pattern(text: str, level: int, text_key: str | None, held: Parts | N
     """Make the pattern of an object: its keys as they are, its values by their types."""
     brackets = "" if text_key is not None else r"{\["
     quote = _QUOTES[level]
-    string = rf"{quote}(?:[^{_NO_TEXT}{brackets}]++|{_ESCAPES[level]})*+{quote}"
+    string = rf"{quote}(?>(?:[^{_NO_TEXT}{brackets}]++|{_ESCAPES[level]})*){quote}"
     made: list[str] = []
     position, depth, key, text = 0, 0, "", text.rstrip(" \t")
     while position < len(text):
