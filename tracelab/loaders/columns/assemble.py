@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from tracelab.loaders.report.findings import Findings
 
 UNKNOWN_SERVICE: Final = "unknown_service"
+_LARGE: Final = 500_000
+"""So many spans take so much memory that what is free is given back on the way, which takes time."""
 Places = npt.NDArray[np.uint32]
 
 
@@ -50,8 +52,10 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     chunks.clear()
     if not filled:
         return empty_spans()
-    give_back()
     heights = [chunk.spans.height for _, chunk in filled]
+    large = sum(heights) > _LARGE
+    if large:
+        give_back()
     source_ends = np.cumsum(np.bincount([source for source, _ in filled], weights=heights, minlength=len(findings)))
     held = [chunk for _, chunk in filled]
     del filled
@@ -86,7 +90,8 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
         columns |= {column.name: column for column in attribute_columns(level, keys, overall)}
         rest += left_out(level, keys, names)
         level.pieces.clear()
-        give_back()
+        if large:
+            give_back()
     del levels, level
     columns["more_attributes"] = more_attributes(rest, names, count, overall)
     return pl.DataFrame([columns.pop(name) for name in in_column_order(list(columns))])

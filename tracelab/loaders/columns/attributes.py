@@ -96,10 +96,14 @@ class Level:
     def frequencies(self) -> dict[str, int]:
         """Give for each key the number of spans that have it."""
         weights = self.weights()
+        alike = bool((weights == 1).all())
         found: dict[str, int] = {}
         for offset, entries in self.pieces:
             counts = np.zeros(len(entries.keys), dtype=np.int64)
             for part in entries.parts.values():
+                if alike:
+                    counts += np.diff(part.starts)
+                    continue
                 summed = np.zeros(part.rows.size + 1, dtype=np.int64)
                 np.cumsum(weights[part.rows + np.uint32(offset)], out=summed[1:])
                 counts += summed[part.starts[1:]] - summed[part.starts[:-1]]
