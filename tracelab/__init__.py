@@ -16,10 +16,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Show every polars frame of a notebook with readable durations: what `%load_ext tracelab` calls."""
+    """Show polars frames with readable durations, and give the notebook `%%trace`: what `%load_ext tracelab` calls."""
     import_module("tracelab.display.ipython").install(ipython)
+    import_module("tracelab.cell_magic").install(ipython)
 
 
 def unload_ipython_extension(ipython: Any) -> None:
-    """Show polars frames as polars does: what `%unload_ext tracelab` calls."""
+    """Take back what `%load_ext tracelab` gave: what `%unload_ext tracelab` calls."""
     import_module("tracelab.display.ipython").uninstall(ipython)
+    import_module("tracelab.cell_magic").uninstall(ipython)

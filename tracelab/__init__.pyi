@@ -43,6 +43,7 @@ from .figures import plot_latency_percentiles as plot_latency_percentiles
 from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
 from .figures import plot_service_graph as plot_service_graph
+from .live import capture as capture
 from .loaders import load_report as load_report
 from .loaders import read as read
 from .loaders import read_jaeger as read_jaeger

@@ -1,0 +1,2 @@
+from .capturing import Capture as Capture
+from .capturing import capture as capture

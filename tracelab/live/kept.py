@@ -1,0 +1,146 @@
+"""What a capture keeps: the SDK's finished spans, as many as it may hold, and counts of what is not among them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from importlib import import_module
+from typing import Any, Final
+
+from tracelab.loaders.report.findings import Findings, Problem
+
+UNFINISHED: Final = Problem(
+    "spans still open at the end",
+    "skipped",
+    "They had not ended when the code did, so they have no duration. Wait for what runs in the background inside of "
+    "the block.",
+)
+BEYOND: Final = Problem(
+    "spans beyond max_spans",
+    "skipped",
+    "The capture was full; the spans that ended first are in it. A larger `max_spans` holds more.",
+)
+UNREADABLE: Final = Problem(
+    "spans that cannot be encoded",
+    "skipped",
+    "OpenTelemetry's own encoder refuses them, so no exporter would send them either.",
+)
+SAMPLED: Final = Problem(
+    "a sampler that drops spans",
+    "skipped",
+    "The tracer provider samples: what its sampler drops is never recorded, and how many these are cannot be told.",
+)
+DISABLED: Final = Problem(
+    "the SDK is disabled", "skipped", "OTEL_SDK_DISABLED is set to true, so the SDK records no spans at all."
+)
+
+
+class Kept:
+    """Finished spans as the SDK gives them, encoded when somebody asks."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        # An object that is thrown away while the lock is held may end a span of its own.
+        self._lock = threading.RLock()
+        self._encoding = threading.RLock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Hold nothing, as if nothing had run."""
+        with self._encoding, self._lock:
+            self._spans: list[Any] = []
+            # Messages one after another are one message.
+            self._encoded = bytearray()
+            self._count = 0
+            self._beyond = 0
+            self._unreadable: Counter[str] = Counter()
+            self._unfinished: Counter[str] = Counter()
+            self._samplers: Counter[str] = Counter()
+            self._disabled = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def add(self, span: Any) -> None:
+        """Keep a span that ended."""
+        with self._lock:
+            if self._count < self.most:
+                self._count += 1
+                self._spans.append(span)
+            else:
+                self._beyond += 1
+
+    def overflow(self) -> None:
+        """Count a span for which there is no room even while it runs."""
+        with self._lock:
+            self._beyond += 1
+
+    def leave_out(self, names: list[str]) -> None:
+        """Count spans that had not ended when the code did."""
+        with self._lock:
+            self._unfinished.update(names)
+
+    def sampled_by(self, sampler: str) -> None:
+        """Note a sampler that drops spans."""
+        with self._lock:
+            self._samplers[sampler] += 1
+
+    def disabled(self) -> None:
+        """Note that the SDK was told to record nothing."""
+        with self._lock:
+            self._disabled += 1
+
+    def encoded(self) -> bytes:
+        """Give all spans as one OTLP request; those that were encoded before are not encoded again."""
+        encode = _encoder()
+        with self._encoding:
+            with self._lock:
+                spans = self._spans.copy()
+            parts = _encoded(spans, encode)
+            with self._lock:
+                # Only now, so that an interruption loses nothing.
+                del self._spans[: len(spans)]
+                for part, failed in parts:
+                    self._encoded += part
+                    if failed is not None:
+                        self._count -= 1
+                        self._unreadable[failed] += 1
+                return bytes(self._encoded)
+
+    def findings(self) -> Findings:
+        """Count what is not among the spans, of all that were recorded."""
+        with self._lock:
+            lost = {BEYOND: Counter({"": self._beyond}), UNFINISHED: self._unfinished, UNREADABLE: self._unreadable}
+            findings = Findings()
+            for problem, names in lost.items():
+                count = names.total()
+                findings.add(problem, count, example=_named(names), lost_spans=count)
+            findings.add(SAMPLED, self._samplers.total(), example=_named(self._samplers))
+            findings.add(DISABLED, self._disabled)
+            findings.spans = self._count + findings.lost_spans()
+            return findings
+
+
+def _encoder() -> Any:
+    return import_module("opentelemetry.exporter.otlp.proto.common.trace_encoder").encode_spans
+
+
+def _encoded(spans: list[Any], encode: Any) -> list[tuple[bytes, str | None]]:
+    """Encode spans, one by one where they cannot be all together; what fails is named."""
+    if not spans:
+        return []
+    try:
+        return [(encode(spans).SerializeToString(), None)]
+    except Exception:  # noqa: BLE001 - whatever the SDK's encoder raises, one bad span must not lose the others
+        if len(spans) == 1:
+            return [(b"", _text(spans[0].name))]
+    middle = len(spans) // 2
+    return [*_encoded(spans[:middle], encode), *_encoded(spans[middle:], encode)]
+
+
+def _named(names: Counter[str]) -> str | None:
+    return ", ".join(name for name, _ in names.most_common(3)) or None
+
+
+def _text(name: Any) -> str:
+    return str(name).encode("utf-8", "replace").decode("utf-8")

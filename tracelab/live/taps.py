@@ -1,0 +1,264 @@
+"""Where the SDK's spans are heard: a processor for each provider gives every span to the captures it belongs to.
+
+A span belongs to the captures that its context names (asyncio hands the context on to tasks, and whoever carries a
+context to a thread carries them along) and to those of its parent. A span that neither ties to any, as those of a
+thread that nobody gave a context, belongs to all whose code runs at that time: nothing is lost, and captures that run
+side by side do not get each other's spans where these can be told apart.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.sdk.trace import SpanProcessor
+
+from tracelab.errors import TracelabError
+from tracelab.live.lending import Lender
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.context import Context
+    from opentelemetry.sdk.trace import ReadableSpan, Span
+
+    from tracelab.live.kept import Kept
+
+_KEY: Final = otel_context.create_key("tracelab-captures")
+_MOST_OPEN: Final = 100_000
+_DROPS_NOTHING: Final = re.compile(r"(?:ParentBased\{root:)?(?:AlwaysOnSampler|TraceIdRatioBased\{1(?:\.0)?\})")
+_changing: Final = threading.RLock()
+"""Held while a capture begins or ends, and while providers change."""
+
+
+class Run:
+    """One stretch of code that is captured: a block, or a call of a function."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept: Kept | None = kept
+        self.taps: list[Tap] = []
+        self._going = False
+
+    def __repr__(self) -> str:
+        return f"Run({'over' if self.kept is None else len(self.kept)})"
+
+    def join(self, tap: Tap) -> None:
+        """Hear the spans of one more provider."""
+        self.taps.append(tap)
+        tap.runs.add(self)
+        if self._going:
+            tap.going += (self,)
+        if self.kept is not None:
+            tap.describe(self.kept)
+
+    def resume(self) -> Any:
+        """Say that the code goes on here, in the current context; gives what `pause` needs."""
+        with _changing:
+            self._going = True
+            for tap in self.taps:
+                tap.going += (self,)
+        return otel_context.attach(otel_context.set_value(_KEY, (*_current(), self)))
+
+    def pause(self, token: Any) -> None:
+        """Say that the code waits, or is over."""
+        if self in _current():
+            otel_context.detach(token)
+        with _changing:
+            self._going = False
+            for tap in self.taps:
+                tap.going = tuple(run for run in tap.going if run is not self)
+
+    @contextmanager
+    def resumed(self) -> Iterator[None]:
+        """Let the code go on for as long as the block is."""
+        token = self.resume()
+        try:
+            yield
+        finally:
+            self.pause(token)
+
+    def end(self) -> None:
+        """Hear no more; what has not ended by now is counted."""
+        with _changing:
+            kept, self.kept = self.kept, None
+            for tap in self.taps:
+                names = tap.leave(self)
+                if kept is not None:
+                    kept.leave_out(names)
+            self.taps.clear()
+
+
+class Tap(SpanProcessor):
+    """What hears the spans of one provider for all captures."""
+
+    def __init__(self, provider: Any) -> None:
+        self.provider = provider
+        self.runs: set[Run] = set()
+        self.going: tuple[Run, ...] = ()
+        self._open: dict[tuple[int, int], tuple[tuple[Run, ...], Span]] = {}
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Remember whose span it is: that is told by where it starts."""
+        if not self.runs:
+            return
+        runs = self._runs_of(span, parent_context)
+        for run in runs:
+            if run.kept is not None and run in self.runs:
+                break
+        else:
+            return
+        if len(self._open) >= _MOST_OPEN:
+            for kept in self._keepers(runs):
+                kept.overflow()
+            return
+        own = span.get_span_context()
+        key = own.trace_id, own.span_id
+        # Generators of ids in tests give one id again and again.
+        self._open[key if key not in self._open else (id(own), -1)] = runs, span
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Give a span to whom it belongs."""
+        own = span.context
+        if not self._open or own is None:
+            return
+        key = own.trace_id, own.span_id
+        found = self._open.pop(key, None)
+        if found is None or found[1].get_span_context() is not own:
+            if found is not None:
+                self._open[key] = found
+            found = self._open.pop((id(own), -1), None)
+        if found is not None:
+            for kept in self._keepers(found[0]):
+                kept.add(span)
+
+    def describe(self, kept: Kept) -> None:
+        """Note in a capture what keeps this provider from recording everything."""
+        if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            kept.disabled()
+        sampler = getattr(self.provider, "sampler", None)
+        if sampler is not None and not _DROPS_NOTHING.match(description := str(sampler.get_description())):
+            kept.sampled_by(description)
+
+    def leave(self, run: Run) -> list[str]:
+        """Hear for one run less; gives the names of its spans that have not ended."""
+        self.runs.discard(run)
+        self.going = tuple(other for other in self.going if other is not run)
+        names = []
+        for key, (runs, span) in list(self._open.items()):
+            if run in runs:
+                names.append(span.name)
+                if self.runs.isdisjoint(runs):
+                    self._open.pop(key, None)
+        if not self.runs:
+            self._open.clear()
+            _close(self)
+        return names
+
+    def _runs_of(self, span: Span, parent_context: Context | None) -> tuple[Run, ...]:
+        named = None if parent_context is None else parent_context.get(_KEY)
+        runs: Any = named if named is not None else otel_context.get_value(_KEY)
+        parent = span.parent
+        above = None if parent is None else self._open.get((parent.trace_id, parent.span_id))
+        if above is not None and above[0] is not runs:
+            runs = above[0] if runs is None else (*runs, *above[0])
+        return self.going if runs is None else runs
+
+    def _keepers(self, runs: tuple[Run, ...]) -> list[Kept]:
+        """Give the captures of some runs, each once: one that is entered again while it runs has two."""
+        found: list[Kept] = []
+        for run in runs:
+            kept = run.kept
+            if kept is not None and run in self.runs and kept not in found:
+                found.append(kept)
+        return found
+
+
+_taps: Final[list[Tap]] = []
+_lender: Lender | None = None
+
+
+def begin(kept: Kept, provider: Any = None) -> Run:
+    """Hear what a provider's tracers record from now on, the global one's if none is named.
+
+    Raises
+    ------
+    TracelabError
+        It is no provider of an SDK.
+    """
+    with _changing:
+        run = Run(kept)
+        run.join(_tap_of(_provider() if provider is None else provider))
+        return run
+
+
+def current_run(kept: Kept) -> Run | None:
+    """Give the run of a capture that the current context is in."""
+    return next((run for run in reversed(_current()) if run.kept is kept), None)
+
+
+def _current() -> tuple[Run, ...]:
+    runs: Any = otel_context.get_value(_KEY)
+    return tuple(run for run in runs or () if run.kept is not None)
+
+
+def _provider() -> Any:
+    """Give the global provider, or lend one where nobody has set any."""
+    global _lender  # noqa: PLW0603 - tracers that it handed out live as long as the process, so there is only one
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, trace.ProxyTracerProvider | Lender):
+        return provider
+    if _lender is None:
+        _lender = Lender(_provider_was_set)
+    _lender.lend()
+    return _lender.provider
+
+
+def _provider_was_set() -> None:
+    """Hear the provider that is set while ours was lent, in the middle of a capture."""
+    with _changing:
+        if _lender is None:
+            return
+        lent = next((tap for tap in _taps if tap.provider is _lender.provider), None)
+        provider = trace.get_tracer_provider()
+        if lent is not None and hasattr(provider, "add_span_processor"):
+            tap = _tap_of(provider)
+            for run in lent.runs:
+                run.join(tap)
+
+
+def _tap_of(provider: Any) -> Tap:
+    tap = next((tap for tap in _taps if tap.provider is provider), None)
+    if tap is None:
+        if not hasattr(provider, "add_span_processor"):
+            raise TracelabError(
+                f"The tracer provider is a {type(provider).__name__}, to which no span processor can be added, so its "
+                "spans cannot be captured. Use a TracerProvider of opentelemetry-sdk."
+            )
+        tap = Tap(provider)
+        provider.add_span_processor(tap)
+        _taps.append(tap)
+    return tap
+
+
+def _close(tap: Tap) -> None:
+    _taps.remove(tap)
+    _remove_processor(tap)
+    if _lender is not None and tap.provider is _lender.provider:
+        _lender.take_back()
+
+
+def _remove_processor(tap: Tap) -> None:
+    """Take a processor out of its provider, for which the SDK has no function.
+
+    A provider that keeps its processors elsewhere keeps this one, which does nothing where nothing is captured.
+    """
+    among = getattr(tap.provider, "_active_span_processor", None)
+    lock = getattr(among, "_lock", None)
+    if among is not None and lock is not None and isinstance(getattr(among, "_span_processors", None), tuple):
+        with lock:
+            among._span_processors = tuple(each for each in among._span_processors if each is not tap)  # noqa: SLF001
