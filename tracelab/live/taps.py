@@ -100,41 +100,54 @@ class Tap(SpanProcessor):
         self.provider = provider
         self.runs: set[Run] = set()
         self.going: tuple[Run, ...] = ()
-        self._open: dict[tuple[int, int], tuple[tuple[Run, ...], Span]] = {}
+        self._open: dict[int | tuple[int], tuple[tuple[Run, ...], Span]] = {}
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Remember whose span it is: that is told by where it starts."""
         if not self.runs:
             return
-        runs = self._runs_of(span, parent_context)
+        # This runs for every span of the program, so it asks in the shortest way.
+        named = None if parent_context is None else parent_context.get(_KEY)
+        runs: Any = otel_context.get_current().get(_KEY) if named is None else named
+        parent = span.parent
+        above = None if parent is None else self._open.get(parent.span_id)
+        if above is not None and above[0] is not runs:
+            runs = above[0] if runs is None else (*runs, *above[0])
+        if runs is None:
+            runs = self.going
         for run in runs:
             if run.kept is not None and run in self.runs:
                 break
         else:
             return
-        if len(self._open) >= _MOST_OPEN:
-            for kept in self._keepers(runs):
-                kept.overflow()
-            return
-        own = span.get_span_context()
-        key = own.trace_id, own.span_id
-        # Generators of ids in tests give one id again and again.
-        self._open[key if key not in self._open else (id(own), -1)] = runs, span
+        own = span.context
+        key = own.span_id
+        if key in self._open:  # generators of ids in tests give one again and again
+            key = (id(own),)
+        if len(self._open) < _MOST_OPEN:
+            self._open[key] = runs, span
+        else:
+            self._overflow(runs)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Give a span to whom it belongs."""
         own = span.context
-        if not self._open or own is None:
-            return
-        key = own.trace_id, own.span_id
-        found = self._open.pop(key, None)
-        if found is None or found[1].get_span_context() is not own:
+        found = self._open.pop(own.span_id, None)
+        if found is None or found[1].context is not own:
             if found is not None:
-                self._open[key] = found
-            found = self._open.pop((id(own), -1), None)
-        if found is not None:
-            for kept in self._keepers(found[0]):
+                self._open[own.span_id] = found
+            found = self._open.pop((id(own),), None)
+        if found is None:
+            return
+        runs = found[0]
+        for kept in (runs[0].kept,) if len(runs) == 1 else self._keepers(runs):
+            if kept is not None:
                 kept.add(span)
+
+    def _overflow(self, runs: tuple[Run, ...]) -> None:
+        for kept in self._keepers(runs):
+            if kept is not None:
+                kept.overflow()
 
     def describe(self, kept: Kept) -> None:
         """Note in a capture what keeps this provider from recording everything."""
@@ -159,18 +172,9 @@ class Tap(SpanProcessor):
             _close(self)
         return names
 
-    def _runs_of(self, span: Span, parent_context: Context | None) -> tuple[Run, ...]:
-        named = None if parent_context is None else parent_context.get(_KEY)
-        runs: Any = named if named is not None else otel_context.get_value(_KEY)
-        parent = span.parent
-        above = None if parent is None else self._open.get((parent.trace_id, parent.span_id))
-        if above is not None and above[0] is not runs:
-            runs = above[0] if runs is None else (*runs, *above[0])
-        return self.going if runs is None else runs
-
-    def _keepers(self, runs: tuple[Run, ...]) -> list[Kept]:
+    def _keepers(self, runs: tuple[Run, ...]) -> list[Kept | None]:
         """Give the captures of some runs, each once: one that is entered again while it runs has two."""
-        found: list[Kept] = []
+        found: list[Kept | None] = []
         for run in runs:
             kept = run.kept
             if kept is not None and run in self.runs and kept not in found:
