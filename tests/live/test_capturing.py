@@ -572,6 +572,28 @@ def test_a_function_that_calls_itself_counts_every_span_once(tracer: trace.Trace
     assert spans.frame().select("name", "depth").rows() == [("3", 0), ("2", 1), ("1", 2), ("0", 3)]
 
 
+def test_a_span_that_ends_after_the_inner_call_but_in_the_outer_is_kept_and_not_counted_as_open(
+    tracer: trace.Tracer,
+) -> None:
+    spans = capture()
+    with spans:
+        with spans:
+            late = tracer.start_span("late")
+        late.end()
+    assert names(spans) == ["late"]
+    assert spans.report()["problem"].to_list() == ["spans"]
+
+
+def test_a_generator_that_leaves_a_span_open_is_warned_of_where_it_ends(tracer: trace.Tracer) -> None:
+    @capture()
+    def work() -> Iterator[int]:
+        tracer.start_span("open")
+        yield 1
+
+    with pytest.warns(tl.LoadWarning, match=r"still open at the end \(open\): 1"):
+        assert list(work()) == [1]
+
+
 def test_a_coroutine_function_is_captured_until_it_is_done(tracer: trace.Tracer) -> None:
     spans = capture()
 

@@ -201,7 +201,8 @@ class Capture:
                         try:
                             value = step(given)
                         except StopIteration as end:
-                            return end.value
+                            result = end.value
+                            break
                     try:
                         step, given = generator.send, (yield value)
                     except GeneratorExit:
@@ -212,7 +213,8 @@ class Capture:
                         step, given = generator.throw, error
             finally:
                 run.end()
-                self._warn()
+            self._warn()
+            return result
 
         return call
 
@@ -227,7 +229,7 @@ class Capture:
                         try:
                             value = await step(given)
                         except StopAsyncIteration:
-                            return
+                            break
                     try:
                         step, given = generator.asend, (yield value)
                     except GeneratorExit:
@@ -238,7 +240,7 @@ class Capture:
                         step, given = generator.athrow, error
             finally:
                 run.end()
-                self._warn()
+            self._warn()
 
         return call
 

@@ -87,9 +87,8 @@ class Run:
         with _changing:
             kept, self.kept = self.kept, None
             for tap in self.taps:
-                names = tap.leave(self)
                 if kept is not None:
-                    kept.leave_out(names)
+                    kept.leave_out(tap.leave(self, kept))
             self.taps.clear()
 
 
@@ -157,14 +156,16 @@ class Tap(SpanProcessor):
         if sampler is not None and not _DROPS_NOTHING.match(description := str(sampler.get_description())):
             kept.sampled_by(description)
 
-    def leave(self, run: Run) -> list[str]:
-        """Hear for one run less; gives the names of its spans that have not ended."""
+    def leave(self, run: Run, kept: Kept) -> list[str]:
+        """Hear for one run less; gives the names of its spans that have not ended and that nobody waits for."""
         self.runs.discard(run)
         self.going = tuple(other for other in self.going if other is not run)
         names = []
         for key, (runs, span) in list(self._open.items()):
             if run in runs:
-                names.append(span.name)
+                # One capture may be entered again while it runs; its outer run still waits.
+                if not any(other.kept is kept for other in runs if other in self.runs):
+                    names.append(span.name)
                 if self.runs.isdisjoint(runs):
                     self._open.pop(key, None)
         if not self.runs:
