@@ -350,6 +350,22 @@ def test_captures_of_several_threads_at_once_get_their_own_spans_only(provider: 
     assert processors(provider) == ()
 
 
+def test_captures_that_begin_and_end_at_any_time_in_many_threads_stay_apart(tracer: trace.Tracer) -> None:
+    def work(name: str) -> set[tuple[int, str]]:
+        found = set()
+        for _ in range(15):
+            with capture() as spans:
+                for _ in range(5):
+                    with tracer.start_as_current_span(name):
+                        tracer.start_span(name).end()
+            found.add((len(spans), "".join(spans.frame()["name"].unique())))
+        return found
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(work, "abcdef")) == [{(10, name)} for name in "abcdef"]
+    assert no_provider_is_set()
+
+
 def test_captures_of_tasks_side_by_side_get_their_own_spans_only(tracer: trace.Tracer) -> None:
     async def work(name: str) -> list[str]:
         with capture() as spans:
@@ -465,6 +481,21 @@ def test_a_sampler_that_drops_spans_is_told_of(ratio: float) -> None:
         make(tracer, 100)
     assert 0 <= len(spans) < 100
     assert "a sampler that drops spans" in spans.report()["problem"].to_list()
+
+
+def test_a_provider_that_the_environment_names_is_the_program_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_PYTHON_TRACER_PROVIDER", "sdk_tracer_provider")
+    assert (
+        in_a_process("""
+import tracelab as tl
+from opentelemetry import trace
+early = trace.get_tracer("early")
+with tl.capture() as spans:
+    early.start_span("a").end()
+print(len(spans), type(trace.get_tracer_provider()).__module__)
+""")
+        == "1 opentelemetry.sdk.trace\n"
+    )
 
 
 @pytest.mark.parametrize("sampler", [sampling.ALWAYS_ON, sampling.DEFAULT_ON, sampling.TraceIdRatioBased(1.0)])

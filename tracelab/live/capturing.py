@@ -249,7 +249,11 @@ class Capture:
         new = [one for one in self._kept.findings().found.values() if one.problem.name not in self._warned]
         if new:
             self._warned.update(one.problem.name for one in new)
-            texts = [f"{one.problem.name}{f' ({one.example})' if one.example else ''}: {one.count:,}" for one in new]
+            texts = [
+                f"{one.problem.name}{f' ({one.example})' if one.example else ''}"
+                f"{f': {one.lost_spans:,}' if one.lost_spans else ''}"
+                for one in new
+            ]
             warn_caller(f"Not everything was captured: {'; '.join(texts)}. `.report()` explains it.", LoadWarning)
 
 
