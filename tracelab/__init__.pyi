@@ -44,6 +44,14 @@ from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
 from .figures import plot_service_graph as plot_service_graph
 from .live import capture as capture
+from .live import fetch_jaeger as fetch_jaeger
+from .live import fetch_jaeger_trace as fetch_jaeger_trace
+from .live import fetch_report as fetch_report
+from .live import fetch_tempo as fetch_tempo
+from .live import jaeger_dependencies as jaeger_dependencies
+from .live import jaeger_operations as jaeger_operations
+from .live import jaeger_services as jaeger_services
+from .live import tempo_tags as tempo_tags
 from .loaders import load_report as load_report
 from .loaders import read as read
 from .loaders import read_jaeger as read_jaeger

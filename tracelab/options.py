@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from numbers import Integral, Real
 from os import PathLike, fspath
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CALENDAR: Final = re.compile(r"(\d{1,4})(d|w|mo|q|y)")
 _LONGEST: Final = 2**63 - 1
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 80
 
 
@@ -147,6 +148,32 @@ def nanoseconds(name: str, value: Any) -> int:
     if 0 <= length <= _LONGEST:
         return length
     raise TracelabError(f"`{name}` must be a length of time from 0 to 292 years, got {shown(value)}.")
+
+
+def instant(name: str, value: Any) -> int:
+    """Read an instant: a datetime (UTC unless it says otherwise), ISO text, or whole nanoseconds since 1970.
+
+    Raises
+    ------
+    TracelabError
+        It is none of these, or before 1970, or after 2262.
+    """
+    read: Any = value
+    if isinstance(read, str):
+        try:
+            read = datetime.fromisoformat(read.strip())
+        except ValueError:
+            read = None
+    if isinstance(read, datetime):
+        aware = read if read.tzinfo else read.replace(tzinfo=UTC)
+        read = from_timedelta(aware - _EPOCH)
+    known = isinstance(read, Integral) and not isinstance(read, bool)
+    if known and 0 <= read <= _LONGEST:
+        return int(read)
+    raise TracelabError(
+        f"`{name}` must be a time from 1970 to 2262, got {shown(value)}. Write a datetime, a text such as "
+        "2026-05-01T12:00:00Z, or nanoseconds since 1970."
+    )
 
 
 def window_length(name: str, value: Any) -> str:

@@ -1,2 +1,10 @@
 from .capturing import Capture as Capture
 from .capturing import capture as capture
+from .fetching import fetch_report as fetch_report
+from .jaeger import fetch_jaeger as fetch_jaeger
+from .jaeger import fetch_jaeger_trace as fetch_jaeger_trace
+from .jaeger import jaeger_dependencies as jaeger_dependencies
+from .jaeger import jaeger_operations as jaeger_operations
+from .jaeger import jaeger_services as jaeger_services
+from .tempo import fetch_tempo as fetch_tempo
+from .tempo import tempo_tags as tempo_tags

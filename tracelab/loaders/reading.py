@@ -243,13 +243,13 @@ def _load(
     found: list[SourceFindings] = []
     chunks: list[tuple[int, Loaded]] = []
     failures: list[LoadError] = []
-    with _without_garbage_collection():
+    with without_garbage_collection():
         with _bar(sources, progress) as bar:
             for number, leaf in enumerate(leaf for each in sources for leaf in leaves(each, bar.update)):
                 one = SourceFindings(leaf.name, "unknown")
                 found.append(one)
                 try:
-                    for chunk in _chunks(leaf.stream(), format, one, asked):
+                    for chunk in chunks_in(leaf.stream(), format, one, asked):
                         chunks.append((number, chunk))
                         if strict:
                             one.findings.raise_first(leaf.name)
@@ -304,7 +304,8 @@ def _together(chunks: list[tuple[int, Loaded]], findings: list[Findings], overal
     return assemble(split, findings, overall)
 
 
-def _chunks(stream: Stream, format: str, found: SourceFindings, asked: Asked | None) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
+def chunks_in(stream: Stream, format: str, found: SourceFindings, asked: Asked | None) -> Iterator[Loaded]:  # noqa: A002 - the word that fits
+    """Decode one stream, as what it is or as the one format that is meant."""
     accepted = FORMATS[format]
 
     def named(name: str) -> None:
@@ -394,7 +395,7 @@ def _bar(sources: list[Source], progress: bool | None) -> Any:
 
 
 @contextmanager
-def _without_garbage_collection() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Do not look for cycles: decoding makes millions of objects and none, and the search costs more than decoding."""
     enabled = gc.isenabled()
     gc.disable()

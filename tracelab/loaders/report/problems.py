@@ -430,3 +430,33 @@ COLUMNS_BY_PLACE: Final = Problem(
 DECIMAL_COMMAS: Final = Problem(
     "numbers with decimal commas", "repaired", "They were read as numbers with a decimal point.", notable=False
 )
+
+# What servers did not give.
+MISSING_TIME: Final = Problem(
+    "windows of time that could not be had",
+    "skipped",
+    "The server did not answer for them, so traces are missing. Fetch that time again.",
+)
+UNFETCHED_TRACES: Final = Problem(
+    "traces that could not be had", "skipped", "The server has them, but did not give them. Fetch them again."
+)
+PARTIAL_TRACES: Final = Problem(
+    "traces of which the server gave a part",
+    "kept",
+    "It says itself that spans are missing: they are too large for it.",
+)
+CUT_ANSWERS: Final = Problem(
+    "answers that stay cut",
+    "skipped",
+    "So many traces are in the shortest time that can be asked for that the server does not give all of them.",
+)
+NOT_SEARCHED: Final = Problem(
+    "answers from a part of the data",
+    "kept",
+    "The server says itself that it did not look at everything, so traces may be missing. Fetch that time again.",
+)
+INTERRUPTED: Final = Problem(
+    "questions that were not asked after an interruption",
+    "skipped",
+    "Fetching was stopped; what had come until then was kept.",
+)

@@ -1,0 +1,174 @@
+"""Real servers for the tests: found or built once, started on free ports, filled over OTLP.
+
+`python -m tests.live.servers` builds what is missing, which takes minutes: CI does it before the tests. A plain pytest
+only looks whether the programs are there (`JAEGER`, `JAEGER_V1` name others), and skips the tests of those that are not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BUILDS: Final = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tracelab-servers"
+_MODULE: Final = "github.com/jaegertracing/jaeger"
+_PATIENCE: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Program:
+    """A program that is built from a Go module, or named by a variable."""
+
+    name: str
+    package: str
+    version: str
+    variable: str
+
+    @property
+    def path(self) -> Path:
+        return BUILDS / f"{self.name}-{self.version}" / self.name
+
+    def found(self) -> Path | None:
+        named = os.environ.get(self.variable)
+        return next((path for path in (Path(named) if named else self.path,) if path.is_file()), None)
+
+    def build(self) -> Path:
+        """Build it as a tool of a module of ours: its own module has replace directives, which `go install` refuses."""
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "go.mod").write_text("module tracelab.example/servers\n")
+        subprocess.run(["go", "get", "-tool", f"{self.package}@{self.version}"], cwd=folder, check=True)
+        subprocess.run(["go", "build", "-o", self.path, self.package], cwd=folder, check=True)
+        return self.path
+
+
+JAEGER: Final = Program("jaeger", f"{_MODULE}/cmd/jaeger", "v1.76.0", "JAEGER")
+"""Version 2 of Jaeger: the module's release 1.76 is Jaeger 2.13."""
+
+JAEGER_V1: Final = Program("all-in-one", f"{_MODULE}/cmd/all-in-one", "v1.62.0", "JAEGER_V1")
+"""Version 1, the all-in-one."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers: its pages and API, where it takes OTLP, and its process."""
+
+    url: str
+    otlp: str
+    process: subprocess.Popen[bytes]
+
+
+@contextmanager
+def jaeger(folder: Path) -> Iterator[Running]:
+    """Run Jaeger 2, which keeps traces in memory; skip the test where it is not built."""
+    query, otlp, grpc = free_ports(3)
+    config = folder / "jaeger.yaml"
+    config.write_text(
+        f"""
+extensions:
+  jaeger_storage: {{backends: {{memory: {{memory: {{max_traces: 100000}}}}}}}}
+  jaeger_query:
+    storage: {{traces: memory}}
+    http: {{endpoint: "127.0.0.1:{query}"}}
+    grpc: {{endpoint: "127.0.0.1:{grpc}"}}
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}
+exporters:
+  jaeger_storage_exporter: {{trace_storage: memory}}
+service:
+  extensions: [jaeger_storage, jaeger_query]
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: [jaeger_storage_exporter]}}
+"""
+    )
+    with _running(JAEGER, ["--config", str(config)], query, otlp, folder) as server:
+        yield server
+
+
+@contextmanager
+def jaeger_v1(folder: Path) -> Iterator[Running]:
+    """Run Jaeger 1, all in one; skip the test where it is not built."""
+    query, otlp, *others = free_ports(10)
+    names = ("query.grpc-server", "collector.otlp.grpc", "collector.grpc-server", "collector.http-server", "admin.http")
+    options = [f"--{name}.host-port=127.0.0.1:{port}" for name, port in zip(names, others, strict=False)]
+    options += [
+        f"--query.http-server.host-port=127.0.0.1:{query}",
+        f"--collector.otlp.http.host-port=127.0.0.1:{otlp}",
+        "--memory.max-traces=100000",
+    ]
+    with _running(JAEGER_V1, options, query, otlp, folder) as server:
+        yield server
+
+
+def send(server: Running, content: bytes) -> None:
+    """Send OTLP JSON to a server."""
+    request = urllib.request.Request(  # noqa: S310 - it is our own
+        f"{server.otlp}/v1/traces", content, {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+        answer.read()
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on now."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@contextmanager
+def _running(program: Program, options: list[str], query: int, otlp: int, folder: Path) -> Iterator[Running]:
+    path = program.found()
+    if path is None:
+        pytest.skip(f"no {program.name} {program.version} is built (python -m tests.live.servers does it)")
+    log = folder / f"{program.name}.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen([path, *options], cwd=folder, stdout=out, stderr=out)
+        try:
+            for port in (query, otlp):
+                _wait_for(port, process, log)
+            yield Running(f"http://127.0.0.1:{query}", f"http://127.0.0.1:{otlp}", process)
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError(f"nothing listens on port {port}: {log.read_text(errors='replace')[-2000:]}")
+
+
+if __name__ == "__main__":
+    if shutil.which("go") is None:
+        sys.exit("There is no go to build servers with: their tests will be skipped.")
+    for each in (JAEGER, JAEGER_V1):
+        if each.found() is None:
+            print(f"building {each.name} {each.version} (some minutes, once)", flush=True)  # noqa: T201
+            each.build()

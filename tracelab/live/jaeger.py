@@ -1,0 +1,610 @@
+"""Traces from a Jaeger server: its API of version 3, and of version 1 where the server is older or knows no better."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from secrets import token_hex
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+import msgspec
+import polars as pl
+
+from tracelab.errors import SourceError, TracelabError
+from tracelab.live.fetching import Fetch
+from tracelab.live.web import Web
+from tracelab.live.windows import Window, iso, window_of
+from tracelab.loaders.report import problems
+from tracelab.options import nanoseconds, shown, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from tracelab.live.web import Answer, Auth, Parameters
+    from tracelab.loaders.report.findings import Problem
+
+_STEP: Final = 1_000
+_AT_ONCE: Final = 200
+_FEWER: Final = 20
+_DEEPER: Final = 8
+_DEEPEST: Final = 100_000
+_ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
+_EXAMPLE: Final = "http://localhost:16686"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """What is asked for, whatever way it is asked."""
+
+    window: Window
+    depth: int
+    service: str
+    operation: str | None
+    tags: dict[str, str]
+    least: int | None
+    most: int | None
+
+    def __str__(self) -> str:
+        return f"{self.service}, {self.window}"
+
+
+class _Envelope(msgspec.Struct):
+    """What stands around the traces in version 1; the traces themselves are the loaders'."""
+
+    data: list[msgspec.Raw] | None = None
+    errors: list[Any] | None = None
+
+
+class _Api(ABC):
+    """One of Jaeger's APIs, as a server speaks it."""
+
+    format: str
+
+    def __init__(self, web: Web, services: list[str]) -> None:
+        self.web = web
+        self.services = services
+
+    @abstractmethod
+    def operations(self, service: str) -> list[tuple[str, str | None]]:
+        """List the operations of a service, each with its kind where the server says it."""
+
+    @abstractmethod
+    def search(self, wanted: _Search) -> bytes | None:
+        """Give the traces that are found; None if none are."""
+
+    @abstractmethod
+    def trace(self, trace_id: str) -> bytes | None:
+        """Give a trace; None if the server has it not."""
+
+    @abstractmethod
+    def errors_in(self, content: bytes) -> list[str]:
+        """List what the server says of traces that it did not give."""
+
+
+class _Version3(_Api):
+    """OTLP in JSON, to the nanosecond."""
+
+    format = "otlp-json"
+
+    def errors_in(self, content: bytes) -> list[str]:  # noqa: ARG002 - here the whole answer fails
+        return []
+
+    def operations(self, service: str) -> list[tuple[str, str | None]]:
+        document = _document(self.web, "/api/v3/operations", [("service", service)])
+        found = _listed(document.get("operations")) if isinstance(document, dict) else []
+        return [(str(each.get("name", "")), _word(each.get("spanKind") or each.get("span_kind"))) for each in found]
+
+    def search(self, wanted: _Search) -> bytes | None:
+        pairs = [
+            ("service_name", wanted.service),
+            ("start_time_min", iso(wanted.window.start)),
+            ("start_time_max", iso(wanted.window.end)),
+            ("search_depth", str(wanted.depth)),
+            ("raw_traces", "true"),
+        ]
+        pairs += [("operation_name", wanted.operation)] if wanted.operation else []
+        pairs += [("duration_min", f"{wanted.least}ns")] if wanted.least is not None else []
+        pairs += [("duration_max", f"{wanted.most}ns")] if wanted.most is not None else []
+        # Old servers know the names with underscores only, new ones will forget them.
+        both = [pair for key, value in pairs for pair in ((f"query.{_camel(key)}", value), (f"query.{key}", value))]
+        both.append(("query.num_traces", str(wanted.depth)))
+        if wanted.tags:
+            both.append(("query.attributes", json.dumps(wanted.tags)))
+        return _found(self.web.get("/api/v3/traces", both, fine=(404,)), self.web.address("/api/v3/traces"))
+
+    def trace(self, trace_id: str) -> bytes | None:
+        path = f"/api/v3/traces/{trace_id}"
+        both = [("rawTraces", "true"), ("raw_traces", "true")]
+        return _found(self.web.get(path, both, fine=(404,)), self.web.address(path))
+
+
+class _Version1(_Api):
+    """Jaeger's own JSON, to the microsecond."""
+
+    format = "jaeger-json"
+
+    def operations(self, service: str) -> list[tuple[str, str | None]]:
+        answer = self.web.get("/api/operations", [("service", service)], fine=(400, 404))
+        if answer.status == 200:
+            found = _listed(_data_of(answer))
+            return [(str(each.get("name", "")), _word(each.get("spanKind"))) for each in found]
+        names = _data_of(self.web.get(f"/api/services/{quote(service, safe='')}/operations"))
+        return [(name, None) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+    def search(self, wanted: _Search) -> bytes | None:
+        pairs = [
+            ("service", wanted.service),
+            ("start", str(wanted.window.start // 1000)),
+            ("end", str(-(-wanted.window.end // 1000))),
+            ("limit", str(wanted.depth)),
+            ("raw", "true"),
+        ]
+        pairs += [("operation", wanted.operation)] if wanted.operation else []
+        pairs += [("minDuration", f"{wanted.least}ns")] if wanted.least is not None else []
+        pairs += [("maxDuration", f"{wanted.most}ns")] if wanted.most is not None else []
+        pairs += [("tags", json.dumps(wanted.tags))] if wanted.tags else []
+        return self._traces(self.web.get("/api/traces", pairs, fine=(404,)), "/api/traces")
+
+    def trace(self, trace_id: str) -> bytes | None:
+        path = f"/api/traces/{trace_id}"
+        return self._traces(self.web.get(path, [("raw", "true")], fine=(404,)), path)
+
+    def errors_in(self, content: bytes) -> list[str]:
+        try:
+            errors = msgspec.json.decode(content, type=_Envelope).errors
+        except (msgspec.DecodeError, RecursionError):
+            return []
+        return [str(each.get("msg", each) if isinstance(each, dict) else each)[:200] for each in errors or []]
+
+    def _traces(self, answer: Answer, path: str) -> bytes | None:
+        if answer.status == 404:
+            _no_traces(answer, self.web.address(path))
+            return None
+        try:
+            envelope = msgspec.json.decode(answer.content, type=_Envelope)
+        except (msgspec.DecodeError, RecursionError):
+            return answer.content  # the loaders say what it is
+        if not envelope.data and (errors := self.errors_in(answer.content)):
+            raise SourceError(f"{self.web.address(path)}: the server found no trace, but errors ({errors[0]}).")
+        return answer.content if envelope.data else None
+
+
+def fetch_jaeger(
+    url: str,
+    *,
+    service: str | list[str] | None,
+    operation: str | None = None,
+    start: Any = None,
+    end: Any = None,
+    lookback: Any = "1h",
+    tags: Mapping[str, Any] | None = None,
+    min_duration: Any = None,
+    max_duration: Any = None,
+    limit: int | None = None,
+    headers: Mapping[str, str] | None = None,
+    auth: Auth | None = None,
+    verify: bool | str = True,
+    timeout: Any = None,
+    progress: bool | None = None,
+) -> pl.DataFrame:
+    """Fetch the traces of a service, of several or of all from a Jaeger server.
+
+    All traces of the time come, however many these are: Jaeger cuts every answer at some number of traces and does not
+    say so, so a window of time whose answer is full is split until each answer is whole. Spans are as they were sent,
+    without the shifts of clocks that Jaeger's pages show. What could not be had is counted: one `LoadWarning` sums it
+    up, and `fetch_report()` lists it. Ctrl-C ends fetching and keeps what came.
+
+    Parameters
+    ----------
+    url
+        Where Jaeger's pages are, such as `http://localhost:16686`, with the prefix if it has one.
+    service
+        A service, a list of them, or None for all.
+    operation
+        Only traces in which the service has a span of this name.
+    start, end
+        The time in which spans of the service start: datetimes (UTC unless they say otherwise), ISO texts or
+        nanoseconds since 1970. Without `end` until now.
+    lookback
+        How long before the end to begin, where there is no `start`: `15m`, `2h`, `7d`.
+    tags
+        Attributes that a span of the service has: `{"http.status_code": 500, "error": True}`.
+    min_duration, max_duration
+        How long a span of the service lasts, such as `250ms`.
+    limit
+        At most so many traces, the latest of those that the server gives; without it all.
+    headers, auth, verify, timeout
+        What else is sent with every question, such as a token; a user and a password, or what requests takes as
+        `auth`; False, or a file of certificates, for a server with its own; how long to wait for one answer, 60 s if
+        not said. What opens the server is sent to its host only, and shown nowhere.
+    progress
+        Show a progress bar; without it one is shown where somebody watches.
+
+    Returns
+    -------
+    A span frame, as `read` gives it.
+
+    Raises
+    ------
+    SourceError
+        Nothing can be had: what was asked, what came back, and what to do.
+    TracelabError
+        An option is none.
+
+    Examples
+    --------
+    >>> fetch_jaeger("localhost:16686", service="checkout")
+    Traceback (most recent call last):
+    ...
+    tracelab.errors.SourceError: localhost:16686: the address of a server begins with http:// or https://. Write ...
+    """
+    names = _services_of(service)
+    wanted = _Search(
+        window_of(start, end, lookback, step=_STEP),
+        _AT_ONCE if limit is None else min(_AT_ONCE, whole("limit", limit, least=1)),
+        "",
+        _text_or_none("operation", operation),
+        _tags_of(tags),
+        None if min_duration is None else nanoseconds("min_duration", min_duration),
+        None if max_duration is None else nanoseconds("max_duration", max_duration),
+    )
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
+    api = _spoken(web)
+    asked = api.services if names is None else names
+    if wanted.tags and isinstance(api, _Version3) and asked:
+        api = _that_knows_tags(api, replace(wanted, service=asked[0]))
+    fetch = Fetch(web, web.name, api.format, progress=progress)
+    _search_all(fetch, api, [replace(wanted, service=name) for name in asked], limit)
+    if names is not None and not fetch.count and not fetch.stopped:
+        _refuse_unknown(names, api.services, web.name)
+    return fetch.end(limit)
+
+
+def fetch_jaeger_trace(
+    url: str,
+    trace_id: Any,
+    *,
+    headers: Mapping[str, str] | None = None,
+    auth: Auth | None = None,
+    verify: bool | str = True,
+    timeout: Any = None,
+) -> pl.DataFrame:
+    """Fetch one trace from a Jaeger server; the options are those of `fetch_jaeger`.
+
+    Returns
+    -------
+    A span frame, as `read` gives it.
+
+    Raises
+    ------
+    SourceError
+        The server has no such trace, or cannot be asked.
+    TracelabError
+        `trace_id` is none.
+
+    Examples
+    --------
+    >>> fetch_jaeger_trace("http://localhost:16686", "checkout")
+    Traceback (most recent call last):
+    ...
+    tracelab.errors.TracelabError: `trace_id` must be up to 32 hexadecimal digits, got 'checkout'.
+    """
+    if not (isinstance(trace_id, str) and _ID.fullmatch(trace_id)):
+        raise TracelabError(f"`trace_id` must be up to 32 hexadecimal digits, got {shown(trace_id)}.")
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
+    api = _spoken(web)
+    content = api.trace(trace_id.lower())
+    if content is None:
+        raise SourceError(
+            f"{web.name}: there is no trace {trace_id}. A server forgets old ones, and one under way comes."
+        )
+    fetch = Fetch(web, web.name, api.format, progress=False)
+    fetch.take(content, f"trace {trace_id}")
+    for error in api.errors_in(content):
+        fetch.pieces.note(problems.PARTIAL_TRACES, place=f"trace {trace_id}", example=error)
+    return fetch.end()
+
+
+def jaeger_services(
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    auth: Auth | None = None,
+    verify: bool | str = True,
+    timeout: Any = None,
+) -> pl.DataFrame:
+    """List the services that a Jaeger server has spans of; the options are those of `fetch_jaeger`.
+
+    Returns
+    -------
+    `service_name` (String), by name.
+
+    Raises
+    ------
+    SourceError
+        The server cannot be asked.
+
+    Examples
+    --------
+    >>> jaeger_services("ftp://localhost")
+    Traceback (most recent call last):
+    ...
+    tracelab.errors.SourceError: ftp://localhost: the address of a server begins with http:// or https://. Write ...
+    """
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
+    names = _spoken(web).services
+    return pl.DataFrame({"service_name": names}, schema={"service_name": pl.String()}).unique().sort("service_name")
+
+
+def jaeger_operations(
+    url: str,
+    service: Any,
+    *,
+    headers: Mapping[str, str] | None = None,
+    auth: Auth | None = None,
+    verify: bool | str = True,
+    timeout: Any = None,
+) -> pl.DataFrame:
+    """List the operations of a service on a Jaeger server; the options are those of `fetch_jaeger`.
+
+    Returns
+    -------
+    `name` (String), `kind` (String; null where the server does not say it), by both.
+
+    Raises
+    ------
+    SourceError
+        There is no such service, or the server cannot be asked.
+
+    Examples
+    --------
+    >>> jaeger_operations("http://localhost:16686", "")
+    Traceback (most recent call last):
+    ...
+    tracelab.errors.TracelabError: `service` must be the name of a service, got ''.
+    """
+    if not isinstance(service, str) or not service:
+        raise TracelabError(f"`service` must be the name of a service, got {shown(service)}.")
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
+    api = _spoken(web)
+    found = api.operations(service)
+    if not found:
+        _refuse_unknown([service], api.services, web.name)
+    frame = pl.DataFrame(found, schema={"name": pl.String(), "kind": pl.String()}, orient="row")
+    return frame.unique().sort("name", "kind")
+
+
+def jaeger_dependencies(
+    url: str,
+    *,
+    end: Any = None,
+    lookback: Any = "1d",
+    headers: Mapping[str, str] | None = None,
+    auth: Auth | None = None,
+    verify: bool | str = True,
+    timeout: Any = None,
+) -> pl.DataFrame:
+    """List which service called which, as a Jaeger server counted it; the other options are those of `fetch_jaeger`.
+
+    Returns
+    -------
+    `caller`, `callee` (String), `calls` (Int64), most calls first, then by names.
+
+    Raises
+    ------
+    SourceError
+        The server cannot be asked.
+
+    Examples
+    --------
+    >>> jaeger_dependencies("http://localhost:16686", lookback="long")
+    Traceback (most recent call last):
+    ...
+    tracelab.errors.TracelabError: `lookback`: 'long' is no duration. Write a number and a unit, such as 250ms, ...
+    """
+    window = window_of(None, end, lookback, step=1_000_000)
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
+    asked = [
+        ("endTs", str(window.end // 1_000_000)),
+        ("lookback", str((window.end - window.start) // 1_000_000)),
+    ]
+    found = _listed(_data_of(web.get("/api/dependencies", asked)))
+    rows = [
+        (str(each.get("parent", "")), str(each.get("child", "")), each.get("callCount"))
+        for each in found
+        if isinstance(each.get("callCount"), int)
+    ]
+    schema = {"caller": pl.String(), "callee": pl.String(), "calls": pl.Int64()}
+    return pl.DataFrame(rows, schema=schema, orient="row").sort(
+        "calls", "caller", "callee", descending=[True, False, False]
+    )
+
+
+def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None) -> None:
+    """Ask for every service, and again for parts of the time where an answer is full."""
+
+    def took(_: _Search, answer: tuple[_Search, bytes | None]) -> list[_Search]:
+        asked, content = answer
+        if content is None:
+            return []
+        traces = fetch.take(content, str(asked))
+        for error in api.errors_in(content):
+            fetch.pieces.note(problems.UNFETCHED_TRACES, place=str(asked), example=error)
+        if traces.height < asked.depth or (limit is not None and limit <= asked.depth):
+            return []
+        parts = asked.window.cut_by(traces["start_time"], _STEP)
+        if len(parts) > 1:
+            return [replace(asked, window=part) for part in parts]
+        deeper = asked.depth * _DEEPER
+        if deeper <= _DEEPEST:
+            return [replace(asked, depth=deeper)]
+        fetch.pieces.note(problems.CUT_ANSWERS, place=str(asked))
+        return []
+
+    def ask(asked: _Search) -> tuple[_Search, bytes | None]:
+        try:
+            return asked, api.search(asked)
+        except SourceError as error:
+            # Servers that keep few traces refuse to look for more than these.
+            if not (_FEWER < asked.depth <= _AT_ONCE and "depth" in str(error).lower()):
+                raise
+        fewer = replace(asked, depth=_FEWER)
+        return fewer, api.search(fewer)
+
+    fetch.side_by_side(first, ask, took, _missing, enough=_enough(fetch, limit))
+
+
+def _missing(asked: _Search) -> tuple[Problem, str]:
+    # The window was answered before, but not whole.
+    return problems.CUT_ANSWERS if asked.depth > _AT_ONCE else problems.MISSING_TIME, str(asked)
+
+
+def _enough(fetch: Fetch, limit: int | None) -> Callable[[list[_Search]], bool]:
+    """Say when nothing that is still to come can be later than the traces that are wanted."""
+
+    def enough(open_ones: list[_Search]) -> bool:
+        if limit is None or fetch.count < limit or not open_ones:
+            return False
+        return fetch.count_since(max(asked.window.end for asked in open_ones)) >= limit
+
+    return enough
+
+
+def _spoken(web: Web) -> _Api:
+    """Find out by asking which API a server speaks; its services come along.
+
+    Raises
+    ------
+    SourceError
+        It is no Jaeger, or cannot be asked.
+    """
+    refused: SourceError | None = None
+    for path, key, api in (("/api/v3/services", "services", _Version3), ("/api/services", "data", _Version1)):
+        try:
+            answer = web.get(path, fine=(404, 405, 501))
+        except SourceError as error:
+            if "web page" not in str(error):
+                raise
+            refused = refused or error
+            continue
+        document = _json(answer)
+        # A server without services leaves the key out.
+        if answer.status == 200 and isinstance(document, dict) and (key in document or not document):
+            names = document.get(key) or []
+            if isinstance(names, list):
+                return api(web, sorted({name for name in names if isinstance(name, str)}))
+    raise refused or SourceError(
+        f"{web.name}: no Jaeger answers there: it has neither /api/v3/services nor /api/services. Check the address: "
+        f"that of Jaeger's pages, such as {_EXAMPLE}, with the prefix if it has one."
+    )
+
+
+def _that_knows_tags(api: _Version3, wanted: _Search) -> _Api:
+    """Find out whether a server heeds tags in version 3, which early ones ignore in silence; if not, version 1 does.
+
+    It is asked for a tag that nothing can have: who then gives traces did not listen.
+    """
+    nothing = replace(wanted, tags={f"tracelab.{token_hex(8)}": "none"}, depth=1)
+    if api.search(nothing) is None:
+        return api
+    older = api.web.get("/api/services", fine=(404, 405, 501))
+    document = _json(older)
+    if older.status == 200 and isinstance(document, dict) and "data" in document:
+        return _Version1(api.web, api.services)
+    raise SourceError(
+        f"{api.web.name}: this server cannot search by tags. Fetch without them, and filter: "
+        "spans.filter(tl.attr('key') == 'value')."
+    )
+
+
+def _refuse_unknown(names: list[str], known: list[str], server: str) -> None:
+    """Say that a service is not there, where that is why nothing was found."""
+    unknown = [name for name in names if name not in known]
+    if len(unknown) < len(names):
+        return
+    near = get_close_matches(unknown[0], known, n=1)
+    hint = f"Did you mean {near[0]!r}? " if near else ""
+    listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "") or "none"
+    raise SourceError(f"{server}: there is no service {unknown[0]!r}. {hint}It has: {listed}.")
+
+
+def _found(answer: Answer, name: str) -> bytes | None:
+    if answer.status == 404:
+        _no_traces(answer, name)
+        return None
+    return answer.content
+
+
+def _no_traces(answer: Answer, name: str) -> None:
+    """Tell a search that found nothing from a path that is not there."""
+    if b"race" not in answer.content:
+        raise SourceError(f"{name}: the server answered 404. Check the address: a server behind a prefix needs it.")
+
+
+def _document(web: Web, path: str, parameters: Parameters) -> Any:
+    answer = web.get(path, parameters)
+    document = _json(answer)
+    if document is None:
+        raise SourceError(f"{web.address(path, parameters)}: what came is no JSON. Is this a Jaeger?")
+    return document
+
+
+def _data_of(answer: Answer) -> Any:
+    document = _json(answer)
+    return document.get("data") if isinstance(document, dict) else document
+
+
+def _json(answer: Answer) -> Any:
+    try:
+        return msgspec.json.decode(answer.content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _listed(items: Any) -> list[dict[str, Any]]:
+    return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
+
+
+def _word(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _services_of(service: Any) -> list[str] | None:
+    if service is None:
+        return None
+    names = [service] if isinstance(service, str) else service
+    if (
+        isinstance(names, list | tuple | set | pl.Series)
+        and len(names)
+        and all(isinstance(n, str) and n for n in names)
+    ):
+        return list(dict.fromkeys(names))
+    raise TracelabError(
+        f"`service` must be the name of a service, a list of them, or None for all, got {shown(service)}."
+    )
+
+
+def _text_or_none(name: str, value: Any) -> str | None:
+    if value is None or (isinstance(value, str) and value):
+        return value
+    raise TracelabError(f"`{name}` must be a text, got {shown(value)}.")
+
+
+def _tags_of(tags: Any) -> dict[str, str]:
+    """Write values as Jaeger compares them: as text."""
+    if tags is None:
+        return {}
+    if not hasattr(tags, "items") or not all(
+        isinstance(key, str) and key and isinstance(value, str | bool | int | float) for key, value in tags.items()
+    ):
+        raise TracelabError(f"`tags` must be a dict of names and values, got {shown(tags)}.")
+    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in tags.items()}
