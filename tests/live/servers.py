@@ -1,7 +1,7 @@
 """Real servers for the tests: found or built once, started on free ports, filled over OTLP.
 
 `python -m tests.live.servers` builds what is missing, which takes minutes: CI does it before the tests. A plain pytest
-only looks whether the programs are there (`JAEGER`, `JAEGER_V1` name others), and skips the tests of those that are not.
+only looks whether the programs are there (`JAEGER` and `JAEGER_V1` name others), and skips tests of those that are not.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import polars as pl
 
-from tracelab.errors import SourceError, TracelabError
+from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.live.fetching import Fetch
 from tracelab.live.web import Web
 from tracelab.live.windows import Window, window_of
@@ -28,6 +28,9 @@ _AT_ONCE: Final = 500
 _DEEPER: Final = 8
 _DEEPEST: Final = 200_000
 _AROUND: Final = 3600
+_DIGITS: Final = 19
+_TOGETHER: Final = 100
+_BYTES_TOGETHER: Final = 8 << 20
 _PROTOBUF: Final = "application/protobuf"
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
 _EXAMPLE: Final = "http://localhost:3200"
@@ -174,9 +177,15 @@ class _Tempo:
         self._query = query
         self._limit = limit
         self._found: dict[str, int | None] = {}
+        self._came: dict[bool, list[tuple[str, bytes]]] = {True: [], False: []}
 
     def fetch(self, first: _Search) -> None:
         """Search, and fetch what is found."""
+        self._fetch(first)
+        for came in self._came.values():
+            self._take_kept(came)
+
+    def _fetch(self, first: _Search) -> None:
         begin: list[_Job] = [first]
         if self._limit is None:
             self._into.side_by_side(begin, self._ask, self._took, self._missing)
@@ -293,9 +302,31 @@ class _Tempo:
             partial = isinstance(document, dict) and document.get("status") in ("PARTIAL", 1)
         else:
             partial, told = False, ""
-        self._into.take(content, place)
+        self._keep(content, place)
         if partial:
             self._into.pieces.note(problems.PARTIAL_TRACES, place=place, example=self.web.clean(told))
+
+    def _keep(self, content: bytes, place: str) -> None:
+        """Lay an answer by; many small ones are decoded faster together."""
+        came = self._came[_is_json(content)]
+        came.append((place, content))
+        if len(came) >= _TOGETHER or sum(len(each) for _, each in came) > _BYTES_TOGETHER:
+            self._take_kept(came)
+
+    def _take_kept(self, came: list[tuple[str, bytes]]) -> None:
+        """Decode what was laid by: messages one after another are one message, and so are documents on lines."""
+        if not came:
+            return
+        joint = b"\n" if _is_json(came[0][1]) else b""
+        try:
+            self._into.take(joint.join(content for _, content in came), came[0][0])
+        except LoadError:
+            for place, content in came:
+                try:
+                    self._into.take(content, place)
+                except LoadError as error:
+                    self._into.failed(SourceError(str(error)), problems.UNFETCHED_TRACES, place)
+        came.clear()
 
     def _missing(self, job: _Job) -> tuple[Problem, str]:
         if isinstance(job, _Wanted):
@@ -338,7 +369,7 @@ def _text(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _DIGITS:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
