@@ -102,9 +102,11 @@ service:
 @contextmanager
 def jaeger_v1(folder: Path) -> Iterator[Running]:
     """Run Jaeger 1, all in one; skip the test where it is not built."""
-    query, otlp, *others = free_ports(10)
-    names = ("query.grpc-server", "collector.otlp.grpc", "collector.grpc-server", "collector.http-server", "admin.http")
-    options = [f"--{name}.host-port=127.0.0.1:{port}" for name, port in zip(names, others, strict=False)]
+    query, otlp, *others = free_ports(12)
+    hosts = ("query.grpc-server", "collector.otlp.grpc", "collector.grpc-server", "collector.http-server", "admin.http")
+    names = [f"{host}.host-port" for host in (*hosts, "http-server")]
+    names += [f"processor.{each}.server-host-port" for each in ("jaeger-compact", "jaeger-binary", "zipkin-compact")]
+    options = [f"--{name}=127.0.0.1:{port}" for name, port in zip(names, others, strict=False)]
     options += [
         f"--query.http-server.host-port=127.0.0.1:{query}",
         f"--collector.otlp.http.host-port=127.0.0.1:{otlp}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.json_format import ParseDict
+from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from tests.live.faults import Asked, Reply
@@ -94,7 +94,8 @@ def in_protobuf(resource_spans: dict[str, Any]) -> bytes:
     for span, target in zip(spans, written, strict=True):
         target.trace_id = bytes.fromhex(span["traceId"])
         target.span_id = bytes.fromhex(span["spanId"])
-    return message.SerializeToString()
+    written_out: bytes = message.SerializeToString()
+    return written_out
 
 
 def _without_ids(resource_spans: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tracelab.options import instant, nanoseconds
 if TYPE_CHECKING:
     import polars as pl
 
-_MOST_PARTS: Final = 16
+_MOST_PARTS: Final = 8
 _SPARE: Final = 1.5
 _SECOND: Final = 1_000_000_000
 _AHEAD: Final = 60 * _SECOND
@@ -33,21 +33,30 @@ class Window:
     def parts(self, count: int, step: int) -> list[Window]:
         """Cut it into parts, the latest first, each of whole steps; itself alone where it is as short as a step."""
         steps = -(-(self.end - self.start) // step)
-        count = max(1, min(count, steps))
+        count = max(1, min(count, steps, _MOST_PARTS))
         edges = [self.start + steps * number // count * step for number in range(count)] + [self.end]
         return [Window(edges[number], edges[number + 1]) for number in reversed(range(count))]
 
     def cut_by(self, starts: pl.Series, step: int) -> list[Window]:
-        """Cut it into so many parts that each is likely to be answered whole, by what a cut answer held of it.
+        """Cut it into parts that are likely to be answered whole, the latest first, by what a cut answer held of it.
 
-        Most servers give the latest first: if what came is from the last hundredth of the window, there is about a
-        hundred times as much. If it is from all over the window, nothing is known but that it was too much.
+        The time that the traces of the answer are from is halved: most are there. What lies before and behind it is
+        cut into pieces a little shorter than that time, as if traces were as dense there, but never into many.
         """
-        inside = starts.filter(starts.is_between(self.start, self.end))
-        oldest = inside.min()
-        covered = self.end - oldest if isinstance(oldest, int) else 0
-        share = max(covered, 1) / max(self.end - self.start, 1)
-        return self.parts(max(2, min(_MOST_PARTS, round(_SPARE / share))), step)
+        inside = starts.filter(starts.is_between(self.start, self.end, closed="left"))
+        first, last = inside.min(), inside.max()
+        if not (isinstance(first, int) and isinstance(last, int)):
+            return self.parts(2, step)
+        low = self.start + (first - self.start) // step * step
+        high = min(self.end, self.start + ((last - self.start) // step + 1) * step)
+        dense = Window(low, high)
+        around = [
+            piece
+            for rest in (Window(high, self.end), Window(self.start, low))
+            if rest.end > rest.start
+            for piece in rest.parts(round(_SPARE * (rest.end - rest.start) / (high - low)), step)
+        ]
+        return sorted([*dense.parts(2, step), *around], key=lambda window: -window.start)
 
 
 def window_of(start: Any, end: Any, lookback: Any, *, step: int) -> Window:
