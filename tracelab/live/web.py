@@ -155,7 +155,7 @@ class Web:
                     "asked again. Try again then."
                 )
                 break
-            except requests.exceptions.ChunkedEncodingError:
+            except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
                 reason = SourceError(
                     f"{name}: the answer broke off, {attempt + 1} times. Is the server, or a proxy before it, "
                     "restarting? Ask for less time (start, end), or try again."
@@ -211,7 +211,8 @@ class Web:
         """Read an answer to its end, if it comes in time and is no larger than anybody wants."""
         until = time.monotonic() + self._patience
         parts, size = [], 0
-        for block in response.iter_content(_BLOCK):
+        # Not iter_content, which waits until a whole block is there, however slowly it drips.
+        while block := response.raw.read1(_BLOCK, decode_content=True):
             parts.append(block)
             size += len(block)
             if self._stopped.is_set():
