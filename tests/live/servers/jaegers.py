@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.live.faults import Asked, Reply
+from tests.live.servers.faults import Asked, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tracelab as tl
-from tests.live.faults import Asked, Reply, serving
-from tests.live.jaegers import BEGIN, Jaeger, nanoseconds, traces
+from tests.live.servers.faults import Asked, Reply, serving
+from tests.live.servers.jaegers import BEGIN, Jaeger, nanoseconds, traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import tracelab as tl
-from tests.live.servers import Running, jaeger, jaeger_v1, send
+from tests.live.programs import Running, jaeger, jaeger_v1, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

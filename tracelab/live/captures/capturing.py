@@ -11,7 +11,7 @@ import polars as pl
 
 from tracelab.display.tables import show
 from tracelab.errors import LoadWarning, warn_caller
-from tracelab.live.kept import Kept
+from tracelab.live.captures.kept import Kept
 from tracelab.loaders import load_report, read
 from tracelab.loaders.report.findings import SourceFindings, report_frame
 from tracelab.options import whole
@@ -267,4 +267,4 @@ def _sdk() -> Any:
             "Capturing needs opentelemetry-sdk and opentelemetry-exporter-otlp-proto-common. Install them with: "
             'pip install "tracelab-kit[live]"'
         ) from error
-    return import_module("tracelab.live.taps")
+    return import_module("tracelab.live.captures.taps")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import tracelab as tl
-from tests.live.faults import Asked, Reply, serving
-from tests.live.jaegers import Jaeger, traces
-from tracelab.live.web import Web
+from tests.live.servers.faults import Asked, Reply, serving
+from tests.live.servers.jaegers import Jaeger, traces
+from tracelab.live.servers.web import Web
 
 if TYPE_CHECKING:
     from pathlib import Path

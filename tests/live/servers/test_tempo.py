@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tracelab as tl
-from tests.live.faults import Asked, Reply, serving
-from tests.live.jaegers import BEGIN, traces
-from tests.live.tempos import Tempo
+from tests.live.servers.faults import Asked, Reply, serving
+from tests.live.servers.jaegers import BEGIN, traces
+from tests.live.servers.tempos import Tempo
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,6 +1,6 @@
 """Real servers for the tests: found or built once, started on free ports, filled over OTLP.
 
-`python -m tests.live.servers` builds what is missing, which takes minutes: CI does it before the tests. A plain pytest
+`python -m tests.live.programs` builds what is missing, which takes minutes: CI does it before the tests. A plain pytest
 only looks whether the programs are there (`JAEGER` and `JAEGER_V1` name others), and skips tests of those that are not.
 """
 
@@ -138,7 +138,7 @@ def free_ports(count: int) -> list[int]:
 def _running(program: Program, options: list[str], query: int, otlp: int, folder: Path) -> Iterator[Running]:
     path = program.found()
     if path is None:
-        pytest.skip(f"no {program.name} {program.version} is built (python -m tests.live.servers does it)")
+        pytest.skip(f"no {program.name} {program.version} is built (python -m tests.live.programs does it)")
     log = folder / f"{program.name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen([path, *options], cwd=folder, stdout=out, stderr=out)

@@ -10,9 +10,9 @@ import msgspec
 import polars as pl
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.live.fetching import Fetch
-from tracelab.live.web import Web
-from tracelab.live.windows import Window, window_of
+from tracelab.live.servers.fetching import Fetch
+from tracelab.live.servers.web import Web
+from tracelab.live.servers.windows import Window, window_of
 from tracelab.loaders.otlp.tempo_response import opened
 from tracelab.loaders.report import problems
 from tracelab.options import shown, whole
@@ -20,7 +20,7 @@ from tracelab.options import shown, whole
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracelab.live.web import Answer, Auth
+    from tracelab.live.servers.web import Answer, Auth
     from tracelab.loaders.report.findings import Problem
 
 _SECOND: Final = 1_000_000_000

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.json_format import ParseDict  # type: ignore[import-untyped]
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-from tests.live.faults import Asked, Reply
+from tests.live.servers.faults import Asked, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from tests.live.jaegers import Trace
+    from tests.live.servers.jaegers import Trace
 
 SECOND = 1_000_000_000
 

@@ -15,16 +15,16 @@ import msgspec
 import polars as pl
 
 from tracelab.errors import SourceError, TracelabError
-from tracelab.live.fetching import Fetch
-from tracelab.live.web import Web
-from tracelab.live.windows import Window, iso, window_of
+from tracelab.live.servers.fetching import Fetch
+from tracelab.live.servers.web import Web
+from tracelab.live.servers.windows import Window, iso, window_of
 from tracelab.loaders.report import problems
 from tracelab.options import nanoseconds, shown, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tracelab.live.web import Answer, Auth, Parameters
+    from tracelab.live.servers.web import Answer, Auth, Parameters
     from tracelab.loaders.report.findings import Problem
 
 _STEP: Final = 1_000

@@ -12,7 +12,7 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from tracelab.errors import LoadError, LoadWarning, SourceError, TracelabError, warn_caller
-from tracelab.live.web import WORKERS
+from tracelab.live.servers.web import WORKERS
 from tracelab.loaders.pieces import Pieces
 from tracelab.loaders.report import problems
 from tracelab.options import flag
@@ -20,7 +20,7 @@ from tracelab.options import flag
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from tracelab.live.web import Web
+    from tracelab.live.servers.web import Web
     from tracelab.loaders.report.findings import Problem
 
 J = TypeVar("J")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelab.errors import TracelabError
-from tracelab.live.windows import Window, iso, window_of
+from tracelab.live.servers.windows import Window, iso, window_of
 
 
 @given(

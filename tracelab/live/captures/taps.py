@@ -19,7 +19,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import SpanProcessor
 
 from tracelab.errors import TracelabError
-from tracelab.live.lending import Lender
+from tracelab.live.captures.lending import Lender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.trace import ReadableSpan, Span
 
-    from tracelab.live.kept import Kept
+    from tracelab.live.captures.kept import Kept
 
 _KEY: Final = otel_context.create_key("tracelab-captures")
 _MOST_OPEN: Final = 100_000
