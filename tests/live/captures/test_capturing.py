@@ -105,6 +105,21 @@ def test_a_capture_goes_where_a_span_frame_goes(tracer: trace.Tracer) -> None:
     assert repr(spans) == "Capture(2 spans)"
 
 
+def test_a_capture_has_what_its_frame_has(tracer: trace.Tracer) -> None:
+    with capture() as spans:
+        make(tracer, 3)
+        assert spans.height == 3
+    assert spans["name"].to_list() == ["0", "1", "2"]
+    assert spans[1:, "name"].to_list() == ["1", "2"]
+    assert spans.filter(pl.col("name") == "1").height == 1
+    assert spans.columns == spans.frame().columns
+    assert {"filter", "frame", "report", "group_by"} <= set(dir(spans))
+    for name in ("no_such_name", "_df", "__dataframe__"):
+        assert not hasattr(spans, name)
+    with pytest.raises(AttributeError, match="Neither a capture nor its frame has 'heihgt'"):
+        _ = spans.heihgt
+
+
 def test_an_empty_block_gives_an_empty_span_frame() -> None:
     with capture() as spans:
         assert spans.frame().is_empty()

@@ -49,9 +49,10 @@ def capture(*, max_spans: int = 100_000, tracer_provider: Any = None) -> Capture
 
     Returns
     -------
-    A `Capture`. Every function that takes spans takes it as it is; `.frame()` is the span frame, as `read` gives it, of
-    the spans that have ended so far, `.report()` says in the columns of `load_report` what is not among them, and
-    `.clear()` makes it empty.
+    A `Capture`, which stands for the span frame, as `read` gives it, of the spans that have ended so far: every
+    function that takes spans takes it, and it has a frame's columns and methods, as in `spans["name"]` and
+    `spans.filter(...)`. `.frame()` is that frame itself, `.report()` says in the columns of `load_report` what is not
+    in it, and `.clear()` forgets all.
 
     Raises
     ------
@@ -69,14 +70,14 @@ def capture(*, max_spans: int = 100_000, tracer_provider: Any = None) -> Capture
     ...         pass
     >>> spans
     Capture(2 spans)
-    >>> spans.frame().select("name", "depth").rows()
+    >>> spans.select("name", "depth").rows()
     [('buy', 0), ('pay', 1)]
 
     >>> @capture()
     ... def sell():
     ...     tracer.start_span("sell").end()
     >>> sell()
-    >>> sell.captured.frame()["name"].to_list()
+    >>> sell.captured["name"].to_list()
     ['sell']
     """
     most = whole("max_spans", max_spans, least=1, why="It is how many spans are held at most.")
@@ -105,6 +106,19 @@ class Capture:
 
     def _repr_html_(self) -> str:
         return show(self.frame())._repr_html_()
+
+    def __getattr__(self, name: str) -> Any:
+        """Have what the frame has: polars' methods and attributes, for the spans that have ended so far."""
+        if name.startswith("_") or not hasattr(pl.DataFrame, name):
+            raise AttributeError(f"Neither a capture nor its frame has {name!r}.", name=name, obj=self)
+        return getattr(self.frame(), name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in dir(pl.DataFrame) if not name.startswith("_"))})
+
+    def __getitem__(self, key: Any) -> Any:
+        """Give columns, rows or cells of the frame."""
+        return self.frame()[key]
 
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Be a frame to whatever reads Arrow, so also to every function of tracelab."""
