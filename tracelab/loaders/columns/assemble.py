@@ -8,6 +8,7 @@ go of the pieces that it is made of.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -33,11 +34,15 @@ from tracelab.schema import in_order as in_column_order
 from tracelab.tree import add_tree
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracelab.loaders.report.findings import Findings
 
 UNKNOWN_SERVICE: Final = "unknown_service"
 _LARGE: Final = 500_000
 """So many spans take so much memory that what is free is given back on the way, which takes time."""
+_TYPES: Final[dict[str, pl.DataType]] = {"start_time": TIME, "duration": DURATION}
+"""Columns of chunks that hold numbers, of nanoseconds."""
 Places = npt.NDArray[np.uint32]
 
 
@@ -131,24 +136,31 @@ def _fixed_columns(chunks: list[Chunk]) -> list[pl.Series]:
     for chunk in chunks:
         chunk.spans = chunk.spans.clear()
 
-    def column_of(name: str) -> pl.Series:
-        if name in ("resource", "scope"):
-            starts = resource_starts if name == "resource" else scope_starts
-            each = [column.pop(name).to_numpy() + np.uint32(start) for column, start in zip(held, starts, strict=False)]
-            return pl.Series(name, np.concatenate(each))
-        if name == "service_name":
-            services = [_services(chunk).gather(of) for chunk, (of, _) in zip(chunks, numbers, strict=True)]
-            return pl.concat(services, rechunk=True).alias(name)
-        if name.startswith("scope_"):
-            told = name.removeprefix("scope_")
-            scoped = [chunk.scopes[told].gather(of) for chunk, (_, of) in zip(chunks, numbers, strict=True)]
-            return pl.concat(scoped, rechunk=True).alias(name)
-        column = _together([each.pop(name) for each in held])
-        if name in ("start_time", "duration"):
-            column = column.cast(TIME if name == "start_time" else DURATION)
-        return column
+    def numbered(name: str, starts: npt.NDArray[np.int64]) -> pl.Series:
+        each = [column.pop(name).to_numpy() + np.uint32(start) for column, start in zip(held, starts, strict=False)]
+        return pl.Series(name, np.concatenate(each))
 
-    return list(in_order(column_of, iter(["service_name", "scope_name", "scope_version", *CHUNK_SCHEMA])))
+    def service_names() -> pl.Series:
+        services = [_services(chunk).gather(of) for chunk, (of, _) in zip(chunks, numbers, strict=True)]
+        return pl.concat(services, rechunk=True).alias("service_name")
+
+    def of_scope(told: str) -> pl.Series:
+        scoped = [chunk.scopes[told].gather(of) for chunk, (_, of) in zip(chunks, numbers, strict=True)]
+        return pl.concat(scoped, rechunk=True).alias(f"scope_{told}")
+
+    def of_spans(name: str) -> pl.Series:
+        column = _together([each.pop(name) for each in held])
+        return column.cast(_TYPES.get(name, column.dtype))
+
+    makers: dict[str, Callable[[], pl.Series]] = {
+        "service_name": service_names,
+        "scope_name": lambda: of_scope("name"),
+        "scope_version": lambda: of_scope("version"),
+        **{name: partial(of_spans, name) for name in CHUNK_SCHEMA},
+        "resource": lambda: numbered("resource", resource_starts),
+        "scope": lambda: numbered("scope", scope_starts),
+    }
+    return list(in_order(lambda make: make(), iter(makers.values())))
 
 
 def _together(columns: list[pl.Series]) -> pl.Series:
