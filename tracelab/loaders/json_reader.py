@@ -20,7 +20,7 @@ from tracelab.loaders.documents.fields import at, walked
 from tracelab.loaders.formats import BY_NAME, OTLP_JSON, ROWS, WRAPPERS, JsonFormat
 from tracelab.loaders.input.cutting import BLANK, Piece, Rest, closed, lines, objects
 from tracelab.loaders.input.lenient_json import NotJson, decode
-from tracelab.loaders.input.likenesses import Likenesses
+from tracelab.loaders.input.log_templates import LogTemplates
 from tracelab.loaders.input.parallel import in_order
 from tracelab.loaders.input.sources import Readable, Recoded
 from tracelab.loaders.input.whole import LARGEST, one_line, pieces_of
@@ -69,7 +69,7 @@ class State:
     as_rows: bool = False
     asked: Asked | None = None
     held: list[tuple[Any, str]] = field(default_factory=list)
-    without_spans: Likenesses = field(default_factory=lambda: Likenesses([], is_told_by_values))
+    without_spans: LogTemplates = field(default_factory=lambda: LogTemplates([], is_told_by_values))
 
 
 @dataclass(slots=True)
@@ -305,18 +305,18 @@ def _merged(decoded: list[Decoded]) -> Decoded:
 
 def _decode_tolerantly(piece: Piece, state: State) -> Decoded:
     """Decode document by document into Python objects; those without spans are asked for once if many are alike."""
-    builder, likenesses, without = Builder(), state.without_spans, 0
+    builder, templates, without = Builder(), state.without_spans, 0
     for number, text in enumerate(piece.content.split(b"\n")):
         stripped = text.strip(BLANK)
         if not stripped:
             continue
-        if not state.as_rows and likenesses.has(stripped):
+        if not state.as_rows and templates.has(stripped):
             without += 1
             continue
         before = _without_spans(builder.findings)
         read_document(stripped, piece.origin(number), builder, state)
         if _without_spans(builder.findings) > before:
-            likenesses.learn(stripped.decode("utf-8", "replace"))
+            templates.learn(stripped.decode("utf-8", "replace"))
     builder.findings.add(problems.NO_SPANS_IN_JSON, without)
     # To finish a builder takes as long as many lines, and nothing is in it where no line had spans.
     chunks = [builder.finish()] if len(builder) or not without else []

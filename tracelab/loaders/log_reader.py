@@ -13,7 +13,7 @@ from tracelab.loaders.console.printed import indent_of
 from tracelab.loaders.formats import TEXT_BY_NAME, TEXT_FORMATS
 from tracelab.loaders.input.cutting import LONGEST, PIECE, closed
 from tracelab.loaders.input.lenient_json import NotJson, decode
-from tracelab.loaders.input.likenesses import Likenesses
+from tracelab.loaders.input.log_templates import LogTemplates
 from tracelab.loaders.input.logs import BLANK, Line, LogPiece, Wrappers, layers_of, lines_of
 from tracelab.loaders.json_reader import State, read_pieces
 from tracelab.loaders.report import problems
@@ -260,19 +260,19 @@ class _Watcher:
     def __init__(self, log: _Log, wrappers: Wrappers) -> None:
         self.log = log
         self.wrappers = wrappers
-        self.likenesses = Likenesses(wrappers.layers, is_told_by_values)
+        self.templates = LogTemplates(wrappers.layers, is_told_by_values)
         self.skipped, self.was_idle = 0, True
 
     def passed(self, text: str, start: int) -> int:
         """Pass over lines, and count them as those before them were."""
         self.was_idle = self.log.is_idle() and self.wrappers.are_idle()
-        end = self.likenesses.end_of_run(text, start) if self.was_idle else start
+        end = self.templates.end_of_run(text, start) if self.was_idle else start
         if end == start:
             self.skipped = self.log.skipped
             return start
         last = end == len(text) and not text.endswith("\n")
         count = text.count("\n", start, end) + last
-        self.likenesses.passed += count
+        self.templates.passed += count
         self.log.skip_more(count)
         self.wrappers.add_all(count)
         return end + last
@@ -280,7 +280,7 @@ class _Watcher:
     def was_read(self, text: str) -> None:
         """Learn from a line that was skipped, if nothing else came of it."""
         if self.log.skipped == self.skipped + 1 and self.was_idle and self.log.is_idle() and self.wrappers.are_idle():
-            self.likenesses.learn(text)
+            self.templates.learn(text)
 
 
 class _Source:

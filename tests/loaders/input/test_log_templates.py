@@ -10,7 +10,7 @@ import pytest
 from tests.loaders.dumps import compact, request, span
 from tracelab.loaders import load_report, read
 from tracelab.loaders.formats import JSON_FORMATS
-from tracelab.loaders.input.likenesses import Likenesses
+from tracelab.loaders.input.log_templates import LogTemplates
 from tracelab.loaders.input.logs import layers_of
 from tracelab.loaders.sniff import format_of, is_told_by_values
 
@@ -35,16 +35,16 @@ FORMS = {
 }
 
 
-def learned(line: str) -> Likenesses:
+def learned(line: str) -> LogTemplates:
     layers = [] if line == FORMS["no entry"] else layers_of([line] * 10)
-    found = Likenesses(layers, is_told_by_values)
+    found = LogTemplates(layers, is_told_by_values)
     for _ in range(3):
         found.learn(line)
     return found
 
 
-def is_passed(likenesses: Likenesses, line: str) -> bool:
-    return likenesses.end_of_run(line + "\n", 0) > 0
+def is_passed(templates: LogTemplates, line: str) -> bool:
+    return templates.end_of_run(line + "\n", 0) > 0
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -52,9 +52,9 @@ def test_lines_with_the_same_keys_and_types_are_passed_over_in_one_go(form: str)
     line = FORMS[form]
     other = line.replace("answered", "asked for more, né 中").replace("200", "-7").replace("ab", "cd ef")
     text = f"{line}\n{other}\n{line}\nsomething else\n{line}"
-    likenesses = learned(line)
-    assert text[likenesses.end_of_run(text, 0) :].startswith("something else")
-    assert likenesses.end_of_run(text, text.rindex("\n") + 1) == len(text)
+    templates = learned(line)
+    assert text[templates.end_of_run(text, 0) :].startswith("something else")
+    assert templates.end_of_run(text, text.rindex("\n") + 1) == len(text)
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -115,10 +115,10 @@ def test_what_is_a_span_by_its_values_is_always_looked_at(name: str) -> None:
     assert format_of(some) is not None
     assert is_told_by_values(none)
     assert is_told_by_values({"inner": [none]})
-    likenesses = Likenesses([], is_told_by_values)
+    templates = LogTemplates([], is_told_by_values)
     for _ in range(3):
-        likenesses.learn(json.dumps(none))
-    assert likenesses.pattern is None
+        templates.learn(json.dumps(none))
+    assert templates.pattern is None
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,4 +1,4 @@
-"""Lines of a log that are like others in which nothing was found: passed over many at a time, without a look at each.
+"""Templates of log lines in which nothing was found: lines that fit are passed over many at a time.
 
 The JSON that loggers write has the same keys on line after line. Of a line in which nothing was found, a pattern is
 made that fits all lines with the same keys in the same order, with values of the same types: where keys and types alone
@@ -50,8 +50,8 @@ _WORDS_OF_SPANS: Final = re.compile("Spans? #|Activity[.]|Traces|resourceSpans|s
 """What begins printed spans, or lets a line count as damaged spans, in whatever value it stands."""
 
 
-class Likenesses:
-    """The patterns of lines in which nothing was found.
+class LogTemplates:
+    """The templates of lines in which nothing was found, as regular expressions.
 
     `layers` are what lines are wrapped in; lines that are not wrapped like that are not learned. `asks` says that an
     object may be a span or not with the same keys, by its values.
