@@ -51,6 +51,7 @@ from .live import fetch_tempo as fetch_tempo
 from .live import jaeger_dependencies as jaeger_dependencies
 from .live import jaeger_operations as jaeger_operations
 from .live import jaeger_services as jaeger_services
+from .live import receive as receive
 from .live import tempo_tags as tempo_tags
 from .loaders import load_report as load_report
 from .loaders import read as read

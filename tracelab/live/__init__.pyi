@@ -1,5 +1,8 @@
 from .captures.capturing import Capture as Capture
 from .captures.capturing import capture as capture
+from .receiver.live import Receiver as Receiver
+from .receiver.live import WaitError as WaitError
+from .receiver.live import receive as receive
 from .servers.fetching import fetch_report as fetch_report
 from .servers.jaeger import fetch_jaeger as fetch_jaeger
 from .servers.jaeger import fetch_jaeger_trace as fetch_jaeger_trace

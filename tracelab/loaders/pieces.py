@@ -21,6 +21,25 @@ if TYPE_CHECKING:
 TRACES = {"trace_id": pl.String(), "start_time": pl.Int64()}
 
 
+def decoded(content: bytes, place: str, format: str) -> tuple[list[Chunk], SourceFindings]:  # noqa: A002 - the word that fits
+    """Decode what stands in memory, without putting it together yet.
+
+    Raises
+    ------
+    LoadError
+        There are no spans in it.
+    """
+    one = SourceFindings(place, "unknown")
+    chunks = []
+    with without_garbage_collection():
+        stream = Stream(Source(place, len(content), lambda: io.BytesIO(content)), lambda _: None)
+        for chunk in chunks_in(stream, format, one, None):
+            if not isinstance(chunk, Chunk):
+                raise LoadError(f"{place}: no spans came, but a file of columns.")
+            chunks.append(chunk)
+    return chunks, one
+
+
 class Pieces:
     """What came of one source so far, and what was noticed."""
 
@@ -38,14 +57,7 @@ class Pieces:
         LoadError
             There are no spans in it; nothing of it is kept.
         """
-        one = SourceFindings(place, "unknown")
-        chunks = []
-        with without_garbage_collection():
-            stream = Stream(Source(place, len(content), lambda: io.BytesIO(content)), lambda _: None)
-            for chunk in chunks_in(stream, self._format, one, None):
-                if not isinstance(chunk, Chunk):
-                    raise LoadError(f"{place}: no spans came, but a file of columns.")
-                chunks.append(chunk)
+        chunks, one = decoded(content, place, self._format)
         self._found.format = one.format
         for finding in one.findings.found.values():
             finding.place = f"{place}, {finding.place}" if finding.place else place

@@ -1,0 +1,323 @@
+"""What a receiver holds: requests as they came, and the spans of those that were decoded, within bounds.
+
+Requests wait as they are until somebody looks or many wait. Then one thread, the only one that touches what is held,
+decodes them together and makes a segment of them: a span frame of whole traces. Traces that get further spans are taken
+out of the segments that they are in and put together anew, so that each trace lies in one segment, and a segment that
+gets nothing new is never looked at again. Old traces are those that got no span for the longest time.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from tracelab.loaders.columns.assemble import assemble, empty_spans
+from tracelab.loaders.input.sources import Source, Stream
+from tracelab.loaders.others.parquet import chunk_of
+from tracelab.loaders.otlp.framing import BARE, read_proto
+from tracelab.loaders.report import problems
+from tracelab.loaders.report.findings import Findings
+
+if TYPE_CHECKING:
+    from tracelab.loaders.columns.chunk import Chunk
+
+NAME: Final = "received spans"
+_BATCH_BYTES: Final = 8 << 20
+_BATCH_SPANS: Final = 32_768
+_WAITING_BYTES: Final = 64 << 20
+_TIERS: Final = (4_096, 32_768)
+_IN_TIER: Final = 8
+_TAIL: Final = 16
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(slots=True)
+class Arrived:
+    """A request that was taken: OTLP protobuf, or chunks of what was decoded to see whether it can be."""
+
+    size: int
+    spans: int
+    content: bytes = b""
+    chunks: list[Chunk] = field(default_factory=list)
+    findings: Findings = field(default_factory=Findings)
+    revision: int = 0
+
+
+class Segment:
+    """Whole traces, as a span frame of their own."""
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self.traces = np.unique(_trace_hashes(frame["trace_id"]))
+        self.trace_count = frame["trace_id"].n_unique()
+        self.bytes = int(frame.estimated_size())
+
+    def parted(self, traces: Hashes) -> tuple[Segment | None, pl.DataFrame | None]:
+        """Part from some traces: gives the segment without them, and their rows."""
+        if not np.isin(self.traces, traces, assume_unique=True).any():
+            return self, None
+        moved = pl.Series(np.isin(_trace_hashes(self.frame["trace_id"]), traces))
+        rest = self.frame.filter(~moved)
+        return (Segment(rest) if rest.height else None), self.frame.filter(moved)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many spans came, and what became of them; `received` counts those that were held, duplicates not."""
+
+    received: int = 0
+    held: int = 0
+    traces: int = 0
+    traces_received: int = 0
+    duplicates: int = 0
+    dropped: int = 0
+    dropped_traces: int = 0
+    bytes: int = 0
+
+
+class Store:
+    """Spans that came, as many as may be held."""
+
+    def __init__(self, most_spans: int, most_bytes: int) -> None:
+        self.most_spans = most_spans
+        self.most_bytes = most_bytes
+        self.revision = 0
+        self.lost = 0
+        self.counts = Counts()
+        self.findings = Findings()
+        self.services: Counter[str] = Counter()
+        self._segments: list[Segment] = []
+        self._frame: tuple[int, pl.DataFrame] | None = None
+        self._changed = threading.Condition()
+        self._waiting: list[Arrived] = []
+        self._waiting_bytes = 0
+        self._waiting_spans = 0
+        self._asked = 0
+        self._settled = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="tracelab-receiver-store", daemon=True)
+        self._thread.start()
+
+    def has_room(self, patience: float) -> bool:
+        """Say whether there is room for a request, after so many seconds at the latest."""
+        with self._changed:
+            room = self._changed.wait_for(lambda: self._waiting_bytes < _WAITING_BYTES or self._closed, patience)
+            return room and not self._closed
+
+    def take(self, arrived: Arrived) -> None:
+        """Hold a request."""
+        with self._changed:
+            self._waiting.append(arrived)
+            self._waiting_bytes += arrived.size
+            self._waiting_spans += arrived.spans
+            self.revision += 1
+            arrived.revision = self.revision
+            self._changed.notify_all()
+
+    def wait_beyond(self, revision: int, seconds: float) -> None:
+        """Wait until something came after a revision."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.revision > revision, seconds)
+
+    def settle(self) -> None:
+        """Have all decoded that came until now."""
+        with self._changed:
+            self._asked = asked = max(self._asked, self.revision)
+            self._changed.notify_all()
+            while self._settled < asked and self._thread.is_alive():
+                self._changed.wait(0.5)
+
+    def spans(self) -> pl.DataFrame:
+        """Give the span frame of what is held."""
+        self.settle()
+        with self._changed:
+            segments, revision, known = list(self._segments), self._settled, self._frame
+        if known is not None and known[0] == revision:
+            return known[1]
+        frame = together([segment.frame for segment in segments])
+        self._frame = revision, frame
+        return frame
+
+    def close(self) -> None:
+        """Decode what is left, and take nothing more."""
+        self.settle()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def _due(self) -> bool:
+        many = self._waiting_bytes >= _BATCH_BYTES or self._waiting_spans >= _BATCH_SPANS
+        return many or self._asked > self._settled or self._closed
+
+    def _work(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._due)
+                if self._closed and not self._waiting:
+                    return
+                taken = self._next()
+            if taken:
+                self._take_in(taken)
+            with self._changed:
+                self._waiting_bytes -= sum(one.size for one in taken)
+                self._waiting_spans -= sum(one.spans for one in taken)
+                self._settled = taken[-1].revision if taken else max(self._settled, self._asked)
+                self._changed.notify_all()
+
+    def _next(self) -> list[Arrived]:
+        """Take from what waits as much as makes a segment."""
+        spans = count = 0
+        while count < len(self._waiting) and spans < _BATCH_SPANS:
+            spans += self._waiting[count].spans
+            count += 1
+        taken = self._waiting[:count]
+        del self._waiting[:count]
+        return taken
+
+    def _take_in(self, taken: list[Arrived]) -> None:
+        """Decode requests and hold their spans; where that fails, one by one, so that only bad ones are lost."""
+        try:
+            segments, counts = self._merged(taken)
+        except Exception as error:  # noqa: BLE001 - it was accepted, so whatever is wrong with it is to be counted
+            if len(taken) > 1:
+                middle = len(taken) // 2
+                self._take_in(taken[:middle])
+                self._take_in(taken[middle:])
+                return
+            one = taken[0]
+            self.lost += one.spans
+            self.findings.add(problems.BAD_MESSAGE, example=repr(error), lost_spans=one.spans)
+            return
+        services = pl.concat([segment.frame["service_name"].value_counts() for segment in segments])
+        totals = services.group_by("service_name").agg(pl.col("count").sum()).rows()
+        with self._changed:
+            self._segments, self.counts = segments, counts
+            self.services = Counter(dict(totals))
+
+    def _merged(self, taken: list[Arrived]) -> tuple[list[Segment], Counts]:
+        chunks, findings = _decoded(taken)
+        received = sum(chunk.height for chunk in chunks)
+        segments, frame = list(self._segments), empty_spans()
+        touched = np.unique(np.concatenate([np.zeros(0, np.uint64), *(_hashes_of(chunk) for chunk in chunks)]))
+        held = sum(segment.frame.height for segment in segments)
+        traces = sum(segment.trace_count for segment in segments)
+        pulled: list[pl.DataFrame] = []
+        while touched.size:
+            segments, rows = _without(segments, touched)
+            pulled = rows if not frame.height else [frame, *rows]
+            if frame.height and not rows:
+                break
+            if not frame.height:
+                segments, small = _small_ones(segments, received + sum(each.height for each in rows))
+                pulled += small
+            frame = assemble([(0, chunk) for chunk in [*map(chunk_of, pulled), *chunks]], [Findings()], Findings())
+            chunks = []
+            # Spans without ids got some, which may be those that others have.
+            touched = np.setdiff1d(np.unique(_trace_hashes(frame["trace_id"])), touched)
+        if frame.height:
+            segments.append(Segment(frame))
+        now = sum(segment.frame.height for segment in segments)
+        now_traces = sum(segment.trace_count for segment in segments)
+        new = now - held
+        before = self.counts
+        segments, dropped, dropped_traces = self._within_bounds(segments)
+        self.findings.merge(findings)
+        return segments, Counts(
+            received=before.received + new,
+            held=now - dropped,
+            traces=now_traces - dropped_traces,
+            traces_received=before.traces_received + now_traces - traces,
+            duplicates=before.duplicates + received - new,
+            dropped=before.dropped + dropped,
+            dropped_traces=before.dropped_traces + dropped_traces,
+            bytes=sum(segment.bytes for segment in segments),
+        )
+
+    def _within_bounds(self, segments: list[Segment]) -> tuple[list[Segment], int, int]:
+        """Let the oldest traces go until no more is held than may be."""
+        spans = sum(segment.frame.height for segment in segments)
+        size = sum(segment.bytes for segment in segments)
+        dropped = dropped_traces = 0
+        while segments and (spans > self.most_spans or size > self.most_bytes):
+            oldest = segments[0]
+            excess = spans - self.most_spans
+            if size > self.most_bytes:
+                excess = max(excess, -(-oldest.frame.height * (size - self.most_bytes) // max(oldest.bytes, 1)))
+            rest = _without_first(oldest.frame, excess)
+            if rest.is_empty() and len(segments) == 1 and excess < oldest.frame.height:
+                # A single trace is larger than what may be held: its beginning is.
+                rest = oldest.frame.head(oldest.frame.height - excess)
+            kept = [Segment(rest)] if rest.height else []
+            dropped += oldest.frame.height - rest.height
+            dropped_traces += oldest.trace_count - sum(segment.trace_count for segment in kept)
+            spans -= oldest.frame.height - rest.height
+            size += sum(segment.bytes for segment in kept) - oldest.bytes
+            segments = [*kept, *segments[1:]]
+        return segments, dropped, dropped_traces
+
+
+def together(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """Put the frames of several segments together."""
+    if not frames:
+        return empty_spans()
+    if len(frames) == 1:
+        return frames[0]
+    return assemble([(0, chunk_of(frame)) for frame in frames], [Findings()], Findings())
+
+
+def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
+    """Decode requests together; messages one after another are one message."""
+    findings = Findings()
+    chunks = [chunk for one in taken for chunk in one.chunks]
+    for one in taken:
+        findings.merge(one.findings)
+    content = b"".join([one.content for one in taken if not one.chunks])
+    if content:
+        stream = Stream(Source(NAME, len(content), lambda: io.BytesIO(content)), lambda _: None)
+        chunks += read_proto(stream, BARE, findings)
+    return chunks, findings
+
+
+def _without(segments: list[Segment], traces: Hashes) -> tuple[list[Segment], list[pl.DataFrame]]:
+    """Take some traces out of the segments that they are in."""
+    parted = [segment.parted(traces) for segment in segments]
+    return [rest for rest, _ in parted if rest is not None], [rows for _, rows in parted if rows is not None]
+
+
+def _small_ones(segments: list[Segment], height: int) -> tuple[list[Segment], list[pl.DataFrame]]:
+    """Take out the last segments that are small, if they are many, to make one of them and of what comes.
+
+    So each span is put together anew a few times at most, and there are never many segments.
+    """
+    for limit in reversed(_TIERS):
+        if height >= limit:
+            continue
+        small = 0
+        while small < len(segments) and segments[-1 - small].frame.height < limit:
+            small += 1
+        if small >= _IN_TIER:
+            return segments[:-small], [segment.frame for segment in segments[-small:]]
+    return segments, []
+
+
+def _without_first(frame: pl.DataFrame, excess: int) -> pl.DataFrame:
+    """Let the first traces of a segment go, as many as have so many spans."""
+    trace_ids = frame["trace_id"]
+    ends = np.flatnonzero(trace_ids.ne_missing(trace_ids.shift(-1)).to_numpy()) + 1
+    return frame.slice(int(ends[min(int(np.searchsorted(ends, excess)), ends.size - 1)]))
+
+
+def _trace_hashes(trace_ids: pl.Series) -> Hashes:
+    """Give a number for each trace id, which is that of the other half where an id was cut in two."""
+    return trace_ids.str.tail(_TAIL).hash().to_numpy()
+
+
+def _hashes_of(chunk: Chunk) -> Hashes:
+    return np.unique(_trace_hashes(chunk.spans["trace_id"]))
