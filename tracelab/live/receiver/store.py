@@ -19,6 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.loaders.columns.assemble import assemble, empty_spans
+from tracelab.loaders.columns.joining import Joining, below_each_other
 from tracelab.loaders.input.sources import Source, Stream
 from tracelab.loaders.others.parquet import chunk_of
 from tracelab.loaders.otlp.framing import BARE, read_proto
@@ -55,6 +56,8 @@ class Segment:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         self.frame = frame
+        self.learned = False
+        self.in_line: tuple[int, pl.DataFrame] | None = None
         self.traces = np.unique(_trace_hashes(frame["trace_id"]))
         self.trace_count = frame["trace_id"].n_unique()
         self.bytes = int(frame.estimated_size())
@@ -94,6 +97,7 @@ class Store:
         self.findings = Findings()
         self.services: Counter[str] = Counter()
         self._segments: list[Segment] = []
+        self._joining = Joining()
         self._frame: tuple[int, pl.DataFrame] | None = None
         self._changed = threading.Condition()
         self._waiting: list[Arrived] = []
@@ -138,12 +142,17 @@ class Store:
         """Give the span frame of what is held."""
         self.settle()
         with self._changed:
-            segments, revision, known = list(self._segments), self._settled, self._frame
-        if known is not None and known[0] == revision:
-            return known[1]
-        frame = together([segment.frame for segment in segments])
-        self._frame = revision, frame
-        return frame
+            # What is in line when a segment is held never has to be when it comes.
+            if self._frame is None or self._frame[0] != self._settled:
+                joined = below_each_other([self._in_line(segment) for segment in self._segments])
+                self._frame = self._settled, joined
+            return self._frame[1]
+
+    def _in_line(self, segment: Segment) -> pl.DataFrame:
+        version = self._joining.version
+        if segment.in_line is None or segment.in_line[0] != version:
+            segment.in_line = version, self._joining.in_line(segment.frame)
+        return segment.in_line[1]
 
     def close(self) -> None:
         """Decode what is left, and take nothing more."""
@@ -198,6 +207,10 @@ class Store:
         services = pl.concat([segment.frame["service_name"].value_counts() for segment in segments])
         totals = services.group_by("service_name").agg(pl.col("count").sum()).rows()
         with self._changed:
+            for segment in segments:
+                if not segment.learned:
+                    self._joining.learn(segment.frame)
+                    segment.learned = True
             self._segments, self.counts = segments, counts
             self.services = Counter(dict(totals))
 
@@ -217,7 +230,8 @@ class Store:
             if not frame.height:
                 segments, small = _small_ones(segments, received + sum(each.height for each in rows))
                 pulled += small
-            frame = assemble([(0, chunk) for chunk in [*map(chunk_of, pulled), *chunks]], [Findings()], Findings())
+            together = [(0, chunk) for chunk in [*map(chunk_of, pulled), *chunks]]
+            frame = assemble(together, [Findings()], Findings(), choose=self._joining.chosen_keys)
             chunks = []
             # Spans without ids got some, which may be those that others have.
             touched = np.setdiff1d(np.unique(_trace_hashes(frame["trace_id"])), touched)
@@ -261,15 +275,6 @@ class Store:
             size += sum(segment.bytes for segment in kept) - oldest.bytes
             segments = [*kept, *segments[1:]]
         return segments, dropped, dropped_traces
-
-
-def together(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Put the frames of several segments together."""
-    if not frames:
-        return empty_spans()
-    if len(frames) == 1:
-        return frames[0]
-    return assemble([(0, chunk_of(frame)) for frame in frames], [Findings()], Findings())
 
 
 def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:

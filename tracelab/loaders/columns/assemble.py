@@ -46,11 +46,17 @@ _TYPES: Final[dict[str, pl.DataType]] = {"start_time": TIME, "duration": DURATIO
 Places = npt.NDArray[np.uint32]
 
 
-def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall: Findings) -> pl.DataFrame:
+def assemble(
+    chunks: list[tuple[int, Chunk]],
+    findings: list[Findings],
+    overall: Findings,
+    *,
+    choose: Callable[[list[Level], int], dict[str, list[str]]] = chosen_keys,
+) -> pl.DataFrame:
     """Make the span frame of all chunks; each comes with the number of its source, in ascending order.
 
     What is found in one source is added to its findings, what is found in all of them together to `overall`. The
-    chunks are used up.
+    chunks are used up. `choose` says which keys get a column, by what is known of all levels and the number of spans.
     """
     filled = [(source, chunk) for source, chunk in chunks if chunk.spans.height]
     # Whoever gave them may hold on to the list.
@@ -77,7 +83,7 @@ def assemble(chunks: list[tuple[int, Chunk]], findings: list[Findings], overall:
     levels = _levels(held, _places(kept, loaded), resources[kept], scopes[kept], count)
     # Which keys get a column depends on which spans are kept, not on their order.
     with ThreadPoolExecutor(1, thread_name_prefix="tracelab") as pool:
-        choosing = pool.submit(chosen_keys, levels, count)
+        choosing = pool.submit(choose, levels, count)
         order, tree = _tree(core, kept)
         chosen = choosing.result()
     columns = {column.name: column for column in tree}

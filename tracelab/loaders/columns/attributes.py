@@ -113,18 +113,24 @@ class Level:
         return found
 
 
-def chosen_keys(levels: list[Level], spans: int) -> dict[str, list[str]]:
-    """Choose the keys that get a column: the most frequent, while their cells stay within the budget."""
+def ranked_keys(levels: list[Level]) -> list[tuple[int, str, str, str]]:
+    """Give each key with the number of its spans, its full name and its scope: the most frequent first."""
     frequencies = [
         (-count, f"{level.scope}.{key}", level.scope, key)
         for level in levels
         for key, count in level.frequencies().items()
         if count
     ]
-    entries = -sum(count for count, *_ in frequencies)
+    return [(-count, name, scope, key) for count, name, scope, key in sorted(frequencies)]
+
+
+def chosen_keys(levels: list[Level], spans: int) -> dict[str, list[str]]:
+    """Choose the keys that get a column: the most frequent, while their cells stay within the budget."""
+    ranked = ranked_keys(levels)
+    entries = sum(count for count, *_ in ranked)
     columns = min(MAX_COLUMNS, max(MIN_CELLS, 2 * entries) // max(spans, 1))
     chosen: dict[str, list[str]] = {level.scope: [] for level in levels}
-    for _, _, scope, key in sorted(frequencies)[:columns]:
+    for _, _, scope, key in ranked[:columns]:
         chosen[scope].append(key)
     return chosen
 
@@ -264,7 +270,7 @@ def _joined(held: list[Held]) -> Held:
 
 def _key_columns(name: str, parts: Parts, level: Level, findings: Findings) -> list[pl.Series]:
     kinds = set(parts)
-    if kinds == {INT, DOUBLE} and _exact(parts[INT].values):
+    if kinds == {INT, DOUBLE} and is_exact(parts[INT].values):
         parts = {kind: replace(held, values=held.values.cast(pl.Float64)) for kind, held in parts.items()}
         return [_scattered(name, parts, level, findings)]
     if len(kinds) == 1 and not kinds.isdisjoint(_SCALARS):
@@ -306,7 +312,7 @@ def _word(kind: int) -> int:
     return ARRAY if kind > KVLIST else kind
 
 
-def _exact(integers: pl.Series) -> bool:
+def is_exact(integers: pl.Series) -> bool:
     """Say whether every integer is exact as a double."""
     large = integers.filter(~integers.is_between(-_EXACT_INT, _EXACT_INT))
     return all(int(float(value)) == value for value in large.to_list())
@@ -323,7 +329,7 @@ def _list_dtype(kinds: set[int], parts: Parts) -> pl.DataType | None:
         integers = pl.Series(
             [item for text in parts[INTS].values.to_list() for item in json.loads(text)], dtype=pl.Int64
         )
-        return pl.Float64() if _exact(integers) else None
+        return pl.Float64() if is_exact(integers) else None
     return None
 
 
