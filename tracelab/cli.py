@@ -6,17 +6,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final
 
+import polars as pl
 import typer
 
 import tracelab as tl
 from tracelab import lab as notebooks
 from tracelab.display.records import as_csv, as_json
 from tracelab.display.words import format_bytes
+from tracelab.errors import TracelabError
 from tracelab.files import check_target, expanded, holds_files
 from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.writing import check_writing
-from tracelab.overview import contents, failing_services, longest_traces, slowest_services
-from tracelab.terminal import USAGE, Commands, is_output, say, stop, table, usage, write
+from tracelab.overview import contents, failing_services, longest_traces, received, slowest_services
+from tracelab.terminal import (
+    USAGE,
+    Commands,
+    follow,
+    is_output,
+    say,
+    stop,
+    table,
+    told_to_stop,
+    usage,
+    write,
+)
 from tracelab.traceql.syntax.nodes import Pipeline
 
 app = typer.Typer(
@@ -199,6 +212,65 @@ def lab(
     for note in opened.notes:
         say(note)
     notebooks.serve(opened.notebook, root=opened.root, port=port, browser=browser, listening=listening)
+
+
+@app.command()
+def receive(
+    *,
+    http_port: Annotated[
+        str, typer.Option(metavar="PORT", help="Where to listen for OTLP over HTTP; 0 takes a free port, off none.")
+    ] = "4318",
+    grpc_port: Annotated[str, typer.Option(metavar="PORT", help="The same for gRPC.")] = "4317",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; any but this machine's own lets the whole network send.")
+    ] = "127.0.0.1",
+    max_spans: Annotated[
+        int, typer.Option(min=1, help="How many spans are held; the oldest traces go first.")
+    ] = 100_000,
+    path: Annotated[
+        Path | None,
+        typer.Option(help="A file that all that comes is appended to, as OTLP JSON lines.", show_default=False),
+    ] = None,
+) -> None:
+    """Receive what SDKs and Collectors send (OTLP over HTTP and gRPC), until Ctrl-C, and sum it up."""
+    with usage():
+        ports = {"http_port": _port("--http-port", http_port), "grpc_port": _port("--grpc-port", grpc_port)}
+        if path is not None:
+            _no_stream(path)
+    try:
+        live = tl.receive(**ports, host=host, max_spans=max_spans, path=path)
+    except ImportError as error:
+        stop(str(error))
+    with told_to_stop() as stopping, live:
+        for protocol, url in (("HTTP", live.http_url), ("gRPC", live.grpc_url)):
+            if url is not None:
+                say(f"OTLP over {protocol}: {url}", style="bold")
+        for note in live.notes:
+            say(note)
+        say(f"All that comes is appended to {path}." if path else "Pass --path FILE to keep what comes.")
+        say("Ctrl-C stops it.")
+        follow(lambda: received(live.stats()), stopping)
+    spans, stats = live.spans(), live.stats()
+    say(received(stats), style="bold")
+    if path is not None:
+        say(f"Wrote {_count(stats, 'lines written'):,} lines to {path}{_size(path)}.")
+    if spans.height:
+        table("Services", failing_services(spans, entry_only=False), rows=ROWS, note="all spans of each service")
+        table("Slowest traces", longest_traces(spans), rows=10)
+    if unwritten := _count(stats, "lines not written"):
+        stop(f"{unwritten:,} times {path} could not be written; the senders were told to send again.")
+
+
+def _port(option: str, text: str) -> int | None:
+    if text.lower() in ("off", "none"):
+        return None
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65_535:
+        return int(text)
+    raise TracelabError(f"{option} must be a number from 0 to 65535, or off, got {text!r:.50}.")
+
+
+def _count(stats: pl.DataFrame, what: str) -> int:
+    return int(stats.filter(pl.col("what") == what)["count"].sum())
 
 
 def _keep_sources(path: str, target: Path) -> None:

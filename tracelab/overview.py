@@ -14,6 +14,7 @@ from tracelab.display.words import counted
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
 
+_LOSSES: Final = (("spans", "dropped"), ("requests", "refused"))
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 
 
@@ -42,3 +43,23 @@ def contents(spans: pl.DataFrame) -> str:
         f"{counted(spans['service_name'].n_unique(), 'service')}"
     )
     return f"{counts}, {times[0]} to {times[1]} UTC" if spans.height else counts
+
+
+def received(stats: pl.DataFrame) -> str:
+    """Say what a receiver got, by what it counted, and what became of that."""
+
+    def total(what: str) -> int:
+        return int(stats.filter(pl.col("what") == what)["count"].sum())
+
+    def parts(what: str) -> str:
+        some = stats.filter((pl.col("what") == what) & (pl.col("count") > 0))
+        return ", ".join(f"{count:,} {of}" for of, count in some.select("of", "count").rows())
+
+    services = stats.filter(pl.col("what") == "spans of service").height
+    traces = total("traces held") + total("traces dropped")
+    came = f"{counted(total('spans received'), 'span')} in {counted(traces, 'trace')} of {counted(services, 'service')}"
+    told = [f"{came}, by {counted(total('requests'), 'request')}"]
+    told += [f"{what}: {parts(f'{name} {what}')}" for name, what in _LOSSES if parts(f"{name} {what}")]
+    if total("lines not written"):
+        told.append(f"{total('lines not written'):,} times the file could not be written")
+    return "; ".join(told)

@@ -7,6 +7,7 @@ import errno
 import os
 import signal
 import sys
+import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TextIO
 
 import typer
 from rich.console import Console
+from rich.live import Live
 from rich.text import Text
 from typer.core import TyperGroup
 
@@ -23,7 +25,7 @@ from tracelab.markup import visible
 from tracelab.traceql import QueryWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import polars as pl
 
@@ -32,6 +34,8 @@ USAGE: Final = 2
 
 _OURS: Final = (LoadWarning, QueryWarning)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
+_TICK: Final = 0.5
+_NOW_AND_THEN: Final = 10.0
 _ENCODABLE: Final = "tracelab.encodable"
 _INSTEAD: Final = {"µ": "u", "…": "...", "\N{EN DASH}": "-", "─": "-", "∞": "inf"}
 
@@ -97,6 +101,47 @@ def table(title: str, frame: pl.DataFrame, *, rows: int, note: str = "", hint: s
     out.print(Text.assemble((visible(title), "bold"), (f"  {note}" if note else "", "dim")))
     out.print(shown(frame, rows=rows, hint=hint))
     out.print()
+
+
+@contextmanager
+def told_to_stop() -> Iterator[threading.Event]:
+    """Take Ctrl-C, and what `kill` sends, for the wish to end in order; a second one ends at once."""
+    stopping = threading.Event()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def hear(_number: int, _frame: Any) -> None:
+        stopping.set()
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    # Whoever was started to ignore a signal, in the background of a script, say, goes on to ignore it.
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(number, hear)
+    try:
+        yield stopping
+    finally:
+        restore()
+
+
+def follow(words: Callable[[], str], stopping: threading.Event) -> None:
+    """Show what goes on in one line that changes; where nobody watches, in a line now and then."""
+    if out.is_terminal and not out.is_dumb_terminal:
+        with Live(console=out, auto_refresh=False, transient=True) as line:
+            while not stopping.wait(_TICK):
+                line.update(Text(visible(words()), no_wrap=True, overflow="ellipsis"), refresh=True)
+        return
+    said, since = words(), 0.0
+    while not stopping.wait(_TICK):
+        since += _TICK
+        now = words()
+        if now != said and since >= _NOW_AND_THEN:
+            said, since = now, 0.0
+            say(now)
+            sys.stdout.flush()
 
 
 def write(text: str) -> None:

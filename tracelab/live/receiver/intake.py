@@ -17,9 +17,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from tracelab.errors import LoadError
 from tracelab.live.receiver.store import Arrived
 from tracelab.loaders.columns.assemble import assemble
+from tracelab.loaders.formats import OTLP_JSON
+from tracelab.loaders.input.wire import BadWire
+from tracelab.loaders.otlp.protobuf import chunk_of
 from tracelab.loaders.otlp.request_lines import line_of_json, line_of_message
 from tracelab.loaders.otlp.writer import lines
 from tracelab.loaders.pieces import decoded
+from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 
 if TYPE_CHECKING:
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
 PROTOBUF: Final = "protobuf"
 JSON: Final = "json"
 SIGNALS: Final = ("traces", "metrics", "logs")
-_FORMATS: Final = {PROTOBUF: "otlp-proto", JSON: "otlp-json"}
+_PLACE: Final = "request"
 _PATIENCE: Final = 5.0
 
 
@@ -126,26 +130,46 @@ class Intake:
 
 
 def _read(body: bytes, encoding: str) -> tuple[Arrived, Any]:
-    """See whether a request can be decoded; gives its message too, if it is one by the book."""
-    if encoding == PROTOBUF:
-        try:
-            request: Any = ExportTraceServiceRequest.FromString(body)
-        except DecodeError:
-            pass  # the loaders are more patient, with text that is no UTF-8, say
-        else:
-            spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
-            return Arrived(len(body), spans, body), request
-    elif _is_empty(body):
-        return Arrived(len(body), 0), None
+    """See whether a request can be decoded; gives its message too, if it is one by the book.
+
+    Raises
+    ------
+    Refused
+        It is malformed.
+    """
+    if encoding == JSON:
+        return _read_json(body), None
     try:
-        chunks, found = decoded(body, "request", _FORMATS[encoding])
+        request: Any = ExportTraceServiceRequest.FromString(body)
+    except DecodeError as error:
+        return _read_odd(body, str(error)), None
+    spans = sum(len(scope.spans) for resource in request.resource_spans for scope in resource.scope_spans)
+    return Arrived(len(body), spans, body), request
+
+
+def _read_odd(body: bytes, reason: str) -> Arrived:
+    """Read protobuf more patiently: text in it may be no UTF-8."""
+    try:
+        chunk, findings = chunk_of(body, _PLACE)
+    except (BadWire, IndexError) as error:
+        raise Refused(MALFORMED, f"The body is no OTLP protobuf: {reason}.") from error
+    return Arrived(len(body), chunk.height, chunks=[chunk], findings=findings)
+
+
+def _read_json(body: bytes) -> Arrived:
+    if _is_empty(body):
+        return Arrived(len(body), 0)
+    try:
+        chunks, found = decoded(body, _PLACE, OTLP_JSON)
     except LoadError as error:
-        raise Refused(MALFORMED, str(error)) from error
+        reason = str(error).removeprefix(f"{_PLACE}: ").partition(" Supported: ")[0]
+        raise Refused(MALFORMED, f"The body is no OTLP JSON: {reason}") from error
     spans = sum(chunk.height for chunk in chunks)
-    if not spans and found.findings.found:
-        texts = [f"{one.problem.name} ({one.place})" for one in found.findings.found.values()]
-        raise Refused(MALFORMED, f"No span can be read: {'; '.join(texts)}.")
-    return Arrived(len(body), spans, chunks=chunks, findings=found.findings), None
+    bad = [one for one in found.findings.found.values() if not spans or one.problem is problems.TRUNCATED]
+    if bad:
+        texts = [f"{one.problem.name} ({one.place})" for one in bad]
+        raise Refused(MALFORMED, f"The body is no OTLP JSON: {'; '.join(texts)}.")
+    return Arrived(len(body), spans, chunks=chunks, findings=found.findings)
 
 
 def _line(body: bytes, encoding: str, message: Any) -> bytes:
@@ -155,7 +179,7 @@ def _line(body: bytes, encoding: str, message: Any) -> bytes:
         line = line_of_message(message)
     if line is not None:
         return line
-    chunks, _ = decoded(body, "request", _FORMATS[encoding])
+    chunks = decoded(body, _PLACE, OTLP_JSON)[0] if encoding == JSON else [chunk_of(body, _PLACE)[0]]
     return b"".join(lines(assemble([(0, chunk) for chunk in chunks], [Findings()], Findings())))
 
 

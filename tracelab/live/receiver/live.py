@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import polars as pl
 
+from tracelab.display.words import counted
 from tracelab.errors import LoadWarning, TracelabError, warn_caller
 from tracelab.live.receiver.archive import Archive
 from tracelab.live.receiver.intake import Intake
@@ -99,17 +100,19 @@ def receive(
     address = _address(host)
     if http is None and grpc is None:
         raise TracelabError("There is nothing to listen on. Give `http_port` or `grpc_port`.")
-    if grpc is not None and find_spec("grpc") is None:
-        if http is None or grpc != _GRPC_PORT:
-            raise ImportError(f"To receive gRPC, grpcio is needed. {_INSTALL}, or pass grpc_port=None.")
-        grpc = None
-    receiver = Receiver(most, None if path is None else Archive(path), address, http, grpc)
+    without = grpc is not None and find_spec("grpc") is None
+    if without and (http is None or grpc != _GRPC_PORT):
+        raise ImportError(f"To receive gRPC, grpcio is needed. {_INSTALL}, or pass grpc_port=None.")
+    grpc = None if without else grpc
     if not _is_loopback(address):
         warn_caller(
             f"The receiver listens on {address}: anybody who reaches this machine over the network can send to it. "
             "Leave `host` out to take only what this machine sends.",
             LoadWarning,
         )
+    receiver = Receiver(most, None if path is None else Archive(path), address, http, grpc)
+    if without:
+        receiver.notes.append(f"gRPC is off, as grpcio is not installed. {_INSTALL}")
     return receiver
 
 
@@ -123,6 +126,8 @@ class Receiver:
         self._store = Store(most_spans, max(_BYTES_PER_SPAN * most_spans, _LEAST_BYTES))
         self._intake = Intake(self._store, archive)
         self._host = host
+        self.notes: list[str] = []
+        """What one should know of how it listens."""
         servers: list[Any] = []
         # It must not hold the receiver, which is closed when nobody has it any more.
         self._end = weakref.finalize(self, _close, servers, self._store, archive)
@@ -207,7 +212,9 @@ class Receiver:
                 return self
             left = end - time.monotonic()
             if left <= 0 or (self.closed and revision == self.revision):
-                raise WaitError(self._missing(wanted, there, timeout))
+                raise WaitError(
+                    self._missing(wanted, there, "before it was closed" if left > 0 else f"within {timeout}")
+                )
             self._store.wait_beyond(revision, min(left, 1.0))
 
     def stats(self) -> pl.DataFrame:
@@ -275,26 +282,26 @@ class Receiver:
         if self.closed:
             return "closed"
         urls = (("HTTP", self.http_url), ("gRPC", self.grpc_url))
-        off = "" if find_spec("grpc") else f"; gRPC is off, as grpcio is not installed. {_INSTALL}"
-        return "listens on " + " and ".join(f"{url} ({name})" for name, url in urls if url) + off
+        return "listens on " + " and ".join(f"{url} ({name})" for name, url in urls if url)
 
     def _holds(self) -> str:
         self._store.settle()
         counts, refused = self._store.counts, self._intake.refused.total()
         parts = [
-            f"holds {_many(counts.held, 'span')} in {_many(counts.traces, 'trace')}",
-            f"{_many(counts.dropped, 'span')} dropped" if counts.dropped else "",
-            f"{_many(refused, 'request')} refused, the last: {self._intake.last_refusal}" if refused else "",
+            f"holds {counted(counts.held, 'span')} in {counted(counts.traces, 'trace')}",
+            f"{counted(counts.dropped, 'span')} dropped" if counts.dropped else "",
+            f"{counted(refused, 'request')} refused, the last: {self._intake.last_refusal}" if refused else "",
             f"{self._archive.path} cannot be written" if self._archive and self._archive.failing else "",
+            *self.notes,
         ]
         return "; ".join(part for part in parts if part)
 
-    def _missing(self, wanted: dict[str, int], there: dict[str, int], timeout: Any) -> str:
+    def _missing(self, wanted: dict[str, int], there: dict[str, int], when: str) -> str:
         came = " and ".join(f"{there[name]:,} of {number:,} {name}" for name, number in wanted.items())
-        text = f"{came} came within {timeout}"
+        text = f"{came} came {when}"
         refused = self._intake.refused.total()
         if refused:
-            return f"{text}, and {_many(refused, 'request')} refused. The last: {self._intake.last_refusal}"
+            return f"{text}, and {counted(refused, 'request')} refused. The last: {self._intake.last_refusal}"
         others = {name: count for name, count in self._intake.requests.items() if name != "traces" and count}
         if not any(there.values()) and others:
             return f"{text}, but requests with {' and '.join(others)} did. Have the sender export traces too."
@@ -343,7 +350,3 @@ def _reached(host: str) -> str:
     if address.is_unspecified:
         return "127.0.0.1" if address.version == 4 else "[::1]"
     return f"[{host}]" if address.version == 6 else host
-
-
-def _many(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"

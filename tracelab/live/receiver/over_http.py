@@ -13,6 +13,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ from tornado import httpserver, netutil, web
 
 from tracelab.live.receiver.intake import (
     BROKEN_OFF,
+    CLOSED,
     FOREIGN,
     FULL,
     JSON,
@@ -101,7 +103,9 @@ class HttpServer:
         """Take no more requests, and answer those that are under way."""
         if self._thread.is_alive():
             asyncio.run_coroutine_threadsafe(self._end(), self._loop)
-            self._thread.join(2 * _GRACE_SECONDS)
+            # Whoever lets go of a receiver may be any thread, even this one.
+            if threading.current_thread() is not self._thread:
+                self._thread.join(3 * _GRACE_SECONDS)
         self._pool.shutdown(wait=False)
 
     def _run(self, started: threading.Event) -> None:
@@ -193,17 +197,15 @@ class _Handler(web.RequestHandler):
         if self._refused is not None:
             self._refuse(self._refused)
             return
-        work = asyncio.get_running_loop().run_in_executor
+        loop, compression = asyncio.get_running_loop(), self._named("Content-Encoding")
+        work = partial(_taken, self._intake, self._signal(), self._body, compression, self._encoding)
         try:
-            taken = await work(
-                self._pool,
-                _taken,
-                self._intake,
-                self._signal(),
-                self._body,
-                self._named("Content-Encoding"),
-                self._encoding,
-            )
+            working = loop.run_in_executor(self._pool, work)
+        except RuntimeError as error:  # the process ends
+            self._refuse(Refused(CLOSED, f"The receiver ends: {error}."))
+            return
+        try:
+            taken = await working
         except Refused as refused:
             self._refuse(refused)
         else:
@@ -318,7 +320,8 @@ class _Handler(web.RequestHandler):
 
 
 def _taken(intake: Intake, signal: str, body: bytearray, compression: str, encoding: str) -> Taken:
-    content = bytes(body) if compression in ("", "identity") else _decompressed(body, compression)
+    plain = signal != "traces" or compression in ("", "identity")
+    content = bytes(body) if plain else _decompressed(body, compression)
     return intake.take(signal, content, encoding)
 
 

@@ -135,7 +135,7 @@ class Store:
         with self._changed:
             self._asked = asked = max(self._asked, self.revision)
             self._changed.notify_all()
-            while self._settled < asked and self._thread.is_alive():
+            while self._settled < asked and self._thread.is_alive() and threading.current_thread() is not self._thread:
                 self._changed.wait(0.5)
 
     def spans(self) -> pl.DataFrame:
