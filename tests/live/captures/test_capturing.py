@@ -693,6 +693,49 @@ def test_a_generator_is_captured_and_what_its_caller_does_meanwhile_is_not(trace
     assert no_provider_is_set()
 
 
+def test_a_generator_s_spans_have_the_parents_that_they_have_without_a_capture(tracer: trace.Tracer) -> None:
+    def work() -> Iterator[int]:
+        with tracer.start_as_current_span("stream"):
+            for number in range(2):
+                tracer.start_span(f"part {number}").end()
+                yield number
+
+    def parents(work: Any) -> list[tuple[Any, ...]]:
+        with capture() as spans:
+            for number in work():
+                tracer.start_span(f"the caller's {number}").end()
+            tracer.start_span("after").end()
+        assert not trace.get_current_span().get_span_context().is_valid
+        frame = spans.frame()
+        named = frame.join(frame, left_on="parent_span_id", right_on="span_id", how="left", suffix="_above")
+        return sorted(named.select("name", "name_above").rows())
+
+    assert ("part 1", "stream") in parents(work)
+    assert parents(capture()(work)) == parents(work)
+    assert no_provider_is_set()
+
+
+def test_an_asynchronous_generator_s_spans_have_the_parents_that_they_have_without_a_capture(
+    tracer: trace.Tracer,
+) -> None:
+    spans = capture()
+
+    @spans
+    async def work() -> AsyncIterator[int]:
+        with tracer.start_as_current_span("stream"):
+            for number in range(2):
+                await asyncio.sleep(0)
+                tracer.start_span(f"part {number}").end()
+                yield number
+
+    async def main() -> None:
+        async for _ in work():
+            pass
+
+    asyncio.run(main())
+    assert spans.frame().sort("name").select("name", "depth").rows() == [("part 0", 1), ("part 1", 1), ("stream", 0)]
+
+
 def test_a_generator_gives_its_result_and_its_errors() -> None:
     @capture()
     def work() -> Any:

@@ -91,7 +91,7 @@ class Capture:
         self._taps = _sdk()
         self._kept = Kept(most)
         self._provider = provider
-        self._entered: list[tuple[Any, Any]] = []
+        self._entered: list[Any] = []
         self._frame: tuple[int, pl.DataFrame] | None = None
         self._warned: set[str] = set()
 
@@ -159,7 +159,8 @@ class Capture:
 
     def __enter__(self) -> Self:
         run = self._taps.begin(self._kept, self._provider)
-        self._entered.append((run, run.resume()))
+        run.resume()
+        self._entered.append(run)
         return self
 
     def __exit__(
@@ -167,9 +168,8 @@ class Capture:
     ) -> None:
         # Entered by several threads or tasks at once, each leaves its own; a fixture may leave in another context.
         here = self._taps.current_run(self._kept)
-        place = next((place for place, (run, _) in enumerate(self._entered) if run is here), -1)
-        run, token = self._entered.pop(place)
-        run.pause(token)
+        run = self._entered.pop(next((place for place, run in enumerate(self._entered) if run is here), -1))
+        run.pause()
         run.end()
         if error is None:
             self._warn()

@@ -56,18 +56,23 @@ class Run:
         if self.kept is not None:
             tap.describe(self.kept)
 
-    def resume(self) -> Any:
-        """Say that the code goes on here, in the current context; gives what `pause` needs."""
+    def resume(self) -> None:
+        """Say that the code goes on here, in the current context."""
         with _changing:
             self._going = True
             for tap in self.taps:
                 tap.going += (self,)
-        return otel_context.attach(otel_context.set_value(_KEY, (*_current(), self)))
+        otel_context.attach(otel_context.set_value(_KEY, (*_current(), self)))
 
-    def pause(self, token: Any) -> None:
+    def pause(self) -> None:
         """Say that the code waits, or is over."""
-        if self in _current():
-            otel_context.detach(token)
+        here = otel_context.get_current()
+        runs: Any = here.get(_KEY)
+        if self in (runs or ()):
+            # Taken out alone: a span that is current when a generator waits stays so, as if nobody captured it.
+            others = tuple(run for run in runs if run is not self)
+            rest = {key: value for key, value in here.items() if key != _KEY}
+            otel_context.attach(otel_context.Context(rest | {_KEY: others} if others else rest))
         with _changing:
             self._going = False
             for tap in self.taps:
@@ -76,11 +81,11 @@ class Run:
     @contextmanager
     def resumed(self) -> Iterator[None]:
         """Let the code go on for as long as the block is."""
-        token = self.resume()
+        self.resume()
         try:
             yield
         finally:
-            self.pause(token)
+            self.pause()
 
     def end(self) -> None:
         """Hear no more; what has not ended by now is counted."""
