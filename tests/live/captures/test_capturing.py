@@ -657,6 +657,59 @@ def test_a_coroutine_function_is_captured_until_it_is_done(tracer: trace.Tracer)
     assert no_provider_is_set()
 
 
+def test_functions_that_only_give_a_coroutine_or_a_generator_are_captured_until_it_is_done(
+    tracer: trace.Tracer,
+) -> None:
+    async def wait() -> str:
+        await asyncio.sleep(0)
+        tracer.start_span("waited").end()
+        return "done"
+
+    def work() -> Iterator[int]:
+        tracer.start_span("worked").end()
+        yield 1
+
+    async def both() -> AsyncIterator[int]:
+        tracer.start_span("did both").end()
+        yield 2
+
+    async def main() -> list[Any]:
+        return [await waits(), *works(), *[one async for one in does_both()]]
+
+    spans = capture()
+    looks: list[Any] = [lambda: wait(), lambda: work(), lambda: both()]  # noqa: PLW0108
+    waits, works, does_both = (spans(look) for look in looks)
+    assert asyncio.run(main()) == ["done", 1, 2]
+    assert names(spans) == ["did both", "waited", "worked"]
+    assert no_provider_is_set()
+
+
+def test_methods_of_classes_are_captured_in_either_order_of_decorators(tracer: trace.Tracer) -> None:
+    class Shop:
+        @capture()
+        @classmethod
+        def sell(cls) -> type:
+            tracer.start_span("sell").end()
+            return cls
+
+        @capture()
+        @staticmethod
+        def buy(what: str) -> str:
+            tracer.start_span("buy").end()
+            return what
+
+    sell: Any = Shop.sell
+    buy: Any = Shop.buy
+    assert (sell(), Shop().buy("tea")) == (Shop, "tea")
+    assert (names(sell.captured), names(buy.captured)) == (["sell"], ["buy"])
+
+
+@pytest.mark.parametrize("other", [int, 5, property(repr)])
+def test_what_is_no_function_is_refused_as_it_is_decorated(other: Any) -> None:
+    with pytest.raises(tl.TracelabError, match="A capture decorates functions, got"):
+        capture()(other)
+
+
 def test_a_generator_is_captured_and_what_its_caller_does_meanwhile_is_not(tracer: trace.Tracer) -> None:
     caught: list[Any] = []
     spans = capture()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 import polars as pl
 
 from tracelab.display.tables import show
-from tracelab.errors import LoadWarning, warn_caller
+from tracelab.errors import LoadWarning, TracelabError, warn_caller
 from tracelab.live.captures.kept import Kept
 from tracelab.loaders import load_report, read
 from tracelab.loaders.report.findings import SourceFindings, report_frame
-from tracelab.options import whole
+from tracelab.options import shown, whole
 from tracelab.schema import SPAN_SCHEMA
 
 if TYPE_CHECKING:
@@ -177,6 +177,11 @@ class Capture:
     def __call__(self, function: Function) -> Function:
         """Capture every call of a function."""
         wrapper: Any
+        method: Any = function
+        if isinstance(method, classmethod | staticmethod):
+            return cast("Function", type(method)(self(method.__func__)))
+        if inspect.isclass(function) or not callable(function):
+            raise TracelabError(f"A capture decorates functions, got {shown(function)}. Decorate its methods instead.")
         if inspect.iscoroutinefunction(function):
             wrapper = self._of_coroutine(function)
         elif inspect.isasyncgenfunction(function):
@@ -192,7 +197,15 @@ class Capture:
     def _of_function(self, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
             with self:
-                return function(*args, **kwargs)
+                result = function(*args, **kwargs)
+            # What other decorators make of such functions, and partial ones, look like plain functions.
+            if inspect.iscoroutine(result):
+                return self._of_coroutine(lambda: result)()
+            if inspect.isgenerator(result):
+                return self._of_generator(lambda: result)()
+            if inspect.isasyncgen(result):
+                return self._of_async_generator(lambda: result)()
+            return result
 
         return call
 
