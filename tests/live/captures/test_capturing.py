@@ -120,6 +120,22 @@ def test_a_capture_has_what_its_frame_has(tracer: trace.Tracer) -> None:
         _ = spans.heihgt
 
 
+def test_a_capture_holds_columns_as_its_frame_does(tracer: trace.Tracer) -> None:
+    with capture() as spans:
+        make(tracer, 2)
+    assert "name" in spans
+    assert "price" not in spans
+    assert [column.name for column in spans] == spans.columns == spans._ipython_key_completions_()
+
+
+def test_what_is_done_to_a_frame_leaves_the_capture_as_it_is(tracer: trace.Tracer) -> None:
+    with capture() as spans:
+        make(tracer, 2)
+    spans.drop_in_place("name")
+    spans.frame().columns = [f"column {number}" for number in range(spans.width)]
+    assert names(spans) == ["0", "1"]
+
+
 def test_an_empty_block_gives_an_empty_span_frame() -> None:
     with capture() as spans:
         assert spans.frame().is_empty()

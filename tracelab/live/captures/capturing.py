@@ -18,7 +18,7 @@ from tracelab.options import shown, whole
 from tracelab.schema import SPAN_SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
     from types import TracebackType
 
     Function = TypeVar("Function", bound=Callable[..., Any])
@@ -120,6 +120,15 @@ class Capture:
         """Give columns, rows or cells of the frame."""
         return self.frame()[key]
 
+    def __iter__(self) -> Iterator[pl.Series]:
+        return iter(self.frame())
+
+    def __contains__(self, name: Any) -> bool:
+        return name in self.frame()
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.frame().columns
+
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
         """Be a frame to whatever reads Arrow, so also to every function of tracelab."""
         return self.frame().__arrow_c_stream__(requested_schema)
@@ -134,7 +143,8 @@ class Capture:
         content = self._kept.encoded()
         if self._frame is None or self._frame[0] != len(content):
             self._frame = len(content), read(content) if content else pl.DataFrame(schema=SPAN_SCHEMA)
-        return self._frame[1]
+        # Some of polars' methods change the frame itself.
+        return self._frame[1].clone()
 
     def report(self) -> pl.DataFrame:
         """List what was recorded and is not among the spans, and what was repaired in those that are.
