@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -877,6 +878,44 @@ def test_spans_may_come_while_others_are_read(tracer: trace.Tracer) -> None:
     heights.append(spans.frame().height)
     assert heights == sorted(heights)
     assert heights[-1] == len(spans) == spans.report()["count"][0]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_process_that_is_forked_while_threads_capture_can_go_on() -> None:
+    in_a_process("""
+import os, signal, threading, warnings
+import tracelab as tl
+from opentelemetry import trace
+
+warnings.simplefilter("ignore", DeprecationWarning)  # Python's, of forking where there are threads
+tracer, over = trace.get_tracer("tests"), threading.Event()
+
+def work():
+    while not over.is_set():
+        with tl.capture():
+            tracer.start_span("thread").end()
+
+threads = [threading.Thread(target=work) for _ in range(3)]
+with tl.capture(max_spans=10):
+    for thread in threads:
+        thread.start()
+    codes = []
+    for _ in range(20):
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            with tl.capture() as spans:
+                tracer.start_span("child").end()
+            os._exit(len(spans))
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        if codes[-1] < 0:
+            break
+    over.set()
+    for thread in threads:
+        thread.join()
+    warnings.simplefilter("ignore", tl.LoadWarning)
+assert codes == [1] * 20, codes
+""")
 
 
 def test_a_warning_comes_once_and_points_at_the_caller(tracer: trace.Tracer) -> None:

@@ -34,6 +34,8 @@ _MOST_OPEN: Final = 100_000
 _DROPS_NOTHING: Final = re.compile(r"(?:ParentBased\{root:)?(?:AlwaysOnSampler|TraceIdRatioBased\{1(?:\.0)?\})")
 _changing: Final = threading.RLock()
 """Held while a capture begins or ends, and while providers change."""
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_changing.release)
 
 
 class Run:
