@@ -585,10 +585,29 @@ def test_a_span_that_no_exporter_can_encode_is_counted_and_loses_no_other(tracer
     with capture() as spans:
         for name in ("a", "bad \ud800", "b", "c"):
             tracer.start_span(name).end()
+    with pytest.warns(tl.LoadWarning, match=r"spans that cannot be encoded \(bad \?\): 1"):
+        assert spans.frame().height == 3
     assert names(spans) == ["a", "b", "c"]
     assert len(spans) == 3
     report = spans.report().select("problem", "count", "lost_spans", "example").rows()
     assert report == [("spans", 4, 0, ""), ("spans that cannot be encoded", 1, 1, "bad ?")]
+
+
+def test_attributes_that_no_exporter_can_encode_are_counted_and_warned_of_and_lose_no_span(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = TracerProvider(resource=Resource({"service.name": "caf\udce9"}), shutdown_on_exit=False)
+    tracer = provider.get_tracer("tests")
+    linked = trace.Link(trace.SpanContext(1, 1, is_remote=False), {"far": 2**63})
+    with capture(tracer_provider=provider) as spans, tracer.start_as_current_span("a", links=[linked]) as span:
+        span.set_attributes({"path": "caf\udce9", "size": 2**64, "fine": 1})
+        span.add_event("b", {"path": "caf\udce9"})
+    with pytest.warns(tl.LoadWarning, match=r"attributes that cannot be encoded \(path, .*\)"):
+        assert spans.frame()["span.fine"].to_list() == [1]
+    (found,) = spans.report().filter(pl.col("problem") == "attributes that cannot be encoded").rows(named=True)
+    assert (found["count"], found["lost_spans"]) == (5, 0)
+    assert "Failed to encode key" in caplog.text
+    provider.shutdown()
 
 
 def test_a_span_that_ends_while_garbage_is_collected_does_no_harm(tracer: trace.Tracer) -> None:

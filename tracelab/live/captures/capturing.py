@@ -143,6 +143,7 @@ class Capture:
         content = self._kept.encoded()
         if self._frame is None or self._frame[0] != len(content):
             self._frame = len(content), read(content) if content else pl.DataFrame(schema=SPAN_SCHEMA)
+            self._warn()  # what cannot be encoded is known only now
         # Some of polars' methods change the frame itself.
         return self._frame[1].clone()
 

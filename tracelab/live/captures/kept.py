@@ -27,6 +27,12 @@ UNREADABLE: Final = Problem(
     "skipped",
     "OpenTelemetry's own encoder refuses them, so no exporter would send them either.",
 )
+REFUSED: Final = Problem(
+    "attributes that cannot be encoded",
+    "skipped",
+    "OpenTelemetry's own encoder refuses their values, as whole numbers of more than 64 bits and text that is no "
+    "Unicode, so no exporter would send them either. Their spans are kept.",
+)
 SAMPLED: Final = Problem(
     "a sampler that drops spans",
     "skipped",
@@ -61,6 +67,7 @@ class Kept:
             self._count = 0
             self._beyond = 0
             self._unreadable: Counter[str] = Counter()
+            self._refused: Counter[str] = Counter()
             self._unfinished: Counter[str] = Counter()
             self._samplers: Counter[str] = Counter()
             self._disabled = 0
@@ -107,8 +114,9 @@ class Kept:
             with self._lock:
                 # Only now, so that an interruption loses nothing.
                 del self._spans[: len(spans)]
-                for part, failed in parts:
+                for part, failed, refused in parts:
                     self._encoded += part
+                    self._refused.update(refused)
                     if failed is not None:
                         self._count -= 1
                         self._unreadable[failed] += 1
@@ -122,6 +130,7 @@ class Kept:
             for problem, names in lost.items():
                 count = names.total()
                 findings.add(problem, count, example=_named(names), lost_spans=count)
+            findings.add(REFUSED, self._refused.total(), example=_named(self._refused))
             findings.add(SAMPLED, self._samplers.total(), example=_named(self._samplers))
             findings.add(DISABLED, self._disabled)
             findings.spans = self._count + findings.lost_spans()
@@ -144,17 +153,39 @@ def _encoder() -> Any:
     return import_module("opentelemetry.exporter.otlp.proto.common.trace_encoder").encode_spans
 
 
-def _encoded(spans: list[Any], encode: Any) -> list[tuple[bytes, str | None]]:
-    """Encode spans, one by one where they cannot be all together; what fails is named."""
+def _encoded(spans: list[Any], encode: Any) -> list[tuple[bytes, str | None, Counter[str]]]:
+    """Encode spans, one by one where they cannot be all together; what fails and what is left out is named."""
     if not spans:
         return []
     try:
-        return [(encode(spans).SerializeToString(), None)]
+        request = encode(spans)
+        return [(request.SerializeToString(), None, _refused(spans, request))]
     except Exception:  # noqa: BLE001 - whatever the SDK's encoder raises, one bad span must not lose the others
         if len(spans) == 1:
-            return [(b"", _text(spans[0].name))]
+            return [(b"", _text(spans[0].name), Counter())]
     middle = len(spans) // 2
     return [*_encoded(spans[:middle], encode), *_encoded(spans[middle:], encode)]
+
+
+def _refused(spans: list[Any], request: Any) -> Counter[str]:
+    """Count by their keys the attributes that the encoder left out, of which it tells its log only."""
+    given = [each.attributes for span in spans for each in (span, *span.events, *span.links) if each.attributes]
+    written = [
+        each.attributes
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+        for each in (span, *span.events, *span.links)
+    ]
+    refused: Counter[str] = Counter()
+    if sum(map(len, given)) != sum(map(len, written)):
+        refused.update(_text(key) for attributes in given for key in attributes)
+        refused.subtract(pair.key for attributes in written for pair in attributes)
+    # A resource is written once for all spans that share it.
+    resources = {id(span.resource): span.resource for span in spans}.values()
+    keys = {pair.key for each in request.resource_spans for pair in each.resource.attributes}
+    refused.update(key for key in {_text(key) for each in resources for key in each.attributes} if key not in keys)
+    return +refused
 
 
 def _named(names: Counter[str]) -> str | None:
