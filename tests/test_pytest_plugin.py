@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -60,11 +61,12 @@ def in_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
-def plugin() -> str:
-    """Name the module that the project's metadata tells pytest of; how it is installed here does not matter."""
+def plugin() -> list[str]:
+    """Say how pytest is told of the plugin: by what is installed, or else as the project's metadata has it."""
+    if entry_points(group="pytest11", name="tracelab"):
+        return []
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found: str = project["entry-points"]["pytest11"]["tracelab"]
-    return found
+    return ["-p", project["entry-points"]["pytest11"]["tracelab"]]
 
 
 @pytest.fixture
@@ -75,13 +77,13 @@ def shop(tmp_path: Path) -> Path:
 
 
 def test_tests_of_a_service_get_the_spans_that_it_makes(shop: Path) -> None:
-    done = in_pytest(shop, "-p", plugin(), "-W", "error")
+    done = in_pytest(shop, *plugin(), "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 passed" in done.stdout
 
 
 def test_pytest_tells_what_the_fixture_is_for(shop: Path) -> None:
-    done = in_pytest(shop, "-p", plugin(), "--fixtures")
+    done = in_pytest(shop, *plugin(), "--fixtures")
     assert "captured_spans" in done.stdout
     assert "the spans that a test makes" in done.stdout
 
@@ -92,7 +94,7 @@ def test_the_plugin_imports_nothing_heavy_until_it_is_asked_for(tmp_path: Path) 
         "    assert not {'polars', 'pyarrow', 'numpy', 'opentelemetry', 'plotly'} & set(sys.modules)\n"
         "    assert 'tracelab.pytest_plugin' in sys.modules\n"
     )
-    done = in_pytest(tmp_path, "-p", plugin())
+    done = in_pytest(tmp_path, *plugin())
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -100,6 +102,6 @@ def test_a_span_that_stays_open_is_warned_of(shop: Path) -> None:
     (shop / "test_shop.py").write_text(
         "from shop import tracer\ndef test_open(captured_spans):\n    tracer.start_span('never ends')\n"
     )
-    done = in_pytest(shop, "-p", plugin())
+    done = in_pytest(shop, *plugin())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "spans still open at the end (never ends): 1" in done.stdout
