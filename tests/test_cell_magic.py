@@ -102,12 +102,27 @@ def test_a_cell_that_fails_shows_the_gantt_and_then_its_error_with_its_line(cell
     assert "cell_magic.py" not in text
     plain = re.sub(r"\x1b\[[0-9;]*m", "", text)
     assert re.search(r'-+> 5 +raise KeyError\("stock"\)', plain), plain
+    assert set(re.findall(r"Cell In\[(\d+)\]", plain)) == {"2"}
 
 
 def test_a_cell_without_spans_says_so_and_how_they_are_made() -> None:
     (outputs,) = executed("%%trace\n1 + 1;")
     assert kinds(outputs) == ["display_data"]
     assert "No span was recorded" in outputs[0]["data"]["text/plain"]
+
+
+def test_a_cell_whose_spans_stay_open_is_not_told_that_it_made_none_and_is_warned_at_its_own_line() -> None:
+    (outputs,) = executed('%%trace\nopened = tracer.start_span("open")')
+    texts = [output.get("text") or output["data"]["text/plain"] for output in outputs]
+    assert texts[1:] == ["Capture(0 spans, 1 more not kept)"]
+    assert re.match(r"\S*(ipykernel_|ipython-input)", texts[0]), texts[0]
+    assert "still open at the end (open): 1" in texts[0]
+
+
+def test_a_cell_that_awaits_is_an_error_where_the_notebook_awaits_nothing(shell: Any) -> None:
+    shell.autoawait = False
+    result = shell.run_cell("%%trace\nawait asyncio.sleep(0)")
+    assert isinstance(result.error_in_exec, SyntaxError)
 
 
 def test_a_syntax_error_is_shown_as_usual() -> None:
@@ -131,8 +146,9 @@ def test_a_terminal_shows_a_table(shell: Any, capsys: pytest.CaptureFixture[str]
 
 
 def test_what_comes_after_the_magic_is_a_name_or_nothing(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert not shell.run_cell("%%trace not a name\n1").success
-    assert "takes the name of a variable" in capsys.readouterr().err
+    for text in ("not a name", "class"):
+        assert not shell.run_cell(f"%%trace {text}\n1").success
+        assert f"takes the name of a variable to keep the spans in, or nothing, got '{text}'" in capsys.readouterr().err
 
 
 def test_unload_ext_takes_the_magic_back_and_somebody_else_s_is_left_alone(shell: Any) -> None:

@@ -7,6 +7,7 @@ import inspect
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from IPython.core.error import UsageError
@@ -73,7 +74,7 @@ class _Cells:
         """
         __tracebackhide__ = True
         name = line.strip()
-        if name and not name.isidentifier():
+        if name and (not name.isidentifier() or iskeyword(name)):
             raise UsageError(f"{_LINE} takes the name of a variable to keep the spans in, or nothing, got {name!r}.")
         code = self._compiled(cell)
         quiet = self._ipython.displayhook.semicolon_at_end_of_expression(cell)
@@ -126,7 +127,8 @@ class _Cells:
     def _picture(self, spans: live.Capture) -> Any:
         """Draw a timeline: one to click where there are widgets, and a table where there is no notebook."""
         if not len(spans):
-            return _Text(_NOTHING)
+            # Of spans that were left out there is a warning, and a row in the report.
+            return _Text(repr(spans) if spans.report().height > 1 else _NOTHING)
         if not self._in_notebook():
             return show(spans.frame())
         if find_spec("anywidget") and find_spec("ipywidgets"):
@@ -136,12 +138,17 @@ class _Cells:
     def _in_notebook(self) -> bool:
         return getattr(self._ipython, "kernel", None) is not None
 
+    def _number(self) -> int:
+        """Give the number of the cell that runs: newer versions of IPython count it before it does."""
+        running = self._ipython.displayhook.exec_result
+        return int(getattr(running, "execution_count", None) or self._ipython.execution_count)
+
     def _compiled(self, cell: str) -> _Code:
         ipython = self._ipython
         # The line of the magic is the first of the cell, and errors name lines.
         text = "\n" + ipython.transform_cell(cell)
-        name = ipython.compile.cache(text, ipython.execution_count, raw_code=cell)
-        with ipython.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT):
+        name = ipython.compile.cache(text, self._number(), raw_code=cell)
+        with ipython.compile.extra_flags(ast.PyCF_ALLOW_TOP_LEVEL_AWAIT if ipython.autoawait else 0):
             tree = ipython.transform_ast(ipython.compile.ast_parse(text, name))
             last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
             body = ipython.compile(tree, name, "exec")

@@ -9,7 +9,7 @@ from typing import Final
 from tracelab.markup import visible
 
 _CONTEXT: Final = "\n\nThis error occurred"
-_NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars")
+_NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars", "contextlib", "IPython")
 
 
 class TracelabError(ValueError):
@@ -71,7 +71,7 @@ def own_words(error: TracelabError) -> str:
 
 
 def warn_caller(message: str, category: type[Warning]) -> None:
-    """Warn at the line that asked, however many functions of ours, and of polars that called us, lie between."""
+    """Warn at the line that asked, however many functions of ours, and of what called us for it, lie between."""
     frame, level = sys._getframe(1), 2  # noqa: SLF001  (inspect.stack reads every source file on the way)
     while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _NOT_THE_CALLER:
         frame, level = frame.f_back, level + 1
