@@ -456,6 +456,22 @@ def test_a_background_task_of_an_earlier_block_is_not_the_later_block_s(tracer: 
     assert (names(first), names(second)) == (["first"], ["second"])
 
 
+def test_a_span_that_is_given_a_context_of_an_earlier_or_an_outer_block_is_in_the_block_that_makes_it(
+    tracer: trace.Tracer,
+) -> None:
+    with capture() as earlier, tracer.start_as_current_span("parent"):
+        kept = otel_context.get_current()
+    with capture() as later:
+        tracer.start_span("later", context=kept).end()
+    with capture() as outer:
+        with tracer.start_as_current_span("parent"):
+            kept = otel_context.get_current()
+        with capture() as inner:
+            tracer.start_span("inner", context=kept).end()
+    assert (names(earlier), names(later)) == (["parent"], ["later"])
+    assert (names(outer), names(inner)) == (["inner", "parent"], ["inner"])
+
+
 def test_spans_that_are_open_at_the_end_are_counted_and_named(tracer: trace.Tracer) -> None:
     spans = capture()
 
