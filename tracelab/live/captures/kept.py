@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from importlib import import_module
 from typing import Any, Final
-from weakref import WeakSet
 
 from tracelab.loaders.report.findings import Findings, Problem
 
@@ -50,7 +48,6 @@ class Kept:
         self.most = most
         self.renew_locks()
         self.clear()
-        _all.add(self)
 
     def renew_locks(self) -> None:
         """Be open to this process, whoever held the locks in the one that it was forked from."""
@@ -135,18 +132,6 @@ class Kept:
             findings.add(DISABLED, self._disabled)
             findings.spans = self._count + findings.lost_spans()
             return findings
-
-
-_all: Final[WeakSet[Kept]] = WeakSet()
-
-
-def _renew_all_locks() -> None:
-    for kept in list(_all):
-        kept.renew_locks()
-
-
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=_renew_all_locks)
 
 
 def _encoder() -> Any:

@@ -35,8 +35,6 @@ _MOST_OPEN: Final = 100_000
 _DROPS_NOTHING: Final = re.compile(r"(?:ParentBased\{root:)?(?:AlwaysOnSampler|TraceIdRatioBased\{1(?:\.0)?\})")
 _changing: Final = threading.RLock()
 """Held while a capture begins or ends, and while providers change."""
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_changing.release)
 
 
 class Run:
@@ -277,3 +275,16 @@ def _remove_processor(tap: Tap) -> None:
     if among is not None and lock is not None and isinstance(getattr(among, "_span_processors", None), tuple):
         with lock:
             among._span_processors = tuple(each for each in among._span_processors if each is not tap)  # noqa: SLF001
+
+
+def _begin_in_child() -> None:
+    """Open the locks in a process that was forked: the threads that held them are not in it."""
+    for tap in _taps:
+        for run in tap.runs:
+            if run.kept is not None:
+                run.kept.renew_locks()
+    _changing.release()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_changing.acquire, after_in_parent=_changing.release, after_in_child=_begin_in_child)
