@@ -1,10 +1,10 @@
 """Where the SDK's spans are heard: a processor for each provider gives every span to the captures it belongs to.
 
 A span belongs to the captures that are named by the context of the code that makes it and by the context that it is
-given (asyncio hands the context on to tasks, and whoever carries a context to a thread carries them along), and to those
-of its parent. A span that none of these ties to any, as those of a thread that nobody gave a context, belongs to all
-whose code runs at that time: nothing is lost, and captures that run side by side do not get each other's spans where
-these can be told apart.
+given (asyncio hands the context on to tasks, and whoever carries a context to a thread carries them along), and to
+those of its parent. A span that none of these ties to any, as those of a thread that nobody gave a context, belongs to
+all whose code runs at that time: nothing is lost, and captures that run side by side do not get each other's spans
+where these can be told apart.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class Tap(SpanProcessor):
         if not self.runs:
             return
         # This runs for every span of the program, so it asks in the shortest way.
-        named = None if parent_context is None else parent_context.get(_KEY)
+        named: Any = None if parent_context is None else parent_context.get(_KEY)
         runs: Any = otel_context.get_current().get(_KEY)
         if named is not None and named is not runs:  # a context that was kept may name captures that are over
             runs = named if runs is None else (*runs, *named)
