@@ -43,7 +43,7 @@ def capture(*, max_spans: int = 100_000, tracer_provider: Any = None) -> Capture
     Parameters
     ----------
     max_spans
-        The most spans to hold, a few kilobytes each; those that end later are counted, not kept.
+        The most spans to hold; those that end later are counted, not kept.
     tracer_provider
         Whose spans to capture, where it is not the global provider's.
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.loaders.report.findings import Findings, Problem
+
+if TYPE_CHECKING:
+    from tracelab.live.captures.packing import Packed
 
 UNFINISHED: Final = Problem(
     "spans still open at the end",
@@ -41,11 +44,20 @@ DISABLED: Final = Problem(
 )
 
 
+_BATCH: Final = 32
+"""So many spans are packed at once: with more, the garbage collector meets them before."""
+_TOGETHER: Final = 128
+"""So many batches are encoded at once."""
+
+
 class Kept:
-    """Finished spans as the SDK gives them, encoded when somebody asks."""
+    """Finished spans as the SDK gives them, packed as soon as they are a few, and encoded when somebody asks."""
 
     def __init__(self, most: int) -> None:
         self.most = most
+        # It needs the SDK, which is optional.
+        self._pack = import_module("tracelab.live.captures.packing").packed
+        self._fresh: list[Any] = []
         self.renew_locks()
         self.clear()
 
@@ -54,11 +66,13 @@ class Kept:
         # An object that is thrown away while the lock is held may end a span of its own.
         self._lock = threading.RLock()
         self._encoding = threading.RLock()
+        self._settling = False
 
     def clear(self) -> None:
         """Hold nothing, as if nothing had run."""
         with self._encoding, self._lock:
-            self._spans: list[Any] = []
+            self._fresh.clear()
+            self._batches: list[tuple[Packed | None, list[Any]]] = []
             # Messages one after another are one message.
             self._encoded = bytearray()
             self._count = 0
@@ -70,16 +84,34 @@ class Kept:
             self._disabled = 0
 
     def __len__(self) -> int:
-        return self._count
+        with self._lock:
+            self._settle()
+            return self._count
 
     def add(self, span: Any) -> None:
         """Keep a span that ended."""
-        with self._lock:
-            if self._count < self.most:
-                self._count += 1
-                self._spans.append(span)
-            else:
-                self._beyond += 1
+        # Without the lock, which costs more than all else here: one call appends, and the list is never another.
+        fresh = self._fresh
+        fresh.append(span)
+        if len(fresh) >= _BATCH:
+            with self._lock:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Keep as many of the spans that just ended as there is room for; the lock is held."""
+        if self._settling:
+            return
+        self._settling = True
+        try:
+            spans = self._fresh[:]
+            del self._fresh[: len(spans)]
+            room = max(0, self.most - self._count)
+            self._beyond += len(spans[room:])
+            if taken := spans[:room]:
+                self._count += len(taken)
+                self._batches.append(self._pack(taken))
+        finally:
+            self._settling = False
 
     def overflow(self) -> None:
         """Count a span for which there is no room even while it runs."""
@@ -106,22 +138,29 @@ class Kept:
         encode = _encoder()
         with self._encoding:
             with self._lock:
-                spans = self._spans.copy()
-            parts = _encoded(spans, encode)
+                self._settle()
+                left = len(self._batches)
+            while left:
+                batches = self._batches[: min(left, _TOGETHER)]
+                plain = [span for batch, _ in batches if batch is not None for span in batch.spans()]
+                parts = _encoded([*plain, *(span for _, others in batches for span in others)], encode)
+                with self._lock:
+                    # Only now, so that an interruption loses nothing.
+                    del self._batches[: len(batches)]
+                    left -= len(batches)
+                    for part, failed, refused in parts:
+                        self._encoded += part
+                        self._refused.update(refused)
+                        if failed is not None:
+                            self._count -= 1
+                            self._unreadable[failed] += 1
             with self._lock:
-                # Only now, so that an interruption loses nothing.
-                del self._spans[: len(spans)]
-                for part, failed, refused in parts:
-                    self._encoded += part
-                    self._refused.update(refused)
-                    if failed is not None:
-                        self._count -= 1
-                        self._unreadable[failed] += 1
                 return bytes(self._encoded)
 
     def findings(self) -> Findings:
         """Count what is not among the spans, of all that were recorded."""
         with self._lock:
+            self._settle()
             lost = {BEYOND: Counter({"": self._beyond}), UNFINISHED: self._unfinished, UNREADABLE: self._unreadable}
             findings = Findings()
             for problem, names in lost.items():

@@ -31,8 +31,12 @@ if TYPE_CHECKING:
     from tracelab.live.captures.kept import Kept
 
 _KEY: Final = otel_context.create_key("tracelab-captures")
+_SPAN_ID: Final = 1
+"""Its place in a span's context, which is a tuple: to ask for it by name takes three times as long."""
 _MOST_OPEN: Final = 100_000
 _DROPS_NOTHING: Final = re.compile(r"(?:ParentBased\{root:)?(?:AlwaysOnSampler|TraceIdRatioBased\{1(?:\.0)?\})")
+_Open = tuple[tuple["Run", ...], "Span", Any]
+"""Whose span it is, the span, and its context."""
 _changing: Final = threading.RLock()
 """Held while a capture begins or ends, and while providers change."""
 
@@ -105,47 +109,57 @@ class Tap(SpanProcessor):
         self.provider = provider
         self.runs: set[Run] = set()
         self.going: tuple[Run, ...] = ()
-        self._open: dict[int | tuple[int], tuple[tuple[Run, ...], Span]] = {}
+        self._open: dict[int | tuple[int], _Open] = {}
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Remember whose span it is: that is told by where it starts."""
         if not self.runs:
             return
         # This runs for every span of the program, so it asks in the shortest way.
+        parent = span.parent
+        above = None if parent is None else self._open.get(parent[_SPAN_ID])
+        runs: Any
+        if above is not None and len(self.runs) == 1:
+            runs = above[0]  # there is only one that it can belong to
+        else:
+            runs = self._runs_of(parent_context, above)
+            if runs is None:
+                return
+        own: Any = span.context
+        key: int | tuple[int] = own[_SPAN_ID]
+        if key in self._open:  # generators of ids in tests give one again and again
+            key = (id(own),)
+        if len(self._open) < _MOST_OPEN:
+            self._open[key] = runs, span, own
+        else:
+            self._overflow(runs)
+
+    def _runs_of(self, parent_context: Context | None, above: _Open | None) -> tuple[Run, ...] | None:
+        """Say to whom a span belongs that starts here, if to anybody."""
         named: Any = None if parent_context is None else parent_context.get(_KEY)
         runs: Any = otel_context.get_current().get(_KEY)
         if named is not None and named is not runs:  # a context that was kept may name captures that are over
             runs = named if runs is None else (*runs, *named)
-        parent = span.parent
-        above = None if parent is None else self._open.get(parent.span_id)
         if above is not None and above[0] is not runs:
             runs = above[0] if runs is None else (*runs, *above[0])
         if runs is None:
             runs = self.going
         for run in runs:
             if run.kept is not None and run in self.runs:
-                break
-        else:
-            return
-        own = span.context
-        key = own.span_id
-        if key in self._open:  # generators of ids in tests give one again and again
-            key = (id(own),)
-        if len(self._open) < _MOST_OPEN:
-            self._open[key] = runs, span
-        else:
-            self._overflow(runs)
+                found: tuple[Run, ...] = runs
+                return found
+        return None
 
     def on_end(self, span: ReadableSpan) -> None:
         """Give a span to whom it belongs."""
-        own = span.context
-        found = self._open.pop(own.span_id, None)
-        if found is None or found[1].context is not own:
+        own: Any = span.context
+        found = self._open.pop(own[_SPAN_ID], None)
+        if found is None or found[2] is not own:
             if found is not None:
-                self._open[own.span_id] = found
+                self._open[own[_SPAN_ID]] = found
             found = self._open.pop((id(own),), None)
-        if found is None:
-            return
+            if found is None:
+                return
         runs = found[0]
         for kept in (runs[0].kept,) if len(runs) == 1 else self._keepers(runs):
             if kept is not None:
@@ -169,7 +183,7 @@ class Tap(SpanProcessor):
         self.runs.discard(run)
         self.going = tuple(other for other in self.going if other is not run)
         names = []
-        for key, (runs, span) in list(self._open.items()):
+        for key, (runs, span, _) in list(self._open.items()):
             if run in runs:
                 # One capture may be entered again while it runs; its outer run still waits.
                 if not any(other.kept is kept for other in runs if other in self.runs):
