@@ -12,7 +12,7 @@ import typer
 import tracelab as tl
 from tracelab import lab as notebooks
 from tracelab.display.records import as_csv, as_json
-from tracelab.display.words import format_bytes
+from tracelab.display.words import counted, format_bytes
 from tracelab.errors import TracelabError
 from tracelab.files import check_target, expanded, holds_files
 from tracelab.loaders.input.sources import sources_of
@@ -253,7 +253,7 @@ def receive(
     spans, stats = live.spans(), live.stats()
     say(received(stats), style="bold")
     if path is not None:
-        say(f"Wrote {_count(stats, 'lines written'):,} lines to {path}{_size(path)}.")
+        say(f"Wrote {counted(_count(stats, 'lines written'), 'line')} to {path}{_size(path)}.")
     if spans.height:
         table("Services", failing_services(spans, entry_only=False), rows=ROWS, note="all spans of each service")
         table("Slowest traces", longest_traces(spans), rows=10)

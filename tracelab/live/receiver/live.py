@@ -104,15 +104,15 @@ def receive(
     if without and (http is None or grpc != _GRPC_PORT):
         raise ImportError(f"To receive gRPC, grpcio is needed. {_INSTALL}, or pass grpc_port=None.")
     grpc = None if without else grpc
+    receiver = Receiver(most, None if path is None else Archive(path), address, http, grpc)
+    if without:
+        receiver.notes.append(f"gRPC is off, as grpcio is not installed. {_INSTALL}")
     if not _is_loopback(address):
         warn_caller(
             f"The receiver listens on {address}: anybody who reaches this machine over the network can send to it. "
             "Leave `host` out to take only what this machine sends.",
             LoadWarning,
         )
-    receiver = Receiver(most, None if path is None else Archive(path), address, http, grpc)
-    if without:
-        receiver.notes.append(f"gRPC is off, as grpcio is not installed. {_INSTALL}")
     return receiver
 
 

@@ -10,7 +10,7 @@ import grpc
 from tracelab.errors import SourceError
 from tracelab.live.receiver.intake import PROTOBUF, SIGNALS, Refused, partial_success
 from tracelab.live.receiver.over_http import MOST_BODY
-from tracelab.live.receiver.ports import checked_port
+from tracelab.live.receiver.ports import bound
 
 if TYPE_CHECKING:
     from tracelab.live.receiver.intake import Intake
@@ -36,7 +36,9 @@ class GrpcServer:
     """Listens from when it is made until it is closed."""
 
     def __init__(self, intake: Intake, host: str, port: int) -> None:
-        port = checked_port(host, port, "grpc_port")
+        # grpcio does not say why it cannot listen somewhere.
+        for each in bound(host, port, "grpc_port"):
+            each.close()
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="tracelab-receiver-grpc")
         self._server = grpc.server(self._pool, options=_OPTIONS, maximum_concurrent_rpcs=_AT_ONCE)
         self._server.add_generic_rpc_handlers([_handlers(intake, signal) for signal in SIGNALS])

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 import zstandard
-from tornado import httpserver, netutil, web
+from tornado import httpserver, web
 
 from tracelab.live.receiver.intake import (
     BROKEN_OFF,
@@ -39,10 +39,9 @@ from tracelab.live.receiver.intake import (
     Taken,
     partial_success,
 )
-from tracelab.live.receiver.ports import cannot_listen
+from tracelab.live.receiver.ports import bound
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Iterator
 
     from tornado.iostream import IOStream
@@ -77,7 +76,7 @@ class HttpServer:
     """Listens from when it is made until it is closed."""
 
     def __init__(self, intake: Intake, host: str, port: int) -> None:
-        self._sockets = _bound(host, port)
+        self._sockets = bound(host, port, "http_port")
         self.port = int(self._sockets[0].getsockname()[1])
         self._loop = asyncio.new_event_loop()
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="tracelab-receiver")
@@ -163,6 +162,7 @@ class _Handler(web.RequestHandler):
         self._intake = intake
         self._pool = pool
         self._load = load
+        self._load.answering += 1
         self._body = bytearray()
         self._counted = 0
         self._encoding = PROTOBUF
@@ -171,7 +171,6 @@ class _Handler(web.RequestHandler):
 
     def prepare(self) -> None:
         """Look at what the headers say, before the body is there."""
-        self._load.answering += 1
         try:
             self._check_headers()
         except Refused as refused:
@@ -239,6 +238,9 @@ class _Handler(web.RequestHandler):
 
     def write_error(self, status_code: int, **_kwargs: Any) -> None:
         """Say in the encoding of the request what went wrong here."""
+        if status_code == 405:
+            self._refuse(_wrong_method(self.request.method))
+            return
         self._answer(status_code, _status(13, "The receiver failed. It says why where it runs.", self._encoding))
 
     def set_default_headers(self) -> None:
@@ -254,7 +256,7 @@ class _Handler(web.RequestHandler):
         if request.method == "OPTIONS":
             return
         if request.method != "POST":
-            raise Refused(WRONG_METHOD, f"{request.method} does nothing here. Send with POST.")
+            raise _wrong_method(request.method)
         if named not in _TYPES:
             raise Refused(
                 UNKNOWN_TYPE,
@@ -366,6 +368,10 @@ def _zstd_parts(body: bytearray) -> Iterator[bytes]:
             yield part
 
 
+def _wrong_method(method: str | None) -> Refused:
+    return Refused(WRONG_METHOD, f"{_shown(str(method))} does nothing here. Send with POST.")
+
+
 def _too_large() -> Refused:
     return Refused(TOO_LARGE, f"The body has more than {MOST_BODY:,} bytes. Send smaller batches.")
 
@@ -396,10 +402,3 @@ def _status(code: int, message: str, encoding: str) -> bytes:
 
 def _shown(text: str) -> str:
     return repr(text) if len(text) <= 100 else repr(text[:97] + "...")
-
-
-def _bound(host: str, port: int) -> list[socket.socket]:
-    try:
-        return netutil.bind_sockets(port, address=host)
-    except OSError as error:
-        raise cannot_listen(host, port, error, "http_port") from error

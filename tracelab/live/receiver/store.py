@@ -301,15 +301,19 @@ def _small_ones(segments: list[Segment], height: int) -> tuple[list[Segment], li
 
     So each span is put together anew a few times at most, and there are never many segments.
     """
-    for limit in reversed(_TIERS):
+    small = 0
+    for limit in _TIERS:
         if height >= limit:
             continue
-        small = 0
-        while small < len(segments) and segments[-1 - small].frame.height < limit:
-            small += 1
-        if small >= _IN_TIER:
-            return segments[:-small], [segment.frame for segment in segments[-small:]]
-    return segments, []
+        end = small
+        while end < len(segments) and segments[-1 - end].frame.height < limit:
+            end += 1
+        if end - small < _IN_TIER:
+            break
+        height += sum(segment.frame.height for segment in segments[len(segments) - end : len(segments) - small])
+        small = end
+    first = len(segments) - small
+    return segments[:first], [segment.frame for segment in segments[first:]]
 
 
 def _without_first(frame: pl.DataFrame, excess: int) -> pl.DataFrame:
