@@ -167,6 +167,17 @@ def test_a_trace_that_still_gets_spans_stays() -> None:
     store.close()
 
 
+def test_among_small_segments_that_became_one_those_that_came_first_go_first() -> None:
+    store = Store(100, 256 * MEGABYTE)
+    # Times and ids say the contrary of how they come.
+    for number in range(30):
+        start = str(START - number * 1_000_000_000)
+        take(store, body(*trace(500 - number, 5, startTimeUnixNano=start)), 5)
+        store.spans()
+    assert set(store.spans()["trace_id"]) == {trace_id(500 - number) for number in range(10, 30)}
+    store.close()
+
+
 def test_a_trace_larger_than_what_may_be_held_is_held_from_its_root_on() -> None:
     store = Store(20, 256 * MEGABYTE)
     take(store, body(*trace(1, 500)), 500)
@@ -185,6 +196,19 @@ def test_few_huge_spans_are_bounded_by_their_bytes() -> None:
     assert store.counts.bytes <= 4 * MEGABYTE
     assert 1 <= store.spans().height <= 4
     assert store.counts.dropped == 20 - store.counts.held
+    store.close()
+
+
+def test_a_trace_that_goes_on_for_long_does_not_hold_the_memory_of_those_that_went() -> None:
+    store = Store(1_000_000, 8 * MEGABYTE)
+    long = trace(1000, 24, attributes=[attribute("blob", "a text too long to stand in its place")])
+    for number in range(24):
+        blob = [attribute("blob", chr(65 + number) * (MEGABYTE // 2))]
+        take(store, body(*trace(number, attributes=blob), long[number]), 2)
+        store.spans()
+    assert store.spans().filter(trace_id=trace_id(1000)).height == 24
+    assert store._segments[-1].bytes < 2 * MEGABYTE
+    assert store.counts.bytes == sum(segment.bytes for segment in store._segments) <= 8 * MEGABYTE
     store.close()
 
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from tracelab.live.receiver.segments import Hashes, Segment, segment_of, small_ones, trace_numbers, without
 from tracelab.loaders.columns.assemble import assemble, empty_spans
 from tracelab.loaders.columns.joining import Joining, below_each_other
 from tracelab.loaders.input.sources import Source, Stream
@@ -33,10 +33,7 @@ NAME: Final = "received spans"
 _BATCH_BYTES: Final = 8 << 20
 _BATCH_SPANS: Final = 32_768
 _WAITING_BYTES: Final = 64 << 20
-_TIERS: Final = (4_096, 32_768)
-_IN_TIER: Final = 8
-_TAIL: Final = 16
-Hashes = npt.NDArray[np.uint64]
+_NONE: Final[Hashes] = np.zeros(0, dtype=np.uint64)
 
 
 @dataclass(slots=True)
@@ -49,26 +46,6 @@ class Arrived:
     chunks: list[Chunk] = field(default_factory=list)
     findings: Findings = field(default_factory=Findings)
     revision: int = 0
-
-
-class Segment:
-    """Whole traces, as a span frame of their own."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self.frame = frame
-        self.learned = False
-        self.in_line: tuple[int, pl.DataFrame] | None = None
-        self.traces = np.unique(_trace_hashes(frame["trace_id"]))
-        self.trace_count = frame["trace_id"].n_unique()
-        self.bytes = int(frame.estimated_size())
-
-    def parted(self, traces: Hashes) -> tuple[Segment | None, pl.DataFrame | None]:
-        """Part from some traces: gives the segment without them, and their rows."""
-        if not np.isin(self.traces, traces, assume_unique=True).any():
-            return self, None
-        moved = pl.Series(np.isin(_trace_hashes(self.frame["trace_id"]), traces))
-        rest = self.frame.filter(~moved)
-        return (Segment(rest) if rest.height else None), self.frame.filter(moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +75,7 @@ class Store:
         self.services: Counter[str] = Counter()
         self._segments: list[Segment] = []
         self._joining = Joining()
+        self._turn = 0
         self._frame: tuple[int, pl.DataFrame] | None = None
         self._changed = threading.Condition()
         self._waiting: list[Arrived] = []
@@ -218,26 +196,29 @@ class Store:
         chunks, findings = _decoded(taken)
         received = sum(chunk.height for chunk in chunks)
         segments, frame = list(self._segments), empty_spans()
-        touched = np.unique(np.concatenate([np.zeros(0, np.uint64), *(_hashes_of(chunk) for chunk in chunks)]))
-        held = sum(segment.frame.height for segment in segments)
+        held = sum(segment.height for segment in segments)
         traces = sum(segment.trace_count for segment in segments)
-        pulled: list[pl.DataFrame] = []
+        numbers = [trace_numbers(chunk.spans) for chunk in chunks]
+        new_ones = np.unique(np.concatenate(numbers)) if numbers else _NONE
+        touched, small = new_ones, list[Segment]()
         while touched.size:
-            segments, rows = _without(segments, touched)
-            pulled = rows if not frame.height else [frame, *rows]
-            if frame.height and not rows:
-                break
-            if not frame.height:
-                segments, small = _small_ones(segments, received + sum(each.height for each in rows))
-                pulled += small
+            segments, pulled = without(segments, touched)
+            if frame.height:
+                if not pulled:
+                    break
+                pulled.append(frame)
+            else:
+                segments, small = small_ones(segments, received + sum(rows.height for rows in pulled))
+                pulled += [segment.frame for segment in small]
             together = [(0, chunk) for chunk in [*map(chunk_of, pulled), *chunks]]
             frame = assemble(together, [Findings()], Findings(), choose=self._joining.chosen_keys)
             chunks = []
             # Spans without ids got some, which may be those that others have.
-            touched = np.setdiff1d(np.unique(_trace_hashes(frame["trace_id"])), touched)
+            touched = np.setdiff1d(np.unique(trace_numbers(frame)), touched)
         if frame.height:
-            segments.append(Segment(frame))
-        now = sum(segment.frame.height for segment in segments)
+            self._turn += 1
+            segments.append(segment_of(frame, self._turn, small, new_ones))
+        now = sum(segment.height for segment in segments)
         now_traces = sum(segment.trace_count for segment in segments)
         new = now - held
         before = self.counts
@@ -256,22 +237,23 @@ class Store:
 
     def _within_bounds(self, segments: list[Segment]) -> tuple[list[Segment], int, int]:
         """Let the oldest traces go until no more is held than may be."""
-        spans = sum(segment.frame.height for segment in segments)
+        spans = sum(segment.height for segment in segments)
         size = sum(segment.bytes for segment in segments)
         dropped = dropped_traces = 0
         while segments and (spans > self.most_spans or size > self.most_bytes):
             oldest = segments[0]
             excess = spans - self.most_spans
             if size > self.most_bytes:
-                excess = max(excess, -(-oldest.frame.height * (size - self.most_bytes) // max(oldest.bytes, 1)))
-            rest = _without_first(oldest.frame, excess)
-            if rest.is_empty() and len(segments) == 1 and excess < oldest.frame.height:
+                excess = max(excess, -(-oldest.height * (size - self.most_bytes) // max(oldest.bytes, 1)))
+            rest = oldest.without_oldest(excess)
+            if rest is None and len(segments) == 1 and excess < oldest.height:
                 # A single trace is larger than what may be held: its beginning is.
-                rest = oldest.frame.head(oldest.frame.height - excess)
-            kept = [Segment(rest)] if rest.height else []
-            dropped += oldest.frame.height - rest.height
+                rest = oldest.head(oldest.height - excess)
+            kept = [rest] if rest else []
+            left = sum(segment.height for segment in kept)
+            dropped += oldest.height - left
             dropped_traces += oldest.trace_count - sum(segment.trace_count for segment in kept)
-            spans -= oldest.frame.height - rest.height
+            spans -= oldest.height - left
             size += sum(segment.bytes for segment in kept) - oldest.bytes
             segments = [*kept, *segments[1:]]
         return segments, dropped, dropped_traces
@@ -288,45 +270,3 @@ def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
         stream = Stream(Source(NAME, len(content), lambda: io.BytesIO(content)), lambda _: None)
         chunks += read_proto(stream, BARE, findings)
     return chunks, findings
-
-
-def _without(segments: list[Segment], traces: Hashes) -> tuple[list[Segment], list[pl.DataFrame]]:
-    """Take some traces out of the segments that they are in."""
-    parted = [segment.parted(traces) for segment in segments]
-    return [rest for rest, _ in parted if rest is not None], [rows for _, rows in parted if rows is not None]
-
-
-def _small_ones(segments: list[Segment], height: int) -> tuple[list[Segment], list[pl.DataFrame]]:
-    """Take out the last segments that are small, if they are many, to make one of them and of what comes.
-
-    So each span is put together anew a few times at most, and there are never many segments.
-    """
-    small = 0
-    for limit in _TIERS:
-        if height >= limit:
-            continue
-        end = small
-        while end < len(segments) and segments[-1 - end].frame.height < limit:
-            end += 1
-        if end - small < _IN_TIER:
-            break
-        height += sum(segment.frame.height for segment in segments[len(segments) - end : len(segments) - small])
-        small = end
-    first = len(segments) - small
-    return segments[:first], [segment.frame for segment in segments[first:]]
-
-
-def _without_first(frame: pl.DataFrame, excess: int) -> pl.DataFrame:
-    """Let the first traces of a segment go, as many as have so many spans."""
-    trace_ids = frame["trace_id"]
-    ends = np.flatnonzero(trace_ids.ne_missing(trace_ids.shift(-1)).to_numpy()) + 1
-    return frame.slice(int(ends[min(int(np.searchsorted(ends, excess)), ends.size - 1)]))
-
-
-def _trace_hashes(trace_ids: pl.Series) -> Hashes:
-    """Give a number for each trace id, which is that of the other half where an id was cut in two."""
-    return trace_ids.str.tail(_TAIL).hash().to_numpy()
-
-
-def _hashes_of(chunk: Chunk) -> Hashes:
-    return np.unique(_trace_hashes(chunk.spans["trace_id"]))
