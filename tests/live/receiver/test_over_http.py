@@ -17,7 +17,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.live.receiver.sending import JSON, PROTOBUF, answer, body, connected, head, post, trace, tracing
-from tests.loaders.dumps import request, span
+from tests.loaders.dumps import attribute, request, span
+from tracelab.live import receive
 from tracelab.live.receiver.over_http import MOST_BODY
 
 if TYPE_CHECKING:
@@ -347,6 +348,48 @@ def test_too_many_connections_are_turned_away(live: Receiver, monkeypatch: pytes
         assert post(live, body(*trace(1))).status_code == 200
 
 
+def test_a_sender_that_is_too_slow_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tracelab.live.receiver.over_http._BODY_SECONDS", 0.3)
+    monkeypatch.setattr("tracelab.live.receiver.over_http._IDLE_SECONDS", 0.3)
+    with receive(http_port=0, grpc_port=None) as live:
+        with connected(live) as body_is_slow, connected(live) as head_is_slow, connected(live) as nothing_comes:
+            body_is_slow.sendall(head(1000) + b"x")
+            head_is_slow.sendall(head(1000)[:30])
+            for raw in (body_is_slow, head_is_slow, nothing_comes):
+                assert raw.recv(100) == b""
+        until(lambda: count(live, "requests refused", "broken off") == 1)
+        assert post(live, body(*trace(1))).status_code == 200
+
+
+def test_too_much_at_once_is_to_be_sent_again_later(live: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = body(*trace(1, 50))
+    monkeypatch.setattr("tracelab.live.receiver.over_http._MOST_AT_ONCE", 2 * len(content))
+    with connected(live) as one, connected(live) as two:
+        for raw in (one, two):
+            raw.sendall(head(len(content)) + content[:-1])
+        time.sleep(0.2)
+        got = post(live, body(*trace(2)))
+        assert (got.status_code, got.headers["Retry-After"]) == (503, "1")
+        for raw in (one, two):
+            raw.sendall(content[-1:])
+            assert answer(raw)[0] == 200
+    assert post(live, body(*trace(2))).status_code == 200
+    assert count(live, "requests refused", "too many at once") == 1
+
+
+def test_where_decoding_cannot_keep_up_senders_are_to_send_again_later(
+    live: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracelab.live.receiver.intake._PATIENCE", 0.1)
+    monkeypatch.setattr("tracelab.live.receiver.store._WAITING_BYTES", 10)
+    assert post(live, body(*trace(1))).status_code == 200
+    got = post(live, body(*trace(2)))
+    assert (got.status_code, got.headers["Retry-After"]) == (503, "1")
+    assert live.spans().height == 1
+    assert post(live, body(*trace(2))).status_code == 200
+    assert live.spans().height == 2
+
+
 @pytest.mark.parametrize(
     "origin", ["http://localhost:3000", "http://127.0.0.1", "https://localhost", "http://[::1]:8080"]
 )
@@ -403,7 +446,7 @@ def test_headers_cannot_be_smuggled_into_a_preflight(live: Receiver) -> None:
     ],
 )
 def test_hostile_names_come_through_and_act_on_nothing(live: Receiver, name: str) -> None:
-    sent = request(span(name=name), service=name or "shop")
+    sent = request(span(name=name, attributes=[attribute(name, name)]), service=name or "shop")
     assert post(live, json.dumps(sent).encode(), JSON).status_code == 200
     assert live.spans()["name"].item() == name
     assert "<script>" not in live._repr_html_()

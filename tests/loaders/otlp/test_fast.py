@@ -285,3 +285,11 @@ def test_deep_nesting_is_refused_and_not_followed() -> None:
     except LoadError:
         return
     assert spans.height <= 1
+
+
+@pytest.mark.parametrize("where", ["span", "attribute"])
+def test_a_huge_number_among_spans_or_attributes_is_one_bad_item(where: str) -> None:
+    sent = request(span())
+    group = sent["resourceSpans"][0]
+    (group["scopeSpans"][0]["spans"] if where == "span" else group["resource"]["attributes"]).append(2**64)
+    assert read(compact(sent))["name"].to_list() == ["GET /pay"]

@@ -121,12 +121,20 @@ def trace_numbers(spans: pl.DataFrame) -> Hashes:
 
 def _on_their_own(rows: pl.DataFrame) -> pl.DataFrame:
     """Put rows into memory of their own; texts stay where they were first read otherwise, among all others."""
-    gathered = rows[pl.Series(np.arange(rows.height))]
-    alone: Any = pl.from_arrow(gathered.to_arrow(compat_level=pl.CompatLevel.oldest()), schema=rows.schema)
+    gathered = _numbered(rows[pl.Series(np.arange(rows.height))])
+    alone: Any = pl.from_arrow(gathered.to_arrow(compat_level=pl.CompatLevel.oldest()), schema=gathered.schema)
     frame: pl.DataFrame = alone
+    frame.columns = rows.columns
     return frame
 
 
 def _memory(frame: pl.DataFrame) -> int:
     """Give the bytes that a frame holds on to, those of others among them."""
-    return int(frame.to_arrow(compat_level=pl.CompatLevel.newest()).get_total_buffer_size())
+    return int(_numbered(frame).to_arrow(compat_level=pl.CompatLevel.newest()).get_total_buffer_size())
+
+
+def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give columns numbers as names, for Arrow has no names with a NUL, as keys of attributes may be."""
+    named = frame.clone()
+    named.columns = [str(place) for place in range(frame.width)]
+    return named

@@ -12,6 +12,7 @@ import io
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -20,6 +21,7 @@ import polars as pl
 from tracelab.live.receiver.segments import Hashes, Segment, segment_of, small_ones, trace_numbers, without
 from tracelab.loaders.columns.assemble import assemble, empty_spans
 from tracelab.loaders.columns.joining import Joining, below_each_other
+from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH
 from tracelab.loaders.input.sources import Source, Stream
 from tracelab.loaders.others.parquet import chunk_of
 from tracelab.loaders.otlp.framing import BARE, read_proto
@@ -172,7 +174,8 @@ class Store:
         """Decode requests and hold their spans; where that fails, one by one, so that only bad ones are lost."""
         try:
             segments, counts = self._merged(taken)
-        except Exception as error:  # noqa: BLE001 - it was accepted, so whatever is wrong with it is to be counted
+        # It was accepted, so whatever is wrong with it is to be counted; polars' panics are no exceptions to Python.
+        except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
             if len(taken) > 1:
                 middle = len(taken) // 2
                 self._take_in(taken[:middle])
@@ -269,4 +272,15 @@ def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
     if content:
         stream = Stream(Source(NAME, len(content), lambda: io.BytesIO(content)), lambda _: None)
         chunks += read_proto(stream, BARE, findings)
+    for chunk in chunks:
+        chunk.spans = _with_span_ids(chunk.spans)
     return chunks, findings
+
+
+def _with_span_ids(spans: pl.DataFrame) -> pl.DataFrame:
+    """Give spans without a span id one that no span of another batch gets; what an assembly gives is the same again."""
+    rows = (spans["span_id"] == NO_SPAN_ID).arg_true()
+    if rows.is_empty():
+        return spans
+    ids = [token_hex(SPAN_ID_WIDTH // 2) for _ in range(rows.len())]
+    return spans.with_columns(spans["span_id"].scatter(rows, ids))

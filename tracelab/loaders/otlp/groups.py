@@ -93,7 +93,8 @@ def read_groups(content: Text, numbers: tuple[Ints, Ints], *, bare: bool) -> Gro
     text = bytes(content)
     try:
         return (_Shaped.of(text, numbers, bare=bare) or _one_by_one(text, bare=bare)).groups()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    # A number where a list should be may be too large to be told from the places of lists.
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         raise DoesNotFit(str(error)) from error
 
 
