@@ -226,7 +226,7 @@ def receive(
     ] = "127.0.0.1",
     max_spans: Annotated[
         int, typer.Option(min=1, help="How many spans are held; the oldest traces go first.")
-    ] = 100_000,
+    ] = 1_000_000,
     path: Annotated[
         Path | None,
         typer.Option(help="A file that all that comes is appended to, as OTLP JSON lines.", show_default=False),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -12,6 +14,7 @@ from tests.loaders.dumps import START, attribute, protobuf, request, span
 from tracelab.conforming import with_tree
 from tracelab.live.receiver.store import Arrived, Store
 from tracelab.loaders import read
+from tracelab.loaders.pieces import decoded
 from tracelab.schema import SPAN_SCHEMA
 
 if TYPE_CHECKING:
@@ -233,6 +236,18 @@ def test_what_cannot_be_decoded_after_all_is_counted_and_the_rest_held(store: St
     take(store, body(*trace(2, 2)), 2)
     assert store.spans().height == 4
     assert store.lost == 7
+
+
+def test_json_beside_what_cannot_be_decoded_is_held(store: Store) -> None:
+    content = json.dumps(request(*trace(1, 3, attributes=[attribute("n", 1)]))).encode()
+    chunks, found = decoded(content, "request", "otlp-json")
+    store.take(Arrived(len(content), 3, chunks=chunks, findings=found.findings))
+    # It says that its spans are of a resource that it has not, which shows only where all is put together.
+    broken = chunks[0].spans.with_columns(resource=pl.lit(1_000_000, dtype=pl.UInt32))
+    store.take(Arrived(1, 5, chunks=[replace(chunks[0], spans=broken)]))
+    frame = store.spans()
+    assert frame["span.n"].to_list() == [1, 1, 1]
+    assert store.lost == 5
 
 
 def test_there_are_never_many_segments_and_large_ones_stay_as_they_are(store: Store) -> None:

@@ -118,7 +118,8 @@ class Intake:
                 raise Refused(FULL, "So much was sent that there is no room for it now. Send it again later.")
             if self._archive is not None:
                 _write(self._archive, _line(body, encoding, message))
-            self.store.take(arrived)
+            if not self.store.take(arrived):
+                raise Refused(CLOSED, "The receiver was closed.")
         with self._lock:
             self.spans += arrived.spans
             self.rejected += rejected

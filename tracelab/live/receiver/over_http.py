@@ -167,7 +167,6 @@ class _Handler(web.RequestHandler):
         self._counted = 0
         self._encoding = PROTOBUF
         self._refused: Refused | None = None
-        self._answered = False
 
     def prepare(self) -> None:
         """Look at what the headers say, before the body is there."""

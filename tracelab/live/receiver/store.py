@@ -11,15 +11,16 @@ from __future__ import annotations
 import io
 import threading
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from secrets import token_hex
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from tracelab.live.receiver.segments import Hashes, Segment, segment_of, small_ones, trace_numbers, without
 from tracelab.loaders.columns.assemble import assemble, empty_spans
+from tracelab.loaders.columns.chunk import Chunk, Entries
 from tracelab.loaders.columns.joining import Joining, below_each_other
 from tracelab.loaders.columns.normalise import NO_SPAN_ID, SPAN_ID_WIDTH
 from tracelab.loaders.input.sources import Source, Stream
@@ -27,9 +28,6 @@ from tracelab.loaders.others.parquet import chunk_of
 from tracelab.loaders.otlp.framing import BARE, read_proto
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-
-if TYPE_CHECKING:
-    from tracelab.loaders.columns.chunk import Chunk
 
 NAME: Final = "received spans"
 _BATCH_BYTES: Final = 8 << 20
@@ -95,15 +93,18 @@ class Store:
             room = self._changed.wait_for(lambda: self._waiting_bytes < _WAITING_BYTES or self._closed, patience)
             return room and not self._closed
 
-    def take(self, arrived: Arrived) -> None:
-        """Hold a request."""
+    def take(self, arrived: Arrived) -> bool:
+        """Hold a request; False where nothing more is taken."""
         with self._changed:
+            if self._closed:
+                return False
             self._waiting.append(arrived)
             self._waiting_bytes += arrived.size
             self._waiting_spans += arrived.spans
             self.revision += 1
             arrived.revision = self.revision
             self._changed.notify_all()
+            return True
 
     def wait_beyond(self, revision: int, seconds: float) -> None:
         """Wait until something came after a revision."""
@@ -265,7 +266,8 @@ class Store:
 def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
     """Decode requests together; messages one after another are one message."""
     findings = Findings()
-    chunks = [chunk for one in taken for chunk in one.chunks]
+    # What is made of them uses them up, and may fail.
+    chunks = [_copied(chunk) for one in taken for chunk in one.chunks]
     for one in taken:
         findings.merge(one.findings)
     content = b"".join([one.content for one in taken if not one.chunks])
@@ -275,6 +277,15 @@ def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
     for chunk in chunks:
         chunk.spans = _with_span_ids(chunk.spans)
     return chunks, findings
+
+
+def _copied(chunk: Chunk) -> Chunk:
+    """Give the same chunk, whose columns may be let go."""
+    attributes, resources, scope_attributes = (
+        Entries(list(each.keys), {kind: replace(part, values=list(part.values)) for kind, part in each.parts.items()})
+        for each in (chunk.attributes, chunk.resources, chunk.scope_attributes)
+    )
+    return replace(chunk, attributes=attributes, resources=resources, scope_attributes=scope_attributes)
 
 
 def _with_span_ids(spans: pl.DataFrame) -> pl.DataFrame:
