@@ -238,6 +238,18 @@ def test_what_cannot_be_decoded_after_all_is_counted_and_the_rest_held(store: St
     assert store.lost == 7
 
 
+def test_what_cannot_be_held_at_all_leaves_the_store_alive() -> None:
+    store = Store(10, 100)
+    for number in range(3):
+        take(store, body(*trace(number, 3)), 3)
+        assert store.spans().is_empty()
+    assert store.counts.dropped == 9
+    take(store, b"\x0a\x00", 0)
+    store.settle()
+    assert store._thread.is_alive()
+    store.close()
+
+
 def test_json_beside_what_cannot_be_decoded_is_held(store: Store) -> None:
     content = json.dumps(request(*trace(1, 3, attributes=[attribute("n", 1)]))).encode()
     chunks, found = decoded(content, "request", "otlp-json")

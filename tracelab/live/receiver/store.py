@@ -175,6 +175,7 @@ class Store:
         """Decode requests and hold their spans; where that fails, one by one, so that only bad ones are lost."""
         try:
             segments, counts = self._merged(taken)
+            services = _services(segments)
         # It was accepted, so whatever is wrong with it is to be counted; polars' panics are no exceptions to Python.
         except (Exception, pl.exceptions.PanicException) as error:  # noqa: BLE001
             if len(taken) > 1:
@@ -186,15 +187,13 @@ class Store:
             self.lost += one.spans
             self.findings.add(problems.BAD_MESSAGE, example=repr(error), lost_spans=one.spans)
             return
-        services = pl.concat([segment.frame["service_name"].value_counts() for segment in segments])
-        totals = services.group_by("service_name").agg(pl.col("count").sum()).rows()
         with self._changed:
             for segment in segments:
                 if not segment.learned:
                     self._joining.learn(segment.frame)
                     segment.learned = True
             self._segments, self.counts = segments, counts
-            self.services = Counter(dict(totals))
+            self.services = services
 
     def _merged(self, taken: list[Arrived]) -> tuple[list[Segment], Counts]:
         chunks, findings = _decoded(taken)
@@ -261,6 +260,14 @@ class Store:
             size += sum(segment.bytes for segment in kept) - oldest.bytes
             segments = [*kept, *segments[1:]]
         return segments, dropped, dropped_traces
+
+
+def _services(segments: list[Segment]) -> Counter[str]:
+    """Count the spans of each service."""
+    counted: Counter[str] = Counter()
+    for segment in segments:
+        counted.update(dict(segment.frame["service_name"].value_counts().rows()))
+    return counted
 
 
 def _decoded(taken: list[Arrived]) -> tuple[list[Chunk], Findings]:
