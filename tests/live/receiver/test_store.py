@@ -160,6 +160,15 @@ def test_all_at_once_is_bounded_as_well() -> None:
     store.close()
 
 
+def test_attributes_that_only_traces_had_that_went_have_no_column() -> None:
+    store = Store(10, 256 * MEGABYTE)
+    for number in range(3):
+        take(store, body(*trace(number, 5, attributes=[attribute(f"key {number}", number)])), 5)
+        store.spans()
+    assert [name for name in store.spans().columns if name.startswith("span.")] == ["span.key 1", "span.key 2"]
+    store.close()
+
+
 def test_a_trace_that_still_gets_spans_stays() -> None:
     store = Store(50, 256 * MEGABYTE)
     long = trace(1000, 8)

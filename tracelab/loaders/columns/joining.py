@@ -134,13 +134,22 @@ class Joining:
 
 
 def below_each_other(frames: list[pl.DataFrame]) -> pl.DataFrame:
-    """Put frames that are in line below each other; their trees count on, so that no two spans are in one place."""
+    """Put frames that are in line below each other; their trees count on, so that no two spans are in one place.
+
+    Attributes that none of them has any more have no column.
+    """
     moved, base = [], 0
     for frame in frames:
         places = pl.col("tree_left", "tree_right")
         moved.append(frame.with_columns(places + pl.lit(base, dtype=pl.UInt32)) if base else frame)
         base += 2 * frame.height
-    return pl.concat(moved, rechunk=False) if moved else pl.DataFrame(schema=SPAN_SCHEMA)
+    if not moved:
+        return pl.DataFrame(schema=SPAN_SCHEMA)
+    joined = pl.concat(moved, rechunk=False)
+    empty = [
+        column.name for column in joined.get_columns() if is_attribute(column.name) and column.null_count() == base // 2
+    ]
+    return joined.drop(empty)
 
 
 def _texts_of_lists(column: pl.Series) -> pl.Series:
