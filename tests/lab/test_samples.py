@@ -25,7 +25,7 @@ def test_copies_stand_to_each_other_as_the_originals_do(tmp_path: Path, monkeypa
     for copy in copies:
         assert copy.read_bytes() == (ROOT / "notebooks" / copy.name).read_bytes()
         text = "".join("".join(cell["source"]) for cell in json.loads(copy.read_text())["cells"])
-        needed = re.findall(r"\.\./sample_data/[\w./-]+|(?<=\]\()[\w./-]+", text)
+        needed = re.findall(r"\.\./(?:sample_data|examples)/[\w./-]+|(?<=\]\()[\w./-]+", text)
         assert [path for path in needed if not (copy.parent / path).is_file()] == []
 
 
@@ -59,6 +59,5 @@ def test_a_wheel_holds_what_is_copied() -> None:
     wanted = {f"/{part}" for part in PARTS}
     assert wanted <= set(built["wheel"]["include"])
     assert wanted <= set(built["sdist"]["include"])
-    assert built["wheel"]["sources"] == {
-        folder: f"tracelab/samples/{folder}" for folder in ("notebooks", "sample_data")
-    }
+    folders = {part.partition("/")[0] for part in PARTS}
+    assert built["wheel"]["sources"] == {folder: f"tracelab/samples/{folder}" for folder in folders}

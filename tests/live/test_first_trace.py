@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PROGRAMS = ROOT / "sample_data" / "first_trace"
+PROGRAMS = ROOT / "examples" / "first_trace"
 BREAKFAST = [
     "kitchen: breakfast",
     "kitchen: breakfast > boil water",
@@ -63,24 +63,22 @@ def node() -> str:
     if found is None:
         pytest.skip("there is no Node.js on this machine")
     if not (PROGRAMS / "node_modules").is_dir():
-        pytest.skip("its packages are not installed (npm ci --prefix sample_data/first_trace does it)")
+        pytest.skip("its packages are not installed (npm ci --prefix examples/first_trace does it)")
     return found
 
 
-def run(program: str, endpoint: str | None, **variables: str) -> None:
-    command = [sys.executable, str(PROGRAMS / program)]
-    done = subprocess.run(
-        command, env=environment(endpoint, variables), capture_output=True, text=True, timeout=60, check=False
-    )
+def run(program: str, endpoint: str, *arguments: str) -> None:
+    command = [sys.executable, str(PROGRAMS / program), *arguments]
+    done = subprocess.run(command, env=environment(endpoint), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @contextmanager
-def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
+def warehouse(node: str, endpoint: str) -> Iterator[str]:
     """Run the warehouse on a free port, and end it so that it sends its last spans."""
     process = subprocess.Popen(
-        [node, str(PROGRAMS / "warehouse.js")],
-        env=environment(endpoint, {"PORT": "0"}),
+        [node, str(PROGRAMS / "warehouse.js"), "0"],
+        env=environment(endpoint),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -97,10 +95,10 @@ def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
         process.communicate()
 
 
-def environment(endpoint: str | None, variables: dict[str, str]) -> dict[str, str]:
+def environment(endpoint: str) -> dict[str, str]:
     """Give a program the address to send to, and nothing else that would tell an SDK what to do."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return ours | variables | ({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {})
+    return ours | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
 
 
 def paths(spans: pl.DataFrame) -> list[str]:
@@ -143,7 +141,7 @@ def test_breakfast_is_one_trace_of_steps_one_after_the_other_and_then_at_once(li
 
 def test_shop_and_warehouse_make_one_trace_across_http_and_a_queue(live: tl.live.Receiver, node: str) -> None:
     with warehouse(node, live.http_url) as url:
-        run("shop.py", live.http_url, WAREHOUSE=url)
+        run("shop.py", live.http_url, url)
     spans = live.wait(spans=len(SHOP)).spans()
     assert spans["trace_id"].n_unique() == 1
     assert paths(spans) == SHOP
@@ -154,7 +152,7 @@ def test_shop_and_warehouse_make_one_trace_across_http_and_a_queue(live: tl.live
 
 def test_each_request_is_the_parent_of_its_own_answer(live: tl.live.Receiver, node: str) -> None:
     with warehouse(node, live.http_url) as url:
-        run("shop.py", live.http_url, WAREHOUSE=url)
+        run("shop.py", live.http_url, url)
     spans = live.wait(spans=len(SHOP)).spans()
     asked = spans.filter(pl.col("kind") == "client").select(
         parent_span_id="span_id", asked=one_of(spans, "span.url.full", "span.http.url").str.replace(url, "")
@@ -175,11 +173,17 @@ def test_warehouse_goes_on_after_requests_that_are_none_of_its_own(live: tl.live
             assert requests.get(f"{url}{path}", timeout=10).status_code == code
 
 
+def test_the_trace_that_is_written_down_is_what_the_programs_make() -> None:
+    spans = tl.read(PROGRAMS / "shop.otlp.jsonl")
+    assert spans["trace_id"].n_unique() == 1
+    assert paths(spans) == SHOP
+
+
 def test_the_same_programs_send_to_jaeger_with_another_endpoint(tmp_path: Path, node: str) -> None:
     with jaeger(tmp_path) as server:
         run("breakfast.py", server.otlp)
         with warehouse(node, server.otlp) as url:
-            run("shop.py", server.otlp, WAREHOUSE=url)
+            run("shop.py", server.otlp, url)
         until = time.monotonic() + 30
         while set(tl.jaeger_services(server.url)["service_name"]) < {"kitchen", "shop", "warehouse"}:
             assert time.monotonic() < until

@@ -11,7 +11,7 @@ from tracelab.errors import SourceError
 from tracelab.lab.notebooks import Opened, usable_folder
 
 FOLDER: Final = "tracelab-notebooks"
-PARTS: Final = ("notebooks/*.ipynb", "sample_data/*.jsonl.gz", "sample_data/*.md", "sample_data/first_trace/*.*")
+PARTS: Final = ("notebooks/*.ipynb", "sample_data/*.jsonl.gz", "sample_data/*.md", "examples/first_trace/*.*")
 """What is copied. Copies stand to each other as the originals do, so that paths from one to the other hold."""
 
 _PACKAGE: Final = Path(__file__).parents[1]

@@ -51,7 +51,7 @@ const server = http.createServer(async (request, response) => {
   response.writeHead(found?.error ? 400 : 200, { "Content-Type": "application/json" });
   response.end(JSON.stringify(found ?? null));
 });
-server.listen(process.env.PORT ?? 8080, "127.0.0.1", () => console.log(`port ${server.address().port}`));
+server.listen(process.argv[2] ?? 8080, "127.0.0.1", () => console.log(`port ${server.address().port}`));
 
 // Whoever stops it waits for the last spans to be sent.
 process.on("SIGTERM", () => sdk.shutdown().finally(() => process.exit(0)));

@@ -1,7 +1,7 @@
 """A shop that buys from the warehouse: python shop.py, while node warehouse.js runs."""
 
 import asyncio
-import os
+import sys
 
 import httpx
 from opentelemetry import propagate, trace
@@ -16,10 +16,11 @@ provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))  # to OTEL_E
 trace.set_tracer_provider(provider)
 HTTPXClientInstrumentor().instrument()  # every request is a span, and carries its context in its headers
 tracer = trace.get_tracer("shop")
+address = sys.argv[1] if len(sys.argv) > 1 else "http://127.0.0.1:8080"
 
 
 async def buy(*items):
-    async with httpx.AsyncClient(base_url=os.environ.get("WAREHOUSE", "http://127.0.0.1:8080")) as warehouse:
+    async with httpx.AsyncClient(base_url=address) as warehouse:
         with tracer.start_as_current_span("buy"):
             with tracer.start_as_current_span("log in"):
                 await asyncio.sleep(0.02)
