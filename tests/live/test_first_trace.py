@@ -67,14 +67,14 @@ def node() -> str:
     return found
 
 
-def run(program: str, endpoint: str, *arguments: str) -> None:
+def run(program: str, endpoint: str | None, *arguments: str) -> None:
     command = [sys.executable, str(PROGRAMS / program), *arguments]
     done = subprocess.run(command, env=environment(endpoint), capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 @contextmanager
-def warehouse(node: str, endpoint: str) -> Iterator[str]:
+def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
     """Run the warehouse on a free port, and end it so that it sends its last spans."""
     process = subprocess.Popen(
         [node, str(PROGRAMS / "warehouse.js"), "0"],
@@ -95,10 +95,10 @@ def warehouse(node: str, endpoint: str) -> Iterator[str]:
         process.communicate()
 
 
-def environment(endpoint: str) -> dict[str, str]:
+def environment(endpoint: str | None) -> dict[str, str]:
     """Give a program the address to send to, and nothing else that would tell an SDK what to do."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return ours | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    return ours | {"OTEL_EXPORTER_OTLP_ENDPOINT": str(endpoint)}
 
 
 def paths(spans: pl.DataFrame) -> list[str]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -56,8 +57,8 @@ def test_programs_that_the_text_shows_are_the_files_word_for_word() -> None:
 
 def test_a_receiver_alone_listens_where_sdks_send_by_default() -> None:
     says("`tl.receive()` alone listens where SDKs send by default, on port 4318 for HTTP and 4317 for gRPC.")
-    defaults = tl.receive.__kwdefaults__
-    assert (defaults["http_port"], defaults["grpc_port"]) == (4318, 4317)
+    options = inspect.signature(tl.receive).parameters
+    assert (options["http_port"].default, options["grpc_port"].default) == (4318, 4317)
     shows("listens on http://127.0.0.1:", "holds 0 spans in 0 traces")
 
 
