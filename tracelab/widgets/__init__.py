@@ -11,5 +11,6 @@ except ImportError as error:
     ) from error
 
 from tracelab.widgets.gantt import Gantt
+from tracelab.widgets.live import Live
 
-__all__ = ["Gantt"]
+__all__ = ["Gantt", "Live"]

@@ -26,7 +26,7 @@ _BREAKS: Final = "\r\n\t"  # the browser shows them as blanks
 
 
 class Surface(anywidget.AnyWidget):
-    """The only JavaScript of our own. It scrolls within the rows that it holds without asking the kernel.
+    """The JavaScript of the gantt. It scrolls within the rows that it holds without asking the kernel.
 
     Attributes
     ----------

@@ -1,0 +1,100 @@
+"""The list of traces that arrive: what stands in its rows, and which one is chosen in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anywidget
+import traitlets
+
+from tracelab.colors import service_colors
+from tracelab.markup import cut, named, visible
+from tracelab.units import format_duration, from_timedelta
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import polars as pl
+
+_HERE: Final = Path(__file__).parent
+_LONGEST: Final = 120
+
+
+class Arrivals(anywidget.AnyWidget):
+    """A table whose rows can be clicked; all its text is shown as text.
+
+    Attributes
+    ----------
+    rows
+        What to show, one dict a trace.
+    chosen
+        The id of the trace that is marked.
+    note
+        What to say where there are no rows.
+    """
+
+    _esm = _HERE / "arrivals.js"
+    _css = _HERE / "arrivals.css"
+    rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    chosen = traitlets.Unicode("").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._views: int | None = None
+        self._tell: Callable[[str], None] = lambda _: None
+        self.add_class("tracelab-arrivals")
+        self.on_msg(self._told)
+
+    def on_chosen(self, tell: Callable[[str], None]) -> None:
+        """Say whom to tell which trace was chosen."""
+        self._tell = tell
+
+    def is_seen(self) -> bool:
+        """Say whether some page shows it, or none has had the time to."""
+        return self._views != 0
+
+    def show(self, traces: pl.DataFrame) -> None:
+        """Show traces, as `latest_traces` gives them."""
+        colors = service_colors(traces["service_name"].unique())
+        starts = traces["start_time"].dt.to_string("%H:%M:%S%.3f")
+        self.rows = [
+            _row(trace, start, colors) for trace, start in zip(traces.iter_rows(named=True), starts, strict=True)
+        ]
+
+    def _told(self, _: Any, message: Any, __: Any) -> None:
+        """Hear what the browser says."""
+        match message:
+            case {"kind": "open", "trace_id": str(trace_id)}:
+                self._tell(trace_id)
+            case {"kind": "here"}:
+                self._views = (self._views or 0) + 1
+            case {"kind": "gone"}:
+                self._views = max((self._views or 0) - 1, 0)
+
+
+def _row(trace: dict[str, Any], start: str, colors: dict[str, str]) -> dict[str, Any]:
+    errors, missing = trace["errors"], trace["missing_parents"]
+    slow = f"longer than the p95 of {trace['alike']:,} traces that began alike: {_words(trace['p95'])}"
+    waiting = f"{missing:,} of its spans name a parent that has not come"
+    return {
+        "trace_id": trace["trace_id"],
+        "start": start,
+        "color": colors[trace["service_name"]],
+        "service": _text(trace["service_name"]),
+        "name": _text(trace["name"]),
+        "duration": _words(trace["duration"]),
+        "spans": f"{trace['spans']:,}",
+        "errors": f"{errors:,} {'error' if errors == 1 else 'errors'}" if errors else "",
+        "slow": slow if trace["slow"] else "",
+        "incomplete": waiting if missing else "",
+    }
+
+
+def _text(text: str | None) -> str:
+    return visible(cut(named(text or ""), _LONGEST))
+
+
+def _words(length: Any) -> str:
+    return format_duration(from_timedelta(length))
