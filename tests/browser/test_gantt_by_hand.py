@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import URLError
-from urllib.request import urlopen
 
 import pytest
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
     from playwright.sync_api import Locator, Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 PATIENCE = 60_000
-QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
 LARGE = """import tracelab as tl
 large = tl.widgets.Gantt(tl.synthetic.generate(5_000, spans_per_trace=20_000), rows=20)
 large"""
@@ -56,54 +41,14 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 
 
 @pytest.fixture(scope="module")
-def lab_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run JupyterLab on a folder with one notebook, with settings of its own."""
-    folder = tmp_path_factory.mktemp("lab")
-    cells: list[dict[str, object]] = [
-        {"cell_type": "code", "id": f"c{n}", "metadata": {}, "execution_count": None, "outputs": [], "source": source}
-        for n, source in enumerate((LARGE, SMALL, HOSTILE, BUSY))
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
-    book = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
-    (folder / "gantt.ipynb").write_text(json.dumps(book), encoding="utf-8")
-    settings = folder / ".settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    own = {f"JUPYTER_{place}_DIR": str(folder / f".{place}") for place in ("CONFIG", "DATA", "RUNTIME")}
-    root = str(Path(__file__).parents[2])
-    command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-        "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}",
-    ]  # fmt: skip
-    with (folder / "log").open("w") as out:
-        environment = {**os.environ, **own, "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"), "PYTHONPATH": root}
-        server = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)
-        try:
-            _wait_for(f"http://127.0.0.1:{port}/api/status")
-            yield f"http://127.0.0.1:{port}/lab/tree/gantt.ipynb?reset"
-        finally:
-            server.terminate()
-            server.wait(timeout=30)
-
-
-@pytest.fixture(scope="module")
-def page(lab_url: str) -> Iterator[Page]:
+def page(open_notebook: Callable[..., Page]) -> Page:
     """Open the notebook and run all of it but its last cell."""
-    with playwright.sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(lab_url)
-        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=PATIENCE, state="attached")
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
-        page.locator(".jp-Cell").nth(3).locator(".cm-content").click()
-        choose(page, "Run", "Run All Above Selected Cell")
-        for number in range(3):
-            of(page, number).locator(".names .name").first.wait_for(timeout=PATIENCE, state="attached")
-        yield page
-        browser.close()
+    page = open_notebook("gantt", LARGE, SMALL, HOSTILE, BUSY)
+    page.locator(".jp-Cell").nth(3).locator(".cm-content").click()
+    choose(page, "Run", "Run All Above Selected Cell")
+    for number in range(3):
+        of(page, number).locator(".names .name").first.wait_for(timeout=PATIENCE, state="attached")
+    return page
 
 
 def choose(page: Page, menu: str, item: str) -> None:
@@ -295,14 +240,3 @@ def test_gantt_scrolls_while_the_kernel_is_busy(page: Page) -> None:
     page.mouse.wheel(0, 400)
     reads(gantt, "rows 21 to 40 of 5,000")
     assert [before[0] - box(mark)[1], before[1] - box(name)[1]] == pytest.approx([400, 400], abs=1)
-
-
-def _wait_for(url: str) -> None:
-    for _ in range(200):
-        try:
-            urlopen(url, timeout=1).close()  # noqa: S310  (our own server)
-        except URLError:
-            time.sleep(0.2)
-        else:
-            return
-    pytest.fail("JupyterLab did not start")

@@ -91,6 +91,12 @@ def test_traces_come_by_themselves_the_latest_first(live: tl.live.Receiver, widg
     assert "3 spans in 3 traces" in widget._status.value
 
 
+def test_durations_have_their_nanoseconds(live: tl.live.Receiver, widget: tl.widgets.Live) -> None:
+    send(live, span(1, endTimeUnixNano=str(BEGIN + 1_001 * MILLISECOND + 2_345)))
+    widget.refresh()
+    assert listed(widget)[0]["duration"] == "2.35 µs"
+
+
 def test_errors_and_spans_of_a_trace_are_counted(live: tl.live.Receiver, widget: tl.widgets.Live) -> None:
     child = span(1, 2, parentSpanId=span(1)["spanId"], status={"code": 2})
     send(live, span(1, milliseconds=50), child, span(2))

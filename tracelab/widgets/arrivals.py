@@ -6,16 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
+import polars as pl
 import traitlets
 
 from tracelab.colors import service_colors
 from tracelab.markup import cut, named, visible
-from tracelab.units import format_duration, from_timedelta
+from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import polars as pl
 
 _HERE: Final = Path(__file__).parent
 _LONGEST: Final = 120
@@ -59,8 +58,10 @@ class Arrivals(anywidget.AnyWidget):
         """Show traces, as `latest_traces` gives them."""
         colors = service_colors(traces["service_name"].unique())
         starts = traces["start_time"].dt.to_string("%H:%M:%S%.3f")
+        # As whole nanoseconds, which Python's own lengths of time do not hold.
+        lengths = traces.with_columns(pl.col("duration", "p95").dt.total_nanoseconds())
         self.rows = [
-            _row(trace, start, colors) for trace, start in zip(traces.iter_rows(named=True), starts, strict=True)
+            _row(trace, start, colors) for trace, start in zip(lengths.iter_rows(named=True), starts, strict=True)
         ]
 
     def _told(self, _: Any, message: Any, __: Any) -> None:
@@ -76,7 +77,7 @@ class Arrivals(anywidget.AnyWidget):
 
 def _row(trace: dict[str, Any], start: str, colors: dict[str, str]) -> dict[str, Any]:
     errors, missing = trace["errors"], trace["missing_parents"]
-    slow = f"longer than the p95 of {trace['alike']:,} traces that began alike: {_words(trace['p95'])}"
+    slow = f"longer than the p95 of {trace['alike']:,} traces that began alike: {format_duration(trace['p95'])}"
     waiting = f"{missing:,} of its spans name a parent that has not come"
     return {
         "trace_id": trace["trace_id"],
@@ -84,7 +85,7 @@ def _row(trace: dict[str, Any], start: str, colors: dict[str, str]) -> dict[str,
         "color": colors[trace["service_name"]],
         "service": _text(trace["service_name"]),
         "name": _text(trace["name"]),
-        "duration": _words(trace["duration"]),
+        "duration": format_duration(trace["duration"]),
         "spans": f"{trace['spans']:,}",
         "errors": f"{errors:,} {'error' if errors == 1 else 'errors'}" if errors else "",
         "slow": slow if trace["slow"] else "",
@@ -94,7 +95,3 @@ def _row(trace: dict[str, Any], start: str, colors: dict[str, str]) -> dict[str,
 
 def _text(text: str | None) -> str:
     return visible(cut(named(text or ""), _LONGEST))
-
-
-def _words(length: Any) -> str:
-    return format_duration(from_timedelta(length))

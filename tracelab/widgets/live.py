@@ -223,7 +223,7 @@ def status_html(counts: Callable[..., int], rate: float, *, closed: bool, paused
     parts = [
         "<b>closed</b>" if closed else "<b>paused</b>" if paused else "",
         f"{_many(held, 'span')} in {_many(counts('traces held'), 'trace')}",
-        "" if closed else f"{rate:,.0f} spans/s" if rate >= 1 or rate == 0 else "less than 1 span/s",
+        "" if closed else f"{_many(round(rate), 'span')}/s" if rate >= 1 or rate == 0 else "less than 1 span/s",
         f"{_many(dropped, 'span')} dropped" if dropped else "",
         f"{_many(counts('requests refused'), 'request')} refused" if counts("requests refused") else "",
     ]
