@@ -54,15 +54,17 @@ class Arrivals(anywidget.AnyWidget):
         """Say whether some page shows it, or none has had the time to."""
         return self._views != 0
 
-    def show(self, traces: pl.DataFrame) -> None:
-        """Show traces, as `latest_traces` gives them."""
+    def show(self, traces: pl.DataFrame, *, note: str) -> None:
+        """Show traces, as `latest_traces` gives them, and a note where there are none."""
         colors = service_colors(traces["service_name"].unique())
         starts = traces["start_time"].dt.to_string("%H:%M:%S%.3f")
         # As whole nanoseconds, which Python's own lengths of time do not hold.
         lengths = traces.with_columns(pl.col("duration", "p95").dt.total_nanoseconds())
-        self.rows = [
-            _row(trace, start, colors) for trace, start in zip(lengths.iter_rows(named=True), starts, strict=True)
-        ]
+        with self.hold_sync():
+            self.note = note
+            self.rows = [
+                _row(trace, start, colors) for trace, start in zip(lengths.iter_rows(named=True), starts, strict=True)
+            ]
 
     def _told(self, _: Any, message: Any, __: Any) -> None:
         """Hear what the browser says."""

@@ -75,7 +75,7 @@ class Live(ipw.VBox):  # type: ignore[misc]
         self._live = live
         self._most = whole("rows", rows, least=1, why="It is how many traces are listed.")
         self._traces, self._opened = latest_traces(live.spans(), count=self._most), live.spans().clear()
-        self._revision = -1
+        self._state: tuple[int, bool] | None = None
         self._came: deque[tuple[float, int]] = deque()
         self._refreshing = threading.Lock()
         self._status, self._notice, self._list = ipw.HTML(), Notice(), Arrivals()
@@ -113,11 +113,11 @@ class Live(ipw.VBox):  # type: ignore[misc]
     def refresh(self) -> None:
         """Look for what is new now, paused or not."""
         with self._refreshing:
-            revision = self._live.revision
-            if revision != self._revision:
+            state = self._live.revision, self._live.closed
+            if state != self._state:
                 self._traces = latest_traces(self._live.spans(), count=self._most)
-                self._revision = revision
-                self._list.show(self._traces)
+                self._state = state
+                self._list.show(self._traces, note="" if self._traces.height else self._where())
             self._say()
 
     def close(self) -> None:
@@ -193,7 +193,6 @@ class Live(ipw.VBox):  # type: ignore[misc]
         self._came.append((now, counts("spans received")))
         while now - self._came[0][0] > _RATE_OVER:
             self._came.popleft()
-        self._list.note = "" if self._traces.height else self._where()
         self._status.value = status_html(counts, self._rate(), closed=self._live.closed, paused=self.paused)
 
     def _counts(self) -> Callable[..., int]:
