@@ -1,11 +1,13 @@
 """Real servers for the tests: found or built once, started on free ports, filled over OTLP.
 
 `python -m tests.live.programs` builds what is missing, which takes minutes: CI does it before the tests. A plain pytest
-only looks whether the programs are there (`JAEGER` and `JAEGER_V1` name others), and skips tests of those that are not.
+only looks whether the programs are there, and skips tests of those that are not. `JAEGER`, `JAEGER_V1` and `OTELCOL`
+name others.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -16,7 +18,7 @@ import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 BUILDS: Final = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tracelab-servers"
 _MODULE: Final = "github.com/jaegertracing/jaeger"
+_COLLECTOR: Final = "go.opentelemetry.io/collector"
 _PATIENCE: Final = 60.0
 
 
@@ -55,11 +58,37 @@ class Program:
         return self.path
 
 
+class Collector(Program):
+    """A Collector of a few parts, which its own builder puts together."""
+
+    def build(self) -> Path:
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = {
+            "receivers": ["receiver/otlpreceiver"],
+            "exporters": ["exporter/otlpexporter", "exporter/otlphttpexporter"],
+        }
+        lines = [f"dist: {{name: {self.name}, version: {self.version[1:]}, output_path: {folder / 'source'}}}"]
+        for kind, names in parts.items():
+            lines += [f"{kind}:", *(f"  - gomod: {_COLLECTOR}/{name} {self.version}" for name in names)]
+        (folder / "builder.yaml").write_text("\n".join(lines))
+        command = ["go", "run", f"{self.package}@{self.version}", "--config", str(folder / "builder.yaml")]
+        subprocess.run(command, cwd=folder, check=True)
+        shutil.move(folder / "source" / self.name, self.path)
+        return self.path
+
+
 JAEGER: Final = Program("jaeger", f"{_MODULE}/cmd/jaeger", "v1.76.0", "JAEGER")
 """Version 2 of Jaeger: the module's release 1.76 is Jaeger 2.13."""
 
 JAEGER_V1: Final = Program("all-in-one", f"{_MODULE}/cmd/all-in-one", "v1.62.0", "JAEGER_V1")
 """Version 1, the all-in-one."""
+
+COLLECTOR: Final = Collector("otelcol", f"{_COLLECTOR}/cmd/builder", "v0.161.0", "OTELCOL")
+"""The OpenTelemetry Collector with OTLP in, over HTTP and gRPC, and OTLP out, over either."""
+
+ANSWERED: Final[list[str]] = []
+"""The servers that ran, with their versions; the summary of a test run names them."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +145,26 @@ def jaeger_v1(folder: Path) -> Iterator[Running]:
         yield server
 
 
+@contextmanager
+def collector(folder: Path, exporters: dict[str, dict[str, Any]]) -> Iterator[Running]:
+    """Run a Collector that hands on what it gets to these exporters; skip the test where it is not built."""
+    (otlp,) = free_ports(1)
+    config = folder / "collector.yaml"
+    config.write_text(
+        f"""
+receivers:
+  otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}
+exporters: {json.dumps(exporters)}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines:
+    traces: {{receivers: [otlp], exporters: {json.dumps(list(exporters))}}}
+"""
+    )
+    with _running(COLLECTOR, ["--config", f"file:{config}"], otlp, otlp, folder) as server:
+        yield server
+
+
 def send(server: Running, content: bytes) -> None:
     """Send OTLP JSON to a server."""
     request = urllib.request.Request(  # noqa: S310 - it is our own
@@ -145,6 +194,7 @@ def _running(program: Program, options: list[str], query: int, otlp: int, folder
         try:
             for port in (query, otlp):
                 _wait_for(port, process, log)
+            ANSWERED.append(f"{program.name} {program.version}" if path == program.path else str(path))
             yield Running(f"http://127.0.0.1:{query}", f"http://127.0.0.1:{otlp}", process)
         finally:
             process.terminate()
@@ -170,7 +220,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 if __name__ == "__main__":
     if shutil.which("go") is None:
         sys.exit("There is no go to build servers with: their tests will be skipped.")
-    for each in (JAEGER, JAEGER_V1):
+    for each in (JAEGER, JAEGER_V1, COLLECTOR):
         if each.found() is None:
             print(f"building {each.name} {each.version} (some minutes, once)", flush=True)  # noqa: T201
             each.build()
