@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -96,9 +99,9 @@ def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
 
 
 def environment(endpoint: str | None) -> dict[str, str]:
-    """Give a program the address to send to, and nothing else that would tell an SDK what to do."""
+    """Give a program the address to send to, if it is not the usual one, and nothing else that an SDK goes by."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
-    return ours | {"OTEL_EXPORTER_OTLP_ENDPOINT": str(endpoint)}
+    return ours | ({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint} if endpoint else {})
 
 
 def paths(spans: pl.DataFrame) -> list[str]:
@@ -177,6 +180,36 @@ def test_the_trace_that_is_written_down_is_what_the_programs_make() -> None:
     spans = tl.read(PROGRAMS / "shop.otlp.jsonl")
     assert spans["trace_id"].n_unique() == 1
     assert paths(spans) == SHOP
+
+
+def test_the_readme_receives_on_the_ports_that_sdks_send_to() -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(), flags=re.DOTALL | re.MULTILINE)
+    (block,) = (block for block in blocks if "tl.receive()" in block)
+    for port in (4317, 4318):
+        with socket.socket() as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tried.bind(("127.0.0.1", port))
+            except OSError:
+                pytest.skip(f"somebody listens on port {port}, where SDKs send by default")
+    names: dict[str, Any] = {"tl": tl}
+    sender = threading.Thread(target=run_when_it_listens, args=(4318, "breakfast.py"))
+    sender.start()
+    exec(block, names)  # noqa: S102 - it is our own
+    sender.join()
+    assert paths(names["live"].spans()) == BREAKFAST
+
+
+def run_when_it_listens(port: int, program: str) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            break
+    run(program, None)
 
 
 def test_the_same_programs_send_to_jaeger_with_another_endpoint(tmp_path: Path, node: str) -> None:
