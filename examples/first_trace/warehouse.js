@@ -54,4 +54,6 @@ const server = http.createServer(async (request, response) => {
 server.listen(process.argv[2] ?? 8080, "127.0.0.1", () => console.log(`port ${server.address().port}`));
 
 // Whoever stops it waits for the last spans to be sent.
-process.on("SIGTERM", () => sdk.shutdown().finally(() => process.exit(0)));
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.once(signal, () => sdk.shutdown().finally(() => process.exit(0)));
+}

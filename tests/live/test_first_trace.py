@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def run(program: str, endpoint: str | None, *arguments: str) -> None:
 
 
 @contextmanager
-def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
+def warehouse(node: str, endpoint: str | None, end: signal.Signals = signal.SIGTERM) -> Iterator[str]:
     """Run the warehouse on a free port, and end it so that it sends its last spans."""
     process = subprocess.Popen(
         [node, str(PROGRAMS / "warehouse.js"), "0"],
@@ -91,7 +92,7 @@ def warehouse(node: str, endpoint: str | None) -> Iterator[str]:
         line = process.stdout.readline()
         assert line.startswith("port "), process.communicate(timeout=30)[1]
         yield f"http://127.0.0.1:{line.split()[1]}"
-        process.terminate()
+        process.send_signal(end)
         assert process.wait(30) == 0
     finally:
         process.kill()
@@ -154,7 +155,7 @@ def test_shop_and_warehouse_make_one_trace_across_http_and_a_queue(live: tl.live
 
 
 def test_each_request_is_the_parent_of_its_own_answer(live: tl.live.Receiver, node: str) -> None:
-    with warehouse(node, live.http_url) as url:
+    with warehouse(node, live.http_url, signal.SIGINT) as url:
         run("shop.py", live.http_url, url)
     spans = live.wait(spans=len(SHOP)).spans()
     asked = spans.filter(pl.col("kind") == "client").select(
