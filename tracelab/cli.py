@@ -18,6 +18,7 @@ from tracelab.files import check_target, expanded, holds_files
 from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, received, slowest_services
+from tracelab.server_options import Server, instant_of, takes_servers
 from tracelab.terminal import (
     USAGE,
     Commands,
@@ -56,15 +57,20 @@ def _named(path: str) -> str:
 
 Dump = Annotated[
     str,
-    typer.Argument(help="A trace dump, a folder of them, a glob or an address.", show_default=False, callback=_named),
+    typer.Argument(
+        help="A trace dump, a folder of them, a glob, an address, or that of a Jaeger or Tempo.",
+        show_default=False,
+        callback=_named,
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there; never a folder.")]
 
 
 @app.command()
-def summary(path: Dump) -> None:
+@takes_servers
+def summary(path: Dump, *, server: Server) -> None:
     """Say what is in a dump: traces, services, time range, and what had to be repaired."""
-    spans = tl.read(path)
+    spans = server.spans(path)
     say(contents(spans), style="bold")
     if spans.is_empty():
         return
@@ -73,6 +79,7 @@ def summary(path: Dump) -> None:
 
 
 @app.command()
+@takes_servers
 def report(
     path: Dump,
     output: Annotated[
@@ -83,6 +90,7 @@ def report(
     ] = Path("tracelab-report.html"),
     *,
     force: Force = False,
+    server: Server,
 ) -> None:
     """Write one offline HTML file with timelines, and print percentiles, error rates and the critical path."""
     with usage():
@@ -92,7 +100,7 @@ def report(
     _keep_sources(path, target)
     if not force and target.is_file() and not _is_page(target):
         stop(f"{target} is there and is no HTML page. Choose another name, or pass --force to replace it.", USAGE)
-    spans = tl.read(path)
+    spans = server.spans(path)
     tl.write_report(spans, target)
     say(f"Wrote {target}{_size(target)}.", style="bold")
     hint = "the report has all"
@@ -102,6 +110,7 @@ def report(
 
 
 @app.command()
+@takes_servers
 def query(
     path: Dump,
     text: Annotated[str, typer.Argument(metavar="QUERY", help="TraceQL, such as '{ status = error }'.")],
@@ -123,23 +132,26 @@ def query(
     ] = None,
     start: Annotated[
         str | None,
-        typer.Option(help="Metrics: where the range begins: ISO time or nanoseconds since 1970.", show_default=False),
+        typer.Option(
+            help="Metrics: where the range begins: ISO time or nanoseconds since 1970. Of a server: traces from then.",
+            show_default=False,
+        ),
     ] = None,
-    end: Annotated[
-        str | None, typer.Option(help="Metrics: where the range ends, written like --start.", show_default=False)
-    ] = None,
+    end: Annotated[str | None, typer.Option(help="Where that ends, written like --start.", show_default=False)] = None,
+    server: Server,
 ) -> None:
     """Ask TraceQL: matching traces for a search, series for a metrics query."""
     if as_json_lines and as_csv_table:
         stop("--json and --csv exclude each other; pass one of them.", USAGE)
     searches = isinstance(tl.traceql.parse(text).body, Pipeline)
-    if searches and (step or start or end):
+    call = server.call(path, query=text if searches and text.lstrip().startswith("{") else None)
+    if searches and (step or (call is None and (start or end))):
         stop("--step, --start and --end are for metrics queries, such as '{ } | rate()'; this one searches.", USAGE)
-    spans = tl.read(path)
+    spans = tl.read(path) if call is None else server.fetched(call)
     if searches:
         answer = tl.search(spans, text)
     else:
-        answer = tl.query_metrics(spans, text, step=step, start=_instant(start), end=_instant(end))
+        answer = tl.query_metrics(spans, text, step=step, start=instant_of(start), end=instant_of(end))
     if as_json_lines:
         write(as_json(answer))
     elif as_csv_table:
@@ -149,11 +161,13 @@ def query(
 
 
 @app.command()
+@takes_servers
 def convert(
     source: Dump,
     target: Annotated[Path, typer.Argument(help="A .parquet or .jsonl file, or a folder for partitioned parquet.")],
     *,
     force: Force = False,
+    server: Server,
 ) -> None:
     """Write a dump anew: as parquet, or as OTLP JSON lines that other tools read."""
     with usage():
@@ -164,18 +178,20 @@ def convert(
     _keep_sources(source, written)
     if not force and written.is_file():
         stop(f"{written} is there. Choose another name, or pass --force to replace it.", USAGE)
-    spans = tl.read(source)
+    spans = server.spans(source)
     tl.write(spans, written)
     say(f"Wrote {spans.height:,} spans to {written}{_size(written)}.", style="bold")
 
 
 @app.command()
+@takes_servers
 def lab(
     dumps: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="[DUMP]...",
-            help="Your own dump, a folder of them, a glob, or several; without it the sample notebooks.",
+            help="Your own dump, a folder of them, a glob, or several; or the address of a Jaeger or Tempo. Without "
+            "it the sample notebooks.",
             show_default=False,
         ),
     ] = None,
@@ -189,15 +205,21 @@ def lab(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where JupyterLab listens, on this machine only.")] = 8888,
     browser: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    server: Server,
 ) -> None:
     """Open JupyterLab on a notebook about a dump, or on copies of the sample notebooks."""
     if find_spec("jupyterlab") is None:
         stop('JupyterLab is not installed. Install it with: pip install "tracelab-kit[lab]"')
+    call = server.call(dumps[0]) if dumps and len(dumps) == 1 else None
+    if call is None:
+        server.refuse_for_dumps(dumps or [])
     with usage():
-        dump = notebooks.dump_named(dumps) if dumps else None
+        dump = notebooks.dump_named(dumps) if dumps and call is None else None
         if notebook_dir is not None:
             notebook_dir = expanded(notebook_dir)
-    if dump is None:
+    if call is not None:
+        opened = notebooks.notebook_about(notebooks.served(call), folder=notebook_dir)
+    elif dump is None:
         opened = notebooks.sample_notebooks(notebook_dir)
     else:
         notebooks.check(dump)
@@ -298,8 +320,3 @@ def _is_page(path: Path) -> bool:
 
 def _size(path: Path) -> str:
     return f", {format_bytes(path.stat().st_size)}" if path.is_file() else ""
-
-
-def _instant(text: str | None) -> str | int | None:
-    """Read nanoseconds as the number that they are."""
-    return int(text) if text is not None and text.isascii() and text.isdigit() else text

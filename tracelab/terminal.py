@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 UNREADABLE: Final = 1
 USAGE: Final = 2
+STOPPED: Final = 130
 
 _OURS: Final = (LoadWarning, QueryWarning)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
@@ -94,6 +95,11 @@ def usage() -> Iterator[None]:
 def say(message: str, *, style: str = "") -> None:
     """Print a line."""
     out.print(Text(visible(message), style=style), soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Print a line beside the output, which may be for a program."""
+    err.print(Text(visible(message), style="dim"))
 
 
 def table(title: str, frame: pl.DataFrame, *, rows: int, note: str = "", hint: str = "") -> None:

@@ -5,3 +5,5 @@ from .notebooks import Opened as Opened
 from .notebooks import notebook_about as notebook_about
 from .samples import sample_notebooks as sample_notebooks
 from .server import serve as serve
+from .servers import Served as Served
+from .servers import served as served

@@ -16,42 +16,63 @@ class Cell(NamedTuple):
     text: str
 
 
-def cells(*, title: str, dump: str) -> tuple[Cell, ...]:
+def cells(*, title: str, source: Source) -> tuple[Cell, ...]:
     """Give the cells of a notebook.
 
     Parameters
     ----------
     title
         What the notebook is about, as markdown.
-    dump
-        What `read` is given, as Python.
+    source
+        Where the spans come from.
     """
     return (
-        Cell("markdown", _TITLE.format(title=title).strip()),
-        Cell("code", _READ.format(dump=dump).strip()),
+        Cell("markdown", _TITLE.format(title=title, more=source.more).strip()),
+        Cell(
+            "code", _READ.format(spans=source.spans, modules="import os\n\n" if "os." in source.spans else "").strip()
+        ),
+        *(Cell(kind, text.strip()) for kind, text in _BEFORE),
+        Cell("code", source.report),
         *(Cell(kind, text.strip()) for kind, text in _QUESTIONS),
     )
+
+
+class Source(NamedTuple):
+    """Where spans come from, as Python: lines that make `spans`, and one that lists what had to be repaired."""
+
+    spans: str
+    report: str
+    more: str = ""
+
+    @classmethod
+    def of_dump(cls, literal: str) -> Source:
+        """Read what `read` is given."""
+        return cls(f"dump = {literal}\nspans = tl.read(dump)", "tl.load_report(dump)")
+
+    @classmethod
+    def of_server(cls, call: str) -> Source:
+        """Fetch with a call."""
+        return cls(f"spans = {call}", "tl.fetch_report()", " Each run fetches what the server has then.")
 
 
 # Only these two are filled in, so braces stand for themselves everywhere else.
 _TITLE: Final = """
 # Traces in {title}
 
-*Run > Run All Cells* fills this notebook. It is yours: change it, save it, add cells.
+*Run > Run All Cells* fills this notebook. It is yours: change it, save it, add cells.{more}
 """
 
 _READ: Final = """
 %load_ext tracelab
-import polars as pl
+{modules}import polars as pl
 
 import tracelab as tl
 
-dump = {dump}
-spans = tl.read(dump)
+{spans}
 tl.show(spans, rows=5)
 """
 
-_QUESTIONS: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
+_BEFORE: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
     (
         "markdown",
         """
@@ -63,7 +84,9 @@ frames show `1.02 s` and `4.0 %`; what is in them stays as it was.
 What reading repaired, skipped or guessed, counted. The row `spans` is the number of spans in the dump.
 """,
     ),
-    ("code", "tl.load_report(dump)"),
+)
+
+_QUESTIONS: Final[tuple[tuple[Literal["markdown", "code"], str], ...]] = (
     (
         "markdown",
         """

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tracelab.errors import LoadError, LoadWarning, SourceError
+from tracelab.lab.cells import Source
 from tracelab.loaders.input.addresses import is_address, without_secrets
 from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.reading import read
@@ -85,6 +86,10 @@ class Dump:
         if len(names) == 1:
             return names[0]
         return "[\n" + "".join(f"    {name},\n" for name in names) + "]"
+
+    def source(self, literal: str) -> Source:
+        """Say how its spans are read."""
+        return Source.of_dump(literal)
 
     def changed(self) -> float:
         """Say when it was last written to, in seconds since 1970."""

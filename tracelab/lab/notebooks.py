@@ -14,7 +14,9 @@ from tracelab.lab.cells import cells
 from tracelab.lab.markdown import in_markdown
 
 if TYPE_CHECKING:
+    from tracelab.lab.cells import Source
     from tracelab.lab.dumps import Dump
+    from tracelab.lab.servers import Served
 
 _OTHERWISE: Final = "Name another folder with --notebook-dir."
 
@@ -27,7 +29,7 @@ class Opened(NamedTuple):
     notes: tuple[str, ...]
 
 
-def notebook_about(dump: Dump, *, folder: Path | None = None) -> Opened:
+def notebook_about(dump: Dump | Served, *, folder: Path | None = None) -> Opened:
     """Make a notebook about a dump, or find the one that was made before.
 
     Parameters
@@ -47,21 +49,21 @@ def notebook_about(dump: Dump, *, folder: Path | None = None) -> Opened:
     for number in itertools.count(1):
         path = place / f"{dump.file_name}{f'-{number}' if number > 1 else ''}.ipynb"
         if not os.path.lexists(path):
-            _write_new(path, _document(dump.title, literal))
+            _write_new(path, _document(dump.title, literal, dump.source(literal)))
             return Opened(path, place, (*notes, f"Made a notebook: {path}"))
         if _dump_of(path) == literal:
             return Opened(path, place, (*notes, *_found(path, dump)))
     raise AssertionError
 
 
-def _found(path: Path, dump: Dump) -> tuple[str, ...]:
+def _found(path: Path, dump: Dump | Served) -> tuple[str, ...]:
     said = f"Opened the notebook that was there: {path} (rename or delete it to get a fresh one)"
     if dump.changed() <= path.stat().st_mtime:
         return (said,)
     return said, "The dump has changed since it was saved: run all its cells again."
 
 
-def _folder_for(dump: Dump, folder: Path | None) -> tuple[Path, tuple[str, ...]]:
+def _folder_for(dump: Dump | Served, folder: Path | None) -> tuple[Path, tuple[str, ...]]:
     if folder is not None:
         return usable_folder(folder), ()
     beside, here = dump.folder, Path.cwd()
@@ -107,8 +109,8 @@ def _dump_of(path: Path) -> str | None:
     return about if isinstance(about, str) else None
 
 
-def _document(title: str, literal: str) -> dict[str, Any]:
-    made = cells(title=in_markdown(title), dump=literal)
+def _document(title: str, literal: str, source: Source) -> dict[str, Any]:
+    made = cells(title=in_markdown(title), source=source)
     return {
         "cells": [
             {

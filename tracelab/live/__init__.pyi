@@ -3,6 +3,9 @@ from .captures.capturing import capture as capture
 from .receiver.live import Receiver as Receiver
 from .receiver.live import WaitError as WaitError
 from .receiver.live import receive as receive
+from .servers.calls import Call as Call
+from .servers.calls import Wanted as Wanted
+from .servers.calls import call_for as call_for
 from .servers.fetching import fetch_report as fetch_report
 from .servers.jaeger import fetch_jaeger as fetch_jaeger
 from .servers.jaeger import fetch_jaeger_trace as fetch_jaeger_trace
@@ -11,3 +14,4 @@ from .servers.jaeger import jaeger_operations as jaeger_operations
 from .servers.jaeger import jaeger_services as jaeger_services
 from .servers.tempo import fetch_tempo as fetch_tempo
 from .servers.tempo import tempo_tags as tempo_tags
+from .servers.windows import iso as iso

@@ -31,6 +31,7 @@ class Tempo:
         partial: Collection[str] = (),
         lost: Collection[str] = (),
         searched: int = 4,
+        echoes: bool = True,
     ) -> None:
         self.held = {trace.trace_id: trace for trace in held}
         self.protobuf = protobuf
@@ -39,10 +40,13 @@ class Tempo:
         self.partial = partial
         self.lost = lost
         self.searched = searched
+        self.echoes = echoes
 
     def __call__(self, asked: Asked) -> Reply:
         head, _, last = asked.path.rpartition("/")
         match head:
+            case "/api" if last == "echo" and self.echoes:
+                return Reply(200, b"echo")
             case "/api" if last == "search":
                 return self.search(asked)
             case "/api/v2/search" if self.version == 2:

@@ -81,6 +81,7 @@ def server() -> Iterator[str]:
             "/signed": SHOP,
             "/login": LOGIN,
             "/trace/1": LOGIN,
+            "/jaeger/": b"<!doctype html><html><head><title>Jaeger UI</title></head></html>",
         }
         thread = threading.Thread(target=http.serve_forever, daemon=True)
         thread.start()
@@ -137,9 +138,13 @@ def test_credentials_are_used_but_never_shown(server: str) -> None:
         ("/nowhere?token=hush-hush", "there is nothing"),
         ("/private?token=hush-hush", "answered 401 .*credentials"),
         ("/signed?X-Amz-Signature=hush-hush%21", "answered 403"),
-        ("/moved?key=hush-hush", r"web page came back, led to by a redirect: .*/login\?token=…\..*/api/traces"),
+        (
+            "/moved?key=hush-hush",
+            r"page came back, led to by a redirect: .*/login\?token=…\. .*tracelab\.fetch_jaeger",
+        ),
         ("/round?key=hush-hush", r"redirected \d+ times and led nowhere: .*lead to each other"),
         ("/trace/1", "web page came back. Perhaps"),
+        ("/jaeger/", r"this is a Jaeger\. .*tracelab\.fetch_jaeger\("),
         ("/torn?sig=hush-hush", "cannot be reached"),
     ],
 )

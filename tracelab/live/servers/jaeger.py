@@ -16,7 +16,7 @@ import polars as pl
 
 from tracelab.errors import SourceError, TracelabError
 from tracelab.live.servers.fetching import Fetch
-from tracelab.live.servers.web import Web
+from tracelab.live.servers.web import Web, WebPageError
 from tracelab.live.servers.windows import Window, iso, window_of
 from tracelab.loaders.report import problems
 from tracelab.options import nanoseconds, shown, whole
@@ -474,6 +474,17 @@ def _enough(fetch: Fetch, limit: int | None) -> Callable[[list[_Search]], bool]:
     return enough
 
 
+def is_jaeger(web: Web) -> bool:
+    """Find out by asking whether a Jaeger answers.
+
+    Raises
+    ------
+    SourceError
+        Nobody answers, or not without credentials.
+    """
+    return _speaking(web)[0] is not None
+
+
 def _spoken(web: Web) -> _Api:
     """Find out by asking which API a server speaks; its services come along.
 
@@ -482,25 +493,30 @@ def _spoken(web: Web) -> _Api:
     SourceError
         It is no Jaeger, or cannot be asked.
     """
+    api, refused = _speaking(web)
+    if api is not None:
+        return api
+    raise refused or SourceError(
+        f"{web.name}: no Jaeger answers there: it has neither /api/v3/services nor /api/services. Check the address: "
+        f"that of Jaeger's pages, such as {_EXAMPLE}, with the prefix if it has one."
+    )
+
+
+def _speaking(web: Web) -> tuple[_Api | None, SourceError | None]:
     refused: SourceError | None = None
     for path, key, api in (("/api/v3/services", "services", _Version3), ("/api/services", "data", _Version1)):
         try:
-            answer = web.get(path, fine=(404, 405, 501))
-        except SourceError as error:
-            if "web page" not in str(error):
-                raise
+            answer = web.get(path, fine=(400, 404, 405, 501))
+        except WebPageError as error:
             refused = refused or error
             continue
         document = _json(answer)
         # A server without services leaves the key out.
         if answer.status == 200 and isinstance(document, dict) and (key in document or not document):
             names = document.get(key) or []
-            if isinstance(names, list):
-                return api(web, sorted({name for name in names if isinstance(name, str)}))
-    raise refused or SourceError(
-        f"{web.name}: no Jaeger answers there: it has neither /api/v3/services nor /api/services. Check the address: "
-        f"that of Jaeger's pages, such as {_EXAMPLE}, with the prefix if it has one."
-    )
+            if isinstance(names, list) and all(isinstance(name, str) for name in names):
+                return api(web, sorted(set(names))), None
+    return None, refused
 
 
 def _that_knows_tags(api: _Version3, wanted: _Search) -> _Api:

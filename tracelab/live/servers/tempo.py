@@ -11,7 +11,7 @@ import polars as pl
 
 from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.live.servers.fetching import Fetch
-from tracelab.live.servers.web import Web
+from tracelab.live.servers.web import Web, WebPageError
 from tracelab.live.servers.windows import Window, window_of
 from tracelab.loaders.otlp.tempo_response import opened
 from tracelab.loaders.report import problems
@@ -34,6 +34,7 @@ _BYTES_TOGETHER: Final = 8 << 20
 _PROTOBUF: Final = "application/protobuf"
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
 _EXAMPLE: Final = "http://localhost:3200"
+TENANT: Final = "X-Scope-OrgID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,33 @@ def tempo_tags(
         ]
     frame = pl.DataFrame(rows, schema={"scope": pl.String(), "tag": pl.String()}, orient="row")
     return frame.unique().sort("scope", "tag")
+
+
+def is_tempo(web: Web) -> bool:
+    """Find out by asking whether a Tempo answers, also behind a gateway that lets only questions for traces through.
+
+    Raises
+    ------
+    SourceError
+        Nobody answers, or not without credentials.
+    """
+    for path, says_so in (("/api/echo", _echoes), ("/api/v2/search/tags", _has_tags), ("/api/search/tags", _has_tags)):
+        try:
+            answer = web.get(path, accept="*/*", fine=(400, 404, 405, 501))
+        except WebPageError:
+            continue
+        if answer.status == 200 and says_so(answer):
+            return True
+    return False
+
+
+def _echoes(answer: Answer) -> bool:
+    return answer.content.strip() == b"echo"
+
+
+def _has_tags(answer: Answer) -> bool:
+    document = _json(answer.content)
+    return isinstance(document, dict) and bool({"scopes", "tagNames"} & document.keys())
 
 
 class _Tempo:
@@ -337,7 +365,7 @@ class _Tempo:
 def _web(url: str, tenant: Any, *, headers: Mapping[str, str] | None, **options: Any) -> Web:
     if tenant is not None and not (isinstance(tenant, str) and tenant):
         raise TracelabError(f"`tenant` must be a text, got {shown(tenant)}.")
-    sent = dict(headers or {}) | ({} if tenant is None else {"X-Scope-OrgID": tenant})
+    sent = dict(headers or {}) | ({} if tenant is None else {TENANT: tenant})
     return Web(url, headers=sent, example=_EXAMPLE, **options)
 
 

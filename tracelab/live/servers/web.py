@@ -56,6 +56,7 @@ _ADVICE: Final = {
     404: "Check the address: a server behind a prefix needs it (http://host/jaeger).",
     429: "The server wants fewer requests. Try again later, or ask for less time.",
 }
+_NO_TENANT: Final = "This Tempo serves several tenants: say whose traces, with tenant='...'."
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,14 @@ class Answer:
     status: int
     content: bytes
     kind: str
+
+
+class WebPageError(SourceError):
+    """A page for people came back, and no data."""
+
+
+class RefusalError(SourceError):
+    """The server answered, but with a status that is no success."""
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: somebody wants no answer any more
@@ -228,7 +237,7 @@ class Web:
     def _checked(self, name: str, answer: Answer, led: str, fine: frozenset[int]) -> Answer:
         by = f", led to by a redirect: {led}" if led else ""
         if answer.status == 200 and _is_page(answer):
-            raise SourceError(
+            raise WebPageError(
                 f"{name}: a web page came back{by}, and no data. Perhaps one must log in, or a proxy stands between; "
                 "give the address of the API itself, with auth or headers if it wants them."
             )
@@ -236,12 +245,12 @@ class Web:
             return answer
         words = "" if _is_page(answer) else self.clean(_message_of(answer.content))
         told = f" ({words})" if words else ""
-        advice = _ADVICE.get(answer.status)
+        advice = _NO_TENANT if "org id" in words else _ADVICE.get(answer.status)
         if advice is None:
             advice = "The server is in trouble. Look into its log, or try again later."
             if answer.status < 500:
                 advice = "Check the address."
-        raise SourceError(f"{name}: the server answered {answer.status}{told}{by}. {advice}")
+        raise RefusalError(f"{name}: the server answered {answer.status}{told}{by}. {advice}")
 
     def _unreachable(self, name: str, error: Exception) -> SourceError:
         """Say why there was no answer; the errors of requests have addresses in them, so none of their text is used."""

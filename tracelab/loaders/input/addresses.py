@@ -24,6 +24,7 @@ _ADDRESS_IN_TEXT: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://[^\s'\"<>)\]}]+
 _WEB: Final = frozenset(("http", "https"))
 _GLOB: Final = frozenset("*?[")
 _PAGE: Final = (b"<!doctype html", b"<html", b"<?xml", b"<head")
+_JAEGER: Final = b"<title>Jaeger UI"
 _CONNECTING: Final = 30.0
 _SILENCE: Final = 60.0
 _SHOWN: Final = 60
@@ -51,7 +52,8 @@ _HARMLESS: Final = frozenset(
 _ADVICE: Final = {
     401: "It wants credentials: https://user:password@host/..., or download it with a tool that has them.",
     403: "It may not be read with these credentials, or the address is no longer valid.",
-    404: "Check the address; a server that deletes old traces may have lost it.",
+    404: "Check the address; a server that deletes old traces may have lost it. From a Jaeger or Tempo itself one "
+    "fetches: tracelab.fetch_jaeger, tracelab.fetch_tempo.",
     429: "The server wants fewer requests. Try again later.",
 }
 
@@ -270,11 +272,16 @@ class _RemoteFile(io.RawIOBase):
         """Refuse what servers send in place of a dump: a page to log in, an account of an error, a site."""
         if not content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
             return
+        if _JAEGER in content:
+            raise SourceError(
+                f"{self._name}: this is a Jaeger. Fetch from it: tracelab.fetch_jaeger(url, service=None), or one "
+                "trace: tracelab.fetch_jaeger_trace(url, trace_id)."
+            )
         final = str(getattr(getattr(self._file, "r", None), "url", ""))
         led = f", led to by a redirect: {without_secrets(final)}" if final and final != self._place.address else ""
         raise SourceError(
-            f"{self._name}: a web page came back{led}. Perhaps one must log in; Jaeger's and Tempo's API answer at "
-            "/api/traces/<id>. Open the address in a browser and download the dump."
+            f"{self._name}: a web page came back{led}. Perhaps one must log in: open the address in a browser and "
+            "download the dump. From a Jaeger or Tempo one fetches: tracelab.fetch_jaeger, tracelab.fetch_tempo."
         )
 
 
