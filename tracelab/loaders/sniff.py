@@ -123,7 +123,9 @@ def level_of(head: bytes) -> int | None:
 
     None where the names of the keys say it as well, or nothing is known in it.
     """
-    document = _first_document(closed(head))
+    document = _decoded(head)
+    if document is None:
+        document = _first_document(closed(head))
     name = format_of(document)
     if name == OTHER:
         # Spans may come after more metrics than are looked at here.
@@ -133,13 +135,19 @@ def level_of(head: bytes) -> int | None:
 
 def _first_document(text: bytes) -> Any:
     """Decode the first of the documents that stand one after another; None if it is no JSON."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
+    document = _decoded(text)
+    if document is not None:
+        return document
     try:
         return _DECODER.raw_decode(text.lstrip(BLANK).decode("utf-8", "replace"))[0]
     except (ValueError, RecursionError):
+        return None
+
+
+def _decoded(text: bytes) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

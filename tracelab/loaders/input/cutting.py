@@ -42,6 +42,9 @@ _MARKERS: Final = frozenset(
 )
 _TOKEN: Final = re.compile(rb'"(?P<text>(?:[^"\\]|\\.)*)"(?P<colon>\s*:)?|(?P<open>[{\[])|(?P<close>[}\]])', re.DOTALL)
 _QUOTE, _OPEN, _CLOSE = b'"{}'
+_OPEN_LIST, _CLOSE_LIST = b"[]"
+_CLOSES: Final = {_OPEN: _CLOSE, _OPEN_LIST: _CLOSE_LIST}
+_MARKS: Final = np.isin(np.arange(256), list(b'"{}[]'))
 Ints = npt.NDArray[np.int64]
 
 
@@ -332,16 +335,35 @@ class _Cutter:
 
 def closed(content: bytes) -> bytes:
     """Close a JSON object that breaks off in the middle, after the last object in it that is whole."""
-    opened: list[bytes] = []
-    whole, stack = 0, b""
-    for token in _TOKEN.finditer(content):
-        if token["open"]:
-            opened.append(b"}" if token["open"] == b"{" else b"]")
-        elif token["close"] and opened:
-            opened.pop()
-            if token["close"] == b"}":
-                whole, stack = token.end(), b"".join(reversed(opened))
-    return content[:whole] + stack if whole else b""
+    where = _brackets(content)
+    marks = np.frombuffer(content, dtype=np.uint8)[where]
+    depths = np.cumsum(np.where((marks == _OPEN) | (marks == _OPEN_LIST), np.int32(1), np.int32(-1)), dtype=np.int32)
+    # What closes nothing does not count.
+    lowest = np.minimum(np.minimum.accumulate(depths), 0) if depths.size else depths
+    depths -= lowest
+    ends = np.flatnonzero((marks == _CLOSE) & (np.diff(lowest, prepend=np.int32(0)) == 0))
+    if not ends.size:
+        return b""
+    last = int(ends[-1])
+    depth = int(depths[last])
+    before = np.flatnonzero(((marks[:last] == _OPEN) | (marks[:last] == _OPEN_LIST)) & (depths[:last] <= depth))
+    # Of those that opened a depth the last one is still open: later places overwrite earlier ones.
+    open_ones = np.zeros(depth + 1, dtype=np.uint8)
+    open_ones[depths[before]] = marks[before]
+    stack = bytes(_CLOSES[mark] for mark in reversed(open_ones[1:].tolist()))
+    return content[: int(where[last]) + 1] + stack
+
+
+def _brackets(content: bytes) -> Ints:
+    """Give the places of brackets and braces that stand outside of strings."""
+    for escape in (b"\\\\", b'\\"'):
+        if escape in content:
+            content = content.replace(escape, b"  ")
+    text = np.frombuffer(content, dtype=np.uint8)
+    where = np.flatnonzero(_MARKS[text])
+    quotes = text[where] == _QUOTE
+    inside = np.cumsum(quotes, dtype=np.uint8) & 1
+    return where[~quotes & (inside == 0)]
 
 
 def _piece(found: Sequence[bytes | msgspec.Raw], offsets: list[int]) -> Piece:
