@@ -28,7 +28,17 @@ from tracelab.loaders.otlp import fast as otlp_fast
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
 from tracelab.loaders.rows.objects import chunk_of_documents, level_of_rows
-from tracelab.loaders.sniff import OTHER, SUPPORTED, beside, format_of, is_told_by_values, level_of, probed, refusal
+from tracelab.loaders.sniff import (
+    OTHER,
+    SUPPORTED,
+    beside,
+    format_of,
+    is_marked,
+    is_told_by_values,
+    level_of,
+    probed,
+    refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -200,6 +210,8 @@ def _whole(stream: Readable, state: State) -> Iterator[Piece] | None:
 
 def _one_piece(content: bytes, state: State) -> Iterator[Piece] | None:
     """Take a document as it is, if it is of a format that the names of its keys do not tell."""
+    if not state.as_rows and is_marked(content):
+        return None
     try:
         document = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

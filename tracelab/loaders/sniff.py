@@ -26,6 +26,7 @@ OTHER: Final = "other"
 SUPPORTED: Final = ", ".join(NAMES)
 
 _TOLD_BY: Final = tuple(keys for each in JSON_FORMATS for keys in each.told_by)
+_BEGINNING: Final = 1 << 16
 _DEPTH: Final = 10
 _UNKNOWN: Final = 100
 
@@ -123,6 +124,8 @@ def level_of(head: bytes) -> int | None:
 
     None where the names of the keys say it as well, or nothing is known in it.
     """
+    if is_marked(head):
+        return None
     document = _decoded(head)
     if document is None:
         document = _first_document(closed(head))
@@ -131,6 +134,14 @@ def level_of(head: bytes) -> int | None:
         # Spans may come after more metrics than are looked at here.
         return _level(document, lambda held: any(each.beside and each.beside(held) for each in JSON_FORMATS))
     return None if name is None or BY_NAME[name].marked else _level(document, BY_NAME[name].holds)
+
+
+def is_marked(content: bytes) -> bool:
+    """Say whether the very beginning of a document tells a format that the names of its keys tell anywhere."""
+    if len(content) <= _BEGINNING:
+        return False
+    name = format_of(_first_document(closed(content[:_BEGINNING])))
+    return name is not None and name in BY_NAME and BY_NAME[name].marked
 
 
 def _first_document(text: bytes) -> Any:

@@ -120,7 +120,7 @@ def test_a_server_that_is_killed_in_the_middle_keeps_what_came_and_says_what_is_
     jaeger, gone = Jaeger(traces(3_000)), threading.Event()
 
     def answer(asked: Asked) -> Reply:
-        if len(server.asked) > 12:
+        if len(server.asked) > 4:
             gone.set()
         return Reply(dies=True) if gone.is_set() else jaeger(asked)
 
@@ -152,7 +152,7 @@ def test_ctrl_c_keeps_what_was_fetched_and_waits_for_nobody() -> None:
     jaeger, slow = Jaeger(traces(3_000)), threading.Event()
 
     def answer(asked: Asked) -> Reply:
-        if len(server.asked) > 12:
+        if len(server.asked) > 4:
             slow.set()
             time.sleep(20)
         return jaeger(asked)

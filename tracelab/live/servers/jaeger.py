@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _STEP: Final = 1_000
 _AT_ONCE: Final = 200
 _FEWER: Final = 20
+_MOST_AT_ONCE: Final = 1_500
+_BYTES_AT_ONCE: Final = 4 << 20
 _DEEPER: Final = 8
 _DEEPEST: Final = 100_000
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
@@ -47,6 +49,8 @@ class _Search:
     tags: dict[str, str]
     least: int | None
     most: int | None
+    again: bool = False
+    """Whether the window was answered before, but not whole."""
 
     def __str__(self) -> str:
         return f"{self.service}, {self.window}"
@@ -426,6 +430,7 @@ def jaeger_dependencies(
 
 def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None) -> None:
     """Ask for every service, and again for parts of the time where an answer is full."""
+    most = _DEEPEST
 
     def took(_: _Search, answer: tuple[_Search, bytes | None]) -> list[_Search]:
         asked, content = answer
@@ -436,31 +441,39 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
             fetch.pieces.note(problems.UNFETCHED_TRACES, place=str(asked), example=error)
         if traces.height < asked.depth or (limit is not None and limit <= asked.depth):
             return []
-        parts = asked.window.cut_by(traces["start_time"], _STEP)
-        if len(parts) > 1:
-            return [replace(asked, window=part) for part in parts]
+        depth = min(max(most, asked.depth), _depth(asked, len(content) / traces.height))
+        parts = asked.window.cut_by(traces["start_time"], _STEP, depth / asked.depth)
+        if len(parts) > 1 or depth > asked.depth:
+            return [replace(asked, window=part, depth=depth) for part in parts]
         deeper = asked.depth * _DEEPER
         if deeper <= _DEEPEST:
-            return [replace(asked, depth=deeper)]
+            return [replace(asked, depth=deeper, again=True)]
         fetch.pieces.note(problems.CUT_ANSWERS, place=str(asked))
         return []
 
     def ask(asked: _Search) -> tuple[_Search, bytes | None]:
+        nonlocal most
+        asked = asked if asked.again else replace(asked, depth=min(asked.depth, most))
         try:
             return asked, api.search(asked)
         except SourceError as error:
             # Servers that keep few traces refuse to look for more than these.
-            if not (_FEWER < asked.depth <= _AT_ONCE and "depth" in str(error).lower()):
+            if asked.again or asked.depth <= _FEWER or "depth" not in str(error).lower():
                 raise
-        fewer = replace(asked, depth=_FEWER)
-        return fewer, api.search(fewer)
+        most = _AT_ONCE if asked.depth > _AT_ONCE else _FEWER
+        return ask(asked)
 
     fetch.side_by_side(first, ask, took, _missing, enough=_enough(fetch, limit))
 
 
 def _missing(asked: _Search) -> tuple[Problem, str]:
-    # The window was answered before, but not whole.
-    return problems.CUT_ANSWERS if asked.depth > _AT_ONCE else problems.MISSING_TIME, str(asked)
+    return problems.CUT_ANSWERS if asked.again else problems.MISSING_TIME, str(asked)
+
+
+def _depth(asked: _Search, size: float) -> int:
+    """Say how many traces of a size are worth one answer, if that is several times what was asked for."""
+    worth = min(_MOST_AT_ONCE, int(_BYTES_AT_ONCE / max(size, 1)))
+    return worth if worth >= 2 * asked.depth and not asked.again else asked.depth
 
 
 def _enough(fetch: Fetch, limit: int | None) -> Callable[[list[_Search]], bool]:

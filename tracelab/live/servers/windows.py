@@ -13,7 +13,7 @@ from tracelab.options import instant, nanoseconds
 if TYPE_CHECKING:
     import polars as pl
 
-_MOST_PARTS: Final = 8
+_MOST_PARTS: Final = 48
 _SPARE: Final = 1.5
 _SECOND: Final = 1_000_000_000
 _AHEAD: Final = 60 * _SECOND
@@ -37,11 +37,12 @@ class Window:
         edges = [self.start + steps * number // count * step for number in range(count)] + [self.end]
         return [Window(edges[number], edges[number + 1]) for number in reversed(range(count))]
 
-    def cut_by(self, starts: pl.Series, step: int) -> list[Window]:
+    def cut_by(self, starts: pl.Series, step: int, growth: float = 1) -> list[Window]:
         """Cut it into parts that are likely to be answered whole, the latest first, by what a cut answer held of it.
 
         The time that the traces of the answer are from is halved: most are there. What lies before and behind it is
-        cut into pieces a little shorter than that time, as if traces were as dense there, but never into many.
+        cut into pieces a little shorter than that time, as if traces were as dense there, but never into many. Where
+        the next answers may hold several times as much, by `growth`, all of it is cut as if it were so dense.
         """
         inside = starts.filter(starts.is_between(self.start, self.end, closed="left"))
         first, last = inside.min(), inside.max()
@@ -49,6 +50,8 @@ class Window:
             return self.parts(2, step)
         low = self.start + (first - self.start) // step * step
         high = min(self.end, self.start + ((last - self.start) // step + 1) * step)
+        if growth > 1:
+            return self.parts(round(_SPARE * (self.end - self.start) / (high - low) / growth), step)
         dense = Window(low, high)
         around = [
             piece

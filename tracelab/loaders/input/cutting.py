@@ -363,7 +363,8 @@ def _brackets(content: bytes) -> Ints:
     where = np.flatnonzero(_MARKS[text])
     quotes = text[where] == _QUOTE
     inside = np.cumsum(quotes, dtype=np.uint8) & 1
-    return where[~quotes & (inside == 0)]
+    outside: Ints = where[~quotes & (inside == 0)]
+    return outside
 
 
 def _piece(found: Sequence[bytes | msgspec.Raw], offsets: list[int]) -> Piece:
