@@ -132,6 +132,63 @@ def test_a_server_that_is_killed_in_the_middle_keeps_what_came_and_says_what_is_
     assert report.filter(problem="spans")["count"].item() == spans.height
 
 
+def dense(count: int) -> Jaeger:
+    """Give a Jaeger whose traces come in many answers."""
+    return Jaeger(traces(count), most=200)
+
+
+def test_a_server_that_stops_listening_is_given_up_soon() -> None:
+    jaeger = dense(4_000)
+
+    def answer(asked: Asked) -> Reply:
+        if len(server.asked) > 12:
+            threading.Thread(target=server.stop, daemon=True).start()
+            return Reply(dies=True)
+        return jaeger(asked)
+
+    begun = time.monotonic()
+    with serving(answer) as server, pytest.warns(tl.LoadWarning, match="could not be had") as warned:
+        spans = tl.fetch_jaeger(server.url, service="shop", **TIME)
+    assert time.monotonic() - begun < 15
+    assert len(warned) == 1
+    assert 0 < spans.height < 4_000
+    row = tl.fetch_report().filter(problem="windows of time that could not be had")
+    assert row["count"].item() > 3
+    assert "shop, 20" in row["first_place"].item()
+    assert server.url in row["example"].item()
+
+
+def test_a_server_that_begins_to_hang_is_given_up_after_one_wait() -> None:
+    jaeger, hanging = dense(4_000), threading.Event()
+
+    def answer(asked: Asked) -> Reply:
+        if len(server.asked) > 12:
+            hanging.wait(30)
+        return jaeger(asked)
+
+    begun = time.monotonic()
+    with serving(answer) as server, pytest.warns(tl.LoadWarning, match="could not be had"):
+        spans = tl.fetch_jaeger(server.url, service="shop", timeout="1s", **TIME)
+        took = time.monotonic() - begun
+        hanging.set()
+    assert took < 12
+    assert 0 < spans.height < 4_000
+
+
+def test_a_server_that_is_back_after_a_moment_is_asked_again() -> None:
+    jaeger, away = dense(2_000), threading.Event()
+
+    def answer(asked: Asked) -> Reply:
+        if len(server.asked) > 12 and not away.is_set():
+            away.set()
+            threading.Timer(1.5, back.set).start()
+        return Reply(dies=True) if away.is_set() and not back.is_set() else jaeger(asked)
+
+    back = threading.Event()
+    with serving(answer) as server:
+        assert tl.fetch_jaeger(server.url, service="shop", **TIME).height == 2_000
+
+
 def test_one_window_that_fails_loses_no_other() -> None:
     jaeger = Jaeger(traces(1_000))
 

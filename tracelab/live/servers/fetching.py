@@ -12,7 +12,7 @@ import polars as pl
 from tqdm.auto import tqdm
 
 from tracelab.errors import LoadError, LoadWarning, SourceError, TracelabError, warn_caller
-from tracelab.live.servers.web import WORKERS
+from tracelab.live.servers.web import WORKERS, UnreachableError
 from tracelab.loaders.pieces import Pieces
 from tracelab.loaders.report import problems
 from tracelab.options import flag
@@ -27,6 +27,7 @@ J = TypeVar("J")
 A = TypeVar("A")
 
 _FAILURES_IN_A_ROW: Final = 2 * WORKERS
+_SILENT_IN_A_ROW: Final = 3
 _TICK: Final = 0.2
 _PATIENCE: Final = 1.0
 _last: list[pl.DataFrame] = []
@@ -81,11 +82,12 @@ class Fetch:
         """Ask for every job, several at a time; what is taken may lead to further jobs, which come first.
 
         Ends early where there is enough, where somebody interrupts, and where the server is gone; what was not asked
-        or not answered then is counted.
+        or not answered then is counted. Where it was away and is back, what broke then is asked for once more.
         """
         todo = deque(jobs)
         pool: _Pool[J, A] = _Pool(ask)
-        in_a_row, gone = 0, None
+        health, gone = _Health(self.web), None
+        repeated: list[J] = []
         try:
             while (todo or pool.busy) and not (enough([*pool.busy, *todo]) or gone):
                 while todo and len(pool.busy) < WORKERS:
@@ -94,16 +96,19 @@ class Fetch:
                 if done is None:
                     continue
                 job, answer = done
-                in_a_row += 1
                 try:
                     if isinstance(answer, TracelabError):
                         raise answer
                     further = took(job, answer)
-                    in_a_row = 0
+                    health.well()
                     todo.extendleft(reversed(further))
                 except (SourceError, LoadError) as error:
-                    self._count(job, error, missing)
-                    gone = error if in_a_row >= _FAILURES_IN_A_ROW else None
+                    if isinstance(error, UnreachableError) and not error.waited and job not in repeated:
+                        repeated.append(job)
+                        todo.append(job)
+                    else:
+                        self._count(job, error, missing)
+                    gone = error if health.is_gone(error) else None
                 pool.finished(job)
         except KeyboardInterrupt:
             self.stopped = True
@@ -161,6 +166,28 @@ def fetch_report() -> pl.DataFrame:
     if not _last:
         raise TracelabError("Nothing was fetched yet. `fetch_jaeger` and `fetch_tempo` do.")
     return _last[0]
+
+
+class _Health:
+    """How a server is, by what came of the last questions."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        self._failures = 0
+        self._silent = 0
+
+    def well(self) -> None:
+        """Take note of an answer."""
+        self._failures = self._silent = 0
+
+    def is_gone(self, error: TracelabError) -> bool:
+        """Take note of a failure; say whether there is nobody to ask any more."""
+        self._failures += 1
+        self._silent = self._silent + 1 if isinstance(error, UnreachableError) else 0
+        if self._silent >= _SILENT_IN_A_ROW:
+            self._silent = 0
+            return not self._web.answers()
+        return self._failures >= _FAILURES_IN_A_ROW
 
 
 class _Pool(Generic[J, A]):

@@ -38,6 +38,8 @@ _RETRIES: Final = 4
 _BROKEN_CONNECTIONS: Final = 2
 _BROKEN: Final = 2
 _REDIRECTS: Final = 5
+_GRACE: Final = 3.0
+_TICK: Final = 0.3
 _BLOCK: Final = 1 << 18
 _LARGEST: Final = 2 << 30
 _PASSING: Final = frozenset((429, 500, 502, 503, 504))
@@ -74,6 +76,14 @@ class WebPageError(SourceError):
 
 class RefusalError(SourceError):
     """The server answered, but with a status that is no success."""
+
+
+class UnreachableError(SourceError):
+    """No answer came, or not all of one; `waited` says that nothing at all came in time."""
+
+    def __init__(self, message: str, *, waited: bool = False) -> None:
+        super().__init__(message)
+        self.waited = waited
 
 
 class _Stopped(Exception):  # noqa: N818 - no error: somebody wants no answer any more
@@ -128,6 +138,28 @@ class Web:
         self.stop()
         self._session.close()
 
+    def answers(self) -> bool:
+        """Find out whether anybody is there, whatever the answer; wait a little for one who is starting again."""
+        until = time.monotonic() + _GRACE
+        while not self._stopped.is_set() and (left := until - time.monotonic()) > 0:
+            session = self._new_session(retries=False)
+            try:
+                session.get(
+                    self.base + "/",
+                    auth=_unsigned,
+                    verify=self._verify,
+                    timeout=left,
+                    allow_redirects=False,
+                    stream=True,
+                ).close()
+            except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, OSError):
+                self._stopped.wait(_TICK)
+            else:
+                return True
+            finally:
+                session.close()
+        return False
+
     def address(self, path: str, parameters: Iterable[tuple[str, str]] = ()) -> str:
         """Write the address of a question for people."""
         query = "&".join(f"{quote(key, safe='.')}={quote(value, safe=' {}.:/,')}" for key, value in parameters)
@@ -165,7 +197,7 @@ class Web:
                 )
                 break
             except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError):
-                reason = SourceError(
+                reason = UnreachableError(
                     f"{name}: the answer broke off, {attempt + 1} times. Is the server, or a proxy before it, "
                     "restarting? Ask for less time (start, end), or try again."
                 )
@@ -271,14 +303,15 @@ class Web:
         if isinstance(error, requests.exceptions.TooManyRedirects):
             return SourceError(f"{name}: one redirect leads to another, without an end. Check the address.")
         if isinstance(error, requests.exceptions.ConnectTimeout):
-            return SourceError(f"{name}: nobody answers there. Check the address, and whether a VPN is needed.")
+            return UnreachableError(f"{name}: nobody answers there. Check the address, and whether a VPN is needed.")
         if isinstance(error, requests.exceptions.Timeout) or "timed out" in text:
-            return SourceError(
+            return UnreachableError(
                 f"{name}: no whole answer came within {self._patience:g} s. Ask for less time (start, end), or wait "
-                "longer with timeout='5m'."
+                "longer with timeout='5m'.",
+                waited=True,
             )
         if any(isinstance(cause, ConnectionRefusedError) for cause in causes) or "refused" in text:
-            return SourceError(f"{name}: the connection was refused: nothing listens there. Is the server up?")
+            return UnreachableError(f"{name}: the connection was refused: nothing listens there. Is the server up?")
         if any(type(cause).__name__ in {"NameResolutionError", "gaierror"} for cause in causes):
             return SourceError(f"{name}: there is no host of this name. Check the address.")
         if isinstance(error, requests.exceptions.InvalidHeader | UnicodeError):
@@ -286,7 +319,7 @@ class Web:
         if isinstance(error, requests.exceptions.RetryError):
             return SourceError(f"{name}: the server answered with errors, {_RETRIES + 1} times. Try again later.")
         if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError):
-            return SourceError(f"{name}: the connection broke before an answer came. Is the server up?")
+            return UnreachableError(f"{name}: the connection broke before an answer came. Is the server up?")
         return SourceError(f"{name}: it cannot be asked ({type(error).__name__}). Check the address, auth and verify.")
 
     def clean(self, text: str) -> str:
