@@ -16,6 +16,8 @@ from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings, SourceFindings, report_frame, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracelab.loaders.report.findings import Problem
 
 TRACES = {"trace_id": pl.String(), "start_time": pl.Int64()}
@@ -70,8 +72,8 @@ class Pieces:
         """Count what went wrong with what did not come."""
         self._found.findings.add(problem, count, place=place, example=example)
 
-    def frame(self, keep: pl.Series | None = None) -> pl.DataFrame:
-        """Put everything together that came, or only the traces to `keep`; to be called once.
+    def frame(self, chosen: Callable[[pl.DataFrame], pl.DataFrame] | None = None) -> pl.DataFrame:
+        """Put everything together that came, or only what is `chosen` of it; to be called once.
 
         What came in several pieces was asked for several times: that is no problem of the source, and counts once.
         """
@@ -79,8 +81,8 @@ class Pieces:
         spans = assemble(self._chunks, [findings], overall)
         findings.merge(overall)
         findings.found.pop(problems.DUPLICATE_SPANS.name, None)
-        if keep is not None:
-            spans = spans.filter(pl.col("trace_id").is_in(keep.implode()))
+        if chosen is not None:
+            spans = chosen(spans)
         findings.spans = spans.height
         return spans
 

@@ -127,8 +127,10 @@ class Fetch:
         problem, place = missing(job)
         self.failed(error if isinstance(error, SourceError) else SourceError(str(error)), problem, place)
 
-    def end(self, limit: int | None = None) -> pl.DataFrame:
-        """Make the frame of what came, at most the latest `limit` traces, and warn once of what did not.
+    def end(self, limit: int | None = None, with_any: pl.Expr | None = None) -> pl.DataFrame:
+        """Make the frame of what came, and warn once of what did not; at most of the latest `limit` traces.
+
+        Only traces with a span like `with_any` are kept, where that was left to us.
 
         Raises
         ------
@@ -139,11 +141,16 @@ class Fetch:
         self.web.close()
         if self._failure and not self._known:
             raise self._failure
-        keep = None
-        if limit is not None and self.count > limit:
-            latest = sorted(self._known, key=lambda trace_id: (-self._known[trace_id], trace_id))
-            keep = pl.Series(latest[:limit], dtype=pl.String())
-        spans = self.pieces.frame(keep)
+
+        def chosen(spans: pl.DataFrame) -> pl.DataFrame:
+            known = self._known
+            if with_any is not None:
+                known = {trace_id: known[trace_id] for trace_id in spans.filter(with_any)["trace_id"].unique()}
+            latest = sorted(known, key=lambda trace_id: (-known[trace_id], trace_id))[:limit]
+            return spans.filter(pl.col("trace_id").is_in(latest))
+
+        all_of_them = with_any is None and (limit is None or self.count <= limit)
+        spans = self.pieces.frame(None if all_of_them else chosen)
         _last[:] = [self.pieces.report()]
         if text := self.pieces.warning():
             warn_caller(text.replace("tracelab.load_report(source)", "tracelab.fetch_report()"), LoadWarning)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -14,12 +15,13 @@ from urllib.parse import quote
 import msgspec
 import polars as pl
 
-from tracelab.errors import SourceError, TracelabError
+from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.live.servers.fetching import Fetch
 from tracelab.live.servers.web import Web, WebPageError
 from tracelab.live.servers.windows import Window, iso, window_of
 from tracelab.loaders.report import problems
 from tracelab.options import nanoseconds, shown, whole
+from tracelab.schema import is_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -33,6 +35,7 @@ _FEWER: Final = 20
 _MOST_AT_ONCE: Final = 1_500
 _BYTES_AT_ONCE: Final = 4 << 20
 _DEEPER: Final = 8
+_SETTLED: Final = 30_000_000_000
 _DEEPEST: Final = 100_000
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
 _EXAMPLE: Final = "http://localhost:16686"
@@ -53,7 +56,7 @@ class _Search:
     """Whether the window was answered before, but not whole."""
 
     def __str__(self) -> str:
-        return f"{self.service}, {self.window}"
+        return f"{self.service or 'all services'}, {self.window}"
 
 
 class _Envelope(msgspec.Struct):
@@ -77,7 +80,7 @@ class _Api(ABC):
         """List the operations of a service, each with its kind where the server says it."""
 
     @abstractmethod
-    def search(self, wanted: _Search) -> bytes | None:
+    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
         """Give the traces that are found; None if none are."""
 
     @abstractmethod
@@ -102,7 +105,7 @@ class _Version3(_Api):
         found = _listed(document.get("operations")) if isinstance(document, dict) else []
         return [(str(each.get("name", "")), _word(each.get("spanKind") or each.get("span_kind"))) for each in found]
 
-    def search(self, wanted: _Search) -> bytes | None:
+    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
         pairs = [
             ("service_name", wanted.service),
             ("start_time_min", iso(wanted.window.start)),
@@ -118,7 +121,7 @@ class _Version3(_Api):
         both.append(("query.num_traces", str(wanted.depth)))
         if wanted.tags:
             both.append(("query.attributes", json.dumps(wanted.tags)))
-        return _found(self.web.get("/api/v3/traces", both, fine=(404,)), self.web.address("/api/v3/traces"))
+        return _found(self.web.get("/api/v3/traces", both, fine=(404,), once=once), self.web.address("/api/v3/traces"))
 
     def trace(self, trace_id: str) -> bytes | None:
         path = f"/api/v3/traces/{trace_id}"
@@ -139,7 +142,7 @@ class _Version1(_Api):
         names = _data_of(self.web.get(f"/api/services/{quote(service, safe='')}/operations"))
         return [(name, None) for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
-    def search(self, wanted: _Search) -> bytes | None:
+    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
         pairs = [
             ("service", wanted.service),
             ("start", str(wanted.window.start // 1000)),
@@ -151,7 +154,7 @@ class _Version1(_Api):
         pairs += [("minDuration", f"{wanted.least}ns")] if wanted.least is not None else []
         pairs += [("maxDuration", f"{wanted.most}ns")] if wanted.most is not None else []
         pairs += [("tags", json.dumps(wanted.tags))] if wanted.tags else []
-        return self._traces(self.web.get("/api/traces", pairs, fine=(404,)), "/api/traces")
+        return self._traces(self.web.get("/api/traces", pairs, fine=(404,), once=once), "/api/traces")
 
     def trace(self, trace_id: str) -> bytes | None:
         path = f"/api/traces/{trace_id}"
@@ -259,13 +262,19 @@ def fetch_jaeger(
     web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
     api = _spoken(web)
     asked = api.services if names is None else names
+    failed = None
+    if wanted.tags.get("error") == "true" and isinstance(api, _Version3) and asked and _misreads_errors(api, asked[0]):
+        others = {key: value for key, value in wanted.tags.items() if key != "error"}
+        wanted, failed = replace(wanted, tags=others, depth=_AT_ONCE), _failed(wanted, names)
     if wanted.tags and isinstance(api, _Version3) and asked:
         api = _that_knows_tags(api, replace(wanted, service=asked[0]))
     fetch = Fetch(web, web.name, api.format, progress=progress)
-    _search_all(fetch, api, [replace(wanted, service=name) for name in asked], limit)
+    most = None if failed is not None else limit
+    left = _search_together(fetch, api, wanted) if names is None and most is None else asked
+    _search_all(fetch, api, [replace(wanted, service=name) for name in left], most)
     if names is not None and not fetch.count and not fetch.stopped:
         _refuse_unknown(names, api.services, web.name)
-    return fetch.end(limit)
+    return fetch.end(limit, failed)
 
 
 def fetch_jaeger_trace(
@@ -464,6 +473,69 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
         return ask(asked)
 
     fetch.side_by_side(first, ask, took, _missing, enough=_enough(fetch, limit))
+
+
+def _search_together(fetch: Fetch, api: _Api, wanted: _Search) -> list[str]:
+    """Ask for no service where a server takes that for all, so that no trace comes once for each of its services.
+
+    Whether it does is seen by what it gives: then the latest traces of every service must be among what came. Gives
+    the services that are left to be asked for.
+    """
+    if not isinstance(api, _Version3) or len(api.services) < 2:
+        return api.services
+    first = replace(wanted, depth=1)
+    try:
+        content = api.search(first, once=True)
+        if content is None or not fetch.take(content, str(first)).height:
+            return api.services
+    except (SourceError, LoadError):
+        return api.services
+    # What comes in meanwhile says nothing.
+    settled = max(wanted.window.start + _STEP, min(wanted.window.end, time.time_ns() - _SETTLED))
+    _search_all(fetch, api, [wanted], None)
+    if fetch.stopped:
+        return []
+    left: list[str] = []
+
+    def took(asked: _Search, content: bytes | None) -> list[_Search]:
+        count = fetch.count
+        if content is not None:
+            fetch.take(content, str(asked))
+        left.extend([asked.service] if fetch.count > count else [])
+        return []
+
+    samples = [
+        replace(wanted, service=name, depth=_FEWER, window=Window(wanted.window.start, settled))
+        for name in api.services
+    ]
+    fetch.side_by_side(samples, api.search, took, _missing)
+    return left
+
+
+def _misreads_errors(api: _Api, service: str) -> bool:
+    """Find out whether a server keeps traces in memory, as only such ones refuse to look for none.
+
+    Those of Jaeger 2 take the text `true` for no yes, so failed spans are looked for here.
+    """
+    try:
+        api.search(_Search(Window(0, _STEP), 0, service, None, {}, None, None), once=True)
+    except SourceError as error:
+        return "search depth" in str(error)
+    return False
+
+
+def _failed(wanted: _Search, names: list[str] | None) -> pl.Expr:
+    """Say which spans are wanted, where the server does not know a failed one."""
+    conditions = [
+        is_error(),
+        pl.col("start_time").dt.timestamp("ns").is_between(wanted.window.start, wanted.window.end),
+    ]
+    length = pl.col("duration").dt.total_nanoseconds()
+    conditions += [] if names is None else [pl.col("service_name").is_in(names)]
+    conditions += [] if wanted.operation is None else [pl.col("name") == wanted.operation]
+    conditions += [] if wanted.least is None else [length >= wanted.least]
+    conditions += [] if wanted.most is None else [length <= wanted.most]
+    return pl.all_horizontal(conditions)
 
 
 def _missing(asked: _Search) -> tuple[Problem, str]:

@@ -172,8 +172,11 @@ class Web:
         *,
         accept: str = "application/json",
         fine: Iterable[int] = (),
+        once: bool = False,
     ) -> Answer:
         """Ask, and give the whole answer; statuses other than 200 only where they are `fine`.
+
+        What is likely to fail is asked `once`.
 
         Raises
         ------
@@ -186,7 +189,7 @@ class Web:
             if self._stopped.is_set():
                 raise SourceError(f"{name}: it was not asked any more.")
             try:
-                answer, led = self._asked(self.base + path, parameters or [], accept)
+                answer, led = self._asked(self.base + path, parameters or [], accept, once=once)
             except _Stopped:
                 reason = SourceError(f"{name}: it was not asked any more.")
                 break
@@ -217,10 +220,10 @@ class Web:
         # Outside of the handler, so that no traceback shows what requests has in its own errors.
         raise reason or SourceError(f"{name}: no answer came.")
 
-    def _asked(self, url: str, parameters: Parameters, accept: str) -> tuple[Answer, str]:
+    def _asked(self, url: str, parameters: Parameters, accept: str, *, once: bool) -> tuple[Answer, str]:
         """Follow redirects by hand: the credentials stay with the host that they are for."""
         home = urlsplit(self.base)
-        session, own, led = self._session, True, ""
+        session, own, led = self._new_session(retries=False) if once else self._session, True, ""
         try:
             for _ in range(_REDIRECTS + 1):
                 headers = {"Accept": accept} | (self._headers if own else {})
