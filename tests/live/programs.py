@@ -29,6 +29,7 @@ BUILDS: Final = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() 
 _MODULE: Final = "github.com/jaegertracing/jaeger"
 _COLLECTOR: Final = "go.opentelemetry.io/collector"
 _PATIENCE: Final = 60.0
+_GUARD: Final = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
 
 
 @dataclass(frozen=True)
@@ -191,18 +192,18 @@ def _running(program: Program, options: list[str], query: int, otlp: int, folder
     log = folder / f"{program.name}.log"
     with log.open("wb") as out:
         process = subprocess.Popen([path, *options], cwd=folder, stdout=out, stderr=out)
+        # Ends the server when our end of the pipe is gone, also where the tests were killed.
+        guard = subprocess.Popen([sys.executable, "-c", _GUARD, str(process.pid)], stdin=subprocess.PIPE)
         try:
             for port in (query, otlp):
                 _wait_for(port, process, log)
             ANSWERED.append(f"{program.name} {program.version}" if path == program.path else str(path))
             yield Running(f"http://127.0.0.1:{query}", f"http://127.0.0.1:{otlp}", process)
         finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            guard.kill()
+            guard.communicate()
+            process.kill()
+            process.wait()
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -591,7 +591,7 @@ def _speaking(web: Web) -> tuple[_Api | None, SourceError | None]:
     refused: SourceError | None = None
     for path, key, api in (("/api/v3/services", "services", _Version3), ("/api/services", "data", _Version1)):
         try:
-            answer = web.get(path, fine=(400, 404, 405, 501))
+            answer = web.get(path, fine=(404, 405, 501))
         except WebPageError as error:
             refused = refused or error
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import re
 import ssl
 import threading
@@ -340,32 +341,48 @@ class Web:
         return session
 
 
+class _Patient(urllib3.Retry):
+    """The rule by which to ask again; who waits can be woken, and never waits for longer than is sensible."""
+
+    stopped: threading.Event
+
+    def new(self, **changed: Any) -> _Patient:
+        following = super().new(**changed)
+        following.stopped = self.stopped
+        return following
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: urllib3.BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: Any = None,
+    ) -> _Patient:
+        # Who waited once in vain for a server that hangs need not do so again.
+        if isinstance(error, urllib3.exceptions.ReadTimeoutError):
+            raise error
+        return super().increment(method, url, response, error, _pool, _stacktrace)
+
+    def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
+        asked = self.get_retry_after(response) if response is not None else None
+        if response is not None and asked is not None and asked > _LONGEST_WAIT:
+            raise _WaitTooLong(asked, response.status)
+        if self.stopped.wait(self.get_backoff_time() if asked is None else asked):
+            raise _Stopped
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Keep urllib3 from telling each of our new attempts, with the address, to whoever watches."""
+    return not (isinstance(record.args, tuple) and any(isinstance(each, _Patient) for each in record.args))
+
+
+logging.getLogger("urllib3.connectionpool").addFilter(_is_told)
+
+
 def _patient(stopped: threading.Event) -> urllib3.Retry:
-    """Give the rule by which to ask again; who waits can be woken, and never waits for longer than is sensible."""
-
-    class Patient(urllib3.Retry):
-        def increment(
-            self,
-            method: str | None = None,
-            url: str | None = None,
-            response: urllib3.BaseHTTPResponse | None = None,
-            error: Exception | None = None,
-            _pool: Any = None,
-            _stacktrace: Any = None,
-        ) -> Patient:
-            # Who waited once in vain for a server that hangs need not do so again.
-            if isinstance(error, urllib3.exceptions.ReadTimeoutError):
-                raise error
-            return super().increment(method, url, response, error, _pool, _stacktrace)
-
-        def sleep(self, response: urllib3.BaseHTTPResponse | None = None) -> None:
-            asked = self.get_retry_after(response) if response is not None else None
-            if response is not None and asked is not None and asked > _LONGEST_WAIT:
-                raise _WaitTooLong(asked, response.status)
-            if stopped.wait(self.get_backoff_time() if asked is None else asked):
-                raise _Stopped
-
-    return Patient(
+    policy = _Patient(
         total=_RETRIES,
         connect=_BROKEN_CONNECTIONS,
         read=_BROKEN_CONNECTIONS,
@@ -378,6 +395,8 @@ def _patient(stopped: threading.Event) -> urllib3.Retry:
         raise_on_status=False,
         respect_retry_after_header=True,
     )
+    policy.stopped = stopped
+    return policy
 
 
 def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
