@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +16,7 @@ from tests.live.servers.tempos import Tempo
 if TYPE_CHECKING:
     from pathlib import Path
 
+SECRET = "hunter2secret"  # noqa: S105 - of nothing
 TIME: dict[str, Any] = {"start": BEGIN, "end": BEGIN + 3600 * 1_000_000_000}
 
 
@@ -87,6 +90,50 @@ def test_a_query_that_tempo_refuses_is_an_error_with_its_words() -> None:
     refusal = Reply(400, b"invalid TraceQL query: parse error at line 1, col 3")
     with serving(lambda _: refusal) as server, pytest.raises(tl.SourceError, match="parse error at line 1"):
         tl.fetch_tempo(server.url, query="{ x", **TIME)
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        (Reply(401, b"go away " + SECRET.encode()), r"answered 401 \(go away …\)\. It wants credentials"),
+        (Reply(401, b"no org id"), "several tenants.*tenant="),
+        (Reply(403, b"no"), "answered 403.*may not"),
+        (Reply(404, b"404 page not found"), "answered 404.*prefix"),
+        (Reply(429, b"slow", {"Retry-After": "9999"}), "wants 9,999 s to pass"),
+        (Reply(500, b"out of memory"), r"answered 500 \(out of memory\)"),
+        (Reply(200, b"<!DOCTYPE html><title>Grafana</title>"), "a web page came back"),
+        (Reply(200, b'{"traces": [{"traceID"'), "half an answer"),
+        (Reply(200, b'{"traces": []}', length=9_999), "broke off"),
+        (Reply(200, b"[]"), "no JSON object"),
+        (Reply(dies=True), "broke"),
+    ],
+)
+def test_faults_are_one_clear_error_without_secrets(reply: Reply, message: str) -> None:
+    with serving(lambda _: reply) as server, pytest.raises(tl.SourceError, match=message) as caught:
+        tl.fetch_tempo(server.url.replace("//", f"//joe:{SECRET}@"), headers={"X-Key": SECRET}, **TIME)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_tempo_that_hangs_or_is_not_there_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(tl.SourceError, match=r"within 0\.5 s"):
+            tl.fetch_tempo(url, timeout="500ms", **TIME)
+    with pytest.raises(tl.SourceError, match="nothing listens there"):
+        tl.fetch_tempo(url, **TIME)
+
+
+def test_a_tempo_that_is_killed_in_the_middle_keeps_what_came() -> None:
+    tempo = Tempo(traces(300))
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(dies=True) if len(server.asked) > 100 else tempo(asked)
+
+    with serving(answer) as server, pytest.warns(tl.LoadWarning, match="traces that could not be had"):
+        spans = tl.fetch_tempo(server.url, **TIME)
+    assert 50 < spans.height < 300
+    row = tl.fetch_report().filter(problem="traces that could not be had")
+    assert row["count"].item() == 300 - spans.height
 
 
 def test_the_tenant_is_sent_with_every_question() -> None:

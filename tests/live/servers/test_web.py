@@ -8,13 +8,14 @@ import subprocess
 import threading
 import time
 import traceback
+from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 import pytest
 
 import tracelab as tl
 from tests.live.servers.faults import Asked, Reply, serving
-from tests.live.servers.jaegers import Jaeger, traces
+from tests.live.servers.jaegers import BEGIN, Jaeger, traces
 from tracelab.live.servers.web import Web
 
 if TYPE_CHECKING:
@@ -83,6 +84,50 @@ def test_the_server_says_how_long_to_wait() -> None:
     with serving(lambda asked: busy if len(server.asked) < 2 else jaeger(asked)) as server:
         assert tl.jaeger_services(server.url).height == 1
     assert time.monotonic() - begun >= 1
+
+
+def test_the_server_says_until_when_to_wait() -> None:
+    jaeger = Jaeger(traces(1))
+    begun = time.time()
+    busy = Reply(503, b"slow down", {"Retry-After": formatdate(begun + 3, usegmt=True)})
+    with serving(lambda asked: busy if len(server.asked) < 2 else jaeger(asked)) as server:
+        assert tl.jaeger_services(server.url).height == 1
+    assert time.time() - begun >= 1.5
+
+
+def test_no_attempt_is_told_to_who_watches(caplog: pytest.LogCaptureFixture) -> None:
+    jaeger = Jaeger(traces(1))
+    with serving(lambda asked: Reply(dies=True) if len(server.asked) < 3 else jaeger(asked)) as server:
+        assert tl.jaeger_services(with_secret(server.url)).height == 1
+    assert not caplog.messages
+
+
+def test_https_to_who_speaks_http_is_said() -> None:
+    with serving(Jaeger(traces(1))) as server:
+        refused(with_secret(server.url.replace("http://", "https://")), "TLS.*http:// and not")
+
+
+def test_what_is_missing_is_reported_without_secrets() -> None:
+    jaeger = Jaeger(traces(900), most=200)
+    failing = Reply(400, b'{"error": {"message": "no room for ' + SECRET.encode() + b'"}}')
+
+    def answer(asked: Asked) -> Reply:
+        return failing if asked.path == "/api/v3/traces" and len(server.asked) % 5 == 0 else jaeger(asked)
+
+    with serving(answer) as server, pytest.warns(tl.LoadWarning, match="could not be had") as warned:
+        spans = tl.fetch_jaeger(
+            with_secret(server.url),
+            service="shop",
+            start=BEGIN,
+            end=BEGIN + 3600 * 10**9,
+            headers={"X-Key": SECRET},
+            progress=True,
+        )
+    assert 0 < spans.height < 900
+    report = tl.fetch_report()
+    assert "no room for …" in str(report["example"].to_list())
+    assert SECRET not in str(report.to_dicts()) + "".join(str(each.message) for each in warned)
+    assert set(report["source"]) == {server.url}
 
 
 def test_nobody_waits_for_an_hour() -> None:
