@@ -139,6 +139,15 @@ def test_secrets_come_from_the_environment_and_are_shown_nowhere() -> None:
         assert "answered 401" in run("summary", server.url.replace("//", f"//joe:{SECRET}@"), code=1).stderr
 
 
+def test_an_address_without_its_scheme_is_a_mistake_that_is_explained() -> None:
+    assert "http://localhost:16686" in run("summary", "localhost:16686", code=2).stderr
+
+
+def test_of_one_trace_there_is_nothing_to_choose() -> None:
+    with serving(Jaeger(traces(1))) as server:
+        assert "of one trace" in run("summary", f"{server.url}/trace/1", "--service", "shop", code=2).stderr
+
+
 def test_who_is_not_there_is_said_once() -> None:
     assert "nothing listens there" in run("summary", "http://127.0.0.1:1", code=1).stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ _OPTIONS: Final[dict[str, Any]] = {
 }
 
 
+_HOST: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*:[0-9]{1,5}(?:/.*)?")
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*(.*)", re.DOTALL)
 
 
@@ -73,6 +75,8 @@ class Server:
 
         `query` is what will be asked of the spans, which a Tempo can look for.
         """
+        if _HOST.fullmatch(path) and not os.path.lexists(path):
+            stop(f"There is no file {path}. The address of a server begins with its scheme: http://{path}.", USAGE)
         with _mistakes():
             call = call_for(path, self._wanted(query))
         if call is None:

@@ -153,6 +153,8 @@ def _of_jaeger(url: str, name: str, link: Link, wanted: Wanted) -> Call:
     if wanted.tenant is not None:
         raise TracelabError(f"{name}: this is a Jaeger, and a tenant is Tempo's. Jaeger is told by a header, x-tenant.")
     if link.trace_id is not None:
+        if wanted.services or _with_time({}, wanted):
+            raise TracelabError(f"{name}: the address is that of one trace, of which there is nothing to choose.")
         return Call("fetch_jaeger_trace", url, name, (link.trace_id,), {}, wanted, link.unheeded)
     options = {"service": None} | _with_time(link.options, wanted)
     if wanted.services:

@@ -34,6 +34,7 @@ _AT_ONCE: Final = 200
 _FEWER: Final = 20
 _MOST_AT_ONCE: Final = 1_500
 _BYTES_AT_ONCE: Final = 4 << 20
+_SECONDS_AT_ONCE: Final = 5.0
 _DEEPER: Final = 8
 _SETTLED: Final = 30_000_000_000
 _DEEPEST: Final = 100_000
@@ -441,8 +442,8 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
     """Ask for every service, and again for parts of the time where an answer is full."""
     most = _DEEPEST
 
-    def took(_: _Search, answer: tuple[_Search, bytes | None]) -> list[_Search]:
-        asked, content = answer
+    def took(_: _Search, answer: tuple[_Search, bytes | None, float]) -> list[_Search]:
+        asked, content, seconds = answer
         if content is None:
             return []
         traces = fetch.take(content, str(asked))
@@ -450,7 +451,7 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
             fetch.pieces.note(problems.UNFETCHED_TRACES, place=str(asked), example=error)
         if traces.height < asked.depth or (limit is not None and limit <= asked.depth):
             return []
-        depth = min(max(most, asked.depth), _depth(asked, len(content) / traces.height))
+        depth = min(max(most, asked.depth), _depth(asked, len(content), seconds))
         parts = asked.window.cut_by(traces["start_time"], _STEP, depth / asked.depth)
         if len(parts) > 1 or depth > asked.depth:
             return [replace(asked, window=part, depth=depth) for part in parts]
@@ -460,11 +461,12 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
         fetch.pieces.note(problems.CUT_ANSWERS, place=str(asked))
         return []
 
-    def ask(asked: _Search) -> tuple[_Search, bytes | None]:
+    def ask(asked: _Search) -> tuple[_Search, bytes | None, float]:
         nonlocal most
         asked = asked if asked.again else replace(asked, depth=min(asked.depth, most))
+        begun = time.monotonic()
         try:
-            return asked, api.search(asked)
+            return asked, api.search(asked), time.monotonic() - begun
         except SourceError as error:
             # Servers that keep few traces refuse to look for more than these.
             if asked.again or asked.depth <= _FEWER or "depth" not in str(error).lower():
@@ -542,9 +544,10 @@ def _missing(asked: _Search) -> tuple[Problem, str]:
     return problems.CUT_ANSWERS if asked.again else problems.MISSING_TIME, str(asked)
 
 
-def _depth(asked: _Search, size: float) -> int:
-    """Say how many traces of a size are worth one answer, if that is several times what was asked for."""
-    worth = min(_MOST_AT_ONCE, int(_BYTES_AT_ONCE / max(size, 1)))
+def _depth(asked: _Search, size: int, seconds: float) -> int:
+    """Say how many traces are worth one answer, if that is several times what was asked for, and came."""
+    growth = min(_BYTES_AT_ONCE / max(size, 1), _SECONDS_AT_ONCE / max(seconds, 1e-9))
+    worth = min(_MOST_AT_ONCE, int(asked.depth * growth))
     return worth if worth >= 2 * asked.depth and not asked.again else asked.depth
 
 
