@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -78,3 +79,34 @@ def test_reading_imports_neither_pandas_nor_a_plotting_library(tmp_path: Path) -
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.integers() | st.text('ab{}[]"\\', max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text('a}"\\', max_size=4), inner, max_size=4),
+    max_leaves=25,
+)
+
+
+@given(JSON_VALUES, st.integers(0, 400))
+def test_what_breaks_off_is_closed_behind_its_last_whole_object(value: object, size: int) -> None:
+    content = json.dumps(value).encode()[:size]
+    mended = cutting.closed(content)
+    if mended:
+        json.loads(mended)
+        assert content.startswith(mended.rstrip(b"}]"))
+
+
+@pytest.mark.parametrize(
+    ("content", "mended"),
+    [
+        (b'{"a": [{"b": 1}, {"c": "}}', b'{"a": [{"b": 1}]}'),
+        (b'{"a": [{"b": {"d": []}}', b'{"a": [{"b": {"d": []}}]}'),
+        (b'{"a": {"b": {}}, "c": [[{', b'{"a": {"b": {}}}'),
+        (b'{"a": [1, 2', b""),
+        (b"", b""),
+        (b"}]", b""),
+    ],
+)
+def test_objects_are_closed_as_they_were_opened(content: bytes, mended: bytes) -> None:
+    assert cutting.closed(content) == mended
