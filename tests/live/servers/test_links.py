@@ -37,6 +37,7 @@ def test_a_bare_address_may_be_a_server(url: str) -> None:
         "http://localhost:16686/api/traces?service=shop",
         f"http://localhost:3200/tempo/api/v2/traces/{TRACE}",
         "s3://bucket/dumps",
+        "http://[bad",
         "dumps/a",
     ],
 )

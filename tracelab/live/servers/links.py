@@ -38,7 +38,10 @@ class Link:
 
 def link_of(url: str) -> Link | None:
     """Read an address that may be a server's; None for one that can only be a file's or a dump's."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # what it is will be said by who reads it
+        return None
     if parts.scheme.lower() not in ("http", "https"):
         return None
     path = unquote(parts.path).rstrip("/")
