@@ -187,8 +187,10 @@ def test_a_notebook_that_would_keep_a_secret_is_not_made(wanted: Wanted) -> None
         assert call is not None
         with pytest.raises(tl.SourceError, match="in single quotes"):
             served(call)
+        assert "hunter2" not in repr(call)
         named = call_for(server.url.replace("//", "//joe:hunter2@"), Wanted())
         assert named is not None
+        assert "hunter2" not in repr(named) + str(named)
         with pytest.raises(tl.SourceError, match="in single quotes"):
             served(named)
 

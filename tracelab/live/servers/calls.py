@@ -41,8 +41,8 @@ class Wanted:
     lookback: str | None = None
     limit: int | None = None
     tenant: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    auth: str | None = None
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
+    auth: str | None = field(default=None, repr=False)
     verify: str | None = None
     timeout: str | None = None
 
@@ -52,7 +52,7 @@ class Call:
     """A call of a function that fetches; its text is Python that makes it, without what was a secret."""
 
     function: str
-    url: str
+    url: str = field(repr=False)
     name: str
     positional: tuple[str, ...]
     options: dict[str, Any]
