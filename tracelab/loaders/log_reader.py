@@ -18,7 +18,7 @@ from tracelab.loaders.input.logs import BLANK, Line, LogPiece, Wrappers, layers_
 from tracelab.loaders.json_reader import State, read_pieces
 from tracelab.loaders.report import problems
 from tracelab.loaders.report.findings import Findings
-from tracelab.loaders.sniff import SUPPORTED, format_of, is_told_by_values, probed, refusal
+from tracelab.loaders.sniff import SUPPORTED, format_of, is_marked, is_told_by_values, probed, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -78,6 +78,8 @@ def is_log(stream: Readable) -> bool:
     while b"\n" not in head.strip() and len(head) == size < _LONGEST_FIRST_LINE:
         size *= 4
         head = stream.peek(size)
+    if b"\n" not in head.strip() and is_marked(head):
+        return False
     return any(map(_is_of_log, _sample(head, size)))
 
 
