@@ -42,7 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-@pytest.mark.parametrize(("latency", "limit"), [(0.0, 0.8), (0.02, 1.2), (0.5, 3.0)], ids=["local", "20ms", "500ms"])
+@pytest.mark.parametrize(("latency", "limit"), [(0.0, 0.8), (0.02, 1.1), (0.5, 3.0)], ids=["local", "20ms", "500ms"])
 def test_side_by_side_against_one_after_another(benchmark: Any, server: Running, latency: float, limit: float) -> None:
     def fetch() -> pl.DataFrame:
         return tl.fetch_jaeger(relay.url, service="front", progress=False)
