@@ -14,6 +14,7 @@ from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from playwright.sync_api import Locator, Page
 
@@ -24,7 +25,10 @@ live = tl.receive(http_port=0, grpc_port=None)
 widget = tl.widgets.Live(live, rows=8)
 widget"""
 WHERE = "print(live.http_url)"
-BUSY = "import time; live.wait(traces=29, timeout='60s'); time.sleep(5)"
+BUSY = """import pathlib, time
+end = time.monotonic() + 60
+while not pathlib.Path({seen!r}).exists() and time.monotonic() < end:
+    time.sleep(0.1)"""
 ASK = "widget.selected['name'].to_list()"
 REQUESTS = '''"""Requests that take no time, but for a slow one, one that fails, and one of a hostile name."""
 import time
@@ -50,8 +54,14 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium o
 
 
 @pytest.fixture(scope="module")
-def page(open_notebook: Callable[..., Page]) -> Page:
-    page = open_notebook("live", RECEIVE, WHERE, BUSY, ASK)
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file that ends the cell which keeps the kernel busy."""
+    return tmp_path_factory.mktemp("live") / "seen"
+
+
+@pytest.fixture(scope="module")
+def page(open_notebook: Callable[..., Page], seen: Path) -> Page:
+    page = open_notebook("live", RECEIVE, WHERE, BUSY.format(seen=str(seen)), ASK)
     run(page, 0)
     listing(page).locator(".note").wait_for(timeout=PATIENCE)
     run(page, 1)
@@ -125,12 +135,13 @@ def test_live_goes_by_the_keys(page: Page) -> None:
     page.locator(".jp-Cell").nth(3).get_by_text("POST /order").last.wait_for(timeout=PATIENCE)
 
 
-def test_live_keeps_up_while_a_cell_runs(page: Page) -> None:
+def test_live_keeps_up_while_a_cell_runs(page: Page, seen: Path) -> None:
     run(page, 2)
     page.get_by_text("Python 3 (ipykernel) | Busy").wait_for(timeout=PATIENCE)
     send(page, str(ROOT / "examples" / "first_trace" / "breakfast.py"))
-    rows(page).first.get_by_text("breakfast").wait_for(timeout=6_000)
+    rows(page).first.get_by_text("breakfast").wait_for(timeout=PATIENCE / 2)
     assert page.get_by_text("Python 3 (ipykernel) | Busy").is_visible()
+    seen.touch()
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=PATIENCE)
 
 
