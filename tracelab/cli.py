@@ -296,7 +296,9 @@ def _count(stats: pl.DataFrame, what: str) -> int:
 
 
 def _keep_sources(path: str, target: Path) -> None:
-    """Refuse to write over a file that is read."""
+    """Refuse to write over a file that is read; what is on the web is none."""
+    if path.lower().startswith(("http://", "https://")):
+        return
     for source in sources_of(path):
         if source.path is not None and target.exists() and target.samefile(source.path):
             stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
