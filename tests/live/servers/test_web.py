@@ -53,6 +53,15 @@ def test_an_address_without_a_scheme_shows_no_password() -> None:
     refused(f"joe:{SECRET}@localhost:16686", "begins with http")
 
 
+@pytest.mark.parametrize("mark", ["/", "?", "#"])
+def test_a_password_with_a_mark_that_ends_the_host_is_not_shown(mark: str) -> None:
+    for url in (f"http://joe:{SECRET}{mark}@localhost", f"http://joe:x{mark}{SECRET}@localhost:1"):
+        refused(url, r"best given as auth=\(user, password\)")
+        with pytest.raises(tl.SourceError) as caught:
+            tl.read(url)
+        assert SECRET not in str(caught.value)
+
+
 def test_a_host_of_no_such_name_is_said() -> None:
     refused(f"http://joe:{SECRET}@no-such-host.invalid", "no host of this name|nobody answers")
 

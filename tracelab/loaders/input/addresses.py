@@ -94,6 +94,7 @@ def without_secrets(address: str) -> str:
     try:
         parts = urlsplit(address)
         host = parts.netloc.rpartition("@")[2]
+        _ = parts.port  # no number where a password has a / in it, which ends the host before the password does
         pairs = parse_qsl(parts.query, keep_blank_values=True)
     except ValueError:
         return visible(f"{address.partition('://')[0]}://…")
