@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _CALENDAR: Final = re.compile(r"(\d{1,4})(d|w|mo|q|y)")
 _LONGEST: Final = 2**63 - 1
+_MOST_SECONDS: Final = 1e6
+_LEAST_NANOSECONDS: Final = 2**57
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN: Final = 80
 
@@ -150,6 +152,25 @@ def nanoseconds(name: str, value: Any) -> int:
     raise TracelabError(f"`{name}` must be a length of time from 0 to 292 years, got {shown(value)}.")
 
 
+def seconds(name: str, value: Any, *, or_none: bool = False) -> float:
+    """Read a length of time that is waited: seconds, or a duration such as `30s`; 0 only where `or_none` says so.
+
+    Raises
+    ------
+    TracelabError
+        It is neither, or too short.
+    """
+    if not _is_number(value):
+        length = nanoseconds(name, value) / 1e9
+    elif 0 <= value < _MOST_SECONDS:
+        length = float(value)
+    else:
+        raise TracelabError(f"`{name}` must be a length of time, got {shown(value)}. Write seconds, or 30s.")
+    if length or or_none:
+        return length
+    raise TracelabError(f"`{name}` must be above 0, got {shown(value)}. Write seconds, or 30s.")
+
+
 def instant(name: str, value: Any) -> int:
     """Read an instant: a datetime (UTC unless it says otherwise), ISO text, or whole nanoseconds since 1970.
 
@@ -168,6 +189,11 @@ def instant(name: str, value: Any) -> int:
         aware = read if read.tzinfo else read.replace(tzinfo=UTC)
         read = from_timedelta(aware - _EPOCH)
     known = isinstance(read, Integral) and not isinstance(read, bool)
+    if known and not isinstance(value, datetime | str) and 0 < read < _LEAST_NANOSECONDS:
+        raise TracelabError(
+            f"`{name}` is {shown(value)}, which in nanoseconds since 1970 is a time before 1974. Are these seconds, "
+            "milliseconds or microseconds? Write nanoseconds, or a datetime."
+        )
     if known and 0 <= read <= _LONGEST:
         return int(read)
     raise TracelabError(

@@ -46,6 +46,42 @@ def test_it_says_where_it_listens_and_what_it_holds(live: Receiver) -> None:
     assert repr(live) == "Receiver(closed; holds 2 spans in 1 trace)"
 
 
+def test_it_says_that_the_network_may_send() -> None:
+    with (
+        pytest.warns(tl.LoadWarning, match="over the network"),
+        receive(http_port=0, grpc_port=None, host="0.0.0.0") as live,  # noqa: S104 - what is tried
+    ):
+        assert "for everybody in the network (0.0.0.0)" in repr(live)
+
+
+def test_a_closed_receiver_is_not_entered(live: Receiver) -> None:
+    live.close()
+    with pytest.raises(tl.TracelabError, match="is closed, and listens no more"), live:
+        pass
+
+
+def test_one_port_cannot_be_had_twice() -> None:
+    with pytest.raises(tl.TracelabError, match="are both 24318"):
+        receive(http_port=24318, grpc_port=24318)
+
+
+def test_the_report_counts_what_went_to_make_room() -> None:
+    with receive(http_port=0, grpc_port=None, max_spans=3) as live:
+        post(live, body(*trace(1, 2)))
+        live.wait(spans=2)
+        post(live, body(*trace(2, 3)))
+        for _ in range(2):
+            report = live.wait(spans=5).report()
+            dropped = report.filter(problem="spans beyond max_spans")
+            assert dropped.select("count", "lost_spans").rows() == [(2, 2)]
+            assert report.filter(problem="spans")["count"].to_list() == [5]
+
+
+def test_wait_takes_seconds(live: Receiver) -> None:
+    with pytest.raises(TimeoutError, match=r"0 of 1 spans came within 0\.05 s"):
+        live.wait(timeout=0.05)
+
+
 def test_it_runs_inside_of_a_running_loop() -> None:
     async def cell() -> int:
         with receive(http_port=0, grpc_port=None) as live:

@@ -19,8 +19,8 @@ from tracelab.live.receiver.intake import Intake
 from tracelab.live.receiver.over_http import HttpServer
 from tracelab.live.receiver.ports import remember
 from tracelab.live.receiver.store import NAME, Store
-from tracelab.loaders.report.findings import SourceFindings, report_frame
-from tracelab.options import nanoseconds, shown, whole
+from tracelab.loaders.report.findings import Findings, Problem, SourceFindings, report_frame
+from tracelab.options import seconds, shown, whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +30,12 @@ _BYTES_PER_SPAN: Final = 2 << 10
 _LEAST_BYTES: Final = 256 << 20
 _GRPC_PORT: Final = 4317
 _INSTALL: Final = 'Install it with: pip install "tracelab-kit[live]"'
-_SECOND: Final = 1_000_000_000
+BEYOND: Final = Problem(
+    "spans beyond max_spans",
+    "skipped",
+    "The receiver was full, so whole traces went, those first that got no span for the longest time. A larger "
+    "`max_spans` holds more, and `path` keeps all.",
+)
 STATS_SCHEMA: Final = pl.Schema({"what": pl.String(), "of": pl.String(), "count": pl.Int64()})
 
 
@@ -100,6 +105,8 @@ def receive(
     address = _address(host)
     if http is None and grpc is None:
         raise TracelabError("There is nothing to listen on. Give `http_port` or `grpc_port`.")
+    if http == grpc and http:
+        raise TracelabError(f"`http_port` and `grpc_port` are both {http}. Give them a port each.")
     without = grpc is not None and find_spec("grpc") is None
     if without and (http is None or grpc != _GRPC_PORT):
         raise ImportError(f"To receive gRPC, grpcio is needed. {_INSTALL}, or pass grpc_port=None.")
@@ -202,7 +209,8 @@ class Receiver:
             for name, number in (("spans", spans), ("traces", traces))
             if number is not None
         }
-        end = time.monotonic() + nanoseconds("timeout", timeout) / _SECOND
+        end = time.monotonic() + seconds("timeout", timeout, or_none=True)
+        within = f"{timeout:g} s" if isinstance(timeout, int | float) else timeout
         while True:
             revision = self.revision
             self._store.settle()
@@ -212,9 +220,8 @@ class Receiver:
                 return self
             left = end - time.monotonic()
             if left <= 0 or (self.closed and revision == self.revision):
-                raise WaitError(
-                    self._missing(wanted, there, "before it was closed" if left > 0 else f"within {timeout}")
-                )
+                when = "before it was closed" if left > 0 else f"within {within}"
+                raise WaitError(self._missing(wanted, there, when))
             self._store.wait_beyond(revision, min(left, 1.0))
 
     def stats(self) -> pl.DataFrame:
@@ -256,15 +263,19 @@ class Receiver:
         The columns of `load_report`.
         """
         self._store.settle()
-        found = SourceFindings(NAME, "otlp", self._store.findings)
-        found.findings.spans = self._intake.spans + self._intake.rejected
-        return report_frame([found])
+        dropped, findings = self._store.counts.dropped, Findings()
+        findings.merge(self._store.findings)
+        findings.add(BEYOND, dropped, lost_spans=dropped)
+        findings.spans = self._intake.spans + self._intake.rejected
+        return report_frame([SourceFindings(NAME, "otlp", findings)])
 
     def close(self) -> None:
         """Listen no more; what came stays. To close twice does nothing more."""
         self._end()
 
     def __enter__(self) -> Self:
+        if self.closed:
+            raise TracelabError("This receiver is closed, and listens no more. Make a new one with tracelab.receive().")
         return self
 
     def __exit__(
@@ -282,7 +293,8 @@ class Receiver:
         if self.closed:
             return "closed"
         urls = (("HTTP", self.http_url), ("gRPC", self.grpc_url))
-        return "listens on " + " and ".join(f"{url} ({name})" for name, url in urls if url)
+        listens = "listens on " + " and ".join(f"{url} ({name})" for name, url in urls if url)
+        return listens if _is_loopback(self._host) else f"{listens}, for everybody in the network ({self._host})"
 
     def _holds(self) -> str:
         self._store.settle()

@@ -21,7 +21,7 @@ from tracelab.display.words import format_bytes
 from tracelab.errors import SourceError, TracelabError
 from tracelab.loaders.input.addresses import without_secrets
 from tracelab.markup import visible
-from tracelab.options import nanoseconds, shown
+from tracelab.options import seconds, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -121,7 +121,7 @@ class Web:
         self._headers = _headers_of(headers)
         self._auth = _auth_of(auth) or in_address
         self._verify = _verify_of(verify)
-        self._patience = _seconds_of(timeout)
+        self._patience = _PATIENCE if timeout is None else seconds("timeout", timeout)
         self._secrets = _secrets_of(self._headers, self._auth)
         self._stopped = threading.Event()
         self._session = self._new_session(retries=True)
@@ -408,13 +408,17 @@ def _unsigned(request: requests.PreparedRequest) -> requests.PreparedRequest:
 def _base_of(url: Any, example: str) -> tuple[str, tuple[str, str] | None]:
     """Read the address of a server: what all questions begin with, and the credentials that stood in it."""
     if not isinstance(url, str) or not url.strip():
-        raise SourceError(f"`url` must be the address of a server, got {shown(url)}. Write {example}.")
+        got = shown(url) if isinstance(url, str) else type(url).__name__  # which shows no secret
+        raise SourceError(f"`url` must be the address of a server, got {got}. Write {example}.")
     text = url.strip()
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise SourceError(f"{without_secrets(text)}: this is no address. Write {example}.") from None
+        raise SourceError(
+            f"{without_secrets(text)}: this is no address. Write {example}. "
+            "A user and a password are best given as auth=(user, password)."
+        ) from None
     if parts.scheme.lower() not in ("http", "https") or not host:
         plain = without_secrets(text) if "://" in text else visible(text.rpartition("@")[2][:_SHOWN])
         raise SourceError(f"{plain}: the address of a server begins with http:// or https://. Write {example}.")
@@ -457,20 +461,6 @@ def _verify_of(verify: Any) -> bool | str:
     if isinstance(verify, str) or hasattr(verify, "__fspath__"):
         return str(verify)
     raise TracelabError(f"`verify` must be True, False or the path of a file of certificates, got {shown(verify)}.")
-
-
-def _seconds_of(timeout: Any) -> float:
-    """Read how long to wait for one answer: seconds, or a duration such as `30s`."""
-    if timeout is None:
-        return _PATIENCE
-    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout < 1e6:
-        return float(timeout)
-    if isinstance(timeout, int | float):
-        raise TracelabError(f"`timeout` must be above 0, got {shown(timeout)}. Write seconds, or 30s.")
-    length = nanoseconds("timeout", timeout)
-    if not length:
-        raise TracelabError("`timeout` must be above 0, got 0. Write seconds, or 30s.")
-    return length / 1e9
 
 
 def _secrets_of(headers: dict[str, str], auth: Auth | None) -> list[str]:
