@@ -230,6 +230,16 @@ def test_an_address_of_something_else_is_an_error() -> None:
         tl.jaeger_services(server.url)
 
 
+def test_a_fetch_that_fails_leaves_no_report_of_an_earlier_one() -> None:
+    with serving(Jaeger(traces(1))) as server:
+        tl.fetch_jaeger(server.url, service="shop", **TIME)
+    assert tl.fetch_report().height
+    with pytest.raises(tl.SourceError):
+        tl.fetch_jaeger(server.url, service="shop", **TIME)
+    with pytest.raises(tl.TracelabError, match="no fetch to report of"):
+        tl.fetch_report()
+
+
 def test_services_come_in_order() -> None:
     held = traces(1, service="shop") + traces(1, service="bank", first=5)
     with serving(Jaeger(held)) as server:
@@ -245,7 +255,10 @@ def test_services_come_in_order() -> None:
         ({"tags": ["error"]}, "`tags` must be"),
         ({"start": "yesterday"}, "`start` must be a time"),
         ({"start": BEGIN, "end": BEGIN}, "must lie before"),
+        ({"start": 1_790_000_000}, "Are these seconds"),
+        ({"end": 1_790_000_000_000}, "Are these seconds"),
         ({"min_duration": 5}, "`min_duration` must be"),
+        ({"min_duration": "2s", "max_duration": "1s"}, "must not be above `max_duration`"),
         ({"timeout": -1}, "`timeout` must be"),
         ({"headers": {"a": 5}}, "`headers` must be"),
         ({"auth": "token"}, "`auth` must be"),

@@ -39,6 +39,7 @@ def test_instants_are_written_to_the_nanosecond() -> None:
 
 
 def test_lookback_counts_from_the_end() -> None:
-    assert window_of(None, 10 * 10**9, "4s", step=1) == Window(6 * 10**9, 10 * 10**9)
+    day = 1_780_000_000 * 10**9
+    assert window_of(None, day + 10 * 10**9, "4s", step=1) == Window(day + 6 * 10**9, day + 10 * 10**9)
     with pytest.raises(TracelabError, match="must lie before"):
-        window_of(5, 4, "1h", step=1)
+        window_of(day + 5, day + 4, "1h", step=1)

@@ -140,6 +140,7 @@ class Fetch:
         self._bar.close()
         self.web.close()
         if self._failure and not self._known:
+            _last[:] = [self.pieces.report()]
             raise self._failure
 
         def chosen(spans: pl.DataFrame) -> pl.DataFrame:
@@ -157,6 +158,11 @@ class Fetch:
         return spans
 
 
+def forget_report() -> None:
+    """Have no report: that of an earlier fetch would be taken for that of one which fails."""
+    _last.clear()
+
+
 def fetch_report() -> pl.DataFrame:
     """List what the last fetch could not have, and what was repaired, skipped or guessed in what came.
 
@@ -168,10 +174,10 @@ def fetch_report() -> pl.DataFrame:
     Raises
     ------
     TracelabError
-        Nothing was fetched yet.
+        Nothing was fetched yet, or the last fetch did not begin.
     """
     if not _last:
-        raise TracelabError("Nothing was fetched yet. `fetch_jaeger` and `fetch_tempo` do.")
+        raise TracelabError("There is no fetch to report of. `fetch_jaeger` and `fetch_tempo` are fetches.")
     return _last[0]
 
 

@@ -16,7 +16,7 @@ import msgspec
 import polars as pl
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.live.servers.fetching import Fetch
+from tracelab.live.servers.fetching import Fetch, forget_report
 from tracelab.live.servers.web import Web, WebPageError
 from tracelab.live.servers.windows import Window, iso, window_of
 from tracelab.loaders.report import problems
@@ -250,6 +250,7 @@ def fetch_jaeger(
     ...
     tracelab.errors.SourceError: localhost:16686: the address of a server begins with http:// or https://. Write ...
     """
+    forget_report()
     names = _services_of(service)
     wanted = _Search(
         window_of(start, end, lookback, step=_STEP),
@@ -260,6 +261,8 @@ def fetch_jaeger(
         None if min_duration is None else nanoseconds("min_duration", min_duration),
         None if max_duration is None else nanoseconds("max_duration", max_duration),
     )
+    if wanted.least is not None and wanted.most is not None and wanted.least > wanted.most:
+        raise TracelabError(f"`min_duration` ({min_duration}) must not be above `max_duration` ({max_duration}).")
     web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
     api = _spoken(web)
     asked = api.services if names is None else names
@@ -307,6 +310,7 @@ def fetch_jaeger_trace(
     ...
     tracelab.errors.TracelabError: `trace_id` must be up to 32 hexadecimal digits, got 'checkout'.
     """
+    forget_report()
     if not (isinstance(trace_id, str) and _ID.fullmatch(trace_id)):
         raise TracelabError(f"`trace_id` must be up to 32 hexadecimal digits, got {shown(trace_id)}.")
     web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)

@@ -10,7 +10,7 @@ import msgspec
 import polars as pl
 
 from tracelab.errors import LoadError, SourceError, TracelabError
-from tracelab.live.servers.fetching import Fetch
+from tracelab.live.servers.fetching import Fetch, forget_report
 from tracelab.live.servers.web import Web, WebPageError
 from tracelab.live.servers.windows import Window, window_of
 from tracelab.loaders.otlp.tempo_response import opened
@@ -114,6 +114,7 @@ def fetch_tempo(
     ...
     tracelab.errors.SourceError: localhost:3200: the address of a server begins with http:// or https://. Write ...
     """
+    forget_report()
     if not isinstance(query, str):
         raise TracelabError(f"`query` must be TraceQL, got {shown(query)}. All traces are {{}}.")
     window = window_of(start, end, lookback, step=_SECOND)
