@@ -47,10 +47,10 @@ class Segment:
 
     def parted(self, traces: Hashes) -> tuple[Segment | None, pl.DataFrame | None]:
         """Part from some traces: gives the segment without them, if there is any, and their rows."""
-        going = np.isin(self.traces, traces, assume_unique=True, kind="sort")
+        going = among(self.traces, traces)
         if not going.any():
             return self, None
-        moved = pl.Series(np.isin(trace_numbers(self.frame), self.traces[going], kind="sort"))
+        moved = pl.Series(among(trace_numbers(self.frame), self.traces[going]))
         return self._some(self.frame.filter(~moved), ~going, self._memory_of), self.frame.filter(moved)
 
     def without_oldest(self, excess: int) -> Segment | None:
@@ -68,7 +68,7 @@ class Segment:
     def head(self, spans: int) -> Segment | None:
         """Give the first spans of its frame, though its traces may not be whole then."""
         rows = self.frame.head(spans)
-        return self._some(rows, np.isin(self.traces, trace_numbers(rows), kind="sort"), 0)
+        return self._some(rows, among(self.traces, trace_numbers(rows)), 0)
 
     def _some(self, rows: pl.DataFrame, traces: npt.NDArray[np.bool_], memory_of: int) -> Segment | None:
         if not rows.height:
@@ -83,7 +83,7 @@ def segment_of(frame: pl.DataFrame, turn: int, earlier: list[Segment], touched: 
     traces = np.unique(trace_numbers(frame))
     turns = np.full(traces.size, turn, dtype=np.int64)
     for segment in earlier:
-        kept = np.isin(traces, segment.traces, assume_unique=True, kind="sort") & ~np.isin(traces, touched, kind="sort")
+        kept = among(traces, segment.traces) & ~among(traces, touched)
         turns[kept] = segment.turns[np.searchsorted(segment.traces, traces[kept])]
     return Segment(frame, traces, turns)
 
@@ -138,3 +138,9 @@ def _numbered(frame: pl.DataFrame) -> pl.DataFrame:
     named = frame.clone()
     named.columns = [str(place) for place in range(frame.width)]
     return named
+
+
+def among(traces: Hashes, others: Hashes) -> npt.NDArray[np.bool_]:
+    """Tell which traces are among others."""
+    # By sorting, since the table that numpy 2.0 would take for small ranges overflows with numbers as large as these.
+    return np.isin(traces, others, kind="sort")

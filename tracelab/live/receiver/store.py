@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from tracelab.live.receiver.segments import Hashes, Segment, segment_of, small_ones, trace_numbers, without
+from tracelab.live.receiver.segments import Hashes, Segment, among, segment_of, small_ones, trace_numbers, without
 from tracelab.loaders.columns.assemble import assemble, empty_spans
 from tracelab.loaders.columns.chunk import Chunk, Entries
 from tracelab.loaders.columns.joining import Joining, below_each_other
@@ -217,7 +217,8 @@ class Store:
             frame = assemble(together, [Findings()], Findings(), choose=self._joining.chosen_keys)
             chunks = []
             # Spans without ids got some, which may be those that others have.
-            touched = np.setdiff1d(np.unique(trace_numbers(frame)), touched)
+            found = np.unique(trace_numbers(frame))
+            touched = found[~among(found, touched)]
         if frame.height:
             self._turn += 1
             segments.append(segment_of(frame, self._turn, small, new_ones))
