@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from tracelab.errors import TracelabError
-from tracelab.live.servers.jaeger import fetch_jaeger, fetch_jaeger_trace, is_jaeger
+from tracelab.live.servers.jaeger import fetch_jaeger, fetch_jaeger_trace
+from tracelab.live.servers.jaeger_api import is_jaeger
 from tracelab.live.servers.links import Link, link_of
 from tracelab.live.servers.tempo import TENANT, fetch_tempo, is_tempo
 from tracelab.live.servers.web import RefusalError, Web

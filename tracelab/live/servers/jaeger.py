@@ -1,24 +1,29 @@
-"""Traces from a Jaeger server: its API of version 3, and of version 1 where the server is older or knows no better."""
+"""Traces from a Jaeger server: searched in windows of time, all of them or by services."""
 
 from __future__ import annotations
 
-import json
 import re
 import time
-from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from difflib import get_close_matches
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import quote
 
-import msgspec
 import polars as pl
 
 from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.live.servers.fetching import Fetch, forget_report
-from tracelab.live.servers.web import Web, WebPageError
-from tracelab.live.servers.windows import Window, iso, window_of
+from tracelab.live.servers.jaeger_api import (
+    EXAMPLE,
+    STEP,
+    Search,
+    Version3,
+    dependencies,
+    misreads_errors,
+    spoken,
+    that_knows_tags,
+)
+from tracelab.live.servers.web import Web
+from tracelab.live.servers.windows import Window, window_of
 from tracelab.loaders.report import problems
 from tracelab.options import nanoseconds, shown, whole
 from tracelab.schema import is_error
@@ -26,10 +31,10 @@ from tracelab.schema import is_error
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from tracelab.live.servers.web import Answer, Auth, Parameters
+    from tracelab.live.servers.jaeger_api import Api
+    from tracelab.live.servers.web import Auth
     from tracelab.loaders.report.findings import Problem
 
-_STEP: Final = 1_000
 _AT_ONCE: Final = 200
 _FEWER: Final = 20
 _MOST_AT_ONCE: Final = 1_500
@@ -39,146 +44,6 @@ _DEEPER: Final = 8
 _SETTLED: Final = 30_000_000_000
 _DEEPEST: Final = 100_000
 _ID: Final = re.compile(r"[0-9a-fA-F]{1,32}")
-_EXAMPLE: Final = "http://localhost:16686"
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """What is asked for, whatever way it is asked."""
-
-    window: Window
-    depth: int
-    service: str
-    operation: str | None
-    tags: dict[str, str]
-    least: int | None
-    most: int | None
-    again: bool = False
-    """Whether the window was answered before, but not whole."""
-
-    def __str__(self) -> str:
-        return f"{self.service or 'all services'}, {self.window}"
-
-
-class _Envelope(msgspec.Struct):
-    """What stands around the traces in version 1; the traces themselves are the loaders'."""
-
-    data: list[msgspec.Raw] | None = None
-    errors: list[Any] | None = None
-
-
-class _Api(ABC):
-    """One of Jaeger's APIs, as a server speaks it."""
-
-    format: str
-
-    def __init__(self, web: Web, services: list[str]) -> None:
-        self.web = web
-        self.services = services
-
-    @abstractmethod
-    def operations(self, service: str) -> list[tuple[str, str | None]]:
-        """List the operations of a service, each with its kind where the server says it."""
-
-    @abstractmethod
-    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
-        """Give the traces that are found; None if none are."""
-
-    @abstractmethod
-    def trace(self, trace_id: str) -> bytes | None:
-        """Give a trace; None if the server has it not."""
-
-    @abstractmethod
-    def errors_in(self, content: bytes) -> list[str]:
-        """List what the server says of traces that it did not give."""
-
-
-class _Version3(_Api):
-    """OTLP in JSON, to the nanosecond."""
-
-    format = "otlp-json"
-
-    def errors_in(self, content: bytes) -> list[str]:  # noqa: ARG002 - here the whole answer fails
-        return []
-
-    def operations(self, service: str) -> list[tuple[str, str | None]]:
-        document = _document(self.web, "/api/v3/operations", [("service", service)])
-        found = _listed(document.get("operations")) if isinstance(document, dict) else []
-        return [(str(each.get("name", "")), _word(each.get("spanKind") or each.get("span_kind"))) for each in found]
-
-    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
-        pairs = [
-            ("service_name", wanted.service),
-            ("start_time_min", iso(wanted.window.start)),
-            ("start_time_max", iso(wanted.window.end)),
-            ("search_depth", str(wanted.depth)),
-            ("raw_traces", "true"),
-        ]
-        pairs += [("operation_name", wanted.operation)] if wanted.operation else []
-        pairs += [("duration_min", f"{wanted.least}ns")] if wanted.least is not None else []
-        pairs += [("duration_max", f"{wanted.most}ns")] if wanted.most is not None else []
-        # Old servers know the names with underscores only, new ones will forget them.
-        both = [pair for key, value in pairs for pair in ((f"query.{_camel(key)}", value), (f"query.{key}", value))]
-        both.append(("query.num_traces", str(wanted.depth)))
-        if wanted.tags:
-            both.append(("query.attributes", json.dumps(wanted.tags)))
-        return _found(self.web.get("/api/v3/traces", both, fine=(404,), once=once), self.web.address("/api/v3/traces"))
-
-    def trace(self, trace_id: str) -> bytes | None:
-        path = f"/api/v3/traces/{trace_id}"
-        both = [("rawTraces", "true"), ("raw_traces", "true")]
-        return _found(self.web.get(path, both, fine=(404,)), self.web.address(path))
-
-
-class _Version1(_Api):
-    """Jaeger's own JSON, to the microsecond."""
-
-    format = "jaeger-json"
-
-    def operations(self, service: str) -> list[tuple[str, str | None]]:
-        answer = self.web.get("/api/operations", [("service", service)], fine=(400, 404))
-        if answer.status == 200:
-            found = _listed(_data_of(answer))
-            return [(str(each.get("name", "")), _word(each.get("spanKind"))) for each in found]
-        names = _data_of(self.web.get(f"/api/services/{quote(service, safe='')}/operations"))
-        return [(name, None) for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-    def search(self, wanted: _Search, *, once: bool = False) -> bytes | None:
-        pairs = [
-            ("service", wanted.service),
-            ("start", str(wanted.window.start // 1000)),
-            ("end", str(-(-wanted.window.end // 1000))),
-            ("limit", str(wanted.depth)),
-            ("raw", "true"),
-        ]
-        pairs += [("operation", wanted.operation)] if wanted.operation else []
-        pairs += [("minDuration", f"{wanted.least}ns")] if wanted.least is not None else []
-        pairs += [("maxDuration", f"{wanted.most}ns")] if wanted.most is not None else []
-        pairs += [("tags", json.dumps(wanted.tags))] if wanted.tags else []
-        return self._traces(self.web.get("/api/traces", pairs, fine=(404,), once=once), "/api/traces")
-
-    def trace(self, trace_id: str) -> bytes | None:
-        path = f"/api/traces/{trace_id}"
-        return self._traces(self.web.get(path, [("raw", "true")], fine=(404,)), path)
-
-    def errors_in(self, content: bytes) -> list[str]:
-        try:
-            errors = msgspec.json.decode(content, type=_Envelope).errors
-        except (msgspec.DecodeError, RecursionError):
-            return []
-        return [str(each.get("msg", each) if isinstance(each, dict) else each)[:200] for each in errors or []]
-
-    def _traces(self, answer: Answer, path: str) -> bytes | None:
-        if answer.status == 404:
-            _no_traces(answer, self.web.address(path))
-            return None
-        try:
-            envelope = msgspec.json.decode(answer.content, type=_Envelope)
-        except (msgspec.DecodeError, RecursionError):
-            return answer.content  # the loaders say what it is
-        if not envelope.data and (errors := self.errors_in(answer.content)):
-            raise SourceError(f"{self.web.address(path)}: the server found no trace, but errors ({errors[0]}).")
-        return answer.content if envelope.data else None
 
 
 def fetch_jaeger(
@@ -252,8 +117,8 @@ def fetch_jaeger(
     """
     forget_report()
     names = _services_of(service)
-    wanted = _Search(
-        window_of(start, end, lookback, step=_STEP),
+    wanted = Search(
+        window_of(start, end, lookback, step=STEP),
         _AT_ONCE if limit is None else min(_AT_ONCE, whole("limit", limit, least=1)),
         "",
         _text_or_none("operation", operation),
@@ -263,15 +128,15 @@ def fetch_jaeger(
     )
     if wanted.least is not None and wanted.most is not None and wanted.least > wanted.most:
         raise TracelabError(f"`min_duration` ({min_duration}) must not be above `max_duration` ({max_duration}).")
-    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
-    api = _spoken(web)
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=EXAMPLE)
+    api = spoken(web)
     asked = api.services if names is None else names
     failed = None
-    if wanted.tags.get("error") == "true" and isinstance(api, _Version3) and asked and _misreads_errors(api, asked[0]):
+    if wanted.tags.get("error") == "true" and isinstance(api, Version3) and asked and misreads_errors(api, asked[0]):
         others = {key: value for key, value in wanted.tags.items() if key != "error"}
         wanted, failed = replace(wanted, tags=others, depth=_AT_ONCE), _failed(wanted, names)
-    if wanted.tags and isinstance(api, _Version3) and asked:
-        api = _that_knows_tags(api, replace(wanted, service=asked[0]))
+    if wanted.tags and isinstance(api, Version3) and asked:
+        api = that_knows_tags(api, replace(wanted, service=asked[0]))
     fetch = Fetch(web, web.name, api.format, progress=progress)
     most = None if failed is not None else limit
     left = _search_together(fetch, api, wanted) if names is None and most is None else asked
@@ -313,13 +178,11 @@ def fetch_jaeger_trace(
     forget_report()
     if not (isinstance(trace_id, str) and _ID.fullmatch(trace_id)):
         raise TracelabError(f"`trace_id` must be up to 32 hexadecimal digits, got {shown(trace_id)}.")
-    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
-    api = _spoken(web)
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=EXAMPLE)
+    api = spoken(web)
     content = api.trace(trace_id.lower())
     if content is None:
-        raise SourceError(
-            f"{web.name}: there is no trace {trace_id}. A server forgets old ones, and one under way comes."
-        )
+        raise SourceError(f"{web.name}: there is no trace {trace_id}. It may be forgotten, or not have come yet.")
     fetch = Fetch(web, web.name, api.format, progress=False)
     fetch.take(content, f"trace {trace_id}")
     for error in api.errors_in(content):
@@ -353,8 +216,8 @@ def jaeger_services(
     ...
     tracelab.errors.SourceError: ftp://localhost: the address of a server begins with http:// or https://. Write ...
     """
-    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
-    names = _spoken(web).services
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=EXAMPLE)
+    names = spoken(web).services
     return pl.DataFrame({"service_name": names}, schema={"service_name": pl.String()}).unique().sort("service_name")
 
 
@@ -387,8 +250,8 @@ def jaeger_operations(
     """
     if not isinstance(service, str) or not service:
         raise TracelabError(f"`service` must be the name of a service, got {shown(service)}.")
-    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
-    api = _spoken(web)
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=EXAMPLE)
+    api = spoken(web)
     found = api.operations(service)
     if not found:
         _refuse_unknown([service], api.services, web.name)
@@ -425,12 +288,8 @@ def jaeger_dependencies(
     tracelab.errors.TracelabError: `lookback`: 'long' is no duration. Write a number and a unit, such as 250ms, ...
     """
     window = window_of(None, end, lookback, step=1_000_000)
-    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=_EXAMPLE)
-    asked = [
-        ("endTs", str(window.end // 1_000_000)),
-        ("lookback", str((window.end - window.start) // 1_000_000)),
-    ]
-    found = _listed(_data_of(web.get("/api/dependencies", asked)))
+    web = Web(url, headers=headers, auth=auth, verify=verify, timeout=timeout, example=EXAMPLE)
+    found = dependencies(web, window)
     rows = [
         (str(each.get("parent", "")), str(each.get("child", "")), each.get("callCount"))
         for each in found
@@ -442,11 +301,11 @@ def jaeger_dependencies(
     )
 
 
-def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None) -> None:
+def _search_all(fetch: Fetch, api: Api, first: list[Search], limit: int | None) -> None:
     """Ask for every service, and again for parts of the time where an answer is full."""
     most = _DEEPEST
 
-    def took(_: _Search, answer: tuple[_Search, bytes | None, float]) -> list[_Search]:
+    def took(_: Search, answer: tuple[Search, bytes | None, float]) -> list[Search]:
         asked, content, seconds = answer
         if content is None:
             return []
@@ -456,7 +315,7 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
         if traces.height < asked.depth or (limit is not None and limit <= asked.depth):
             return []
         depth = min(max(most, asked.depth), _depth(asked, len(content), seconds))
-        parts = asked.window.cut_by(traces["start_time"], _STEP, depth / asked.depth)
+        parts = asked.window.cut_by(traces["start_time"], STEP, depth / asked.depth)
         if len(parts) > 1 or depth > asked.depth:
             return [replace(asked, window=part, depth=depth) for part in parts]
         deeper = asked.depth * _DEEPER
@@ -465,7 +324,7 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
         fetch.pieces.note(problems.CUT_ANSWERS, place=str(asked))
         return []
 
-    def ask(asked: _Search) -> tuple[_Search, bytes | None, float]:
+    def ask(asked: Search) -> tuple[Search, bytes | None, float]:
         nonlocal most
         asked = asked if asked.again else replace(asked, depth=min(asked.depth, most))
         begun = time.monotonic()
@@ -481,13 +340,13 @@ def _search_all(fetch: Fetch, api: _Api, first: list[_Search], limit: int | None
     fetch.side_by_side(first, ask, took, _missing, enough=_enough(fetch, limit))
 
 
-def _search_together(fetch: Fetch, api: _Api, wanted: _Search) -> list[str]:
+def _search_together(fetch: Fetch, api: Api, wanted: Search) -> list[str]:
     """Ask for no service where a server takes that for all, so that no trace comes once for each of its services.
 
     Whether it does is seen by what it gives: then the latest traces of every service must be among what came. Gives
     the services that are left to be asked for.
     """
-    if not isinstance(api, _Version3) or len(api.services) < 2:
+    if not isinstance(api, Version3) or len(api.services) < 2:
         return api.services
     first = replace(wanted, depth=1)
     try:
@@ -497,13 +356,13 @@ def _search_together(fetch: Fetch, api: _Api, wanted: _Search) -> list[str]:
     except (SourceError, LoadError):
         return api.services
     # What comes in meanwhile says nothing.
-    settled = max(wanted.window.start + _STEP, min(wanted.window.end, time.time_ns() - _SETTLED))
+    settled = max(wanted.window.start + STEP, min(wanted.window.end, time.time_ns() - _SETTLED))
     _search_all(fetch, api, [wanted], None)
     if fetch.stopped:
         return []
     left: list[str] = []
 
-    def took(asked: _Search, content: bytes | None) -> list[_Search]:
+    def took(asked: Search, content: bytes | None) -> list[Search]:
         count = fetch.count
         if content is not None:
             fetch.take(content, str(asked))
@@ -518,19 +377,7 @@ def _search_together(fetch: Fetch, api: _Api, wanted: _Search) -> list[str]:
     return left
 
 
-def _misreads_errors(api: _Api, service: str) -> bool:
-    """Find out whether a server keeps traces in memory, as only such ones refuse to look for none.
-
-    Those of Jaeger 2 take the text `true` for no yes, so failed spans are looked for here.
-    """
-    try:
-        api.search(_Search(Window(0, _STEP), 0, service, None, {}, None, None), once=True)
-    except SourceError as error:
-        return "search depth" in str(error)
-    return False
-
-
-def _failed(wanted: _Search, names: list[str] | None) -> pl.Expr:
+def _failed(wanted: Search, names: list[str] | None) -> pl.Expr:
     """Say which spans are wanted, where the server does not know a failed one."""
     conditions = [
         is_error(),
@@ -544,89 +391,26 @@ def _failed(wanted: _Search, names: list[str] | None) -> pl.Expr:
     return pl.all_horizontal(conditions)
 
 
-def _missing(asked: _Search) -> tuple[Problem, str]:
+def _missing(asked: Search) -> tuple[Problem, str]:
     return problems.CUT_ANSWERS if asked.again else problems.MISSING_TIME, str(asked)
 
 
-def _depth(asked: _Search, size: int, seconds: float) -> int:
+def _depth(asked: Search, size: int, seconds: float) -> int:
     """Say how many traces are worth one answer, if that is several times what was asked for, and came."""
     growth = min(_BYTES_AT_ONCE / max(size, 1), _SECONDS_AT_ONCE / max(seconds, 1e-9))
     worth = min(_MOST_AT_ONCE, int(asked.depth * growth))
     return worth if worth >= 2 * asked.depth and not asked.again else asked.depth
 
 
-def _enough(fetch: Fetch, limit: int | None) -> Callable[[list[_Search]], bool]:
+def _enough(fetch: Fetch, limit: int | None) -> Callable[[list[Search]], bool]:
     """Say when nothing that is still to come can be later than the traces that are wanted."""
 
-    def enough(open_ones: list[_Search]) -> bool:
+    def enough(open_ones: list[Search]) -> bool:
         if limit is None or fetch.count < limit or not open_ones:
             return False
         return fetch.count_since(max(asked.window.end for asked in open_ones)) >= limit
 
     return enough
-
-
-def is_jaeger(web: Web) -> bool:
-    """Find out by asking whether a Jaeger answers.
-
-    Raises
-    ------
-    SourceError
-        Nobody answers, or not without credentials.
-    """
-    return _speaking(web)[0] is not None
-
-
-def _spoken(web: Web) -> _Api:
-    """Find out by asking which API a server speaks; its services come along.
-
-    Raises
-    ------
-    SourceError
-        It is no Jaeger, or cannot be asked.
-    """
-    api, refused = _speaking(web)
-    if api is not None:
-        return api
-    raise refused or SourceError(
-        f"{web.name}: no Jaeger answers there: it has neither /api/v3/services nor /api/services. Check the address: "
-        f"that of Jaeger's pages, such as {_EXAMPLE}, with the prefix if it has one."
-    )
-
-
-def _speaking(web: Web) -> tuple[_Api | None, SourceError | None]:
-    refused: SourceError | None = None
-    for path, key, api in (("/api/v3/services", "services", _Version3), ("/api/services", "data", _Version1)):
-        try:
-            answer = web.get(path, fine=(404, 405, 501))
-        except WebPageError as error:
-            refused = refused or error
-            continue
-        document = _json(answer)
-        # A server without services leaves the key out.
-        if answer.status == 200 and isinstance(document, dict) and (key in document or not document):
-            names = document.get(key) or []
-            if isinstance(names, list) and all(isinstance(name, str) for name in names):
-                return api(web, sorted(set(names))), None
-    return None, refused
-
-
-def _that_knows_tags(api: _Version3, wanted: _Search) -> _Api:
-    """Find out whether a server heeds tags in version 3, which early ones ignore in silence; if not, version 1 does.
-
-    It is asked for a tag that nothing can have: who then gives traces did not listen.
-    """
-    nothing = replace(wanted, tags={f"tracelab.{token_hex(8)}": "none"}, depth=1)
-    if api.search(nothing) is None:
-        return api
-    older = api.web.get("/api/services", fine=(404, 405, 501))
-    document = _json(older)
-    if older.status == 200 and isinstance(document, dict) and "data" in document:
-        return _Version1(api.web, api.services)
-    raise SourceError(
-        f"{api.web.name}: this server cannot search by tags. Fetch without them, and filter: "
-        "spans.filter(tl.attr('key') == 'value')."
-    )
 
 
 def _refuse_unknown(names: list[str], known: list[str], server: str) -> None:
@@ -638,52 +422,6 @@ def _refuse_unknown(names: list[str], known: list[str], server: str) -> None:
     hint = f"Did you mean {near[0]!r}? " if near else ""
     listed = ", ".join(known[:10]) + (", ..." if len(known) > 10 else "") or "none"
     raise SourceError(f"{server}: there is no service {unknown[0]!r}. {hint}It has: {listed}.")
-
-
-def _found(answer: Answer, name: str) -> bytes | None:
-    if answer.status == 404:
-        _no_traces(answer, name)
-        return None
-    return answer.content
-
-
-def _no_traces(answer: Answer, name: str) -> None:
-    """Tell a search that found nothing from a path that is not there."""
-    if b"race" not in answer.content:
-        raise SourceError(f"{name}: the server answered 404. Check the address: a server behind a prefix needs it.")
-
-
-def _document(web: Web, path: str, parameters: Parameters) -> Any:
-    answer = web.get(path, parameters)
-    document = _json(answer)
-    if document is None:
-        raise SourceError(f"{web.address(path, parameters)}: what came is no JSON. Is this a Jaeger?")
-    return document
-
-
-def _data_of(answer: Answer) -> Any:
-    document = _json(answer)
-    return document.get("data") if isinstance(document, dict) else document
-
-
-def _json(answer: Answer) -> Any:
-    try:
-        return msgspec.json.decode(answer.content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-
-
-def _listed(items: Any) -> list[dict[str, Any]]:
-    return [each for each in items if isinstance(each, dict)] if isinstance(items, list) else []
-
-
-def _word(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.capitalize() for word in rest)
 
 
 def _services_of(service: Any) -> list[str] | None:
