@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +83,9 @@ def middle(gantt: Locator) -> tuple[float, float]:
     return x + width * 0.7, y + height * 0.5
 
 
-def names(gantt: Locator) -> list[str]:
-    return gantt.locator(".names .name .words").all_text_contents()
+def names_are(gantt: Locator, *names: str) -> None:
+    """Wait for these rows: the parts of a widget are drawn one after the other."""
+    playwright.expect(gantt.locator(".names .name .words")).to_have_text(list(names), timeout=PATIENCE)
 
 
 def reads(gantt: Locator, text: str) -> None:
@@ -127,11 +131,11 @@ def test_gantt_filter_acts_while_one_types_and_says_that_nothing_matches(page: P
     field = gantt.get_by_placeholder("filter by service or name")
     field.press_sequentially("ledg")
     reads(gantt, "rows 1 to 3 of 3")
-    assert names(gantt) == ["GET /pay", "charge", "ledger"]
+    names_are(gantt, "GET /pay", "charge", "ledger")
     field.press_sequentially("xyz")
     reads(gantt, "No span matches “ledgxyz”.")
-    assert names(gantt) == []
-    assert gantt.locator(".x2y2 .bars .point").count() == 0
+    names_are(gantt)
+    playwright.expect(gantt.locator(".x2y2 .bars .point")).to_have_count(0, timeout=PATIENCE)
     reads(gantt, "no rows")
     field.fill("")
     reads(gantt, "rows 1 to 4 of 4")
@@ -148,7 +152,7 @@ def test_gantt_keys_are_of_the_rows_after_a_click_on_one(page: Page) -> None:
     gantt.locator(".widget-html").last.get_by_text("charge", exact=True).wait_for(timeout=PATIENCE)
     page.keyboard.press("ArrowDown")
     gantt.locator(".widget-html").last.get_by_text("ledger", exact=True).wait_for(timeout=PATIENCE)
-    assert field.input_value() == "bank"
+    playwright.expect(field).to_have_value("bank", timeout=PATIENCE)
     field.fill("")
     reads(gantt, "rows 1 to 4 of 4")
 
@@ -163,7 +167,7 @@ def test_gantt_fold_by_a_triangle_keeps_the_path(page: Page) -> None:
     page.mouse.click(x + width / 2, y + height / 2)
     reads(gantt, "rows 1 to 1 of 1")
     reads(gantt, "(+3)")
-    assert path.count() == 1
+    playwright.expect(path).to_have_count(1, timeout=PATIENCE)
     bar = box(gantt.locator(".x2y2 .bars .point path").first)
     assert box(path.first)[2] == pytest.approx(bar[2], abs=4)
     page.mouse.click(x + width / 2, y + height / 2)
@@ -180,7 +184,7 @@ def test_gantt_finds_a_trace_by_its_id(page: Page) -> None:
     trace_id = gantt.locator(".tracelab-title .tracelab-quiet").inner_text()
     field.fill(trace_id)
     gantt.get_by_text("There is no trace").wait_for(timeout=PATIENCE, state="detached")
-    assert trace_id in (field.get_attribute("placeholder") or "")
+    playwright.expect(field).to_have_attribute("placeholder", re.compile(trace_id), timeout=PATIENCE)
 
 
 def test_gantt_shows_names_that_mean_harm_as_text(page: Page) -> None:
@@ -192,7 +196,7 @@ def test_gantt_shows_names_that_mean_harm_as_text(page: Page) -> None:
     assert "owned" not in page.title()
     assert gantt.locator("script, img, .widget-html a, .js-plotly-plot text a, .js-plotly-plot text b").count() == 0
     assert gantt.locator(".tracelab-surface :is(a, b, img, script)").count() == 0
-    assert names(gantt) == ["<b>bold</b>", '<a/href="javascript:alert(1)">click</a>']
+    names_are(gantt, "<b>bold</b>", '<a/href="javascript:alert(1)">click</a>')
 
 
 def test_gantt_finds_a_trace_by_what_the_browser_makes_of_a_name_of_several_lines(page: Page) -> None:
@@ -203,8 +207,8 @@ def test_gantt_finds_a_trace_by_what_the_browser_makes_of_a_name_of_several_line
     assert r"SELECT *\nFROM \u202ex" in label
     field.fill(label)
     gantt.locator(".tracelab-title", has_text="db: SELECT *").wait_for(timeout=PATIENCE)
-    assert field.get_attribute("placeholder") == label
-    assert names(gantt) == [r"SELECT * FROM \u202ex"]
+    playwright.expect(field).to_have_attribute("placeholder", label, timeout=PATIENCE)
+    names_are(gantt, r"SELECT * FROM \u202ex")
 
 
 def test_gantt_follows_the_theme(page: Page) -> None:

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import ROOT
 
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -98,15 +100,15 @@ def test_live_says_where_to_send_and_then_lists_what_comes(page: Page) -> None:
     assert not listing(page).locator("table").is_visible()
     send(page, str(ROOT / "examples" / "first_trace" / "breakfast.py"))
     rows(page).get_by_text("breakfast").wait_for(timeout=PATIENCE)
-    assert not listing(page).locator(".note").is_visible()
-    assert rows(page).locator(".spans").all_inner_texts() == ["6"]
+    playwright.expect(listing(page).locator(".note")).to_be_hidden(timeout=PATIENCE)
+    playwright.expect(rows(page).locator(".spans")).to_have_text(["6"], timeout=PATIENCE)
     page.locator(".tracelab-status", has_text="6 spans in 1 trace").wait_for(timeout=PATIENCE)
 
 
 def test_live_marks_errors_and_slow_ones_and_shows_harmful_names_as_text(page: Page) -> None:
     send(page, "-c", REQUESTS)
     rows(page).locator(".name", has_text="<img src=x").wait_for(timeout=PATIENCE)
-    assert rows(page).count() == 8
+    playwright.expect(rows(page)).to_have_count(8, timeout=PATIENCE)
     assert rows(page).locator(".name").first.inner_text().endswith(r"<b>bold</b>\u202e")
     assert listing(page).locator("img, b").count() == 0
     assert "owned" not in page.title()
@@ -120,7 +122,8 @@ def test_live_opens_the_timeline_of_what_is_clicked(page: Page) -> None:
     rows(page).filter(has_text="POST /order").click()
     title = page.locator(".tracelab-live .tracelab-gantt .tracelab-title")
     title.get_by_text("POST /order").wait_for(timeout=PATIENCE)
-    assert rows(page).filter(has_text="POST /order").get_attribute("aria-selected") == "true"
+    chosen = rows(page).filter(has_text="POST /order")
+    playwright.expect(chosen).to_have_attribute("aria-selected", "true", timeout=PATIENCE)
     page.locator(".tracelab-live .names .name").first.wait_for(timeout=PATIENCE, state="attached")
 
 
@@ -129,9 +132,9 @@ def test_live_goes_by_the_keys(page: Page) -> None:
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     wanted = rows(page).nth(1)
-    page.wait_for_function("row => row.getAttribute('aria-selected') === 'true'", arg=wanted.element_handle())
+    playwright.expect(wanted).to_have_attribute("aria-selected", "true", timeout=PATIENCE)
     title = page.locator(".tracelab-live .tracelab-gantt .tracelab-title .tracelab-quiet")
-    assert title.inner_text() == wanted.get_attribute("data-trace")
+    playwright.expect(title).to_have_text(wanted.get_attribute("data-trace") or "", timeout=PATIENCE)
     run(page, 3)
     page.locator(".jp-Cell").nth(3).get_by_text("POST /order").last.wait_for(timeout=PATIENCE)
 
@@ -159,6 +162,7 @@ def test_live_pauses(page: Page) -> None:
     page.wait_for_function(
         "([list, old]) => list.querySelector('tbody tr').dataset.trace !== old",
         arg=[listing(page).element_handle(), before],
+        timeout=PATIENCE,
     )
 
 

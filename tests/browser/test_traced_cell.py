@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.test_lab_dump import CHROMIUM, ERRORS, PATIENCE, lab, own_jupyter, page, run_all_cells
+from tests.browser.test_lab_dump import CHROMIUM, ERRORS, PATIENCE, lab, own_jupyter, page, playwright, run_all_cells
 
 __all__ = ["own_jupyter", "page"]
 
@@ -63,10 +63,9 @@ def test_the_timeline_stands_below_the_cell_and_errors_after_it(
         gantts = page.locator(".tracelab-gantt")
         gantts.nth(1).wait_for(timeout=PATIENCE, state="attached")
         names = [gantts.nth(n).locator(".names .name .words") for n in range(2)]
-        for each in names:
-            each.first.wait_for(timeout=PATIENCE, state="attached")
-        assert names[0].all_text_contents() == ["basket", "user", "price 1", "price 2", "price 3"]
-        assert names[1].all_text_contents() == ["pay"]
+        rows = ["basket", "user", "price 1", "price 2", "price 3"]
+        playwright.expect(names[0]).to_have_text(rows, timeout=PATIENCE)
+        playwright.expect(names[1]).to_have_text(["pay"], timeout=PATIENCE)
         assert page.locator(ERRORS).count() == 1
         failing = page.locator(".jp-Cell").nth(2).locator(".jp-OutputArea-output")
         assert failing.nth(0).locator(".tracelab-gantt").count() == 1

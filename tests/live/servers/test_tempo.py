@@ -82,8 +82,16 @@ def test_a_search_that_did_not_look_everywhere_is_said() -> None:
 def test_a_busy_server_is_asked_again() -> None:
     tempo = Tempo(traces(30))
     busy = Reply(429, b"too many requests", {"Retry-After": "0"})
-    with serving(lambda asked: busy if len(server.asked) % 5 == 1 else tempo(asked)) as server:
+    refused: set[str] = set()
+
+    def answer(asked: Asked) -> Reply:
+        first = asked.path not in refused
+        refused.add(asked.path)
+        return busy if first else tempo(asked)
+
+    with serving(answer) as server:
         assert tl.fetch_tempo(server.url, **TIME).height == 30
+    assert len(refused) > 30
 
 
 def test_a_query_that_tempo_refuses_is_an_error_with_its_words() -> None:
