@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,6 +40,10 @@ hostile = tl.widgets.Gantt(evil)
 hostile.selected_span_id = evil["span_id"][0]
 hostile"""
 BUSY = "import time; time.sleep(600)"
+SHOWS = """([gantt, names]) => {
+  const shown = [...gantt.querySelectorAll('.names .name .words')].map(words => words.textContent);
+  return JSON.stringify(shown) === JSON.stringify(names);
+}"""
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
@@ -84,8 +89,10 @@ def middle(gantt: Locator) -> tuple[float, float]:
 
 
 def names_are(gantt: Locator, *names: str) -> None:
-    """Wait for these rows: the parts of a widget are drawn one after the other."""
-    playwright.expect(gantt.locator(".names .name .words")).to_have_text(list(names), timeout=PATIENCE)
+    """Wait for these rows, white space and all: the parts of a widget are drawn one after the other."""
+    with suppress(playwright.TimeoutError):
+        gantt.page.wait_for_function(SHOWS, arg=[gantt.element_handle(), list(names)], timeout=PATIENCE)
+    assert gantt.locator(".names .name .words").all_text_contents() == list(names)
 
 
 def reads(gantt: Locator, text: str) -> None:
