@@ -7,6 +7,7 @@ import json
 import lzma
 import os
 import re
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.loaders.dumps import compact, protobuf, request, shop_jaeger, shop_ot
 from tracelab.conforming import conform
 from tracelab.errors import LoadError, LoadWarning, SourceError, TracelabError
 from tracelab.loaders import load_report, read, read_jaeger, read_otlp, read_tempo, read_zipkin
+from tracelab.loaders.input.sources import Stream
 
 SAMPLES = Path(__file__).parent / "samples"
 ROW = re.compile(r"\| `(?P<path>[^`]+)` \|(?:[^|]*\|){3} (?P<traces>\d+) \| (?P<spans>\d+) \|")
@@ -347,3 +349,26 @@ def test_strict_and_progress_are_a_yes_or_a_no(value: Any) -> None:
         read(b'{"resourceSpans": []}', strict=value)
     with pytest.raises(TracelabError, match="`progress` must be True or False"):
         read(b'{"resourceSpans": []}', progress=value)
+
+
+def test_ctrl_c_while_files_are_closed_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Polars raises it where it computes, and Python once more at the next line of its own."""
+    lost: list[object] = []
+    path = tmp_path / "dump.json"
+    path.write_bytes(compact(shop_otlp()))
+
+    close = Stream.close
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def closed_and_interrupted(stream: Stream) -> None:
+        close(stream)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "unraisablehook", lost.append)
+    monkeypatch.setattr("tracelab.loaders.reading.chunks_in", interrupted)
+    monkeypatch.setattr("tracelab.loaders.input.sources.Stream.close", closed_and_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        read(path)
+    assert lost == []

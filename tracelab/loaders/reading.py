@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
@@ -244,8 +244,9 @@ def _load(
     chunks: list[tuple[int, Loaded]] = []
     failures: list[LoadError] = []
     with without_garbage_collection():
-        with _bar(sources, progress) as bar:
-            for number, leaf in enumerate(leaf for each in sources for leaf in leaves(each, bar.update)):
+        # Closed here, and not when it is forgotten, since what Ctrl-C raises then is printed and gone.
+        with _bar(sources, progress) as bar, closing(leaves(sources, bar.update)) as dumps:
+            for number, leaf in enumerate(dumps):
                 one = SourceFindings(leaf.name, "unknown")
                 found.append(one)
                 try:

@@ -23,7 +23,7 @@ from tracelab.loaders.input.sources import Source, Stream, may_be_dump
 from tracelab.markup import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _OTHERS: Final = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR"}
@@ -67,12 +67,13 @@ class Leaf:
         return self.content
 
 
-def leaves(source: Source, advance: Callable[[int], object]) -> Iterator[Leaf]:
-    """Give a source as it is, or every member of the archive that it is that may be a dump by its name.
+def leaves(sources: Iterable[Source], advance: Callable[[int], object]) -> Generator[Leaf]:
+    """Give each source as it is, or every member of the archive that it is that may be a dump by its name.
 
-    Each is to be read before the next is asked for, and is closed then.
+    Each is to be read before the next is asked for, and is closed then, or with the generator.
     """
-    yield from _opened(source, lambda: Stream(source, advance), advance, 0)
+    for source in sources:
+        yield from _opened(source, partial(Stream, source, advance), advance, 0)
 
 
 def _opened(
