@@ -1,7 +1,8 @@
-"""Where the data is, and how hypothesis behaves; nothing clever."""
+"""Where the data is, and how hypothesis and Ctrl-C behave; nothing clever."""
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -12,6 +13,10 @@ SHARED = ROOT.parent / "shared"
 
 hypothesis.settings.register_profile("calm", deadline=None, derandomize=True, max_examples=40)
 hypothesis.settings.load_profile("calm")
+
+# Shells let what they start in the background ignore Ctrl-C, and programs that tests start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
