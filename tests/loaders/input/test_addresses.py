@@ -213,7 +213,7 @@ def test_an_address_of_a_file_is_its_path(tmp_path: Path) -> None:
 
 def test_without_the_package_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "fsspec", None)
-    with pytest.raises(SourceError, match=r"pip install 'tracelab-kit\[remote\]'"):
+    with pytest.raises(SourceError, match=r"pip install 'tracelab-kit\[remote\]'.*tracelab\.fetch_jaeger"):
         read("https://example.org/x.json?token=hush-hush")
 
 

@@ -49,6 +49,7 @@ _HARMLESS: Final = frozenset(
         *("start_time", "end_time", "version", "versionid", "download", "ref"),
     )
 )
+_NEEDS_NONE: Final = ". A running Jaeger or Tempo needs none: tracelab.fetch_jaeger, tracelab.fetch_tempo."
 _ADVICE: Final = {
     401: "It wants credentials: https://user:password@host/..., or download it with a tool that has them.",
     403: "It may not be read with these credentials, or the address is no longer valid.",
@@ -219,7 +220,7 @@ class _Place:
         if self.scheme in _WEB or self.scheme == "s3" or error.name == "fsspec":
             return (
                 f"reading from {self.scheme}:// needs a package that is not installed ({error!s:.100}). "
-                "pip install 'tracelab-kit[remote]'"
+                f"pip install 'tracelab-kit[remote]'{_NEEDS_NONE if self.scheme in _WEB else ''}"
             )
         return f"reading from {self.scheme}:// needs a package that is not installed: {error!s:.200}."
 
