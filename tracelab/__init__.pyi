@@ -1,4 +1,5 @@
 # The public surface: every name here is imported from its room when it is first used.
+from . import sampling as sampling
 from . import synthetic as synthetic
 from . import traceql as traceql
 from . import widgets as widgets
