@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BUILDS: Final = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "tracelab-servers"
 _MODULE: Final = "github.com/jaegertracing/jaeger"
 _COLLECTOR: Final = "go.opentelemetry.io/collector"
+_CONTRIB: Final = "github.com/open-telemetry/opentelemetry-collector-contrib/processor"
 _PATIENCE: Final = 60.0
 _GUARD: Final = "import os, sys; sys.stdin.read(); os.kill(int(sys.argv[1]), 9)"
 
@@ -64,17 +66,28 @@ class Program:
 class Collector(Program):
     """A Collector of a few parts, which its own builder puts together."""
 
+    @property
+    def path(self) -> Path:
+        # Named by its parts too, so that one that lacks some is not taken for it.
+        return BUILDS / f"{self.name}-{self.version}-{zlib.crc32(self.parts().encode()):08x}" / self.name
+
+    def parts(self) -> str:
+        """Name what it is made of, as the builder reads it."""
+        modules = {
+            "receivers": [f"{_COLLECTOR}/receiver/otlpreceiver"],
+            "processors": [f"{_CONTRIB}/{name}processor" for name in ("probabilisticsampler", "tailsampling")],
+            "exporters": [f"{_COLLECTOR}/exporter/otlpexporter", f"{_COLLECTOR}/exporter/otlphttpexporter"],
+        }
+        lines = []
+        for kind, names in modules.items():
+            lines += [f"{kind}:", *(f"  - gomod: {name} {self.version}" for name in names)]
+        return "\n".join(lines)
+
     def build(self) -> Path:
         folder = self.path.parent
         folder.mkdir(parents=True, exist_ok=True)
-        parts = {
-            "receivers": ["receiver/otlpreceiver"],
-            "exporters": ["exporter/otlpexporter", "exporter/otlphttpexporter"],
-        }
-        lines = [f"dist: {{name: {self.name}, version: {self.version[1:]}, output_path: {folder / 'source'}}}"]
-        for kind, names in parts.items():
-            lines += [f"{kind}:", *(f"  - gomod: {_COLLECTOR}/{name} {self.version}" for name in names)]
-        (folder / "builder.yaml").write_text("\n".join(lines))
+        head = f"dist: {{name: {self.name}, version: {self.version[1:]}, output_path: {folder / 'source'}}}"
+        (folder / "builder.yaml").write_text(f"{head}\n{self.parts()}\n")
         command = ["go", "run", f"{self.package}@{self.version}", "--config", str(folder / "builder.yaml")]
         subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
         shutil.move(folder / "source" / self.name, self.path)
@@ -88,7 +101,7 @@ JAEGER_V1: Final = Program("all-in-one", f"{_MODULE}/cmd/all-in-one", "v1.62.0",
 """Version 1, the all-in-one."""
 
 COLLECTOR: Final = Collector("otelcol", f"{_COLLECTOR}/cmd/builder", "v0.161.0", "OTELCOL", "Collector 0.161.0")
-"""The OpenTelemetry Collector with OTLP in, over HTTP and gRPC, and OTLP out, over either."""
+"""The OpenTelemetry Collector with OTLP in, over HTTP and gRPC, both samplers, and OTLP out, over either."""
 
 ANSWERED: Final[list[str]] = []
 """The servers that ran, with their versions; the summary of a test run names them."""

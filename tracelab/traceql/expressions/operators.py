@@ -11,10 +11,10 @@ from typing import Final, cast
 import polars as pl
 
 from tracelab.errors import QueryError
+from tracelab.go_regexes import anchored
 from tracelab.traceql.expressions.values import ARRAY, TEXT, Value, as_number, as_whole, decided
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS, SUMS
-from tracelab.traceql.syntax.regexes import anchored
 
 _MIRRORED: Final = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _EQUALITY: Final = ("=", "!=")

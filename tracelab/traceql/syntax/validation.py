@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final, NoReturn
 
 from tracelab.errors import QueryTypeError
+from tracelab.go_regexes import RegexError, anchored
 from tracelab.traceql.syntax import nodes as n
 from tracelab.traceql.syntax.folding import COMPARISONS
 from tracelab.traceql.syntax.limits import check_size, plain_recursion
 from tracelab.traceql.syntax.parser import parse
-from tracelab.traceql.syntax.regexes import RegexError, anchored
 from tracelab.traceql.syntax.traversal import references
 
 ARITHMETIC: Final = ("+", "-", "*", "/", "%", "^")

@@ -37,13 +37,31 @@ def anchored(pattern: str) -> str:
     >>> print(anchored(r"/users/{id}|\d+"))
     \A(?s:/users/\{id\}|[0-9]+)\z
     """
-    if _REPEATED_TWICE.search(re.sub(r"\\.|\[[^\]]*\]", "", pattern)):
+    translated = searching(pattern)
+    _check(f"(?s:{translated})")
+    return rf"\A(?s:{translated})\z"
+
+
+@lru_cache(maxsize=256)
+def searching(pattern: str) -> str:
+    r"""Translate a pattern that may match anywhere in a text, as Go's `MatchString` looks for it.
+
+    Raises
+    ------
+    RegexError
+        The pattern is none, or it is too large when it is compiled.
+
+    Examples
+    --------
+    >>> print(searching(r"^/health|\d{3}$"))
+    ^/health|[0-9]{3}$
+    """
+    if _REPEATED_TWICE.search(re.sub(r"\\.|\[[^\]]*\]", "x", pattern)):
         raise RegexError("a repetition is itself repeated")
     translated = _translated(pattern)
-    _check(f"(?s:{translated})")
-    # A pattern such as `a)(b` is none by itself, though it would be between the parentheses.
+    # By itself, since a pattern such as `a)(b` is none, though it would be one between parentheses.
     _check(translated)
-    return rf"\A(?s:{translated})\z"
+    return translated
 
 
 def _check(pattern: str) -> None:
@@ -104,7 +122,7 @@ def _escape(pattern: str, at: int, *, inside: bool) -> tuple[str, int]:
     octal = re.compile(r"0[0-7]{0,2}|[1-7][0-7]{1,2}").match(pattern, at + 1)
     if octal:
         return f"\\x{{{int(octal.group(), 8):x}}}", octal.end()
-    if code in "CzAZ<>E" and code not in "zA":
+    if code and code in "CZ<>E":
         raise RegexError(f"`\\{code}` is not supported")
     return pattern[at : at + 2], at + 2
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from tracelab.traceql.syntax.regexes import RegexError, anchored
+from tracelab.go_regexes import RegexError, anchored, searching
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,7 @@ from tracelab.traceql.syntax.regexes import RegexError, anchored
         (r"a\bb|a\b", ["a"], ["ab"]),
         ("(?P<x>a)", ["a"], ["b"]),
         (r"\/x\-", ["/x-"], ["x"]),
+        (r"-?\d+(\.\d+)?", ["-1.5", "2"], ["1."]),
     ],
 )
 def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others: list[str]) -> None:
@@ -43,3 +44,8 @@ def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others:
 def test_anchored_refuses(pattern: str) -> None:
     with pytest.raises(RegexError):
         anchored(pattern)
+
+
+def test_searching_finds_a_pattern_anywhere_and_a_dot_matches_no_newline() -> None:
+    found = pl.Series(["GET /health", "/healthy", "a\nb", "/h 404"]).str.contains(searching(r"/health\b|^a.b$|\d{3}"))
+    assert found.to_list() == [True, False, False, True]
