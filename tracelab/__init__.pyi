@@ -26,6 +26,7 @@ from .conforming import with_tree as with_tree
 from .display.tables import show as show
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning
+from .errors import PolicyError as PolicyError
 from .errors import QueryError as QueryError
 from .errors import QuerySyntaxError as QuerySyntaxError
 from .errors import QueryTypeError as QueryTypeError

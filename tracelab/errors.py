@@ -57,6 +57,23 @@ class QueryTypeError(QueryError):
     """A query that parses but compares or combines what does not go together."""
 
 
+class PolicyError(TracelabError):
+    """A sampling configuration, or a condition in it, that its program would refuse.
+
+    Attributes
+    ----------
+    source
+        The text that is at fault: a condition, or the lines of a configuration.
+    position
+        Where the trouble starts, as an index into `source`; None where no single place is at fault.
+    """
+
+    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
+        self.source = source
+        self.position = position
+        super().__init__(message if position is None else f"{message}\n{_pointed_at(source, position)}")
+
+
 class LoadWarning(UserWarning):
     """What a loader repaired, skipped or guessed, summed up."""
 
