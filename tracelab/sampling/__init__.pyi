@@ -1,0 +1,10 @@
+from .head.decisions import head_decisions as head_decisions
+from .head.keeping import sample_head as sample_head
+from .head.processor import ProbabilisticProcessor as ProbabilisticProcessor
+from .head.samplers import AlwaysOff as AlwaysOff
+from .head.samplers import AlwaysOn as AlwaysOn
+from .head.samplers import ParentBased as ParentBased
+from .head.samplers import ParentThreshold as ParentThreshold
+from .head.samplers import ProbabilitySampler as ProbabilitySampler
+from .head.samplers import Sampler as Sampler
+from .head.samplers import TraceIdRatioBased as TraceIdRatioBased

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
+    import numpy.typing as npt
+
     from tracelab.sampling.ids import Numbers
+
+    Wholes: TypeAlias = npt.NDArray[np.int64]
 
 NEVER: Final = 2**56
 """The threshold that no random value reaches; it has no text."""
@@ -20,6 +25,10 @@ _DIGITS: Final = 14
 _MOST: Final = 256
 _MEMBER: Final = r"(?:^|,)[ \t]*ot="
 _SYNTAX: Final = r"^[a-z][a-z0-9]*:[A-Za-z0-9._-]*(?:;[a-z][a-z0-9]*:[A-Za-z0-9._-]*)*$"
+_KEY: Final = r"(?:[a-z][a-z0-9*/_-]*|[a-z0-9][a-z0-9*/_-]*@[a-z][a-z0-9*/_-]*)"
+_W3C_MEMBER: Final = rf"[ \t]*(?:{_KEY}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\x21-\x2b\x2d-\x3c\x3e-\x7e])?[ \t]*"
+_W3C: Final = rf"^{_W3C_MEMBER}(?:,{_W3C_MEMBER})*$"
+_LONG_KEY: Final = r"(?:^|,)[ \t]*(?:[^=,@]{257}|[^=,@]{242,}@|[^=,@]+@[^=,]{15})"
 _MENTIONED: Final = r"(?i)(?:^|;|=)\s*(?:th|rv)\s*:"
 
 
@@ -49,8 +58,21 @@ class SamplingState:
     @classmethod
     def of(cls, column: pl.Series) -> Self:
         """Read a column of W3C trace states."""
+        return cls._read_once(column, _read)
+
+    @classmethod
+    def of_collector(cls, column: pl.Series) -> Self:
+        """Read a column as the Collector does (its package for sampling in version 0.161 was read).
+
+        It takes capitals for hex digits, and the last of two values. What breaks W3C's syntax anywhere, or has a value
+        that cannot be read, is `broken` as a whole.
+        """
+        return cls._read_once(column, _read_by_collector)
+
+    @classmethod
+    def _read_once(cls, column: pl.Series, read: Callable[[pl.LazyFrame], pl.LazyFrame]) -> Self:
         texts = pl.DataFrame({"text": column.cast(pl.String)})
-        values = texts.unique().lazy().pipe(_read).collect()
+        values = texts.unique().lazy().pipe(read).collect()
         rows = texts.join(values, on="text", how="left", nulls_equal=True, maintain_order="left")
         return cls(rows["threshold"], rows["randomness"], rows["broken"])
 
@@ -65,6 +87,59 @@ def threshold_texts(thresholds: Numbers) -> pl.Series:
     different, place = np.unique(thresholds, return_inverse=True)
     texts = [f"{int(value):014x}".rstrip("0") or "0" if value < NEVER else None for value in different]
     return pl.Series("th", texts, dtype=pl.String).gather(pl.Series(place.ravel()))
+
+
+def with_sampling(
+    texts: pl.Series,
+    *,
+    thresholds: Wholes,
+    randomness: Wholes | None = None,
+    order: tuple[str, str] = ("th", "rv"),
+) -> pl.Series:
+    """Write thresholds into trace states, each into that of its row.
+
+    Parameters
+    ----------
+    texts
+        The trace states.
+    thresholds, randomness
+        The new values; `NEVER` or above takes out what is there. Without `randomness` that of the texts stays.
+    order
+        What comes first.
+
+    Returns
+    -------
+    The trace states: `ot` first, where it has anything left to say, then the other members as they stood; null where
+    nothing is left.
+    """
+    text = texts.cast(pl.String).fill_null("")
+    ot = text.str.extract(_MEMBER + r"([^,]*)").str.strip_chars_end(" \t").fill_null("")
+    others = text.str.replace_all(r"(^|,)[ \t]*ot=[^,]*", "").str.strip_chars(", \t")
+    keys = ot.str.split(";").list
+    if randomness is None:
+        rv = keys.eval(pl.element().filter(pl.element().str.starts_with("rv:"))).list.first()
+    else:
+        rv = "rv:" + hex_texts(randomness)
+    values = {"th": "th:" + threshold_texts(thresholds.astype(np.uint64)), "rv": rv}
+    rest = keys.eval(pl.element().filter(~pl.element().str.contains(r"^(?:th|rv):|^$"))).list.join(";")
+    parts = pl.DataFrame({**{name: values[name] for name in order}, "rest": rest, "others": others})
+    empty = pl.all().replace("", None)
+    joined = pl.concat_str(*order, "rest", separator=";", ignore_nulls=True).replace("", None)
+    return (
+        parts.select(empty)
+        .select(pl.concat_str("ot=" + joined, "others", separator=",", ignore_nulls=True).replace("", None))
+        .to_series()
+        .alias("trace_state")
+    )
+
+
+def hex_texts(values: Wholes) -> pl.Series:
+    """Write random values in 14 hex digits; null where one has more than 56 bits."""
+    digits = [((values >> shift) & 15).astype(np.uint8) for shift in range(52, -4, -4)]
+    codes = np.stack(digits, axis=1)
+    codes += np.where(codes > 9, np.uint8(87), np.uint8(48))
+    texts = pl.Series(codes.reshape(-1).view(f"S{_DIGITS}")).cast(pl.String)
+    return pl.select(pl.when(pl.Series(values < NEVER)).then(texts)).to_series()
 
 
 def _read(texts: pl.LazyFrame) -> pl.LazyFrame:
@@ -85,6 +160,38 @@ def _read(texts: pl.LazyFrame) -> pl.LazyFrame:
         text,
         *(pl.col(name).str.to_integer(base=16, dtype=pl.UInt64) for name in ("threshold", "randomness")),
         broken=(said > understood).fill_null(value=False),
+    )
+
+
+def _read_by_collector(texts: pl.LazyFrame) -> pl.LazyFrame:
+    text = pl.col("text").fill_null("")
+    items = text.str.strip_suffix(",").str.count_matches(",", literal=True) + 1
+    whole = (text.str.len_bytes() <= 1024) & text.str.contains(_W3C) & (items < 32) & ~text.str.contains(_LONG_KEY)
+    # Every member `ot` is read: any may break the whole, and the last one counts.
+    members = text.str.extract_all(_MEMBER + r"[^,]*").list.eval(
+        pl.element().str.replace(_MEMBER, "").str.strip_chars_end(" \t")
+    )
+    checked = texts.select(
+        "text",
+        whole=whole & members.list.eval(pl.element().str.contains(_SYNTAX)).list.all(),
+        last=members.list.last(),
+        values=members.list.join(";"),
+    )
+    good = {"th": f"[0-9a-fA-F]{{1,{_DIGITS}}}", "rv": f"[0-9a-fA-F]{{{_DIGITS}}}"}
+    for key, digits in good.items():
+        # Values are found without what ends them, which is what begins the next.
+        all_of_key = pl.col("values").str.extract_all(f"(?:^|;){key}:[^;]*")
+        fits = all_of_key.list.eval(pl.element().str.contains(f"^;?{key}:{digits}$")).list.all()
+        found = pl.col("last").str.extract_all(f"(?:^|;){key}:[^;]*").list.last().str.extract(":(.*)$")
+        checked = checked.with_columns(found.alias(key), whole=pl.col("whole") & fits)
+    numbers = {"threshold": pl.col("th").str.pad_end(_DIGITS, "0"), "randomness": pl.col("rv")}
+    return checked.select(
+        "text",
+        *(
+            pl.when("whole").then(digits).str.to_integer(base=16, dtype=pl.UInt64).alias(name)
+            for name, digits in numbers.items()
+        ),
+        broken=~pl.col("whole"),
     )
 
 
