@@ -49,12 +49,7 @@ class TraceIds:
     @classmethod
     def of(cls, column: pl.Series) -> Self:
         """Read a column of trace ids; null is an id of its own, which is not known."""
-        number = numbered(column)
-        if column.null_count():
-            number = np.where(number >= 0, number, number.max(initial=-1) + 1)
-        rows = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
-        rows[number] = np.arange(number.size)
-        texts = column.gather(pl.Series(rows))
+        texts, number = distinct(column)
         # A regular expression and whole numbers are several times faster than to decode hex to bytes.
         digits = pl.when(pl.col("id").str.contains(_DIGITS)).then(pl.col("id").str.zfill(32)).alias("id")
         halves = texts.to_frame("id").select(digits).select(_half(0).alias("high"), _half(16).alias("low"))
@@ -83,6 +78,16 @@ class TraceIds:
     def unknown_spans(self) -> int:
         """How many rows have an id that nothing can be decided on."""
         return int(np.count_nonzero(~self.known[self.number]))
+
+
+def distinct(column: pl.Series) -> tuple[pl.Series, Ints]:
+    """Give the different values of a text column, null being one too, and which of them each row has."""
+    number = numbered(column)
+    if column.null_count():
+        number = np.where(number >= 0, number, number.max(initial=-1) + 1)
+    rows = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
+    rows[number] = np.arange(number.size)
+    return column.gather(pl.Series(rows)), number
 
 
 def _half(first: int) -> pl.Expr:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import polars as pl
 
+from tracelab.sampling.ids import distinct
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
@@ -30,6 +32,7 @@ _W3C_MEMBER: Final = rf"[ \t]*(?:{_KEY}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{{0,255}}[\
 _W3C: Final = rf"^{_W3C_MEMBER}(?:,{_W3C_MEMBER})*$"
 _LONG_KEY: Final = r"(?:^|,)[ \t]*(?:[^=,@]{257}|[^=,@]{242,}@|[^=,@]+@[^=,]{15})"
 _MENTIONED: Final = r"(?i)(?:^|;|=)\s*(?:th|rv)\s*:"
+_VALUES: Final = ("threshold", "randomness", "broken")
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,9 @@ class SamplingState:
 
     @classmethod
     def _read_once(cls, column: pl.Series, read: Callable[[pl.LazyFrame], pl.LazyFrame]) -> Self:
-        texts = pl.DataFrame({"text": column.cast(pl.String)})
-        values = texts.unique().lazy().pipe(read).collect()
-        rows = texts.join(values, on="text", how="left", nulls_equal=True, maintain_order="left")
-        return cls(rows["threshold"], rows["randomness"], rows["broken"])
+        texts, number = distinct(column.cast(pl.String))
+        values = texts.alias("text").to_frame().lazy().pipe(read).collect().select(_VALUES)[number]
+        return cls(*values.get_columns())
 
 
 def probability(thresholds: pl.Series) -> pl.Series:
@@ -112,9 +114,24 @@ def with_sampling(
     The trace states: `ot` first, where it has anything left to say, then the other members as they stood; null where
     nothing is left.
     """
-    text = texts.cast(pl.String).fill_null("")
+    different, number = distinct(texts.cast(pl.String))
+    columns = [number, thresholds, *([] if randomness is None else [randomness])]
+    # Few combinations are different, and one number tells them apart faster than several.
+    code = np.zeros(number.size, dtype=np.int64)
+    for column in columns:
+        _, place = np.unique(column, return_inverse=True)
+        _, code = np.unique(code * (int(place.max(initial=0)) + 1) + place.ravel(), return_inverse=True)
+    rows = np.zeros(int(code.max(initial=-1)) + 1, dtype=np.int64)
+    rows[code.ravel()] = np.arange(code.size)
+    once = different.gather(pl.Series(number[rows]))
+    written = _written(once, thresholds[rows], None if randomness is None else randomness[rows], order)
+    return written.gather(pl.Series(code.ravel())).alias("trace_state")
+
+
+def _written(texts: pl.Series, thresholds: Wholes, randomness: Wholes | None, order: tuple[str, str]) -> pl.Series:
+    text = texts.fill_null("")
     ot = text.str.extract(_MEMBER + r"([^,]*)").str.strip_chars_end(" \t").fill_null("")
-    others = text.str.replace_all(r"(^|,)[ \t]*ot=[^,]*", "").str.strip_chars(", \t")
+    others = text.str.replace_all(_MEMBER + r"[^,]*", "").str.strip_chars(", \t")
     keys = ot.str.split(";").list
     if randomness is None:
         rv = keys.eval(pl.element().filter(pl.element().str.starts_with("rv:"))).list.first()
@@ -123,14 +140,9 @@ def with_sampling(
     values = {"th": "th:" + threshold_texts(thresholds.astype(np.uint64)), "rv": rv}
     rest = keys.eval(pl.element().filter(~pl.element().str.contains(r"^(?:th|rv):|^$"))).list.join(";")
     parts = pl.DataFrame({**{name: values[name] for name in order}, "rest": rest, "others": others})
-    empty = pl.all().replace("", None)
     joined = pl.concat_str(*order, "rest", separator=";", ignore_nulls=True).replace("", None)
-    return (
-        parts.select(empty)
-        .select(pl.concat_str("ot=" + joined, "others", separator=",", ignore_nulls=True).replace("", None))
-        .to_series()
-        .alias("trace_state")
-    )
+    whole = pl.concat_str("ot=" + joined, "others", separator=",", ignore_nulls=True).replace("", None)
+    return parts.select(pl.all().replace("", None)).select(whole).to_series()
 
 
 def hex_texts(values: Wholes) -> pl.Series:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
+from opentelemetry.sdk.trace import TracerProvider, id_generator
 from opentelemetry.sdk.trace import sampling as sdk
 
+from tests.sampling.head.fleets import Call, Recipe, frame_of, ours, random_calls, random_fleet
 from tests.sampling.ids_by_the_thousand import RATIOS, one_span_each, random_ids
 from tracelab.sampling import ProbabilitySampler, TraceIdRatioBased, sample_head
 
+CALLS = random_calls(400, seed=5)
 IDS = random_ids(100_000)
 FRAME = one_span_each(IDS)
 
@@ -34,3 +37,55 @@ def test_consistent_samplers_sample_the_ids_and_write_the_thresholds_of_the_sdk(
     ]
     found = sample_head(FRAME[-20_000:], ProbabilitySampler(ratio))
     assert found.select("trace_id", "trace_state").rows() == expected
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_fleets_keep_the_spans_that_the_sdk_records(seed: int) -> None:
+    fleet = random_fleet(seed)
+    samplers = {service: ours(recipe, "python") for service, recipe in fleet.items()}
+    assert sample_head(frame_of(CALLS), samplers)["span_id"].to_list() == recorded(fleet, CALLS)
+
+
+class Given(id_generator.IdGenerator):
+    """Give the ids that are wanted."""
+
+    trace_id: int
+    span_id: int
+
+    def generate_trace_id(self) -> int:
+        return self.trace_id
+
+    def generate_span_id(self) -> int:
+        return self.span_id
+
+
+def recorded(fleet: dict[str, Recipe], calls: list[Call]) -> list[str]:
+    """Make the spans with the real SDK, a provider per service, and give the ids of those that are recorded."""
+    ids = Given()
+    tracers = {
+        service: TracerProvider(sampler=real(recipe), id_generator=ids, shutdown_on_exit=False).get_tracer("test")
+        for service, recipe in fleet.items()
+    }
+    spans: list[trace.Span] = []
+    for call in calls:
+        ids.trace_id, ids.span_id = int(call.trace_id, 16), int(call.span_id, 16)
+        above = trace.INVALID_SPAN if call.parent is None else spans[call.parent]
+        if call.remote:
+            known = above.get_span_context()
+            away = trace.SpanContext(known.trace_id, known.span_id, True, known.trace_flags, known.trace_state)
+            above = trace.NonRecordingSpan(away)
+        spans.append(tracers[call.service].start_span("call", trace.set_span_in_context(above, context.Context())))
+    return [call.span_id for call, span in zip(calls, spans, strict=True) if span.is_recording()]
+
+
+def real(recipe: Recipe) -> sdk.Sampler:
+    """Make the sampler of the SDK."""
+    match recipe:
+        case {"kind": "on"}:
+            return sdk.ALWAYS_ON
+        case {"kind": "off"}:
+            return sdk.ALWAYS_OFF
+        case {"kind": "ratio", "ratio": ratio}:
+            return sdk.TraceIdRatioBased(ratio)
+        case _:
+            return sdk.ParentBased(**{name: real(each) for name, each in recipe.items() if name != "kind"})

@@ -71,8 +71,10 @@ def sample_head(spans: FrameT, sampler: Any, *, missing_parents: str = "root") -
     found = replay(frame, sampler, missing_parents=missing_parents)
     with np.errstate(divide="ignore"):
         weight = pl.Series(WEIGHT, 1 / found.probability, nan_to_null=True)
-    changed = [weight] if found.trace_state is None else [weight, found.trace_state]
-    kept = frame.drop(WEIGHT, strict=False).with_columns(changed).filter(pl.Series(found.kept))
+    kept = frame.drop(WEIGHT, strict=False).with_columns(weight).filter(pl.Series(found.kept))
+    texts = found.trace_states(frame["trace_state"])
+    if texts is not None:
+        kept = kept.with_columns(texts)
     if isinstance(spans, pl.LazyFrame):
         return kept.lazy()
     return kept

@@ -43,6 +43,26 @@ _IS_REMOTE: Final = 0x200
 
 
 @dataclass(frozen=True)
+class Writing:
+    """What is written into trace states, one array item per row.
+
+    Attributes
+    ----------
+    thresholds, randomness
+        The new values; what is too large takes out what is there. None leaves it.
+    rewritten
+        Which are written at all; None is all.
+    order
+        Which value comes first.
+    """
+
+    thresholds: Ints
+    randomness: Ints | None
+    rewritten: Flags | None
+    order: tuple[str, str]
+
+
+@dataclass(frozen=True)
 class Replay:
     """What became of spans, one array item per row.
 
@@ -56,15 +76,32 @@ class Replay:
         How likely that was; NaN where nobody knows.
     decided
         Whether there could be a decision; where there could not, the span is not kept.
-    trace_state
-        What the trace state is afterwards; None where no sampler touches any.
+    writing
+        What is written into the trace states of what is kept; None where nothing is.
     """
 
     ids: TraceIds = field(repr=False)
     kept: Flags = field(repr=False)
     probability: npt.NDArray[np.float64] = field(repr=False)
     decided: Flags = field(repr=False)
-    trace_state: pl.Series | None = field(repr=False)
+    writing: Writing | None = field(repr=False)
+
+    def trace_states(self, texts: pl.Series) -> pl.Series | None:
+        """Give the trace states of the spans that are kept, from those of all; None where they stay as they are."""
+        if self.writing is None:
+            return None
+        rows = np.flatnonzero(self.kept)
+        old = texts.gather(pl.Series(rows))
+        randomness, rewritten = self.writing.randomness, self.writing.rewritten
+        new = with_sampling(
+            old,
+            thresholds=self.writing.thresholds[rows],
+            randomness=None if randomness is None else randomness[rows],
+            order=self.writing.order,
+        )
+        if rewritten is None:
+            return new
+        return pl.select(pl.when(pl.Series(rewritten[rows])).then(new).otherwise(old)).to_series().alias(new.name)
 
 
 def replay(spans: pl.DataFrame, fleet: Any, *, missing_parents: Any) -> Replay:
@@ -104,16 +141,8 @@ def fleet_option(fleet: Any) -> ProbabilisticProcessor | dict[str, Sampler]:
 def _processed(processor: ProbabilisticProcessor, spans: pl.DataFrame, ids: TraceIds) -> Replay:
     found = process(processor, spans, ids)
     known = ids.known[ids.number]
-    texts = with_sampling(
-        spans["trace_state"],
-        thresholds=found.thresholds,
-        randomness=found.randomness,
-        order=("rv", "th"),
-    )
-    trace_state = pl.select(pl.when(pl.Series(found.rewritten)).then(texts).otherwise(spans["trace_state"])).to_series()
-    return Replay(
-        ids, found.kept & known, np.where(known, found.probability, np.nan), known, trace_state.alias("trace_state")
-    )
+    writing = Writing(found.thresholds, found.randomness, found.rewritten, ("rv", "th"))
+    return Replay(ids, found.kept & known, np.where(known, found.probability, np.nan), known, writing)
 
 
 def _sampled(fleet: dict[str, Sampler], spans: pl.DataFrame, ids: TraceIds, missing: str) -> Replay:
@@ -131,16 +160,16 @@ def _sampled(fleet: dict[str, Sampler], spans: pl.DataFrame, ids: TraceIds, miss
         fate = walk(_placed(spans, service, state, fates, missing), fates)
     else:
         fate = fates.below(np.full(spans.height, ROOT), 2 * service)
-    return _told(spans, ids, cells, fates, fate, writes=writes)
+    return _told(ids, cells, fates, fate, writes=writes)
 
 
-def _told(spans: pl.DataFrame, ids: TraceIds, cells: Cells, fates: Fates, fate: Ints, *, writes: bool) -> Replay:
+def _told(ids: TraceIds, cells: Cells, fates: Fates, fate: Ints, *, writes: bool) -> Replay:
     """Look up what the fates mean for the ids that the spans have."""
     table = np.stack(fates.states)
     cell = cells.cell[ids.number]
     found = table[fate, cell]
     sampled = sampled_of(table)
-    used = np.unique(fate).tolist()
+    used = np.flatnonzero(np.bincount(fate, minlength=1)).tolist()
     share, by_id, by_first = (np.zeros(len(table), dtype=kind) for kind in (float, bool, bool))
     for number in used:
         share[number] = cells.share(sampled[number])
@@ -150,15 +179,12 @@ def _told(spans: pl.DataFrame, ids: TraceIds, cells: Cells, fates: Fates, fate: 
     decided = ~by_id[fate] | ids.valid[ids.number]
     # Ids of 16 digits have nothing where some SDKs look.
     unlike = by_first[fate] & (ids.high == 0)[ids.number]
-    trace_state = None
-    if writes:
-        trace_state = with_sampling(spans["trace_state"], thresholds=thresholds_of(found), order=("th", "rv"))
     return Replay(
         ids,
         sampled_of(found) & decided,
         np.where(decided & ~unlike, share[fate], np.nan),
         decided,
-        trace_state,
+        Writing(thresholds_of(found), None, None, ("th", "rv")) if writes else None,
     )
 
 
@@ -209,11 +235,13 @@ def _sampler_numbers(fleet: dict[str, Sampler], samplers: list[Sampler], service
             f"The fleet has no sampler for {', '.join(map(repr, missing[:5]))}"
             f"{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}. Name them, or add `*` for the rest."
         )
+    others = [name for name in there if name not in fleet]
     for name in fleet:
-        if name not in there and name != _REST and there:
-            near = get_close_matches(name, there, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            warn_caller(f"The fleet has a sampler for {name!r}, and no span is of that service.{hint}", QueryWarning)
+        if name not in there and (near := get_close_matches(name, others, n=1)):
+            warn_caller(
+                f"The fleet has a sampler for {name!r}, and no span is of that service. Did you mean {near[0]!r}?",
+                QueryWarning,
+            )
     rest = samplers.index(fleet[_REST]) if _REST in fleet else 0
     numbers = {name: samplers.index(sampler) for name, sampler in fleet.items()}
     return services.replace_strict(numbers, default=rest, return_dtype=pl.Int64).to_numpy()

@@ -49,8 +49,9 @@ class Fates:
         """Give the fates of spans from those of their parents; a rule is twice a sampler, and 1 more below remotes."""
         fates = self._next[parents, rules]
         if fates.size and fates.min() < 0:
-            unknown = np.unique(np.stack((parents, rules))[:, fates < 0], axis=1)
-            for parent, rule in unknown.T.tolist():
+            width = self._next.shape[1]
+            asked = np.flatnonzero(np.bincount((parents * width + rules)[fates < 0]))
+            for parent, rule in zip(*(part.tolist() for part in np.divmod(asked, width)), strict=True):
                 above = self.states[parent] if parent != ROOT else None
                 state = self._samplers[rule // 2].decide(self._cells, above, remote=bool(rule % 2))
                 number = self.number(state)
