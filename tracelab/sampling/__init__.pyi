@@ -8,3 +8,5 @@ from .head.samplers import ParentThreshold as ParentThreshold
 from .head.samplers import ProbabilitySampler as ProbabilitySampler
 from .head.samplers import Sampler as Sampler
 from .head.samplers import TraceIdRatioBased as TraceIdRatioBased
+from .refinery.rules import RefineryRules as RefineryRules
+from .refinery.rules import refinery_rules as refinery_rules
