@@ -162,22 +162,39 @@ def jaeger_v1(folder: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def collector(folder: Path, exporters: dict[str, dict[str, Any]]) -> Iterator[Running]:
-    """Run a Collector that hands on what it gets to these exporters; skip the test where it is not built."""
+def collector(
+    folder: Path,
+    exporters: dict[str, dict[str, Any]],
+    *,
+    processors: dict[str, dict[str, Any]] | None = None,
+    gates: str = "",
+) -> Iterator[Running]:
+    """Run a Collector that hands on what it gets to these exporters; skip the test where it is not built.
+
+    With processors each has a pipeline of its own, which ends in the exporter that has its place.
+    """
     (otlp,) = free_ports(1)
     config = folder / "collector.yaml"
+    pipelines: dict[str, Any] = {"traces": {"receivers": ["otlp"], "exporters": list(exporters)}}
+    if processors:
+        pairs = zip(processors, exporters, strict=True)
+        pipelines = {
+            f"traces/{number}": {"receivers": ["otlp"], "processors": [processor], "exporters": [exporter]}
+            for number, (processor, exporter) in enumerate(pairs)
+        }
     config.write_text(
         f"""
 receivers:
   otlp: {{protocols: {{http: {{endpoint: "127.0.0.1:{otlp}"}}}}}}
+processors: {json.dumps(processors or {})}
 exporters: {json.dumps(exporters)}
 service:
   telemetry: {{metrics: {{level: none}}}}
-  pipelines:
-    traces: {{receivers: [otlp], exporters: {json.dumps(list(exporters))}}}
+  pipelines: {json.dumps(pipelines)}
 """
     )
-    with _running(COLLECTOR, ["--config", f"file:{config}"], otlp, otlp, folder) as server:
+    options = ["--config", f"file:{config}", *([f"--feature-gates={gates}"] if gates else [])]
+    with _running(COLLECTOR, options, otlp, otlp, folder) as server:
         yield server
 
 
