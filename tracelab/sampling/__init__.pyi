@@ -10,3 +10,8 @@ from .head.samplers import Sampler as Sampler
 from .head.samplers import TraceIdRatioBased as TraceIdRatioBased
 from .refinery.rules import RefineryRules as RefineryRules
 from .refinery.rules import refinery_rules as refinery_rules
+from .tail.configuration import tail_policies as tail_policies
+from .tail.deciding import policy_matches as policy_matches
+from .tail.deciding import sample_tail as sample_tail
+from .tail.deciding import tail_decisions as tail_decisions
+from .tail.policies import TailPolicies as TailPolicies

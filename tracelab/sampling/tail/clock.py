@@ -1,0 +1,180 @@
+"""The Collector's clock, simulated: when a trace is decided, which spans come too late, and which traces it forgets."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.errors import SchemaError
+from tracelab.options import shown
+from tracelab.sampling.tail.groups import Groups
+
+if TYPE_CHECKING:
+    from tracelab.forest import Flags, Ints
+    from tracelab.sampling.tail.policies import TailPolicies
+
+_SECOND: Final = 1_000_000_000
+
+
+def arrivals(frame: pl.DataFrame, arrival: Any) -> Ints:
+    """Give the instant at which each span came, in nanoseconds: its end, unless a column or an expression says it.
+
+    Raises
+    ------
+    SchemaError
+        There is no such column, or it holds no times.
+    """
+    if arrival is None:
+        ends = frame["start_time"].to_physical() + frame["duration"].to_physical()
+        return ends.to_numpy()
+    if not isinstance(arrival, str | pl.Expr):
+        raise SchemaError(f"`arrival` must be the name of a column or an expression, got {shown(arrival)}.")
+    try:
+        times = frame.select(pl.col(arrival) if isinstance(arrival, str) else arrival).to_series()
+    except pl.exceptions.PolarsError as error:
+        raise SchemaError(f"`arrival` cannot be read: {str(error).partition(chr(10))[0]}") from error
+    if not isinstance(times.dtype, pl.Datetime) or times.len() != frame.height or times.null_count():
+        raise SchemaError(f"`arrival` must give a time for every span, and gives {times.dtype}.")
+    return times.dt.cast_time_unit("ns").to_physical().to_numpy()
+
+
+@dataclass(frozen=True)
+class Lives:
+    """Traces as the Collector holds them: one that it forgot is a new one when another span comes.
+
+    Attributes
+    ----------
+    groups
+        The spans of each life.
+    trace
+        The number of the trace of each life.
+    first, decided
+        When its first span came, and when it is decided, in nanoseconds.
+    lost
+        Whether it was forgotten before it was decided.
+    """
+
+    groups: Groups
+    trace: Ints = field(repr=False)
+    first: Ints = field(repr=False)
+    decided: Ints = field(repr=False)
+    lost: Flags = field(repr=False)
+
+    @classmethod
+    def of(cls, groups: Groups, arrival: Ints, policies: TailPolicies) -> Lives:
+        """Take every trace for one life."""
+        first, decided = _schedule(groups, arrival, policies)
+        count = groups.starts.size
+        return cls(groups, np.arange(count), first, decided, np.zeros(count, dtype=bool))
+
+    def late(self, arrival: Ints) -> Flags | None:
+        """Mark the places whose spans came after the decision; None where there are none."""
+        if not (self.groups.most(arrival) > self.decided).any():
+            return None
+        return np.greater(self.groups.placed(arrival), np.repeat(self.decided, self.groups.sizes))
+
+    def may_be_forgotten(self, arrival: Ints, policies: TailPolicies) -> bool:
+        """Say whether some trace is pushed out by younger ones while it still matters."""
+        room = max(policies.num_traces, 1)
+        count = self.first.size
+        if count <= room or policies.block_on_overflow:
+            return False
+        order = np.argsort(self.first, kind="stable")
+        matters = np.maximum(self.groups.most(arrival), self.decided)[order]
+        return bool((self.first[order][room:] <= matters[: count - room]).any())
+
+
+def forgetful(lives: Lives, arrival: Ints, policies: TailPolicies, sampled: Flags) -> Lives:
+    """Part traces into lives as they are pushed out of memory; `sampled` says what is decided on each trace.
+
+    Spans are taken one by one in the order of their arrival, since who is pushed out depends on all before.
+    """
+    groups = lives.groups
+    rows = np.arange(groups.places) if groups.rows is None else groups.rows
+    order = np.lexsort((rows, arrival[rows]))
+    life, lost = _lives_one_by_one(groups.group[order], arrival[rows[order]], lives, policies, sampled)
+    placed = np.empty(rows.size, dtype=np.int64)
+    placed[order] = life
+    by_life = np.lexsort((rows, placed))
+    starts = np.flatnonzero(np.diff(placed[by_life], prepend=-1))
+    parted = Groups(groups.frame, rows[by_life], starts)
+    first, decided = _schedule(parted, arrival, policies)
+    return Lives(parted, lives.trace[groups.group[by_life[starts]]], first, decided, np.array(lost, dtype=bool))
+
+
+def _schedule(groups: Groups, arrival: Ints, policies: TailPolicies) -> tuple[Ints, Ints]:
+    """Say when each group's first span came, and at which tick of the clock, once a second, it is decided."""
+    first = groups.least(arrival)
+    wait = max(policies.decision_wait // _SECOND, 1) + 1
+    decided = (first // _SECOND + wait) * _SECOND
+    if policies.decision_wait_after_root_received > 0:
+        is_root = groups.frame["parent_span_id"].is_null().to_numpy()
+        root = groups.least(np.where(is_root, arrival, np.iinfo(np.int64).max // 2))
+        sooner = (root // _SECOND + policies.decision_wait_after_root_received // _SECOND + 1) * _SECOND
+        decided = np.minimum(decided, sooner)
+    return first, decided
+
+
+def _lives_one_by_one(
+    traces: Ints, times: Ints, lives: Lives, policies: TailPolicies, sampled: Flags
+) -> tuple[Ints, list[bool]]:
+    room = max(policies.num_traces, 1)
+    caches = {True: _Recent(policies.sampled_cache_size), False: _Recent(policies.non_sampled_cache_size)}
+    memory: OrderedDict[int, int] = OrderedDict()
+    waiting: list[tuple[int, int, int]] = []
+    pending: set[int] = set()
+    lost: list[bool] = []
+    lifes = np.empty(traces.size, dtype=np.int64)
+    waits = (lives.decided - lives.first // _SECOND * _SECOND).tolist()
+    kept = sampled.tolist()
+    for place, (trace, time) in enumerate(zip(traces.tolist(), times.tolist(), strict=True)):
+        while waiting and waiting[0][0] < time:
+            _, life, other = heappop(waiting)
+            pending.discard(life)
+            if memory.get(other) == life and caches[kept[other]].put(other, life):
+                del memory[other]
+        known = memory.get(trace)
+        if known is None:
+            known = caches[True].get(trace)
+        if known is None:
+            known = caches[False].get(trace)
+        if known is None:
+            if len(memory) >= room:
+                _, oldest = memory.popitem(last=False)
+                lost[oldest] = oldest in pending
+            known = len(lost)
+            lost.append(False)
+            memory[trace] = known
+            pending.add(known)
+            heappush(waiting, (time // _SECOND * _SECOND + waits[trace], known, trace))
+        lifes[place] = known
+    return lifes, lost
+
+
+class _Recent:
+    """The decisions that were asked for most recently, of a fixed number."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.held: OrderedDict[int, int] = OrderedDict()
+
+    def put(self, trace: int, life: int) -> bool:
+        """Hold a decision, and say whether it is held."""
+        if self.size <= 0:
+            return False
+        self.held[trace] = life
+        self.held.move_to_end(trace)
+        if len(self.held) > self.size:
+            self.held.popitem(last=False)
+        return True
+
+    def get(self, trace: int) -> int | None:
+        """Look a decision up, which makes it a recent one."""
+        if trace in self.held:
+            self.held.move_to_end(trace)
+        return self.held.get(trace)

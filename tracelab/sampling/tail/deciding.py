@@ -1,0 +1,292 @@
+"""What users ask of a tail-sampling configuration: what it keeps, what it decides on each trace, what matched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import numpy as np
+import polars as pl
+
+from tracelab.conforming import takes_any_frame
+from tracelab.errors import QueryWarning, warn_caller
+from tracelab.sampling.decided import DECISION
+from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
+from tracelab.sampling.tail.configuration import as_policies
+from tracelab.sampling.tail.content import DECISIONS, DROPPED, INVERT_SAMPLED, SAMPLED
+from tracelab.sampling.tail.policies import TYPE_NAMES, TailPolicies, with_sub_policies
+from tracelab.sampling.tail.replaying import Replay, replay
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from tracelab.forest import Flags, Ints
+
+FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
+ItemT = TypeVar("ItemT", bound=np.generic)
+
+_SAMPLED, _NOT_SAMPLED, _PARTIAL, _DROPPED, _UNKNOWN = map(DECISION.categories.to_list().index, ALL_DECISIONS)
+_WEIGHT: Final = "sampling_weight"
+_POLICY: Final = "sampling_policy"
+_EVALUATION: Final = pl.Struct(
+    {"policy": pl.String(), "type": pl.String(), "decision": pl.String(), "reason": pl.String()}
+)
+
+
+@takes_any_frame
+def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
+    """Keep the spans that the Collector's tail sampling would have kept.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    policies
+        What `tail_policies` made, or takes.
+    arrival
+        A column or an expression with the time at which each span came to the Collector. Without one, spans are taken
+        to come when they end; for what depends only on which came first within a trace, in the order of the rows.
+
+    Returns
+    -------
+    The spans that are kept, in their order, with `sampling_policy` (String: the policy that decided) and
+    `sampling_weight` (Float64: how many spans each stands for, null where the probability is not known, as after a
+    rate limit) at the end. A LazyFrame gives a LazyFrame. Spans whose trace id has no 16 bytes are not kept, with a
+    `QueryWarning`.
+
+    Raises
+    ------
+    PolicyError
+        The policies are refused.
+    SchemaError
+        `arrival` gives no times.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api  ==========
+    ...   db ..=====!
+    ... ''')
+    >>> rules = [{"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}]
+    >>> sample_tail(spans, rules).select("name", "sampling_policy", "sampling_weight").rows()
+    [('api', 'errors', 1.0), ('db', 'errors', 1.0)]
+    """
+    known = as_policies(policies)
+    if isinstance(spans, pl.LazyFrame):
+        schema = spans.collect_schema()
+        schema.update({_POLICY: pl.String(), _WEIGHT: pl.Float64()})
+        return spans.map_batches(
+            lambda frame: _sampled(frame, known, arrival),
+            predicate_pushdown=False,
+            projection_pushdown=False,
+            slice_pushdown=False,
+            schema=schema,
+        )
+    return _sampled(spans, known, arrival)
+
+
+@takes_any_frame
+def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival: Any = None) -> pl.DataFrame:
+    """Say what the Collector's tail sampling would have decided on each trace, and why.
+
+    Parameters
+    ----------
+    spans, policies, arrival
+        As `sample_tail` takes them.
+
+    Returns
+    -------
+    One row per trace, sorted by id: `trace_id`, `decision` (Enum: sampled, not_sampled, dropped, partial where some
+    spans are kept, unknown where the id has no 16 bytes), `policy` (String: the one that decided), `spans`,
+    `spans_kept` (UInt32), `sampling_probability` (Float64, null where it is not known), `simulated` (Boolean: the
+    decision rests on simulated arrivals), `evaluations` (List of policy, type, decision and reason: what each policy
+    and sub-policy that was asked said).
+
+    Raises
+    ------
+    PolicyError
+        The policies are refused.
+    SchemaError
+        `arrival` gives no times.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> rules = [{"name": "slow", "type": "latency", "latency": {"threshold_ms": 5}}]
+    >>> tail_decisions(draw("api =========="), rules).select("decision", "policy", "sampling_probability").row(0)
+    ('sampled', 'slow', 1.0)
+    """
+    told = replay(spans.lazy().collect(), as_policies(policies), arrival)
+    traces = _by_trace(told)
+    return traces.with_columns(_evaluations(told)).sort("trace_id")
+
+
+@takes_any_frame
+def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival: Any = None) -> pl.DataFrame:
+    """Count what each policy and sub-policy matched, and find those that never did.
+
+    Parameters
+    ----------
+    spans, policies, arrival
+        As `sample_tail` takes them.
+
+    Returns
+    -------
+    One row per policy and sub-policy, in the order of the configuration: `policy` (String, such as
+    `slow-checkout/latency`), `type` (String), `traces` (UInt32, that it was asked about), `matched`, `matched_spans`
+    (UInt32, that it says to sample or drop, and their spans), `decided` (UInt32, traces that it decided),
+    `kept_alone` (UInt32, traces that no other policy would have kept), `errors` (UInt32), `never_matched` (Boolean).
+    `decided` and `kept_alone` are null for sub-policies.
+
+    Raises
+    ------
+    PolicyError
+        The policies are refused.
+    SchemaError
+        `arrival` gives no times.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> rules = [{"name": "slow", "type": "latency", "latency": {"threshold_ms": 500}}]
+    >>> policy_matches(draw("api =========="), rules).select("policy", "traces", "matched", "never_matched").row(0)
+    ('slow', 1, 0, True)
+    """
+    told = replay(spans.lazy().collect(), as_policies(policies), arrival)
+    sizes = told.answers.content.groups.sizes
+    top = {policy.path: place for place, policy in enumerate(told.policies.policies)}
+    votes = np.zeros(told.lives.trace.size, dtype=np.int64)
+    for path in top:
+        votes += told.walk.codes[path] == SAMPLED
+    rows = []
+    for policy in (each for top_one in told.policies.policies for each in with_sub_policies(top_one)):
+        codes = told.walk.codes[policy.path]
+        matched = (codes == SAMPLED) | (codes == DROPPED) | (codes == INVERT_SAMPLED)
+        place = top.get(policy.path)
+        alone = told.sampled & matched & (votes == 1)
+        rows.append(
+            {
+                "policy": told.labels[policy.path],
+                "type": TYPE_NAMES[type(policy)],
+                "traces": _count(told, codes != 0),
+                "matched": _count(told, matched),
+                "matched_spans": int(sizes[matched].sum()),
+                "decided": None if place is None else _count(told, told.verdict.decider == place),
+                "kept_alone": None if place is None else _count(told, alone),
+                "errors": _count(told, codes == DECISIONS.index("error")),
+                "never_matched": not matched.any(),
+            }
+        )
+    counts = dict.fromkeys(("traces", "matched", "matched_spans", "decided", "kept_alone", "errors"), pl.UInt32())
+    schema = {"policy": pl.String(), "type": pl.String(), **counts, "never_matched": pl.Boolean()}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _count(told: Replay, chosen: Flags) -> int:
+    """Count the traces of the lives that are chosen."""
+    return int(np.unique(told.lives.trace[chosen]).size)
+
+
+def _sampled(frame: pl.DataFrame, policies: TailPolicies, arrival: Any) -> pl.DataFrame:
+    told = replay(frame, policies, arrival)
+    if not told.known.all():
+        lost = int(told.groups.sizes[~told.known].sum())
+        warn_caller(
+            f"{lost:,} spans have a trace id without 16 bytes, on which no Collector decides: they are not kept.",
+            QueryWarning,
+        )
+    groups = told.lives.groups
+    kept, life = np.repeat(told.sampled, groups.sizes), groups.group
+    if groups.rows is not None:
+        kept, life = _scattered(kept, groups.rows), _scattered(life, groups.rows)
+    lives = life[kept]
+    names = pl.Series(_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
+    with np.errstate(divide="ignore"):
+        weights = 1.0 / told.chances.probability
+    return frame.filter(pl.Series(kept)).with_columns(
+        names.gather(pl.Series(told.verdict.decider[lives])).alias(_POLICY),
+        pl.Series(_WEIGHT, weights[lives]).fill_nan(None),
+    )
+
+
+def _scattered(values: npt.NDArray[ItemT], rows: Ints) -> npt.NDArray[ItemT]:
+    """Put the values of places into the rows."""
+    placed = np.empty_like(values)
+    placed[rows] = values
+    return placed
+
+
+def _by_trace(told: Replay) -> pl.DataFrame:
+    """Put lives together: one row per trace, in the order of the groups."""
+    lives, sampled = told.lives, told.sampled
+    count = told.groups.starts.size
+    spans = told.groups.sizes
+    kept = _sums(lives.trace, np.where(sampled, lives.groups.sizes, 0), count)
+    each_dropped = np.equal(told.verdict.decision, DROPPED)
+    dropped = _sums(lives.trace, (~each_dropped).astype(np.int64), count) == 0
+    decision = np.where(
+        kept == spans, _SAMPLED, np.where(kept > 0, _PARTIAL, np.where(dropped, _DROPPED, _NOT_SAMPLED))
+    )
+    decision[~told.known] = _UNKNOWN
+    # The life that kept the spans is the one whose policy is named; else the last.
+    chosen = np.zeros(count, dtype=np.int64)
+    order = np.lexsort((np.arange(sampled.size), sampled))
+    chosen[lives.trace[order]] = order
+    probability = told.chances.probability[chosen]
+    probability[np.bincount(lives.trace, minlength=count) > 1] = np.nan
+    simulated = _sums(lives.trace, told.simulated.astype(np.int64), count) > 0
+    # The last name is that of no policy, which is what -1 takes.
+    names = pl.Series([*(policy.name for policy in told.policies.policies), None], dtype=pl.String)
+    return pl.DataFrame(
+        {
+            "trace_id": told.trace_ids,
+            "decision": pl.Series(DECISION.categories, dtype=DECISION).gather(pl.Series(decision)),
+            "policy": names.gather(pl.Series(told.verdict.decider[chosen] % names.len())),
+            "spans": pl.Series(spans, dtype=pl.UInt32),
+            "spans_kept": pl.Series(kept, dtype=pl.UInt32),
+            "sampling_probability": pl.Series(probability).fill_nan(None),
+            "simulated": simulated,
+        }
+    )
+
+
+def _sums(trace: Ints, values: Ints, count: int) -> Ints:
+    return np.bincount(trace, weights=values, minlength=count).astype(np.int64)
+
+
+def _evaluations(told: Replay) -> pl.Series:
+    """List what each policy said on each trace, those that were asked only."""
+    lives = np.arange(told.lives.trace.size)
+    tables = []
+    every = [each for policy in told.policies.in_order for each in with_sub_policies(policy)]
+    for number, policy in enumerate(every):
+        codes = told.walk.codes[policy.path]
+        asked = np.flatnonzero(codes)
+        wrong = told.answers.content.errors.get(policy)
+        reason = pl.when(pl.col("decision") == "error").then(pl.lit(wrong, dtype=pl.String))
+        tables.append(
+            pl.DataFrame(
+                {"life": lives[asked], "decision": pl.Series(DECISIONS).gather(pl.Series(codes[asked]))}
+            ).with_columns(
+                number=pl.lit(number),
+                policy=pl.lit(told.labels[policy.path]),
+                type=pl.lit(TYPE_NAMES[type(policy)]),
+                reason=reason,
+            )
+        )
+    traces = pl.DataFrame({"trace": np.arange(told.groups.starts.size)})
+    if not tables:
+        return pl.Series("evaluations", [[]], dtype=pl.List(_EVALUATION)).new_from_index(0, traces.height)
+    said = (
+        pl.concat(tables)
+        .lazy()
+        .sort("life", "number")
+        .select(
+            trace=pl.lit(pl.Series(told.lives.trace)).gather(pl.col("life")),
+            evaluations=pl.struct("policy", "type", "decision", "reason"),
+        )
+        .group_by("trace", maintain_order=True)
+        .agg("evaluations")
+        .collect()
+    )
+    return traces.join(said, on="trace", how="left", maintain_order="left")["evaluations"]
