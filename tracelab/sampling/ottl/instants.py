@@ -1,0 +1,121 @@
+"""Instants and lengths of time as Go writes and reads them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_UNITS: Final = {
+    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
+}  # fmt: skip
+_LENGTH: Final = re.compile(r"(?P<whole>[0-9]*)(?P<point>\.(?P<part>[0-9]*))?(?P<unit>[^0-9.]*)", re.ASCII)
+_MOST: Final = 2**63
+
+
+class WrongTextError(ValueError):
+    """A text that is no instant or length of time."""
+
+
+def read_duration(text: str) -> int:
+    """Read a length of time such as `1h15m30.5s`, in nanoseconds.
+
+    Raises
+    ------
+    WrongTextError
+        It is none.
+    """
+    wrong = WrongTextError(f"this text is no duration such as '1.5s': {text[:50]!r}")
+    sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
+    if rest == "0":
+        return 0
+    if not rest:
+        raise wrong
+    total = 0
+    while rest:
+        found = _LENGTH.match(rest)
+        if found is None or not (found["whole"] or found["part"]) or found["unit"] not in _UNITS:
+            raise wrong
+        total += _amount(found["whole"], found["part"] or "", _UNITS[found["unit"]], wrong)
+        if total > _MOST:
+            raise wrong
+        rest = rest[found.end() :]
+    if total == _MOST and sign != "-":
+        raise wrong
+    return -total if sign == "-" else total
+
+
+def _amount(whole: str, part: str, unit: int, wrong: WrongTextError) -> int:
+    if len(whole) > 40:
+        raise wrong
+    amount = int(whole or "0") * unit
+    if amount > _MOST:
+        raise wrong
+    fraction, scale = 0, 1.0
+    for digit in part:
+        # Digits that 63 bits do not hold are passed over.
+        if fraction > (_MOST - 1) // 10 or fraction * 10 + int(digit) > _MOST:
+            break
+        fraction, scale = fraction * 10 + int(digit), scale * 10
+    return amount + int(float(fraction) * (float(unit) / scale))
+
+
+@lru_cache(maxsize=256)
+def zone_of(zone: str | int) -> tzinfo:
+    """Give the zone of a name, or of a number of minutes east of Greenwich."""
+    if isinstance(zone, int):
+        return timezone(timedelta(minutes=zone))
+    return UTC if zone in ("UTC", "") else ZoneInfo(zone)
+
+
+def told(nanoseconds: int, zone: str | int) -> tuple[datetime, int]:
+    """Give the date and time of an instant in a zone, and the nanoseconds of its second.
+
+    Raises
+    ------
+    OverflowError
+        The year has not four digits.
+    """
+    seconds, rest = divmod(nanoseconds, 10**9)
+    return (_EPOCH + timedelta(seconds=seconds)).astimezone(zone_of(zone)), rest
+
+
+def instant(moment: datetime) -> int:
+    """Give the nanoseconds since 1970 of a time of whole seconds."""
+    since = moment.astimezone(UTC) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 10**9
+
+
+def offset_text(moment: datetime, *, colon: str, zulu: bool, seconds: bool = False, minutes: bool = True) -> str:
+    """Write how far a time is from Greenwich."""
+    total = int((moment.utcoffset() or timedelta()).total_seconds())
+    if zulu and total == 0:
+        return "Z"
+    parts = [f"{abs(total) // 3600:02d}"]
+    if minutes:
+        parts.append(f"{abs(total) // 60 % 60:02d}")
+    if seconds:
+        parts.append(f"{abs(total) % 60:02d}")
+    return ("-" if total < 0 else "+") + colon.join(parts)
+
+
+def fraction_text(rest: int, digits: int, mark: str = ".") -> str:
+    """Write nanoseconds as a decimal fraction without zeros at its end; nothing where nothing is left."""
+    text = f"{rest:09d}"[:digits].rstrip("0")
+    return mark + text if text else ""
+
+
+def rfc3339(nanoseconds: int, zone: str | int) -> str:
+    """Write an instant as RFC 3339 has it, with as many digits as it needs.
+
+    Raises
+    ------
+    OverflowError
+        The year has not four digits.
+    """
+    moment, rest = told(nanoseconds, zone)
+    date = f"{moment.year:04d}-{moment:%m-%dT%H:%M:%S}"
+    return date + fraction_text(rest, 9) + offset_text(moment, colon=":", zulu=True)
