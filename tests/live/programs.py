@@ -94,6 +94,28 @@ class Collector(Program):
         return self.path
 
 
+class Ours(Program):
+    """A program of our own, whose sources stand among the tests."""
+
+    @property
+    def sources(self) -> list[Path]:
+        return sorted((Path(__file__).parents[2] / self.package).glob("*"))
+
+    @property
+    def path(self) -> Path:
+        # Named by its sources too, so that it is built again where they have changed.
+        content = b"".join(each.read_bytes() for each in self.sources)
+        return BUILDS / f"{self.name}-{zlib.crc32(content):08x}" / self.name
+
+    def build(self) -> Path:
+        folder = self.path.parent / "source"
+        folder.mkdir(parents=True, exist_ok=True)
+        for each in self.sources:
+            shutil.copy(each, folder)
+        subprocess.run(["go", "build", "-o", self.path, "."], cwd=folder, check=True, capture_output=True, text=True)
+        return self.path
+
+
 JAEGER: Final = Program("jaeger", f"{_MODULE}/cmd/jaeger", "v1.76.0", "JAEGER", "Jaeger 2.13.0")
 """Version 2 of Jaeger: the module's release 1.76 is Jaeger 2.13, the newest one that is to be had as a module."""
 
@@ -102,6 +124,9 @@ JAEGER_V1: Final = Program("all-in-one", f"{_MODULE}/cmd/all-in-one", "v1.62.0",
 
 COLLECTOR: Final = Collector("otelcol", f"{_COLLECTOR}/cmd/builder", "v0.161.0", "OTELCOL", "Collector 0.161.0")
 """The OpenTelemetry Collector with OTLP in, over HTTP and gRPC, both samplers, and OTLP out, over either."""
+
+OTTL: Final = Ours("ottl", "tests/sampling/ottl/reference", "1.4.1", "OTTL", "OTTL 1.4.1 (Collector 0.165)")
+"""What the Collector's own OTTL makes of conditions on spans."""
 
 ANSWERED: Final[list[str]] = []
 """The servers that ran, with their versions; the summary of a test run names them."""
@@ -253,7 +278,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 if __name__ == "__main__":
     if shutil.which("go") is None:
         sys.exit("There is no go to build servers with: their tests will be skipped.")
-    for each in (JAEGER, JAEGER_V1, COLLECTOR):
+    for each in (JAEGER, JAEGER_V1, COLLECTOR, OTTL):
         if each.found() is None:
             begun = time.monotonic()
             print(f"building {each.title} (some minutes, once)", flush=True)  # noqa: T201
