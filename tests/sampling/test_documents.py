@@ -79,6 +79,7 @@ def test_aliases_and_merges_are_followed() -> None:
             "more or deeper values",
         ),
         ("? [a]\n: 1\n", "a key is text"),
+        ('a: "\\ud800"\n', "half a character"),
         ("a: !!int x\n", "'x' is no int"),
     ],
 )
@@ -110,6 +111,12 @@ def test_toml_is_read_where_a_text_is_none_of_yaml() -> None:
 def test_what_is_no_source_is_refused(source: object) -> None:
     with pytest.raises(PolicyError, match="`rules` must be"):
         read_document(source, name="rules")
+
+
+@pytest.mark.parametrize("values", [{"a": "\ud800"}, {"a": [{"\ud800": 1}]}, {"a": object()}, {"a": {1: 2}}])
+def test_a_mapping_holds_what_a_text_could(values: object) -> None:
+    with pytest.raises(PolicyError):
+        read_document(values, name="rules")
 
 
 def test_names_are_offered() -> None:

@@ -182,7 +182,7 @@ class _Reader:
         values: dict[str, Any] = {}
         merged: dict[str, Any] = {}
         for key, item in node.value:
-            if not isinstance(key, yaml.ScalarNode):
+            if not isinstance(key, yaml.ScalarNode) or not _is_unicode(key.value):
                 self.refuse(key, path, "a key is text, not a list or a mapping.")
             if key.value == "<<" and key.tag == _PLAIN:
                 for more in item.value if isinstance(item, yaml.SequenceNode) else [item]:
@@ -199,6 +199,8 @@ class _Reader:
 
     def scalar(self, node: yaml.ScalarNode, path: Path_) -> Any:
         tag, text = node.tag, node.value
+        if not _is_unicode(text):
+            self.refuse(node, path, f"{text!a:.60} holds half a character.")
         if tag == _PLAIN:
             return plain_scalar(text)
         kind = tag.removeprefix(_CORE)
@@ -249,6 +251,11 @@ def plain_scalar(text: str) -> Any:
     return text
 
 
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text is one: an escape may leave half of a pair of surrogates."""
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
 def _is_short(body: str, base: int) -> bool:
     """Tell whether digits may be a number of 64 bits; Python takes its time over longer ones."""
     return len(body) <= (66 if base == 2 else _LONGEST_INTEGER)
@@ -259,12 +266,14 @@ def _plain(value: Any, path: Path_) -> Any:
     if len(path) > _DEEPEST:
         raise PolicyError(f"{written(path[:3])}... is nested too deep for a configuration.")
     if isinstance(value, Mapping):
-        wrong = next((key for key in value if not isinstance(key, str)), None)
+        wrong = next((key for key in value if not isinstance(key, str) or not _is_unicode(key)), None)
         if wrong is not None:
             raise PolicyError(f"{written(path) or 'The configuration'}: a key is text, got {shown(wrong)}.")
         return {key: _plain(item, (*path, key)) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item, (*path, index)) for index, item in enumerate(value)]
     if value is None or isinstance(value, str | bool | int | float):
+        if isinstance(value, str) and not _is_unicode(value):
+            raise PolicyError(f"{written(path) or 'The configuration'}: {value!a:.60} holds half a character.")
         return value
     raise PolicyError(f"{written(path)}: a configuration holds no {type(value).__name__}.")

@@ -69,11 +69,11 @@ def _values_of(events: Events, fields: list[str], chosen: pl.DataFrame) -> pl.Se
 def _different(events: Events, field: str, rows: Ints, place: int) -> pl.DataFrame | None:
     """Give the different values of a field in each trace, and when each came first; None where there are none."""
     values = events.field(field) if rows.size == events.height else events.field(field).take(rows)
-    if not values.kinds:
-        return None
     texts = values.text()
     codes = numbered(texts)
     there = np.flatnonzero(codes >= 0)
+    if not there.size:
+        return None
     example = np.zeros(int(codes.max()) + 1, dtype=np.int64)
     example[codes[there]] = there
     pairs = pl.DataFrame(
