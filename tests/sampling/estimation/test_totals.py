@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.sampling.estimation.samples import sample_of
+from tracelab.sampling.estimation.totals import totals
+
+
+def test_a_total_is_the_sum_of_weights_and_its_interval_that_of_a_binomial_number() -> None:
+    sample = sample_of(*((0, trace, 4.0) for trace in range(9)))
+    found = totals(sample, np.ones(9), confidence=0.95)
+    # By hand: 9 = N / 4 -+ 1.96 sqrt(N / 4 * 3 / 4), for N.
+    for bound in (found.lower[0], found.upper[0]):
+        assert abs(9 - bound / 4) == pytest.approx(1.959964 * np.sqrt(bound / 4 * 0.75))
+    assert found.value[0] == 36
+    assert 9 <= found.lower[0] < 36 < found.upper[0]
+
+
+def test_spans_of_one_trace_are_drawn_together() -> None:
+    alone = totals(sample_of(*((0, trace, 4.0) for trace in range(40))), np.ones(40), confidence=0.95)
+    fours = totals(sample_of(*((0, trace // 4, 4.0) for trace in range(40))), np.ones(40), confidence=0.95)
+    ten = totals(sample_of(*((0, trace, 4.0) for trace in range(10))), np.ones(10), confidence=0.95)
+    assert fours.value[0] == alone.value[0] == 160
+    assert fours.upper[0] - fours.lower[0] > 1.9 * (alone.upper[0] - alone.lower[0])
+    assert fours.upper[0] - fours.lower[0] == pytest.approx(4 * (ten.upper[0] - ten.lower[0]), rel=0.2)
+
+
+def test_what_is_sure_to_be_kept_is_counted_exactly() -> None:
+    found = totals(sample_of((0, 1, 1.0), (0, 2, 1.0)), np.ones(2), confidence=0.95)
+    assert (found.value[0], found.lower[0], found.upper[0]) == (2, 2, 2)
+
+
+def test_what_was_never_seen_may_have_been_dropped() -> None:
+    sample = sample_of(*((0, trace, 10.0) for trace in range(20)))
+    found = totals(sample, np.zeros(20), confidence=0.95)
+    assert (found.value[0], found.lower[0]) == (0, 0)
+    assert found.upper[0] == pytest.approx(1.959964**2 * 9)
+
+
+def test_an_unknown_weight_leaves_nothing_known_of_its_group_only() -> None:
+    found = totals(sample_of((0, 1, 2.0), (0, 2, None), (1, 3, 2.0)), np.ones(3), confidence=0.95)
+    assert np.isnan([found.value[0], found.lower[0], found.upper[0]]).all()
+    assert found.value[1] == 2
+
+
+def test_a_single_trace_that_might_have_been_dropped_bounds_nothing_from_above() -> None:
+    found = totals(sample_of((0, 1, 8.0), (0, 1, 8.0)), np.ones(2), confidence=0.95)
+    assert found.value[0] == 16
+    assert found.lower[0] == 2
+    assert np.isinf(found.upper[0])
+
+
+def test_variances_of_spans_with_weights_of_their_own_are_unbiased() -> None:
+    # A parent that is kept by R >= 1/2 and a child by R >= 3/4, for the same R: both, the parent alone, or none.
+    both = sample_of((0, 1, 2.0), (0, 1, 4.0))
+    parent = sample_of((0, 1, 2.0))
+    mean = 0.25 * both.variances(np.ones(2))[0] + 0.25 * parent.variances(np.ones(1))[0]
+    sums = np.array([6.0, 2.0, 0.0])
+    chances = np.array([0.25, 0.25, 0.5])
+    assert mean == pytest.approx(float(chances @ (sums - chances @ sums) ** 2))
+
+
+def test_effective_numbers_are_kishs() -> None:
+    sample = sample_of((0, 1, 1.0), (0, 2, 1.0), (0, 3, 4.0), (1, 1, 3.0), (1, 2, 3.0))
+    assert sample.effective == pytest.approx([36 / 18, 2])

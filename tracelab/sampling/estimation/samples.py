@@ -1,0 +1,182 @@
+"""A sample: what was seen, in groups and traces, and how much each of it stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+Numbers: TypeAlias = npt.NDArray[np.uint64]
+Flags: TypeAlias = npt.NDArray[np.bool_]
+
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Items (spans, calls, requests) with their weights, put together by group and, inside of it, by trace.
+
+    All of a trace is kept or dropped together, so that the trace is what was drawn, and the sums over the items of a
+    trace are what varies. The items of one trace in one group are a *cluster*.
+
+    Attributes
+    ----------
+    group
+        The number of the group of each item, from 0 on.
+    trace
+        A number for the trace of each item, such as a hash of its id.
+    weight
+        How many items each stands for: 1 over the probability that it is kept, NaN where that is not known.
+    groups
+        How many groups there are.
+    """
+
+    group: Ints = field(repr=False)
+    trace: Numbers = field(repr=False)
+    weight: Floats = field(repr=False)
+    groups: int
+
+    @cached_property
+    def order(self) -> Ints:
+        """The items cluster by cluster, and inside a cluster by weight."""
+        by_cluster = np.argsort(self.trace ^ (self.group.astype(np.uint64) * _ODD))
+        group, trace, weight = self.group[by_cluster], self.trace[by_cluster], self.weight[by_cluster]
+        same = (group[1:] == group[:-1]) & (trace[1:] == trace[:-1])
+        if not np.any(same & (weight[1:] != weight[:-1])):
+            return by_cluster
+        return np.lexsort((self.weight, self.trace, self.group))
+
+    @cached_property
+    def begins(self) -> Ints:
+        """Where each cluster begins in `order`."""
+        group, trace = self.ordered_group, self.trace[self.order]
+        new = np.ones(group.size, dtype=np.bool_)
+        new[1:] = (group[1:] != group[:-1]) | (trace[1:] != trace[:-1])
+        return np.flatnonzero(new)
+
+    @cached_property
+    def ordered_weight(self) -> Floats:
+        """The weight of each item, in `order`."""
+        return self.weight[self.order]
+
+    @classmethod
+    def of(cls, trace_ids: pl.Series, group: Ints, weight: Floats, *, groups: int) -> Sample:
+        """Take items with the ids of their traces."""
+        return cls(group, trace_ids.hash().to_numpy(), weight, groups)
+
+    @cached_property
+    def ordered_group(self) -> Ints:
+        """The group of each item, in `order`."""
+        return self.group[self.order]
+
+    @cached_property
+    def cluster_group(self) -> Ints:
+        """The group of each cluster."""
+        return self.ordered_group[self.begins]
+
+    @cached_property
+    def first_weight(self) -> Floats:
+        """The smallest weight of each cluster, which nearly always is that of all its items."""
+        return self.ordered_weight[self.begins]
+
+    @cached_property
+    def _last_weight(self) -> Floats:
+        ends = np.append(self.begins[1:], self.group.size)
+        last: Floats = self.ordered_weight[ends[: self.begins.size] - 1]
+        return last
+
+    @cached_property
+    def mixed(self) -> Ints:
+        """The clusters whose items have several weights."""
+        several = (self.first_weight != self._last_weight) & ~np.isnan(self.first_weight)
+        return np.flatnonzero(several)
+
+    @cached_property
+    def chanced(self) -> Flags:
+        """Tell for each cluster whether it might have been dropped, in part or whole."""
+        chanced: Flags = ~(self._last_weight <= 1)
+        return chanced
+
+    @cached_property
+    def cluster_size(self) -> Floats:
+        """How many items each cluster has."""
+        return np.diff(self.begins, append=self.group.size).astype(np.float64)
+
+    @cached_property
+    def cluster_weight(self) -> Floats:
+        """How many items each cluster stands for."""
+        return self.of_clusters(self.ordered_weight)
+
+    @cached_property
+    def effective(self) -> Floats:
+        """How many traces, each with as many items and one weight, would tell as much (L. Kish)."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.of_groups(self.cluster_weight) ** 2 / self.of_groups(self.cluster_weight**2)
+
+    def of_clusters(self, items: Floats | Flags) -> Floats:
+        """Add up over the items of each cluster, or count those that have a flag; items come in `order`."""
+        return np.add.reduceat(items, self.begins, dtype=np.float64) if items.size else np.zeros(0)
+
+    def of_groups(self, clusters: Floats) -> Floats:
+        """Add up over the clusters of each group."""
+        return np.bincount(self.cluster_group, weights=clusters, minlength=self.groups).astype(np.float64)
+
+    def most_of_groups(self, clusters: Floats) -> Floats:
+        """Give the largest number of each group, 0 where there is no cluster."""
+        most = np.zeros(self.groups)
+        np.fmax.at(most, self.cluster_group, clusters)
+        return most
+
+    def variances(self, items: Floats) -> Floats:
+        """Estimate for each cluster what it adds to the variance of the weighted sum of some numbers, in `order`.
+
+        With one weight w, kept with the probability 1/w, the sum y of a cluster adds w (w - 1) y^2 (Horvitz and
+        Thompson, for traces that are kept independently of each other). Where spans of one trace have weights of their
+        own, one random number decides on all of them: two are kept together as often as the one with the larger weight.
+        """
+        weight = self.ordered_weight
+        weighted = self.of_clusters(weight * items)
+        result = weighted**2 * (1 - 1 / self.first_weight)
+        if self.mixed.size:
+            result[self.mixed] = self._mixed_variances(items, weighted[self.mixed])
+        return result
+
+    def share_variances(self, flags: Flags, share: Floats) -> tuple[Floats, Floats]:
+        """Do as `variances` and `lone_variances` do, for what flags are more than the share of their group."""
+        if self.mixed.size:
+            residual = flags - share[self.ordered_group]
+            return self.variances(residual), self.lone_variances(residual)
+        # With one weight in each cluster, counts of flags are enough, which are quicker than looks at all items.
+        flagged, size, r = self.of_clusters(flags), self.cluster_size, share[self.cluster_group]
+        factor = self.first_weight * (self.first_weight - 1)
+        return factor * (flagged - r * size) ** 2, factor * (flagged * (1 - r) ** 2 + (size - flagged) * r**2)
+
+    def flagged_weight(self, flags: Flags) -> Floats:
+        """Give for each cluster how many items those that have a flag stand for."""
+        if self.mixed.size:
+            return self.of_clusters(self.ordered_weight * flags)
+        return self.of_clusters(flags) * self.first_weight
+
+    def lone_variances(self, items: Floats) -> Floats:
+        """Do as `variances` does, as if every item was drawn by itself."""
+        weight = self.ordered_weight
+        return self.of_clusters(weight * (weight - 1) * items**2)
+
+    def _mixed_variances(self, items: Floats, weighted: Floats) -> Floats:
+        counts = np.diff(self.begins, append=items.size)[self.mixed]
+        starts = np.cumsum(counts) - counts
+        places = np.arange(counts.sum()) + np.repeat(self.begins[self.mixed] - starts, counts)
+        y, w = items[places], self.ordered_weight[places]
+        # The sum of y_i y_j max(w_i, w_j) over all pairs, as the weights of a cluster grow.
+        before = np.cumsum(y) - y
+        before -= np.repeat(before[starts], counts)
+        together = np.add.reduceat(w * y * (2 * before + y), starts)
+        return np.maximum(weighted**2 - together, 0.0)
