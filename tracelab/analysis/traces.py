@@ -12,6 +12,7 @@ from tracelab.analysis.failures import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import Flags, Forest, build_forest
+from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:
@@ -79,19 +80,34 @@ def trace_summary(spans: Spans) -> pl.DataFrame:
     )
 
 
-def whole_traces(spans: Spans, groups: Sequence[pl.Expr]) -> pl.DataFrame:
+def whole_traces(spans: Spans, groups: Sequence[pl.Expr], weight: Sequence[pl.Expr] = ()) -> pl.DataFrame:
     """Give a row per trace: `trace_id`, `start_time`, `duration`, and what `groups` say of the span that begins it.
 
-    A window is that of the start of the trace.
+    A window is that of the start of the trace. With a weight of spans there is one of the trace, as `trace_weights`
+    has it.
     """
     tagged = [group.alias(f"__by_{number}") for number, group in enumerate(groups)]
-    frame, forest = build_forest(spans, *tagged)
+    frame, forest = build_forest(spans, *tagged, *weight)
     traces = _traces(frame, forest, np.zeros(frame.height, dtype=bool))
     said = [
         frame[tag.meta.output_name()].gather(traces["place"]).alias(name)
         for tag, name in zip(tagged, names_of(groups), strict=True)
     ]
-    return traces.select("trace_id", "start_time", "duration").with_columns(said)
+    answer = traces.select("trace_id", "start_time", "duration").with_columns(said)
+    if not weight:
+        return answer
+    return answer.join(trace_weights(frame), on="trace_id", how="left", maintain_order="left")
+
+
+def trace_weights(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a row per trace: `trace_id` and its weight, the largest of its spans; null where that of one is not known.
+
+    Spans of one trace that have different weights were kept by one random number, and all of them are there as often as
+    the one that is kept the most rarely.
+    """
+    weights = frame.select("trace_id", pl.Series(WEIGHT, checked_weights(frame[WEIGHT])))
+    # What is not a number is larger than any, so that it is what a trace has where one span has it.
+    return weights.group_by("trace_id").agg(pl.col(WEIGHT).sort().last()).with_columns(pl.col(WEIGHT).fill_nan(None))
 
 
 def _traces(frame: pl.DataFrame, forest: Forest, failed: Flags) -> pl.DataFrame:

@@ -17,12 +17,24 @@ from tracelab.analysis.traces import whole_traces
 from tracelab.conforming import takes_any_frame
 from tracelab.options import choice, flag
 from tracelab.options import quantiles as checked_quantiles
+from tracelab.sampling.estimation.quantiles import quantiles as weighted_quantiles
+from tracelab.sampling.estimation.samples import Sample
+from tracelab.sampling.estimation.weighing import (
+    WEIGHT,
+    checked_weights,
+    counted,
+    estimated_names,
+    grouped,
+    quality,
+    weight_column,
+)
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.forest import Flags, Ints
+    from tracelab.sampling.estimation.weighing import Weights
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Order: TypeAlias = Literal["keys", "worst"]
@@ -30,6 +42,7 @@ Order: TypeAlias = Literal["keys", "worst"]
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)
 _LENGTH, _TRACE, _ALL, _WORST = "__duration", "__trace_id", "__all", "__worst"
 _MADE: Final = ("quantile", "duration", "lower", "upper", "count", "exemplar_trace_id")
+_NOT_KNOWN: Final = -1
 _WORTH_A_THREAD: Final = 512
 _WORTH_SELECTING: Final = 4096
 
@@ -52,6 +65,8 @@ class _Percentiles:
         Their lower and upper bounds, and which of these there are.
     nearest
         The length of the span that is nearest to each.
+    estimates
+        With weights the further columns of each group.
     """
 
     names: list[str]
@@ -62,6 +77,7 @@ class _Percentiles:
     limits: tuple[Ints, Ints]
     known: tuple[Flags, Flags]
     nearest: Ints
+    estimates: tuple[pl.Series, ...] = ()
 
 
 @takes_any_frame
@@ -75,6 +91,7 @@ def latency_percentiles(
     confidence: float = 0.95,
     wide: bool = False,
     order: Order | None = None,
+    weights: Weights = None,
 ) -> pl.DataFrame:
     """Measure how long spans take.
 
@@ -98,6 +115,9 @@ def latency_percentiles(
     order
         `"keys"`: by the columns of `by`, then by window. `"worst"`: the groups (and windows) whose highest quantile is
         longest come first, then by keys. Without: worst first where quantiles stand side by side, else by keys.
+    weights
+        How many spans each span stands for, where spans were sampled: a column, such as the `sampling_weight` of
+        `with_weights`, or an expression; null is not known. Without, every span counts once.
 
     Returns
     -------
@@ -110,10 +130,16 @@ def latency_percentiles(
     percentile, `p50`, `p50_lower`, `p50_upper` (Duration) and so on (0.999 is `p99.9`), and `exemplar_trace_id` (of the
     highest quantile).
 
+    With `weights` quantiles and bounds are of all spans that there were, `count` is of those that were seen, and these
+    columns follow: `estimated_count`, `estimated_count_lower`, `estimated_count_upper` (Float64),
+    `effective_sample_size` (Float64, how many traces, each with as many spans and the same weight, would tell as much),
+    `unknown_weight` (UInt32, spans whose weight is null). Where there is such a span, what would rest on it is null.
+
     Raises
     ------
     TracelabError
-        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be.
+        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be, or a
+        weight is none.
 
     Notes
     -----
@@ -126,6 +152,9 @@ def latency_percentiles(
     most `upper`, which holds with a confidence of (1 + `confidence`) / 2, that is 97.5 % where `confidence` is 0.95.
     The median has no bound in groups of less than 6, the 99th percentile has no upper one in those of less than 368.
 
+    With weights the intervals are Woodruff's, for traces that were kept or dropped as a whole. They say what *all*
+    traces of the time would have shown, had none been dropped: where all are kept with certainty, nothing is uncertain.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -137,10 +166,11 @@ def latency_percentiles(
     >>> latency_percentiles(spans, quantiles=[0.5]).select("quantile", "duration", "count").row(0)
     (0.5, datetime.timedelta(microseconds=5000), 2)
     """
-    asked = _Asked(quantiles, confidence, wide, order)
+    weight = weight_column(spans, weights)
+    asked = _Asked(quantiles, confidence, wide, order, weighted=bool(weight))
     groups = grouped_by(spans, by, every, made=asked.made)
     rows = spans.lazy().filter(pl.col("entry")) if flag("entry_only", entry_only) else spans.lazy()
-    return asked.answer(rows, groups)
+    return asked.answer(rows, groups, weight)
 
 
 @takes_any_frame
@@ -153,6 +183,7 @@ def trace_latency_percentiles(
     confidence: float = 0.95,
     wide: bool = False,
     order: Order | None = None,
+    weights: Weights = None,
 ) -> pl.DataFrame:
     """Measure how long whole traces take, from the first start to the last end of any span.
 
@@ -165,17 +196,22 @@ def trace_latency_percentiles(
         that starts first where there are several or none).
     quantiles, every, confidence, wide, order
         As in `latency_percentiles`.
+    weights
+        As in `latency_percentiles`. A trace is seen whole only if all of its spans are, so that it has the largest of
+        their weights, and none where one of them is null.
 
     Returns
     -------
     One row per group, window and quantile, with the columns of `latency_percentiles`: those of `by`, `window`
     (Datetime; only with `every`), `quantile` (Float64), `duration`, `lower`, `upper` (Duration), `count` (UInt32, the
-    traces of the group), `exemplar_trace_id` (String). With `wide` one row per group and window, as told there.
+    traces of the group), `exemplar_trace_id` (String). With `wide` one row per group and window, and with `weights`
+    further columns, as told there; `unknown_weight` counts traces.
 
     Raises
     ------
     TracelabError
-        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be.
+        A quantile or the confidence does not lie between 0 and 1, or another option is not what it should be, or a
+        weight is none.
 
     Examples
     --------
@@ -187,31 +223,39 @@ def trace_latency_percentiles(
     >>> trace_latency_percentiles(spans, quantiles=[0.5])["duration"].item()
     datetime.timedelta(microseconds=10000)
     """
-    asked = _Asked(quantiles, confidence, wide, order)
+    weight = weight_column(spans, weights)
+    asked = _Asked(quantiles, confidence, wide, order, weighted=bool(weight))
     windows = window(every)
     found = keys(spans, by, made=[*asked.made, *names_of(windows)])
-    traces = whole_traces(spans, found)
-    return asked.answer(traces.lazy(), [*map(pl.col, names_of(found)), *windows])
+    traces = whole_traces(spans, found, weight)
+    return asked.answer(traces.lazy(), [*map(pl.col, names_of(found)), *windows], [pl.col(WEIGHT)] if weight else [])
 
 
 class _Asked:
     """How percentiles are to be answered, checked."""
 
-    def __init__(self, quantiles: object, confidence: float, wide: object, order: str | None) -> None:
+    def __init__(
+        self, quantiles: object, confidence: float, wide: object, order: str | None, *, weighted: bool
+    ) -> None:
         self.shares = np.array(checked_quantiles(quantiles))
         self.confidence = checked_confidence(confidence)
         self.wide = flag("wide", wide)
+        self.weighted = weighted
         self.order = ("worst" if self.wide else "keys") if order is None else choice("order", order, get_args(Order))
 
     @property
     def made(self) -> list[str]:
         """The columns that the answer makes."""
         names = [f"{name}{side}" for name in _named(self.shares.tolist()) for side in ("", "_lower", "_upper")]
-        return ["count", *names, "exemplar_trace_id"] if self.wide else list(_MADE)
+        made = ["count", *names, "exemplar_trace_id"] if self.wide else list(_MADE)
+        return [*made, *(estimated_names("count") if self.weighted else [])]
 
-    def answer(self, rows: pl.LazyFrame, groups: list[pl.Expr]) -> pl.DataFrame:
+    def answer(self, rows: pl.LazyFrame, groups: list[pl.Expr], weight: list[pl.Expr]) -> pl.DataFrame:
         """Measure and put into the form that is asked for."""
-        found = _percentiles(rows, groups, self.shares, self.confidence)
+        if weight:
+            found = _weighted(rows, groups, weight, self.shares, self.confidence)
+        else:
+            found = _percentiles(rows, groups, self.shares, self.confidence)
         form = _side_by_side if self.wide else _below_each_other
         return form(found, self.shares, worst_first=self.order == "worst")
 
@@ -244,21 +288,60 @@ def _percentiles(rows: pl.LazyFrame, groups: list[pl.Expr], shares: Floats, conf
     )
 
 
+def _weighted(
+    rows: pl.LazyFrame, groups: list[pl.Expr], weight: list[pl.Expr], shares: Floats, confidence: float
+) -> _Percentiles:
+    """Measure with what each span, or trace, stands for."""
+    names = names_of(groups)
+    length = pl.col("duration").to_physical().alias(_LENGTH)
+    found = rows.select(*groups, *weight, length, pl.col("trace_id").alias(_TRACE), pl.lit(0).alias(_ALL)).collect()
+    different, group = grouped(found, names or [_ALL])
+    sample = Sample.of(found[_TRACE], group, checked_weights(found[WEIGHT]), groups=different.height)
+    lengths = found[_LENGTH].to_numpy()
+    quantiles = weighted_quantiles(sample, lengths.astype(np.float64), shares, confidence=confidence)
+    nearest = lengths[quantiles.nearest] if lengths.size else np.zeros(quantiles.nearest.shape, dtype=np.int64)
+    return _Percentiles(
+        names=names,
+        spans=found.drop(WEIGHT),
+        groups=different,
+        counts=np.bincount(group, minlength=different.height).astype(np.int64),
+        lengths=_whole(quantiles.value),
+        limits=(_whole(quantiles.lower), _whole(quantiles.upper)),
+        known=(~np.isnan(quantiles.lower), ~np.isnan(quantiles.upper)),
+        nearest=np.where(quantiles.nearest < 0, _NOT_KNOWN, nearest),
+        estimates=(*counted("count", sample, confidence=confidence), *quality(sample)),
+    )
+
+
+def _whole(values: Floats) -> Ints:
+    return np.where(np.isnan(values), _NOT_KNOWN, np.rint(values)).astype(np.int64)
+
+
 def _side_by_side(found: _Percentiles, shares: Floats, *, worst_first: bool) -> pl.DataFrame:
     """Put the quantiles of a group into one row."""
     columns = []
     for number, name in enumerate(_named(shares.tolist())):
-        columns.append(_durations(name, found.lengths[:, number]))
+        length = _durations(name, found.lengths[:, number])
+        columns.append(length.set(pl.Series(found.lengths[:, number] == _NOT_KNOWN), None))
         for side, limit, known in zip(("lower", "upper"), found.limits, found.known, strict=True):
             bound = _durations(f"{name}_{side}", limit[:, number])
             columns.append(bound.zip_with(pl.Series(known[:, number]), pl.Series([None], dtype=DURATION)))
     rows = found.groups.with_columns(
-        pl.Series("count", found.counts).cast(pl.UInt32), *columns, pl.Series(_LENGTH, found.nearest[:, -1])
+        pl.Series("count", found.counts).cast(pl.UInt32),
+        *columns,
+        *found.estimates,
+        pl.Series(_LENGTH, found.nearest[:, -1]),
     )
     worst = [pl.col(_named(shares.tolist())[-1]).to_physical() * -1] if worst_first else []
     return (
         _with_exemplars(rows, found.spans, found.names or [_ALL])
-        .select(*found.names, "count", *(column.name for column in columns), "exemplar_trace_id")
+        .select(
+            *found.names,
+            "count",
+            *(column.name for column in columns),
+            "exemplar_trace_id",
+            *(column.name for column in found.estimates),
+        )
         .sort([*worst, *found.names] or ["count"], nulls_last=True)
         .collect()
     )
@@ -269,10 +352,11 @@ def _below_each_other(found: _Percentiles, shares: Floats, *, worst_first: bool)
     names = found.names
     rows = found.groups[np.repeat(np.arange(found.counts.size), shares.size)].with_columns(
         pl.Series("quantile", np.tile(shares, found.counts.size), dtype=pl.Float64),
-        _durations("duration", found.lengths),
+        _durations("duration", found.lengths).set(pl.Series(found.lengths.ravel() == _NOT_KNOWN), None),
         _durations("lower", found.limits[0]),
         _durations("upper", found.limits[1]),
         pl.Series("count", np.repeat(found.counts, shares.size)).cast(pl.UInt32),
+        *(column.gather(np.repeat(np.arange(found.counts.size), shares.size)) for column in found.estimates),
         pl.Series(_LENGTH, found.nearest.ravel()),
         pl.Series(_WORST, np.repeat(-found.lengths[:, -1], shares.size)),
     )
@@ -286,6 +370,7 @@ def _below_each_other(found: _Percentiles, shares: Floats, *, worst_first: bool)
             *(pl.when(there).then(side).alias(side) for side, there in known.items()),
             "count",
             "exemplar_trace_id",
+            *(column.name for column in found.estimates),
             _WORST,
         )
         .sort([*([_WORST] if worst_first else []), *names, "quantile"], nulls_last=True)
