@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import QueryWarning, warn_caller
+from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.sampling.decided import DECISION
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
+from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.tail.configuration import as_policies
 from tracelab.sampling.tail.content import DECISIONS, DROPPED, INVERT_SAMPLED, SAMPLED
 from tracelab.sampling.tail.policies import TYPE_NAMES, TailPolicies, with_sub_policies
@@ -41,7 +42,7 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     spans
         The spans.
     policies
-        What `tail_policies` made, or takes.
+        What `tail_policies` or `refinery_rules` made, or what `tail_policies` takes.
     arrival
         A column or an expression with the time at which each span came to the Collector. Without one, spans are taken
         to come when they end; for what depends only on which came first within a trace, in the order of the rows.
@@ -71,7 +72,7 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     >>> sample_tail(spans, rules).select("name", "sampling_policy", "sampling_weight").rows()
     [('api', 'errors', 1.0), ('db', 'errors', 1.0)]
     """
-    known = as_policies(policies)
+    known = _taken(policies, arrival)
     if isinstance(spans, pl.LazyFrame):
         schema = spans.collect_schema()
         schema.update({_POLICY: pl.String(), _WEIGHT: pl.Float64()})
@@ -116,7 +117,10 @@ def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     >>> tail_decisions(draw("api =========="), rules).select("decision", "policy", "sampling_probability").row(0)
     ('sampled', 'slow', 1.0)
     """
-    told = replay(spans.lazy().collect(), as_policies(policies), arrival)
+    known = _taken(policies, arrival)
+    if not isinstance(known, TailPolicies):
+        return known.decisions(spans)
+    told = replay(spans.lazy().collect(), known, arrival)
     traces = _by_trace(told)
     return traces.with_columns(_evaluations(told)).sort("trace_id")
 
@@ -152,7 +156,10 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     >>> policy_matches(draw("api =========="), rules).select("policy", "traces", "matched", "never_matched").row(0)
     ('slow', 1, 0, True)
     """
-    told = replay(spans.lazy().collect(), as_policies(policies), arrival)
+    known = _taken(policies, arrival)
+    if not isinstance(known, TailPolicies):
+        return known.matches(spans)
+    told = replay(spans.lazy().collect(), known, arrival)
     sizes = told.answers.content.groups.sizes
     top = {policy.path: place for place, policy in enumerate(told.policies.policies)}
     votes = np.zeros(told.lives.trace.size, dtype=np.int64)
@@ -187,7 +194,18 @@ def _count(told: Replay, chosen: Flags) -> int:
     return int(np.unique(told.lives.trace[chosen]).size)
 
 
-def _sampled(frame: pl.DataFrame, policies: TailPolicies, arrival: Any) -> pl.DataFrame:
+def _taken(policies: Any, arrival: Any) -> TailPolicies | Dialect:
+    """Take policies of the Collector, or of another dialect, which has its own idea of when spans come."""
+    if isinstance(policies, TailPolicies) or not isinstance(policies, Dialect):
+        return as_policies(policies)
+    if arrival is not None:
+        raise PolicyError(f"`arrival` is for policies of the Collector, and these are {type(policies).__name__}.")
+    return policies
+
+
+def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any) -> pl.DataFrame:
+    if not isinstance(policies, TailPolicies):
+        return policies.sampled(frame)
     told = replay(frame, policies, arrival)
     if not told.known.all():
         lost = int(told.groups.sizes[~told.known].sum())

@@ -1,0 +1,290 @@
+"""Replays of tail sampling on small traces."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import pytest
+
+from tests.sampling.tail.settings import one, policy
+from tracelab.errors import QueryWarning, SchemaError
+from tracelab.sampling import policy_matches, sample_tail, tail_decisions, tail_policies
+from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SLOW = policy("slow", "latency", threshold_ms=5)
+ERRORS = policy("errors", "status_code", status_codes=["ERROR"])
+BEGIN = datetime(2026, 5, 1, tzinfo=UTC)
+
+
+def traces(*pictures: str) -> pl.DataFrame:
+    """Draw traces, which get the ids 1, 2 and so on, one after the other and a second apart."""
+    frames = [
+        draw(picture).with_columns(
+            trace_id=pl.lit(f"{number:08x}{0:024x}"),
+            span_id=pl.concat_str(pl.lit(f"{number:08x}"), pl.col("span_id").str.tail(8)),
+            parent_span_id=pl.concat_str(pl.lit(f"{number:08x}"), pl.col("parent_span_id").str.tail(8)),
+            start_time=pl.col("start_time") - pl.col("start_time").min() + BEGIN + timedelta(seconds=number),
+        )
+        for number, picture in enumerate(pictures, 1)
+    ]
+    return pl.concat(frames, how="diagonal").drop("depth", "tree_left", "tree_right", "entry")
+
+
+def decided(spans: pl.DataFrame, policies: Any, version: str = "0.165", **options: Any) -> list[str]:
+    found = tail_decisions(spans, tail_policies(policies, collector_version=version), **options)
+    return [str(decision) for decision in found["decision"]]
+
+
+def at(spans: pl.DataFrame, seconds: Sequence[float]) -> pl.DataFrame:
+    """Say when spans came."""
+    return spans.with_columns(came=pl.Series([BEGIN + timedelta(seconds=each) for each in seconds]))
+
+
+def test_the_bound_of_a_latency_is_exclusive_since_then() -> None:
+    spans = traces("api =====", "api ======", "api ====")
+    assert decided(spans, [SLOW], "0.157") == ["not_sampled", "sampled", "not_sampled"]
+    assert decided(spans, [SLOW], "0.156") == ["sampled", "sampled", "not_sampled"]
+
+
+def test_a_latency_with_an_upper_bound_depends_on_which_span_came_first() -> None:
+    spans = traces("api ====================\n  db .===")
+    rules = one("latency", threshold_ms=2, upper_threshold_ms=10)
+    for first, expected in ((0, "not_sampled"), (1, "sampled")):
+        came = at(spans, [1 + first, 2 - first])
+        found = tail_decisions(came, rules, arrival="came").select("decision", "simulated").row(0)
+        assert found == (expected, True)
+    alone = traces("api ====================")
+    assert tail_decisions(alone, rules)["simulated"].to_list() == [False]
+
+
+def test_inverted_matches_outvoted_others_before() -> None:
+    spans = traces("api =! route=/a", "api =! route=/b")
+    inverted = policy("i", "string_attribute", key="route", values=["/a"], invert_match=True)
+    assert decided(spans, [ERRORS, inverted], "0.142") == ["not_sampled", "sampled"]
+    assert decided(spans, [ERRORS, inverted], "0.144") == ["sampled", "sampled"]
+
+
+def test_what_is_dropped_stays_dropped_whatever_others_say() -> None:
+    spans = traces("api ==========!", "api =!", "api ==========")
+    rules = [policy("all", "always_sample"), policy("off", "drop", drop_sub_policy=[SLOW, ERRORS])]
+    assert decided(spans, rules) == ["dropped", "sampled", "sampled"]
+    assert decided(spans, rules, "0.130") == ["not_sampled", "sampled", "sampled"]
+    found = tail_decisions(spans, rules)
+    assert found["policy"].to_list() == ["off", "all", "all"]
+    assert found["sampling_probability"].to_list() == [0.0, 1.0, 1.0]
+
+
+def test_numbers_are_read_by_their_type() -> None:
+    values = {"span.n": ["5", "5.0", "five", None], "span.n:type": ["int", "double", "string", None]}
+    spans = traces(*["api ="] * 4).with_columns(**{name: pl.Series(each) for name, each in values.items()})
+    near = one("numeric_attribute", key="n", min_value=4, max_value=6)
+    assert decided(spans, near) == ["sampled", "not_sampled", "not_sampled", "not_sampled"]
+    around = one("numeric_attribute", key="n", min_value=-1, max_value=1)
+    assert decided(spans, around) == ["not_sampled", "sampled", "sampled", "not_sampled"]
+
+
+def test_attributes_without_a_column_are_found() -> None:
+    spans = traces("api =", "api =").with_columns(
+        more_attributes=pl.Series(
+            [
+                [{"key": "span.n", "value": "7"}, {"key": "span.n:type", "value": "int"}],
+                [{"key": "resource.r", "value": "x"}],
+            ]
+        ).cast(pl.Map(pl.String(), pl.String()))
+    )
+    assert decided(spans, one("numeric_attribute", key="n", min_value=7)) == ["sampled", "not_sampled"]
+    assert decided(spans, one("string_attribute", key="r", values=["x"])) == ["not_sampled", "sampled"]
+
+
+def test_numbers_that_may_have_been_whole_are_warned_of() -> None:
+    spans = traces("api = n=5.5", "api = n=5.5").with_columns(pl.Series("span.n", [5.5, 5.0]))
+    with pytest.warns(QueryWarning, match="read as 0"):
+        assert decided(spans, one("numeric_attribute", key="n", min_value=4)) == ["not_sampled"] * 2
+
+
+def test_weights_come_from_ratios_and_are_1_where_content_decides() -> None:
+    spans = traces(*(["api =!"] + ["api ="] * 60))
+    rules = [ERRORS, policy("rest", "probabilistic", sampling_percentage=25)]
+    kept = sample_tail(spans, rules)
+    assert kept.columns[-2:] == ["sampling_policy", "sampling_weight"]
+    weights = set(kept.select("sampling_policy", "sampling_weight").iter_rows())
+    assert weights == {("errors", 1.0), ("rest", 4.0)}
+    assert tail_decisions(spans, rules)["sampling_probability"].value_counts(sort=True).rows() == [(0.25, 60), (1.0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("salts", "policies", "probability"),
+    [
+        (("a", "b"), "or", 0.625),
+        (("a", "a"), "or", 0.5),
+        (("a", "b"), "and", 0.125),
+        (("a", "a"), "and", 0.25),
+        (("a", "b"), "drop", 0.375),
+        (("a", "a"), "drop", 0.25),
+        (("a", "b"), "not", 0.875),
+        (("a", "a"), "not", 0.75),
+    ],
+)
+def test_probabilities_follow_from_the_salts(salts: tuple[str, str], policies: str, probability: float) -> None:
+    half, quarter = (
+        policy(name, "probabilistic", sampling_percentage=share, hash_salt=salt)
+        for name, share, salt in zip(("half", "quarter"), (50, 25), salts, strict=True)
+    )
+    rules = {
+        "or": [half, quarter],
+        "and": [policy("both", "and", and_sub_policy=[half, quarter])],
+        "drop": [half, policy("off", "drop", drop_sub_policy=[quarter])],
+        "not": [
+            policy("n", "not", not_sub_policy=policy("x", "probabilistic", sampling_percentage=25, hash_salt=salts[1])),
+            policy("h", "and", and_sub_policy=[half, quarter]),
+        ]
+        if salts[0] != salts[1]
+        else [policy("n", "not", not_sub_policy=quarter)],
+    }[policies]
+    expected = 0.75 + 0.25 * 0.5 if policies == "not" and salts[0] != salts[1] else probability
+    found = tail_decisions(traces("api ="), rules)["sampling_probability"].item()
+    assert found == pytest.approx(expected)
+
+
+def test_the_highest_ratio_decides_since_then_and_the_first_before() -> None:
+    spans = traces("api ==========")
+    rules = [policy("all of it", "probabilistic", sampling_percentage=99.9999), SLOW]
+    for version, name in (("0.161", "all of it"), ("0.162", "slow")):
+        found = tail_decisions(spans, tail_policies(rules, collector_version=version))
+        assert found["policy"].to_list() == [name]
+
+
+def test_a_rate_limit_leaves_the_probability_unknown_and_the_decision_simulated() -> None:
+    spans = traces("api =", "api =!", "api =")
+    rules = [ERRORS, policy("some", "rate_limiting", spans_per_second=1, burst_capacity=1)]
+    found = tail_decisions(spans, rules).select("decision", "sampling_probability", "simulated").rows()
+    assert found == [("sampled", None, True), ("sampled", 1.0, False), ("sampled", None, True)]
+    assert sample_tail(spans, rules)["sampling_weight"].to_list() == [None, 1.0, None]
+
+
+def test_a_bucket_fills_by_the_clock_and_is_empty_for_all_that_one_tick_decides() -> None:
+    spans = traces(*["api ="] * 4)
+    rule = one("rate_limiting", spans_per_second=1, burst_capacity=2)
+    together = at(spans, [0.1, 0.2, 0.3, 0.4])
+    assert decided(together, rule, arrival="came") == ["sampled", "sampled", "not_sampled", "not_sampled"]
+    apart = at(spans, [0.1, 0.2, 0.3, 1.4])
+    assert decided(apart, rule, arrival="came") == ["sampled", "sampled", "not_sampled", "sampled"]
+    whole = one("rate_limiting", spans_per_second=2)
+    assert decided(together, whole, "0.152", arrival="came") == ["sampled", "not_sampled", "not_sampled", "not_sampled"]
+
+
+def test_a_composite_shares_each_second() -> None:
+    spans = at(traces("api =!", "api =!", "api =", "api =", "api =!"), [0.1, 0.2, 0.3, 0.4, 1.1])
+    rule = policy(
+        "c",
+        "composite",
+        max_total_spans_per_second=2,
+        composite_sub_policy=[ERRORS, policy("rest", "always_sample")],
+        rate_allocation=[{"policy": "errors", "percent": 50}, {"policy": "rest", "percent": 50}],
+    )
+    assert decided(spans, [rule], arrival="came") == ["sampled", "not_sampled", "sampled", "not_sampled", "sampled"]
+
+
+def test_bytes_are_counted_as_the_collector_does() -> None:
+    spans = traces("api =")
+    size = next(each for each in range(1, 400) if _fits(spans, each))
+    assert not _fits(spans, size - 1)
+    assert _fits(spans, size + 1)
+
+
+def _fits(spans: pl.DataFrame, size: int) -> bool:
+    return decided(spans, one("bytes_limiting", bytes_per_second=1, burst_capacity=size)) == ["sampled"]
+
+
+def test_late_spans_inherit_the_decision_while_the_trace_is_remembered() -> None:
+    spans = at(traces("api ==========\n  db .=!"), [1, 40])
+    block = {"decision_wait": "10s", "policies": [ERRORS]}
+    assert decided(spans, block, arrival="came") == ["not_sampled"]
+    assert decided(spans, {**block, "decision_wait": "60s"}, arrival="came") == ["sampled"]
+    both = tail_decisions(spans, {**block, "policies": [SLOW]}, arrival="came")
+    assert both.select("decision", "spans_kept", "simulated").row(0) == ("sampled", 2, True)
+
+
+def test_a_root_brings_the_decision_forward() -> None:
+    spans = at(traces("api ==========\n  db .=!"), [1, 5])
+    block = {"decision_wait": "10s", "decision_wait_after_root_received": "1s", "policies": [ERRORS]}
+    assert decided(spans, block, arrival="came") == ["not_sampled"]
+
+
+def test_a_trace_that_is_forgotten_is_decided_anew() -> None:
+    spans = at(traces("api =\n  db =!", "api =", "api ="), [1, 60, 20, 30])
+    block = {"decision_wait": "5s", "num_traces": 2, "policies": [ERRORS]}
+    found = tail_decisions(spans, block, arrival="came")
+    assert found.select("decision", "spans_kept", "simulated", "sampling_probability").row(0) == (
+        "partial",
+        1,
+        True,
+        None,
+    )
+    assert sample_tail(spans, block, arrival="came")["name"].to_list() == ["db"]
+    cached = {**block, "decision_cache": {"non_sampled_cache_size": 10}}
+    assert decided(spans, cached, arrival="came") == ["not_sampled"] * 3
+
+
+def test_a_trace_that_is_forgotten_too_early_is_lost() -> None:
+    spans = at(traces("api =!", "api =!", "api =!"), [1, 2, 3])
+    block = {"decision_wait": "30s", "num_traces": 2, "policies": [ERRORS]}
+    found = tail_decisions(spans, block, arrival="came").select("decision", "policy", "simulated").rows()
+    assert found == [("not_sampled", None, True), ("sampled", "errors", False), ("sampled", "errors", False)]
+    assert decided(spans, {**block, "block_on_overflow": True}, arrival="came") == ["sampled"] * 3
+
+
+def test_a_trace_that_is_too_large_is_lost() -> None:
+    spans = traces("api =!", "api =!\n  db =!\n  db =!\n  db =!")
+    block = {"maximum_trace_size_bytes": 300, "policies": [ERRORS]}
+    assert decided(spans, block) == ["sampled", "not_sampled"]
+
+
+def test_ids_without_16_bytes_are_unknown_and_counted() -> None:
+    spans = traces("api =!", "api =!").with_columns(trace_id=pl.Series(["x", "00000000000000ab"]))
+    assert decided(spans, [ERRORS]) == ["sampled", "unknown"]
+    with pytest.warns(QueryWarning, match="1 spans have a trace id without 16 bytes"):
+        assert sample_tail(spans, [ERRORS])["trace_id"].to_list() == ["00000000000000ab"]
+
+
+def test_matches_are_counted_by_policy_and_sub_policy() -> None:
+    spans = traces("api ==========!", "api ==========", "api =!", "api =")
+    rules = [policy("both", "and", and_sub_policy=[SLOW, ERRORS]), ERRORS, policy("never", "latency", threshold_ms=999)]
+    found = policy_matches(spans, rules).select("policy", "traces", "matched", "decided", "kept_alone", "never_matched")
+    assert found.rows() == [
+        ("both", 4, 1, 1, 0, False),
+        ("both/slow", 4, 2, None, None, False),
+        ("both/errors", 2, 1, None, None, False),
+        ("errors", 4, 2, 1, 1, False),
+        ("never", 4, 0, 0, 0, True),
+    ]
+
+
+def test_evaluations_tell_who_was_asked() -> None:
+    rules = [policy("both", "and", and_sub_policy=[SLOW, ERRORS]), policy("rest", "always_sample")]
+    found = tail_decisions(traces("api =!"), rules)["evaluations"].to_list()[0]
+    assert [(each["policy"], each["type"], each["decision"]) for each in found] == [
+        ("both", "and", "not_sampled"),
+        ("both/slow", "latency", "not_sampled"),
+        ("rest", "always_sample", "sampled"),
+    ]
+
+
+def test_no_spans_and_no_policies_are_fine() -> None:
+    spans = traces("api =")
+    assert sample_tail(spans.clear(), [ERRORS]).height == 0
+    assert tail_decisions(spans.clear(), [ERRORS]).height == 0
+    assert decided(spans, []) == ["not_sampled"]
+    assert policy_matches(spans, []).height == 0
+
+
+def test_arrivals_are_times() -> None:
+    spans = traces("api =")
+    for wrong in ("name", "none", 5, pl.col("start_time").head(0)):
+        with pytest.raises(SchemaError, match="`arrival`"):
+            sample_tail(spans, [ERRORS], arrival=wrong)
