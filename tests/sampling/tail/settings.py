@@ -32,6 +32,7 @@ _SLOW: Final = policy("slow", "latency", threshold_ms=100)
 _FLAGGED: Final = policy("flagged", "trace_flags")
 _SHARE: Final = policy("share", "probabilistic", sampling_percentage=50)
 _ALL: Final = policy("all", "always_sample")
+_FAILING: Final = policy("odd", "ottl_condition", error_mode="propagate", span=['Len(attributes["http.route"]) > 3'])
 _PYTHON: Final = policy("python", "string_attribute", key="telemetry.sdk.language", values=["python"])
 
 STATELESS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
@@ -114,13 +115,47 @@ STATELESS: Final[dict[str, dict[str, list[dict[str, Any]]]]] = {
         },
         "salted": one("probabilistic", sampling_percentage=20, hash_salt="pepper"),
     },
+    "ottl_condition": {
+        **{
+            f"span-{number}": one("ottl_condition", error_mode="ignore", span=list(conditions))
+            for number, conditions in enumerate(
+                (
+                    ["status.code == STATUS_CODE_ERROR"],
+                    [
+                        'attributes["http.response.status_code"] >= 400',
+                        'resource.attributes["service.name"] == "nobody"',
+                    ],
+                    ['IsMatch(attributes["http.route"], "^/c") and kind == SPAN_KIND_SERVER'],
+                    ["(end_time_unix_nano - start_time_unix_nano) > 50000000"],
+                    ['attributes["net.peer.port"] != nil and not IsInt(attributes["net.peer.port"])'],
+                    ["IsRootSpan()"],
+                    ['Int(attributes["error.type"]) == 500'],
+                )
+            )
+        },
+        **{
+            f"event-{number}": one("ottl_condition", error_mode="ignore", spanevent=list(conditions))
+            for number, conditions in enumerate(
+                (['name == "exception"'], ['IsMatch(name, "re.?try")', 'name == "message"'])
+            )
+        },
+        "both": one("ottl_condition", error_mode="silent", span=['name == "GET"'], spanevent=['name == "exception"']),
+        "propagated": one("ottl_condition", error_mode="propagate", span=['attributes["net.peer.port"] > 5']),
+        "failing": one("ottl_condition", error_mode="propagate", span=['Len(attributes["http.route"]) > 3']),
+    },
     "and": {
         "slow-errors": [_and("both", _ERRORS, _SLOW)],
         "slow-share": [_and("both", _SLOW, _SHARE)],
         "no-errors": [_and("both", _not("no", _ERRORS), _SLOW)],
         "nothing": [_and("both")],
+        "failing": [_and("both", _SLOW, _FAILING)],
     },
-    "not": {"no-errors": [_not("no", _ERRORS)], "not-slow": [_not("no", _SLOW)], "rest": [_not("no", _SHARE)]},
+    "not": {
+        "no-errors": [_not("no", _ERRORS)],
+        "not-slow": [_not("no", _SLOW)],
+        "rest": [_not("no", _SHARE)],
+        "failing": [_not("no", _FAILING)],
+    },
     "drop": {
         "errors": [_ALL, _drop("off", _ERRORS)],
         "slow-errors": [_drop("off", _ERRORS, _SLOW), _ALL],

@@ -148,7 +148,8 @@ def test_a_type_of_another_version_says_which_has_it(kind: str, version: str, wo
 def test_a_key_of_another_version_says_which_has_it() -> None:
     assert "since 0.153" in settings("rate_limiting", "{spans_per_second: 5, burst_capacity: 9}", "0.152")
     assert "since 0.159" in refusal("num_shards: 2\npolicies: []\n", "0.158")
-    inside = "policies: [{name: a, type: and, and: {and_sub_policy: [{name: b, type: not, not: {not_sub_policy: {type: trace_flags}}}]}}]"
+    no_flags = "{name: b, type: not, not: {not_sub_policy: {type: trace_flags}}}"
+    inside = f"policies: [{{name: a, type: and, and: {{and_sub_policy: [{no_flags}]}}}}]"
     assert tail_policies(inside, collector_version="0.154").policies
     with pytest.warns(QueryWarning, match="settings of an extension"):
         assert "not cannot stand inside this policy in 0.153" in refusal(inside, "0.153")
@@ -212,6 +213,12 @@ def test_shares_of_a_composite_are_those_of_its_version() -> None:
         assert isinstance(policy, Composite)
         shares.append(policy.allocated)
     assert shares == [(50, 33, 0), (50, 33, 33)]
+
+
+def test_a_condition_that_is_none_is_refused_with_its_place() -> None:
+    text = settings("ottl_condition", "{span: ['true', 'atributes[\"x\"] == 1']}")
+    assert text.startswith("line 4, policies[0].ottl_condition.span[1]: ")
+    assert "Did you mean" in text
 
 
 def test_span_ingest_takes_no_policy_that_may_change_its_mind() -> None:

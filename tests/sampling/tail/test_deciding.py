@@ -248,8 +248,36 @@ def test_a_trace_that_is_too_large_is_lost() -> None:
 def test_ids_without_16_bytes_are_unknown_and_counted() -> None:
     spans = traces("api =!", "api =!").with_columns(trace_id=pl.Series(["x", "00000000000000ab"]))
     assert decided(spans, [ERRORS]) == ["sampled", "unknown"]
-    with pytest.warns(QueryWarning, match="1 spans have a trace id without 16 bytes"):
+    with pytest.warns(QueryWarning, match="On 1 spans nothing can be said"):
         assert sample_tail(spans, [ERRORS])["trace_id"].to_list() == ["00000000000000ab"]
+
+
+def test_conditions_that_fail_are_no_vote_and_tell_why() -> None:
+    spans = traces("api =", "api =!").with_columns(pl.Series("span.n", [1, 2]))
+    rules = [*one("ottl_condition", error_mode="propagate", span=['Len(attributes["n"]) > 1']), ERRORS]
+    found = tail_decisions(spans, rules)
+    assert found["decision"].to_list() == ["not_sampled", "sampled"]
+    said = found["evaluations"].to_list()[0][0]
+    assert said["decision"] == "error"
+    assert said["reason"]
+    assert policy_matches(spans, rules)["errors"].to_list() == [2, 0]
+
+
+def test_which_span_fails_or_matches_first_decides() -> None:
+    spans = traces("api =\n  db =").with_columns(pl.Series("span.n", [1, None]), name=pl.Series(["api", "db"]))
+    rules = one("ottl_condition", error_mode="propagate", span=['name == "db" or Len(attributes["n"]) > 1'])
+    for first, expected in ((0, "not_sampled"), (1, "sampled")):
+        found = tail_decisions(at(spans, [1 + first, 2 - first]), rules, arrival="came")
+        assert found.select("decision", "simulated").row(0) == (expected, True)
+
+
+def test_what_a_span_frame_does_not_have_is_unknown_where_it_matters() -> None:
+    spans = traces("api =", "api =!")
+    rules = [ERRORS, *one("ottl_condition", error_mode="ignore", span=["dropped_events_count > 0"])]
+    found = tail_decisions(spans, rules).select("decision", "sampling_probability").rows()
+    assert found == [("unknown", None), ("sampled", 1.0)]
+    with pytest.warns(QueryWarning, match="On 1 spans nothing can be said"):
+        assert sample_tail(spans, rules).height == 1
 
 
 def test_matches_are_counted_by_policy_and_sub_policy() -> None:

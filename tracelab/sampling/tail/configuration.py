@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.errors import QueryWarning, warn_caller
+from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.go_regexes import RegexError, searching
 from tracelab.options import shown
 from tracelab.sampling.documents import read_document
+from tracelab.sampling.ottl import Conditions
 from tracelab.sampling.tail.policies import (
     DEFAULT_SALT,
     AlwaysSample,
@@ -30,7 +31,7 @@ from tracelab.sampling.tail.policies import (
     TraceFlags,
     TraceState,
 )
-from tracelab.sampling.tail.sections import Item, Section, items_of, near, refuse
+from tracelab.sampling.tail.sections import Item, Section, items_of, near, refuse, where
 from tracelab.sampling.tail.versions import KEYS, TYPES, Version, parse_version, rule_holds, written
 
 if TYPE_CHECKING:
@@ -342,7 +343,19 @@ def _conditions(settings: Section, name: str, path: str, version: Version) -> Po
     span, event = settings.texts("span"), settings.texts("spanevent")
     if not span and not event:
         refuse(settings.item, settings.path, "a condition is needed, under `span` or `spanevent`")
+    for key, texts in (("span", span), ("spanevent", event)):
+        for index, text in enumerate(texts):
+            _check_condition(settings, key, index, text)
     return OttlCondition(name, path, settings.text("error_mode").lower(), span, event)
+
+
+def _check_condition(settings: Section, key: str, index: int, text: str) -> None:
+    try:
+        Conditions((text,), key)
+    except PolicyError as error:
+        stands = settings.items[key]
+        item = stands.value[index] if isinstance(stands.value, list) else stands
+        raise PolicyError(f"{where(item, f'{settings.at(key)}[{index}]')}: {error}") from error
 
 
 def _budget(settings: Section, key: str) -> tuple[int, int]:

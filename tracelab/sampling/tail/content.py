@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
 from tracelab.sampling.hashes import fnv1a_64
+from tracelab.sampling.ottl import Conditions
 from tracelab.sampling.tail.attributes import has_boolean, has_text, has_whole_number
 from tracelab.sampling.tail.policies import (
     AlwaysSample,
@@ -51,6 +52,7 @@ DECISIONS: Final = (
 )
 """What the codes mean, in their order."""
 
+_UNKNOWN: Final = 7
 _ALL: Final = 2**64 - 1
 _INT64: Final = 2**63
 _MILLISECOND: Final = 1_000_000
@@ -58,13 +60,6 @@ _MOST_TRACE_STATE: Final = 256
 _STATE_VALUE: Final = r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]"
 _STATE_KEY: Final = r"(?:[a-z][a-z0-9_\-*/]{0,255}|[a-z0-9][a-z0-9_\-*/]{0,240}@[a-z][a-z0-9_\-*/]{0,13})"
 _MOST_MEMBERS: Final = 32
-
-
-class Conditions(Protocol):
-    """Conditions of OTTL, ready to be evaluated on spans."""
-
-    def evaluate(self, spans: pl.DataFrame) -> tuple[pl.Series, pl.Series]:
-        """Say for every span whether one holds (Boolean), and what went wrong (String, null where nothing did)."""
 
 
 class Content:
@@ -80,8 +75,10 @@ class Content:
         The 16 bytes of each group's trace id.
     unsure
         Which groups have an answer that rests on the order of arrival.
-    reasons
-        What went wrong, for policies that had errors: text by policy.
+    unknown
+        Which groups a policy cannot be replayed on, for policies with such conditions; they count as not sampled.
+    errors
+        What went wrong, for policies that had errors.
     """
 
     def __init__(self, groups: Groups, policies: TailPolicies, id_bytes: Any, order: Ints | None) -> None:
@@ -90,6 +87,7 @@ class Content:
         self.id_bytes = id_bytes
         self.order = order
         self.unsure = np.zeros(groups.starts.size, dtype=bool)
+        self.unknown: dict[Policy, Flags] = {}
         self.errors: dict[Policy, str] = {}
         self._known: dict[Policy, Codes] = {}
 
@@ -134,6 +132,8 @@ class Content:
             case Probabilistic():
                 hashes = fnv1a_64(policy.hash_salt.encode(), self.id_bytes)
                 return plain(hashes <= np.uint64(hash_threshold(policy.sampling_percentage)))
+            case OttlCondition():
+                return self._conditions(policy)
             case _:
                 raise TypeError(f"{type(policy).__name__} does not look at spans alone")
 
@@ -200,25 +200,37 @@ class Content:
         )
         return told["found"].to_numpy(), (told["shortest"] <= high).to_numpy()
 
-    def conditions(self, policy: OttlCondition, parts: Sequence[Conditions]) -> Codes:
+    def _conditions(self, policy: OttlCondition) -> Codes:
         """Give the decision of conditions: the first span that says something decides."""
         groups = self.groups
         state = np.zeros(groups.frame.height, dtype=np.int8)
-        for part in parts:
-            holds, wrong = part.evaluate(groups.frame)
-            failed = wrong.is_not_null().to_numpy() if policy.error_mode == "propagate" else np.zeros(1, dtype=bool)
-            if failed.any() and policy not in self.errors:
-                self.errors[policy] = str(wrong.drop_nulls()[0])
-            here = np.where(failed, ERROR, np.where(holds.fill_null(value=False).to_numpy(), SAMPLED, SKIPPED))
-            state = np.where(state == SKIPPED, here, state).astype(np.int8)
-        sampled, failed = groups.any(state == SAMPLED), groups.any(state == ERROR)
-        codes = np.where(failed, ERROR, np.where(sampled, SAMPLED, NOT_SAMPLED)).astype(np.int8)
-        both = sampled & failed
-        if both.any():
-            self.unsure |= both
-            codes[both] = self._first(state, both)
-        self._known[policy] = codes
+        for texts, context in ((policy.span, "span"), (policy.spanevent, "spanevent")):
+            if texts:
+                here = self._said(policy, Conditions(texts, context, policy.error_mode or "ignore"))
+                state = np.where((state == SKIPPED) | ((state == _UNKNOWN) & (here == SAMPLED)), here, state)
+        found = {code: groups.any(state == code) for code in (SAMPLED, ERROR, _UNKNOWN)}
+        codes = plain(found[SAMPLED])
+        unknown = found[_UNKNOWN] & ~found[SAMPLED]
+        failed = found[ERROR]
+        if failed.any():
+            first = self._first(state, failed)
+            codes[failed] = first
+            self.unsure |= failed & (found[SAMPLED] | found[_UNKNOWN])
+            unknown[failed] = first == _UNKNOWN
+        codes[unknown] = NOT_SAMPLED
+        if unknown.any():
+            self.unknown[policy] = unknown
         return codes
+
+    def _said(self, policy: OttlCondition, conditions: Conditions) -> Codes:
+        """Say of every span whether a condition holds, fails, or is not to be told."""
+        told = conditions.evaluate(self.groups.frame)
+        holds, wrong = told["matches"], told["error"]
+        if wrong.null_count() < wrong.len():
+            self.errors.setdefault(policy, str(wrong.drop_nulls()[0]))
+        silent = (holds.is_null() & wrong.is_null()).to_numpy()
+        state = np.where(holds.fill_null(value=False).to_numpy(), SAMPLED, np.where(silent, _UNKNOWN, SKIPPED))
+        return np.where(wrong.is_not_null().to_numpy(), ERROR, state).astype(np.int8)
 
     def _first(self, state: Codes, chosen: Flags) -> Codes:
         """Give what the first row says that says something, in each of the groups that are chosen."""

@@ -51,7 +51,7 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     -------
     The spans that are kept, in their order, with `sampling_policy` (String: the policy that decided) and
     `sampling_weight` (Float64: how many spans each stands for, null where the probability is not known, as after a
-    rate limit) at the end. A LazyFrame gives a LazyFrame. Spans whose trace id has no 16 bytes are not kept, with a
+    rate limit) at the end. A LazyFrame gives a LazyFrame. Spans on which nothing can be said are not kept, with a
     `QueryWarning`.
 
     Raises
@@ -98,7 +98,8 @@ def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     Returns
     -------
     One row per trace, sorted by id: `trace_id`, `decision` (Enum: sampled, not_sampled, dropped, partial where some
-    spans are kept, unknown where the id has no 16 bytes), `policy` (String: the one that decided), `spans`,
+    spans are kept, unknown where the id has no 16 bytes
+    or a condition looks at what a span frame does not have), `policy` (String: the one that decided), `spans`,
     `spans_kept` (UInt32), `sampling_probability` (Float64, null where it is not known), `simulated` (Boolean: the
     decision rests on simulated arrivals), `evaluations` (List of policy, type, decision and reason: what each policy
     and sub-policy that was asked said).
@@ -207,13 +208,14 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
     if not isinstance(policies, TailPolicies):
         return policies.sampled(frame)
     told = replay(frame, policies, arrival)
-    if not told.known.all():
-        lost = int(told.groups.sizes[~told.known].sum())
+    groups = told.lives.groups
+    if told.undecided.any():
+        lost = int(groups.sizes[told.undecided].sum())
         warn_caller(
-            f"{lost:,} spans have a trace id without 16 bytes, on which no Collector decides: they are not kept.",
+            f"On {lost:,} spans nothing can be said, so that they are not kept: their trace ids have no 16 bytes, or "
+            "conditions look at what a span frame does not have. sampling_decisions tells which.",
             QueryWarning,
         )
-    groups = told.lives.groups
     kept, life = np.repeat(told.sampled, groups.sizes), groups.group
     if groups.rows is not None:
         kept, life = _scattered(kept, groups.rows), _scattered(life, groups.rows)
@@ -245,7 +247,7 @@ def _by_trace(told: Replay) -> pl.DataFrame:
     decision = np.where(
         kept == spans, _SAMPLED, np.where(kept > 0, _PARTIAL, np.where(dropped, _DROPPED, _NOT_SAMPLED))
     )
-    decision[~told.known] = _UNKNOWN
+    decision[_sums(lives.trace, told.undecided.astype(np.int64), count) > 0] = _UNKNOWN
     # The life that kept the spans is the one whose policy is named; else the last.
     chosen = np.zeros(count, dtype=np.int64)
     order = np.lexsort((np.arange(sampled.size), sampled))

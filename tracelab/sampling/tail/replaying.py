@@ -49,6 +49,11 @@ class Answers:
         """Give the decision of one that looks at spans, on each trace."""
         return self.content.codes(policy)
 
+    @property
+    def unknown(self) -> dict[Policy, Flags]:
+        """Which traces a policy cannot be replayed on, as far as it was asked."""
+        return self.content.unknown
+
     def spend(self, policy: RateLimiting | BytesLimiting | Composite, asked: Flags, takers: Ints | None) -> Flags:
         """Spend a budget on the traces that ask, as they are decided; within one tick the one that came first is."""
         places = self._in_turn[(asked & self.counted)[self._in_turn]]
@@ -118,14 +123,20 @@ class Replay:
     @cached_property
     def chances(self) -> Chances:
         """How likely each life was to be sampled; unknown where it was forgotten, or has no id that counts."""
-        found = chances(self.policies, self.answers, self.lives.trace.size)
+        count = self.lives.trace.size
+        found = chances(self.policies, self.answers, lambda walk: verdict(walk, count).sampled, count)
         unknown = ~self.answers.counted | ~self.known[self.lives.trace]
         return replace(found, probability=np.where(unknown, np.nan, found.probability))
 
     @cached_property
     def sampled(self) -> Flags:
         """Say which lives are kept."""
-        return np.logical_and(self.verdict.sampled, self.known[self.lives.trace])
+        return self.verdict.sampled & ~self.undecided
+
+    @cached_property
+    def undecided(self) -> Flags:
+        """Say on which lives nothing can be said: their id is none, or a condition that matters cannot be replayed."""
+        return ~self.known[self.lives.trace] | (self.chances.unknown & self.answers.counted)
 
     @cached_property
     def simulated(self) -> Flags:

@@ -199,8 +199,12 @@ class Section:
 
 def refuse(item: Item, path: str, why: str) -> NoReturn:
     """Refuse what stands somewhere."""
-    where = ", ".join(filter(None, (item.line, path or "the configuration")))
-    raise PolicyError(f"{where}: {why.rstrip('.')}" + ("" if why.endswith("?") else "."))
+    raise PolicyError(f"{where(item, path)}: {why.rstrip('.')}" + ("" if why.endswith("?") else "."))
+
+
+def where(item: Item, path: str) -> str:
+    """Say where an item stands."""
+    return ", ".join(filter(None, (item.line, path or "the configuration")))
 
 
 def kind(item: Item) -> str:
