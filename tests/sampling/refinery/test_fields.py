@@ -14,6 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 import tracelab as tl
 from tracelab.sampling.refinery.fields import EVENT_FIELDS, LINK_FIELDS, SPAN_FIELDS, Events
+from tracelab.sampling.refinery.traces import Traces
 from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
@@ -95,6 +96,10 @@ def request() -> ExportTraceServiceRequest:
     )
 
 
+def events_of(spans: pl.DataFrame) -> Events:
+    return Events(Traces(spans))
+
+
 def named(fields: dict[str, Any]) -> tuple[Any, ...]:
     """Name an event by what tells it from others."""
     return tuple(fields.get(name) for name in ("trace.span_id", "trace.link.span_id", "meta.annotation_type", "n"))
@@ -133,7 +138,7 @@ def test_fields_are_those_of_the_real_translation(ask_refinery: Ask) -> None:
         "map",
         "SampleRate",
     }
-    found = ours(Events(tl.read(content)), names)
+    found = ours(events_of(tl.read(content)), names)
     assert len(found) == len(real) == 5
     for event in real:
         event.pop("map", None)  # which newer translations take apart
@@ -144,7 +149,7 @@ def test_fields_are_those_of_the_real_translation(ask_refinery: Ask) -> None:
 
 def test_newer_translations_have_more_fields() -> None:
     asked = NEWER | {"name", "map.a", "map.b.c", "map.b.list", "map.b"}
-    events = Events(tl.read(request().SerializeToString()))
+    events = events_of(tl.read(request().SerializeToString()))
     found = {row.pop("name", "a link"): row for row in ours(events, asked)}
     assert found == {
         "named": {
@@ -162,7 +167,7 @@ def test_an_unknown_service_has_no_name() -> None:
         unknown_service::a ==
           web::b           .=
     """)
-    assert ours(Events(spans), {"service.name"}) == [{}, {"service.name": "web"}]
+    assert ours(events_of(spans), {"service.name"}) == [{}, {"service.name": "web"}]
 
 
 def test_attributes_without_a_column_are_found() -> None:
@@ -172,17 +177,17 @@ def test_attributes_without_a_column_are_found() -> None:
         {"key": "resource.t", "value": "x"},
     ]
     spans = draw("api ==").with_columns(more_attributes=pl.lit(entries).cast(pl.Map(pl.String(), pl.String())))
-    assert ours(Events(spans), {"n", "t"}) == [{"n": 7, "t": "x"}]
+    assert ours(events_of(spans), {"n", "t"}) == [{"n": 7, "t": "x"}]
 
 
 @pytest.mark.parametrize("name", ["", ".", "a.", "no such field", "x" * 1000, "span.n", "?.x", "root."])
 def test_any_name_of_a_field_may_be_asked_for(name: str) -> None:
-    events = Events(draw("api == n=1"))
+    events = events_of(draw("api == n=1"))
     assert not events.field(name).exists.any()
     assert not events.root_field(name).exists.any()
 
 
 def test_a_frame_without_spans_has_no_events() -> None:
-    events = Events(draw("api ==").head(0))
-    assert events.height == events.traces == 0
+    events = events_of(draw("api ==").head(0))
+    assert events.height == events.traces.count == 0
     assert events.field("name").text().len() == events.root_field("name").text().len() == 0

@@ -14,6 +14,7 @@ from tracelab.sampling.refinery.fields import Events
 from tracelab.sampling.refinery.keys import trace_keys
 from tracelab.sampling.refinery.rules import NO_RULE, RefineryRules, refinery_rules
 from tracelab.sampling.refinery.samplers import Key
+from tracelab.sampling.refinery.traces import Traces
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
@@ -192,8 +193,8 @@ def test_keys_are_the_values_of_fields_in_order() -> None:
         api::none
           db      ==    a=x
     """)
-    events = Events(spans)
-    traces = np.arange(events.traces)
+    events = Events(Traces(spans))
+    traces = np.arange(events.traces.count)
 
     def keys(*fields: str, length: bool = False) -> list[str]:
         return trace_keys(events, Key(fields, trace_length=length), traces).to_list()
@@ -208,7 +209,7 @@ def test_a_key_has_99_values_at_most() -> None:
     many = [{"time": None, "name": f"{number:03}", "attributes": None} for number in range(150)]
     spans = draw("api ==")
     spans = spans.with_columns(events=pl.Series([many], dtype=spans.schema["events"]))
-    [key] = trace_keys(Events(spans), Key(("name", "service.name")), np.array([0])).to_list()
+    [key] = trace_keys(Events(Traces(spans)), Key(("name", "service.name")), np.array([0])).to_list()
     assert key.count("•") == 99
 
 
@@ -228,6 +229,60 @@ def test_a_dynamic_sampler_keeps_the_rare_and_thins_the_frequent() -> None:
     assert isinstance(usual, float)
     assert 0.05 < usual < 0.15
     assert told.row(0, named=True)["sampling_probability"] == 0.1
+
+
+WAITING = """
+RulesVersion: 2
+Samplers:
+  __default__:
+    RulesBasedSampler:
+      Rules:
+        - {Name: incomplete, Drop: true, Conditions: [{Operator: has-root-span, Value: false}]}
+        - {Name: errors, SampleRate: 1, Conditions: [{Field: error, Operator: exists}]}
+        - {Name: rest, Drop: true}
+"""
+
+
+def test_spans_that_come_after_the_decision_have_no_say() -> None:
+    spans = draw("""
+        api      ==========
+          db     .====
+          mail   .............!
+
+        api      ==========
+          db     .====!
+    """)
+    whole = refinery_rules(WAITING)
+    assert whole.decisions(spans).select("policy", "simulated").rows() == [("errors", False), ("errors", False)]
+    soon = refinery_rules(WAITING, trace_timeout="1s", send_delay="2ms")
+    assert soon.decisions(spans).select("policy", "spans", "simulated").rows() == [
+        ("rest", 3, True),
+        ("errors", 2, False),
+    ]
+    later = refinery_rules(WAITING, trace_timeout="1s", send_delay="4ms")
+    assert later.decisions(spans).equals(whole.decisions(spans))
+    assert later.sampled(spans).height == 5
+
+
+def test_a_root_that_comes_after_the_timeout_is_not_there() -> None:
+    spans = draw("""
+        api      ==========!
+          db     .====
+    """)
+    # The first span ends after 5 ms, the root after 10.
+    policies = [
+        refinery_rules(WAITING, trace_timeout=timeout).decisions(spans)["policy"][0]
+        for timeout in ("4ms", "5ms", "60s")
+    ]
+    assert policies == ["incomplete", "errors", "errors"]
+
+
+@pytest.mark.parametrize(
+    "options", [{"trace_timeout": "x"}, {"trace_timeout": 5}, {"trace_timeout": "1s", "send_delay": None}]
+)
+def test_waiting_is_a_length_of_time(options: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"must be a length of time|no duration"):
+        refinery_rules(WAITING, **options)
 
 
 def test_without_spans_there_are_no_decisions() -> None:

@@ -25,13 +25,13 @@ _TRUE: Final = ("1", "t", "T", "TRUE", "true", "True")
 def matched(events: Events, rule: s.Rule) -> Flags:
     """Mark the traces that a rule matches."""
     if not rule.conditions:
-        return np.ones(events.traces, dtype=np.bool_)
+        return np.ones(events.traces.count, dtype=np.bool_)
     if rule.scope == "span":
         together = np.ones(events.height, dtype=np.bool_)
         for condition in rule.conditions:
             together &= _met(events, condition)
         return _any(events, together)
-    traces = np.ones(events.traces, dtype=np.bool_)
+    traces = np.ones(events.traces.count, dtype=np.bool_)
     for condition in rule.conditions:
         if condition.operator == s.HAS_ROOT:
             traces &= np.equal(events.root >= 0, printed(condition.value) in _TRUE)
@@ -41,7 +41,7 @@ def matched(events: Events, rule: s.Rule) -> Flags:
 
 
 def _any(events: Events, met: Flags) -> Flags:
-    traces = np.zeros(events.traces, dtype=np.bool_)
+    traces = np.zeros(events.traces.count, dtype=np.bool_)
     traces[events.trace[met]] = True
     return traces
 

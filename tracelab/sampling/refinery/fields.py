@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.columns import DEFAULTS
-from tracelab.forest import numbered
+from tracelab.sampling.refinery.traces import SHORT_ID
 from tracelab.sampling.refinery.values import (
     BOOL,
     FLOAT,
@@ -29,12 +29,12 @@ from tracelab.sampling.refinery.values import (
     stacked,
     typed_texts,
 )
-from tracelab.schema import TYPE_SUFFIX, end_time
+from tracelab.schema import TYPE_SUFFIX
 
 if TYPE_CHECKING:
     from tracelab.forest import Ints
+    from tracelab.sampling.refinery.traces import Traces
 
-_SHORT_ID: Final = r"^0{16}([0-9a-f]{16})$"
 _MILLISECOND: Final = 1e6
 _EXCEPTION: Final = "exception"
 _COPIED: Final = ("exception.message", "exception.type", "exception.stacktrace", "exception.escaped")
@@ -49,11 +49,6 @@ _INSTRUMENTATIONS: Final = (
 )
 
 
-def short_trace_ids(ids: pl.Series) -> pl.Series:
-    """Write trace ids as Honeycomb does: without the first 16 digits where these are zeros."""
-    return ids.str.replace(_SHORT_ID, "$1")
-
-
 def _text(expression: pl.Expr) -> tuple[str, pl.Expr]:
     return TEXT, expression
 
@@ -66,7 +61,7 @@ def _milliseconds(nanoseconds: pl.Expr) -> tuple[str, pl.Expr]:
     return FLOAT, pl.when(nanoseconds.is_not_null()).then(divided)
 
 
-_TRACE_ID: Final = _text(pl.col("trace_id").str.replace(_SHORT_ID, "$1"))
+_TRACE_ID: Final = _text(pl.col("trace_id").str.replace(SHORT_ID, "$1"))
 _IS_ERROR: Final = (BOOL, pl.when(pl.col("status_code") == "error").then(statement=True))
 _TRACE_SIGNAL: Final = _text(pl.lit("trace"))
 _KIND: Final = _text(pl.col("kind").cast(pl.String))
@@ -88,7 +83,11 @@ SPAN_FIELDS: Final[dict[str, tuple[str, pl.Expr]]] = {
     "span.num_links": (INT, pl.col("links").list.len().cast(pl.Int64)),
     "meta.signal_type": _TRACE_SIGNAL,
 }
-"""The fields of a span's event: the type, and the value in columns of the span frame."""
+"""The fields of a span's event: the type, and the value in columns of the span frame.
+
+Whole numbers are Go's `int64`, as newer translations give them. Older ones gave `status_code` and the counts as `int`,
+which Refinery compares with nothing where a condition has no `Datatype`.
+"""
 
 _ITEM_FIELDS: Final[dict[str, tuple[str, pl.Expr]]] = {
     "trace.trace_id": _TRACE_ID,
@@ -108,7 +107,7 @@ EVENT_FIELDS: Final[dict[str, tuple[str, pl.Expr]]] = {
 
 LINK_FIELDS: Final[dict[str, tuple[str, pl.Expr]]] = {
     **_ITEM_FIELDS,
-    "trace.link.trace_id": _text(pl.col("item").struct.field("trace_id").str.replace(_SHORT_ID, "$1")),
+    "trace.link.trace_id": _text(pl.col("item").struct.field("trace_id").str.replace(SHORT_ID, "$1")),
     "trace.link.span_id": _text(pl.col("item").struct.field("span_id")),
     "meta.annotation_type": _text(pl.lit("link")),
 }
@@ -144,38 +143,28 @@ class _Items:
 
 
 class Events:
-    """The events that Refinery has of a frame's traces: spans first, then events of spans, then links.
+    """The events that Refinery has of traces when it decides: spans first, then events of spans, then links.
 
     Attributes
     ----------
     spans
-        The span frame.
+        The spans that are there by then.
+    traces
+        All that is known of the traces.
     trace
         For every event the number of its trace.
-    ids
-        The trace ids by these numbers, as Honeycomb writes them.
     """
 
-    def __init__(self, spans: pl.DataFrame) -> None:
-        self.spans = spans.rechunk()
-        number = numbered(self.spans["trace_id"])
-        count = int(number.max(initial=-1)) + 1
-        first = np.zeros(count, dtype=np.int64)
-        first[number[::-1]] = np.arange(number.size)[::-1]
-        self.first = first
-        self.texts = self.spans["trace_id"].gather(pl.Series(first))
-        self.ids = short_trace_ids(self.texts)
+    def __init__(self, traces: Traces) -> None:
+        self.traces = traces
+        heard = traces.heard
+        self.spans = traces.spans if heard.all() else traces.spans.filter(pl.Series(heard))
         self.items = {name: _exploded(self.spans, name) for name in ("events", "links")}
-        self.owner = np.concatenate([np.arange(number.size), *(items.owner for items in self.items.values())])
-        self.trace = number[self.owner]
-        self.arrival = self.spans.select(end_time()).to_series().to_physical().to_numpy()[self.owner]
+        self.owner = np.concatenate([np.arange(self.spans.height), *(items.owner for items in self.items.values())])
+        self.trace = traces.number[heard][self.owner]
+        self.arrival = traces.arrival[heard][self.owner]
         self._fields: dict[str, Values] = {}
         self._attributes: dict[tuple[str, str], Values] = {}
-
-    @property
-    def traces(self) -> int:
-        """How many traces there are."""
-        return self.texts.len()
 
     @property
     def height(self) -> int:
@@ -185,12 +174,7 @@ class Events:
     @cached_property
     def counts(self) -> Ints:
         """How many events each trace has."""
-        return np.bincount(self.trace, minlength=self.traces)
-
-    @cached_property
-    def span_counts(self) -> Ints:
-        """How many spans each trace has."""
-        return np.bincount(self.trace[: self.spans.height], minlength=self.traces)
+        return np.bincount(self.trace, minlength=self.traces.count)
 
     @cached_property
     def root(self) -> Ints:
@@ -198,16 +182,9 @@ class Events:
         is_root = self.spans["parent_span_id"].is_null().to_numpy()
         rows = np.flatnonzero(is_root)
         rows = rows[np.argsort(self.arrival[rows], kind="stable")]
-        root = np.full(self.traces, -1, dtype=np.int64)
+        root = np.full(self.traces.count, -1, dtype=np.int64)
         root[self.trace[rows]] = rows
         return root
-
-    @cached_property
-    def last_arrival(self) -> Ints:
-        """When the last event of each trace arrived, which is when its span ended."""
-        last = np.full(self.traces, np.iinfo(np.int64).min)
-        np.maximum.at(last, self.trace[: self.spans.height], self.arrival[: self.spans.height])
-        return last
 
     def field(self, name: str) -> Values:
         """Give the values of a field on every event."""

@@ -42,7 +42,7 @@ def trace_keys(events: Events, key: Key, traces: Ints) -> pl.Series:
 
 def _values_of(events: Events, fields: list[str], chosen: pl.DataFrame) -> pl.Series:
     """Write the values of the fields that any event of a trace may have."""
-    is_chosen = np.zeros(events.traces, dtype=np.bool_)
+    is_chosen = np.zeros(events.traces.count, dtype=np.bool_)
     is_chosen[chosen["trace"].to_numpy()] = True
     rows = np.flatnonzero(is_chosen[events.trace])
     parts = [part for place, field in enumerate(fields) if (part := _different(events, field, rows, place)) is not None]

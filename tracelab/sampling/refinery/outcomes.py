@@ -93,7 +93,8 @@ class Replay:
 
     def outcome(self, *, without: int | None = None) -> Outcome:
         """Decide by the first rule that matches; a trace that matches none is kept. One rule may be left out."""
-        count = self.events.traces
+        traces = self.events.traces
+        count = traces.count
         flags = [*self.matched, np.ones(count, dtype=np.bool_)]
         if without is not None:
             flags[without] = np.zeros(count, dtype=np.bool_)
@@ -102,7 +103,7 @@ class Replay:
             decider,
             np.ones(count, dtype=np.int64),
             np.ones(count, dtype=np.bool_),
-            np.zeros(count, dtype=np.bool_),
+            traces.late.copy(),
         )
         for number, rule in enumerate(self.rules):
             self._decide(outcome, np.flatnonzero(decider == number), rule)
@@ -112,13 +113,13 @@ class Replay:
         """Let a rule decide on the traces that are its own."""
         if not traces.size:
             return
-        ids = self.events.ids.gather(pl.Series(traces))
+        ids = self.events.traces.ids.gather(pl.Series(traces))
         match rule.sampler:
             case None:
                 rate = 0 if rule.drop else max(rule.rate, 0)
                 outcome.rate[traces] = rate
                 outcome.kept[traces] = drawn(ids, outcome.rate[traces], self.seed) if rate > 1 else rate == 1
-                outcome.simulated[traces] = rate > 1
+                outcome.simulated[traces] |= rate > 1
             case s.Deterministic(rate):
                 outcome.rate[traces] = max(rate, 1)
                 outcome.kept[traces] = chosen(ids, rate)
@@ -128,13 +129,12 @@ class Replay:
                 outcome.simulated[traces] = True
 
     def _replayed(self, traces: Ints, sampler: s.Dynamic) -> Ints:
-        """Give the rates of a dynamic sampler, which decides on traces at the end of their last span."""
-        times = self.events.last_arrival[traces]
-        order = np.lexsort((self.events.first[traces], times))
+        """Give the rates of a dynamic sampler, for traces in the order in which they are decided on."""
+        order = self.events.traces.in_order(traces)
         keys = trace_keys(self.events, sampler.key, traces[order])
         distinct = keys.unique().sort()
         codes = keys.replace_strict(distinct, pl.Series(np.arange(distinct.len())), return_dtype=pl.Int64).to_numpy()
+        times = self.events.traces.decided[traces[order]]
         found = np.zeros(traces.size, dtype=np.int64)
-        arrivals = Arrivals(codes, self.events.counts[traces[order]], times[order], distinct.len())
-        found[order] = rates(sampler, arrivals)
+        found[order] = rates(sampler, Arrivals(codes, self.events.counts[traces[order]], times, distinct.len()))
         return found

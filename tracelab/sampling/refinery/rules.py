@@ -10,15 +10,17 @@ import polars as pl
 
 from tracelab.conforming import span_frame
 from tracelab.errors import PolicyError
-from tracelab.options import shown, whole
+from tracelab.options import nanoseconds, shown, whole
 from tracelab.sampling.decided import DECISION, DECISIONS
 from tracelab.sampling.documents import near, read_document
 from tracelab.sampling.refinery.fields import Events
 from tracelab.sampling.refinery.outcomes import Replay, rule_type, rules_of
 from tracelab.sampling.refinery.reading import DEFAULT, read_samplers
+from tracelab.sampling.refinery.traces import Traces, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import timedelta
     from os import PathLike
 
     from tracelab.forest import Ints
@@ -49,12 +51,15 @@ class RefineryRules:
         All that the file has.
     seed
         What draws are made with where Refinery takes random numbers.
+    waiting
+        How long it waits for the spans of a trace; None where it has them all.
     """
 
     environment: str
     sampler: s.Sampler
     environments: tuple[str, ...] = field(default=(), repr=False)
     seed: int = 0
+    waiting: Waiting | None = None
 
     def sampled(self, spans: Any) -> pl.DataFrame:
         """Keep the spans of the traces that are kept.
@@ -65,11 +70,10 @@ class RefineryRules:
         `sampling_weight` (Float64: how many spans each stands for) at the end.
         """
         replay = self._replay(spans)
-        outcome, frame = replay.outcome(), replay.events.spans
-        trace = replay.events.trace[: frame.height]
-        rows = pl.Series(np.flatnonzero(outcome.kept[trace]))
-        kept = trace[rows.to_numpy()]
-        return frame.select(pl.all().gather(rows)).with_columns(
+        outcome, traces = replay.outcome(), replay.events.traces
+        rows = pl.Series(np.flatnonzero(outcome.kept[traces.number]))
+        kept = traces.number[rows.to_numpy()]
+        return traces.spans.select(pl.all().gather(rows)).with_columns(
             self._names(outcome.decider[kept]).alias("sampling_policy"),
             pl.Series("sampling_weight", outcome.rate[kept], dtype=pl.Float64),
         )
@@ -89,11 +93,11 @@ class RefineryRules:
         outcome = replay.outcome()
         drops = np.array([*(rule_type(rule) == "Drop" for rule in replay.rules), False])
         decision = np.where(outcome.kept, _SAMPLED, np.where(drops[outcome.decider], _DROPPED, _NOT_SAMPLED))
-        counts = replay.events.span_counts
+        counts = replay.events.traces.sizes
         kinds = pl.DataFrame({"decider": outcome.decider, "code": decision, "rate": outcome.rate})
         rate = pl.col("rate")
         return (
-            kinds.with_columns(trace_id=replay.events.texts, simulated=pl.Series(outcome.simulated))
+            kinds.with_columns(trace_id=replay.events.traces.texts, simulated=pl.Series(outcome.simulated))
             .join(_evaluations(replay, kinds), on=kinds.columns, how="left", maintain_order="left")
             .select(
                 "trace_id",
@@ -120,7 +124,7 @@ class RefineryRules:
         """
         replay = self._replay(spans)
         outcome = replay.outcome()
-        counts = replay.events.span_counts
+        counts = replay.events.traces.sizes
         rows = []
         for number, rule in enumerate(replay.rules):
             found = replay.matched[number]
@@ -143,7 +147,8 @@ class RefineryRules:
         return pl.DataFrame(rows, schema=_MATCHES)
 
     def _replay(self, spans: Any) -> Replay:
-        return Replay(rules_of(self.sampler), Events(span_frame(spans).lazy().collect()), self.seed)
+        traces = Traces(span_frame(spans).lazy().collect(), self.waiting)
+        return Replay(rules_of(self.sampler), Events(traces), self.seed)
 
     def _names(self, deciders: Ints) -> pl.Series:
         names = [*(rule.name for rule in rules_of(self.sampler)), None]
@@ -151,13 +156,20 @@ class RefineryRules:
 
 
 def refinery_rules(
-    rules: str | PathLike[str] | Mapping[str, Any], *, environment: str | None = None, seed: int = 0
+    rules: str | PathLike[str] | Mapping[str, Any],
+    *,
+    environment: str | None = None,
+    seed: int = 0,
+    trace_timeout: str | timedelta | None = None,
+    send_delay: str | timedelta = "2s",
 ) -> RefineryRules:
     """Read a rules file of Honeycomb Refinery (version 2 of its format) as policies of tail sampling.
 
     What is followed is Refinery 2.9. It sees Honeycomb's events: a span, each of its events and each of its links is
     one, with the attributes of resource, scope and span under their keys, and `name`, `duration_ms`, `error`,
-    `status_code` and others besides. Rules are put to whole traces, at the end of their last span.
+    `status_code` and others besides. Rules are put to whole traces, at the end of their last span, unless a timeout is
+    given: then spans that end later than Refinery waits (`config.yaml` says how long) have no say, and what was decided
+    is done with them too.
 
     Deterministic sampling is Refinery's own, bit by bit. Where it takes a random number, the probability is exact, and
     the decision is drawn by a hash of `seed` and the trace id, and marked simulated. Dynamic samplers are replayed for
@@ -174,6 +186,11 @@ def refinery_rules(
         which spans do not have. Without one it is `__default__`.
     seed
         Another one gives other draws.
+    trace_timeout
+        `TraceTimeout` of Refinery's configuration, which is `60s` by default: how long it waits after the first span.
+        Without one it has whole traces.
+    send_delay
+        `SendDelay`: how long it waits after the root span, where that comes in time.
 
     Returns
     -------
@@ -219,7 +236,10 @@ def refinery_rules(
         raise PolicyError(
             f"There is no sampler for {name!r}.{hint} For what is not listed, Refinery takes {DEFAULT!r}."
         )
-    return RefineryRules(name, samplers[name], tuple(samplers), whole("seed", seed, least=0))
+    waiting = None
+    if trace_timeout is not None:
+        waiting = Waiting(nanoseconds("trace_timeout", trace_timeout), nanoseconds("send_delay", send_delay))
+    return RefineryRules(name, samplers[name], tuple(samplers), whole("seed", seed, least=0), waiting)
 
 
 def _evaluations(replay: Replay, kinds: pl.DataFrame) -> pl.DataFrame:
