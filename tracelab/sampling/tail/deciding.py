@@ -221,7 +221,7 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
         kept, life = _scattered(kept, groups.rows), _scattered(life, groups.rows)
     lives = life[kept]
     names = pl.Series(_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         weights = 1.0 / told.chances.probability
     return frame.filter(pl.Series(kept)).with_columns(
         names.gather(pl.Series(told.verdict.decider[lives])).alias(_POLICY),
