@@ -31,6 +31,7 @@ from .errors import QueryError as QueryError
 from .errors import QuerySyntaxError as QuerySyntaxError
 from .errors import QueryTypeError as QueryTypeError
 from .errors import QueryWarning as QueryWarning
+from .errors import SamplingWarning as SamplingWarning
 from .errors import SchemaError as SchemaError
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
@@ -64,6 +65,8 @@ from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
 from .report import write_report as write_report
+from .sampling import weight_sources as weight_sources
+from .sampling import with_weights as with_weights
 from .schema import SPAN_SCHEMA as SPAN_SCHEMA
 from .schema import attr as attr
 from .schema import is_entry as is_entry

@@ -82,6 +82,10 @@ class QueryWarning(UserWarning):
     """A query or an expression that is fine in itself but names what no span has, or means something else."""
 
 
+class SamplingWarning(UserWarning):
+    """Spans of which it is not known how they were sampled, so that they stand for an unknown number."""
+
+
 def own_words(error: TracelabError) -> str:
     """Give what an error of ours says, without polars' account of the expression that it came out of."""
     return str(error).partition(_CONTEXT)[0]

@@ -15,3 +15,5 @@ from .tail.deciding import policy_matches as policy_matches
 from .tail.deciding import sample_tail as sample_tail
 from .tail.deciding import tail_decisions as tail_decisions
 from .tail.policies import TailPolicies as TailPolicies
+from .weights import weight_sources as weight_sources
+from .weights import with_weights as with_weights
