@@ -128,6 +128,9 @@ COLLECTOR: Final = Collector("otelcol", f"{_COLLECTOR}/cmd/builder", "v0.161.0",
 OTTL: Final = Ours("ottl", "tests/sampling/ottl/reference", "1.4.1", "OTTL", "OTTL 1.4.1 (Collector 0.165)")
 """What the Collector's own OTTL makes of conditions on spans."""
 
+HEAD: Final = Ours("head", "tests/sampling/head/reference", "0.161.0", "HEAD", "Go SDK 1.47.0, Collector 0.161.0")
+"""What Go's SDK samples, and what the Collector's probabilistic sampler keeps."""
+
 ANSWERED: Final[list[str]] = []
 """The servers that ran, with their versions; the summary of a test run names them."""
 
@@ -278,7 +281,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 if __name__ == "__main__":
     if shutil.which("go") is None:
         sys.exit("There is no go to build servers with: their tests will be skipped.")
-    for each in (JAEGER, JAEGER_V1, COLLECTOR, OTTL):
+    for each in (JAEGER, JAEGER_V1, COLLECTOR, OTTL, HEAD):
         if each.found() is None:
             begun = time.monotonic()
             print(f"building {each.title} (some minutes, once)", flush=True)  # noqa: T201

@@ -1,3 +1,4 @@
+from .head.broken import broken_calls as broken_calls
 from .head.decisions import head_decisions as head_decisions
 from .head.keeping import sample_head as sample_head
 from .head.processor import ProbabilisticProcessor as ProbabilisticProcessor

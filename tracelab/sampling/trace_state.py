@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 NEVER: Final = 2**56
 """The threshold that no random value reaches; it has no text."""
 
+AS_IT_IS: Final = -1
+"""Stands for a value that stays as it is written."""
+
 _DIGITS: Final = 14
 _MOST: Final = 256
 _MEMBER: Final = r"(?:^|,)[ \t]*ot="
@@ -105,7 +108,8 @@ def with_sampling(
     texts
         The trace states.
     thresholds, randomness
-        The new values; `NEVER` or above takes out what is there. Without `randomness` that of the texts stays.
+        The new values; `NEVER` or above takes out what is there, `AS_IT_IS` leaves it as it is written. Without
+        `randomness` that of all texts stays.
     order
         What comes first.
 
@@ -129,17 +133,23 @@ def with_sampling(
 
 
 def _written(texts: pl.Series, thresholds: Wholes, randomness: Wholes | None, order: tuple[str, str]) -> pl.Series:
-    text = texts.fill_null("")
-    ot = text.str.extract(_MEMBER + r"([^,]*)").str.strip_chars_end(" \t").fill_null("")
-    others = text.str.replace_all(_MEMBER + r"[^,]*", "").str.strip_chars(", \t")
+    members = texts.fill_null("").str.split(",").list.eval(pl.element().str.strip_chars(" \t"))
+    is_ot = pl.element().str.starts_with("ot=")
+    ot = members.list.eval(pl.element().filter(is_ot)).list.last().str.strip_prefix("ot=").fill_null("")
+    others = members.list.eval(pl.element().filter(~is_ot & (pl.element() != ""))).list.join(",")
     keys = ot.str.split(";").list
-    if randomness is None:
-        rv = keys.eval(pl.element().filter(pl.element().str.starts_with("rv:"))).list.first()
-    else:
-        rv = "rv:" + hex_texts(randomness)
-    values = {"th": "th:" + threshold_texts(thresholds.astype(np.uint64)), "rv": rv}
+    old = {key: keys.eval(pl.element().filter(pl.element().str.starts_with(f"{key}:"))).list.last() for key in order}
     rest = keys.eval(pl.element().filter(~pl.element().str.contains(r"^(?:th|rv):|^$"))).list.join(";")
-    parts = pl.DataFrame({**{name: values[name] for name in order}, "rest": rest, "others": others})
+    new = {
+        "th": "th:" + threshold_texts(np.maximum(thresholds, 0).astype(np.uint64)),
+        "rv": "rv:" + hex_texts(np.maximum(randomness, 0)) if randomness is not None else old["rv"],
+    }
+    stays = {"th": thresholds == AS_IT_IS, "rv": None if randomness is None else randomness == AS_IT_IS}
+    values = {
+        key: new[key] if (mask := stays[key]) is None else new[key].zip_with(pl.Series(~mask), old[key])
+        for key in order
+    }
+    parts = pl.DataFrame({**values, "rest": rest, "others": others})
     joined = pl.concat_str(*order, "rest", separator=";", ignore_nulls=True).replace("", None)
     whole = pl.concat_str("ot=" + joined, "others", separator=",", ignore_nulls=True).replace("", None)
     return parts.select(pl.all().replace("", None)).select(whole).to_series()

@@ -80,7 +80,7 @@ def ids_at_the_ends(sdk: str, ratio: float) -> list[str]:
     ends = [end + step for pair in kept.ranges for end in pair for step in (-2, -1, 0, 1)]
     numbers = [end for end in ends if 0 <= end < SIZES[kept.number]]
     match kept.number:
-        case "low":
+        case "low" | "last":
             return [f"{7:016x}{number:016x}" for number in numbers]
         case "high":
             return [f"{number:016x}{7:016x}" for number in numbers]

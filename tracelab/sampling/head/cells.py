@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.sampling.head.ratios import FOLDED, HIGH, LOW, RANDOM, SIZES, SWAPPED
+from tracelab.sampling.head.ratios import FOLDED, HIGH, LAST, LOW, RANDOM, SIZES, SWAPPED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracelab.sampling.ids import Numbers, TraceIds
 
 _MOST: Final = 2**14
-_FAMILIES: Final = {LOW: LOW, RANDOM: LOW, HIGH: HIGH, SWAPPED: HIGH, FOLDED: FOLDED}
+_FAMILIES: Final = {LOW: LOW, LAST: LOW, RANDOM: LOW, HIGH: HIGH, SWAPPED: HIGH, FOLDED: FOLDED}
 """Numbers of two families are independent of each other in random ids; those of one family are not."""
 
 
@@ -37,6 +37,7 @@ def numbers_of(ids: TraceIds, explicit: Numbers, given: Flags) -> dict[str, Numb
         HIGH: ids.high,
         SWAPPED: ids.high.byteswap(),
         FOLDED: words[0] ^ words[1] ^ words[2] ^ words[3],
+        LAST: ids.randomness,
         RANDOM: np.where(given, explicit, ids.randomness),
     }
 

@@ -57,13 +57,13 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
     chosen = fleet_option(sampler)
     names = {name: str(each) for name, each in chosen.items()} if isinstance(chosen, dict) else {"*": str(chosen)}
     kept, known = pl.col("kept").sum(), pl.col("probability").is_not_nan().all()
-    rows = frame.select("trace_id", "service_name", "depth", "start_time").with_columns(
+    rows = frame.select("trace_id", "service_name", "tree_left").with_columns(
         kept=pl.Series(found.kept),
         decided=pl.Series(found.decided),
         probability=pl.Series(found.probability),
         broken=pl.Series(broken),
     )
-    first = pl.col("service_name").sort_by("depth", "start_time").first()
+    first = pl.col("service_name").get(pl.col("tree_left").arg_min())
     lowest, highest = pl.col("probability").min(), pl.col("probability").max()
     return (
         rows.lazy()

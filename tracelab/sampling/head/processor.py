@@ -16,7 +16,7 @@ from tracelab.options import choice, flag, shown, whole
 from tracelab.sampling.hashes import fnv1a_32
 from tracelab.sampling.head.ratios import threshold_of
 from tracelab.sampling.head.samplers import NO_THRESHOLD
-from tracelab.sampling.trace_state import NEVER, SamplingState
+from tracelab.sampling.trace_state import AS_IT_IS, NEVER, SamplingState
 from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
@@ -30,8 +30,10 @@ PRIORITY: Final = "span.sampling.priority"
 """The attribute that overrules the processor."""
 
 _BUCKETS: Final = 2**14
-_DECIMAL: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-_HEX: Final = re.compile(r"[+-]?0[xX](?:[0-9a-fA-F]+\.?[0-9a-fA-F]*|\.[0-9a-fA-F]+)[pP][+-]?[0-9]+")
+_10: Final = "[0-9](?:_?[0-9])*"
+_16: Final = "[0-9a-fA-F](?:_?[0-9a-fA-F])*"
+_DECIMAL: Final = re.compile(rf"[+-]?(?:{_10}\.?(?:{_10})?|\.{_10})(?:[eE][+-]?{_10})?")
+_HEX: Final = re.compile(rf"[+-]?0[xX](?:_?{_16}\.?(?:{_16})?|\.{_16})[pP][+-]?{_10}")
 _INFINITE: Final = re.compile(r"(?i)[+-]?inf(?:inity)?")
 
 
@@ -125,7 +127,7 @@ class Processed:
     probability
         How likely that is from the first sampler on; NaN where nobody knows.
     thresholds, randomness
-        What the trace state says afterwards; `NO_THRESHOLD` where it says nothing.
+        What is written into the trace state.
     rewritten
         Whether the trace state is written anew.
     """
@@ -176,8 +178,8 @@ def process(processor: ProbabilisticProcessor, spans: pl.DataFrame, ids: TraceId
     return Processed(
         kept=kept,
         probability=np.where(seen.broken | seen.inconsistent, np.nan, (NEVER - raised) / NEVER),
-        thresholds=raised,
-        randomness=np.where(hashed & (seen.explicit == NO_THRESHOLD), seen.randomness, seen.explicit),
+        thresholds=np.where(raised > threshold, AS_IT_IS, threshold),
+        randomness=np.where((seen.explicit == NO_THRESHOLD) & hashed, seen.randomness, AS_IT_IS),
         rewritten=kept & ~seen.broken & ~seen.in_use,
     )
 
@@ -249,7 +251,7 @@ def _priority(text: Any) -> float | None:
             return None  # out of range, which Go refuses
     elif _HEX.fullmatch(text):
         try:
-            value = float.fromhex(text)
+            value = float.fromhex(text.replace("_", ""))
         except OverflowError:
             return None
     else:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from tracelab.sampling.trace_state import NEVER
@@ -26,10 +28,13 @@ SWAPPED: Final = "swapped"
 FOLDED: Final = "folded"
 """The four words of 32 bits, combined by exclusive or."""
 
+LAST: Final = "last"
+"""The last 7 bytes."""
+
 RANDOM: Final = "random"
 """The random value of consistent sampling: explicit, or the last 7 bytes."""
 
-SIZES: Final = {LOW: _64, HIGH: _64, SWAPPED: _64, FOLDED: _32, RANDOM: _56}
+SIZES: Final = {LOW: _64, HIGH: _64, SWAPPED: _64, FOLDED: _32, LAST: _56, RANDOM: _56}
 """How many values each of the numbers that samplers read in an id can have."""
 
 
@@ -42,12 +47,14 @@ class Kept:
 
     def __contains__(self, value: int) -> bool:
         """Say whether one value is kept."""
-        return any(start <= value < stop for start, stop in self.ranges)
+        # Ranges stand in order and do not meet, so that inside of one an odd number of ends lies below.
+        return bisect_right([end for pair in self.ranges for end in pair], value) % 2 == 1
 
 
 _Rule: TypeAlias = Callable[[float], Kept]
 
 
+@lru_cache(maxsize=256)
 def kept_ids(ratio: float, sdk: str) -> Kept:
     """Give the ids that an SDK's sampler keeps at a ratio from 0 to 1."""
     return SDKS[sdk](ratio)
@@ -98,14 +105,14 @@ def _ruby(ratio: float) -> Kept:
 def _php(ratio: float) -> Kept:
     """Keep the last 56 bits from a threshold on, of which four hex digits count after those that are f."""
     if ratio < 2**-56:
-        return _kept(LOW)
+        return _kept(LAST)
     mantissa, exponent = math.frexp(ratio)
     digits = 4 * ((16 - exponent) // 4)
     step = max(0, 56 - digits)
     # One bit more than it keeps, to round by; what lies below is cut off.
     doubled = 2 * _56 - int(math.ldexp(mantissa, exponent + 57))
     threshold = (doubled + (1 << step)) >> 1 >> step << step
-    return _kept(LOW, *((top * _56 + threshold, (top + 1) * _56) for top in range(256)))
+    return _kept(LAST, (threshold, _56))
 
 
 def _cpp(ratio: float) -> Kept:
