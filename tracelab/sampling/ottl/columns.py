@@ -17,6 +17,7 @@ from tracelab.sampling.ottl.values import (
     MIN_INT,
     ConditionFailedError,
     Duration,
+    Identifier,
     NotReplayableError,
     Time,
 )
@@ -31,6 +32,9 @@ STRING: Final = "string"
 TIME: Final = "time"
 DURATION: Final = "duration"
 OTHER: Final = "other"
+IDENTIFIERS: Final = {"trace": "trace id", "span": "span id", "profile": "profile id"}
+"""What an id is of to the kind of its column, which holds hexadecimal digits."""
+
 DTYPES: Final[dict[str, pl.DataType]] = {
     BOOL: pl.Boolean(),
     INT: pl.Int64(),
@@ -39,6 +43,7 @@ DTYPES: Final[dict[str, pl.DataType]] = {
     TIME: pl.Int64(),
     DURATION: pl.Int64(),
     OTHER: pl.UInt32(),
+    **dict.fromkeys(IDENTIFIERS.values(), pl.String()),
 }
 
 
@@ -106,6 +111,8 @@ class Column:
         return self.failures is None and self.unknown is None
 
 
+_OF_IDENTIFIERS: Final = {kind: of for of, kind in IDENTIFIERS.items()}
+
 Cells: TypeAlias = Column | Constant
 
 
@@ -168,9 +175,18 @@ def kind_of(value: Any) -> str:
             return STRING
         case Duration():
             return DURATION
+        case Identifier():
+            return IDENTIFIERS[value.of]
         case Time(nanoseconds=number, zone="UTC") if MIN_INT <= number <= MAX_INT:
             return TIME
     return OTHER
+
+
+def raw(value: Any) -> Any:
+    """Give what stands in a series for a value of a common kind."""
+    if isinstance(value, Time | Duration):
+        return value.nanoseconds
+    return value.content.hex() if isinstance(value, Identifier) else value
 
 
 def column_of(values: Sequence[Any], codes: pl.Series | None = None) -> Column:
@@ -192,8 +208,8 @@ def column_of(values: Sequence[Any], codes: pl.Series | None = None) -> Column:
         if kind == OTHER:
             others.append(value)
             value = len(others) - 1  # noqa: PLW2901
-        elif kind in (TIME, DURATION):
-            value = value.nanoseconds  # noqa: PLW2901
+        else:
+            value = raw(value)  # noqa: PLW2901
         lists.setdefault(kind, [None] * len(values))[place] = value
     column = Column(
         len(values),
@@ -227,6 +243,8 @@ def python_value(kind: str, value: Any, others: Sequence[Any]) -> Any:
         return Time(value)
     if kind == DURATION:
         return Duration(value)
+    if kind in _OF_IDENTIFIERS:
+        return Identifier(_OF_IDENTIFIERS[kind], bytes.fromhex(value))
     return others[value] if kind == OTHER else value
 
 

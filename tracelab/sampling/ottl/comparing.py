@@ -13,6 +13,7 @@ from tracelab.sampling.ottl.columns import (
     BOOL,
     DOUBLE,
     DURATION,
+    IDENTIFIERS,
     INT,
     OTHER,
     TIME,
@@ -25,11 +26,12 @@ from tracelab.sampling.ottl.columns import (
     failing,
     kind_of,
     mapped,
+    raw,
     spread,
     unknown,
     with_faults,
 )
-from tracelab.sampling.ottl.values import Duration, Time, calculated, compared
+from tracelab.sampling.ottl.values import calculated, compared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,11 +84,13 @@ def _common(operator: str, left: Column, right: Cells) -> pl.Series:
     found: list[pl.Series] = []
     for kind, part in left.parts.items():
         if isinstance(right, Constant):
-            if _go_together(kind, kind_of(right.value)):
-                found.append(_answers(operator, part, _raw(right.value)))
+            if _go_together(operator, kind, kind_of(right.value)):
+                found.append(_answers(operator, part, raw(right.value)))
         else:
             found += [
-                _answers(operator, part, other) for name, other in right.parts.items() if _go_together(kind, name)
+                _answers(operator, part, other)
+                for name, other in right.parts.items()
+                if _go_together(operator, kind, name)
             ]
     differs = operator == "!="
     truth = reduce(lambda one, other: one.zip_with(one.is_not_null(), other), found) if found else None
@@ -97,12 +101,10 @@ def _common(operator: str, left: Column, right: Cells) -> pl.Series:
     return truth
 
 
-def _go_together(one: str, other: str) -> bool:
+def _go_together(operator: str, one: str, other: str) -> bool:
+    if one in IDENTIFIERS.values() and operator not in ("==", "!="):
+        return False
     return one == other or (one in _NUMBERS and other in _NUMBERS)
-
-
-def _raw(value: Any) -> Any:
-    return value.nanoseconds if isinstance(value, Time | Duration) else value
 
 
 def _answers(operator: str, left: pl.Series, right: Any) -> pl.Series:
@@ -207,7 +209,7 @@ def _only_kind(cells: Cells) -> str:
 
 
 def _operand(cells: Cells, kind: str) -> Any:
-    return _raw(cells.value) if isinstance(cells, Constant) else cells.parts[kind]
+    return raw(cells.value) if isinstance(cells, Constant) else cells.parts[kind]
 
 
 def _fast(operator: str, left: Any, right: Any, result: str) -> pl.Series | None:

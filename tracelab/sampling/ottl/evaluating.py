@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from tracelab.sampling.ottl import plans as p
 from tracelab.sampling.ottl.columns import (
     BOOL,
+    INT,
     Cells,
     Column,
     Constant,
@@ -18,7 +19,7 @@ from tracelab.sampling.ottl.columns import (
     mapped,
     spread,
 )
-from tracelab.sampling.ottl.comparing import calculate, compare
+from tracelab.sampling.ottl.comparing import calculate, compare, merged
 from tracelab.sampling.ottl.fast import FAST
 from tracelab.sampling.ottl.values import (
     ConditionFailedError,
@@ -35,13 +36,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.sampling.ottl.converters.registry import Converter
-    from tracelab.sampling.ottl.reading import Rows
+    from tracelab.sampling.ottl.reading import PartOfRows, Rows
+
+
+_COUNTING: Final = ("Len", "IsEmpty")
+_FEW: Final = 3
+"""One row in so many: if it is fewer, it is worth while to take them out."""
 
 
 class Evaluator:
     """Answers plans about the same rows; what is asked twice is worked out once."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: Rows | PartOfRows) -> None:
         self.rows = rows
         self.known: dict[int, tuple[p.Value, Cells]] = {}
 
@@ -81,11 +87,22 @@ class Evaluator:
                     later = _joined(spread(found, self.height), spread(later, self.height), decisive=decisive)
                 found = later
                 continue
-            truth = truth_of(found)
-            if found.settled and (truth.all() if decisive else not truth.any()):
-                return found
-            found = _joined(found, spread(self.test(plan), self.height), decisive=decisive)
+            found = self.joined_to(found, plan, decisive=decisive)
         return found
+
+    def joined_to(self, found: Column, plan: p.Test, *, decisive: bool) -> Column:
+        """Join one more test, which is answered only where nothing is settled yet, if these rows are few."""
+        waiting = truth_of(found) != decisive if decisive else truth_of(found)
+        waiting = waiting.fill_null(value=True)
+        if found.failures is not None:
+            waiting = waiting & found.failures.is_null()
+        rows = waiting.arg_true()
+        if not rows.len():
+            return found
+        if rows.len() * _FEW > self.height:
+            return _joined(found, spread(self.test(plan), self.height), decisive=decisive)
+        later = spread(Evaluator(self.rows.part(rows)).test(plan), rows.len())
+        return merged(found, _joined(found.gather(rows), later, decisive=decisive), rows)
 
     # Values
 
@@ -154,6 +171,9 @@ class Evaluator:
             return Constant(Unknown())
         if converter.name == "Coalesce":
             return self.coalesced(arguments[0])
+        whole = arguments[0] if arguments else None
+        if converter.name in _COUNTING and isinstance(whole, p.Read) and whole.name == "attributes" and not whole.keys:
+            return self.counted(converter.name, whole.context)
         cells = [None if argument is None else self.value(argument) for argument in arguments]
         fast = FAST.get(converter.name)
         if fast is not None:
@@ -169,6 +189,13 @@ class Evaluator:
             return converter.function(*map(as_kind, kinds, values))
 
         return mapped(function, [Constant(None) if each is None else each for each in cells], self.height)
+
+    def counted(self, name: str, context: str) -> Cells:
+        """Answer how many attributes there are, for which no map has to be put together."""
+        counts = self.rows.count_attributes(context)
+        if name == "Len":
+            return Column(self.height, {INT: counts.alias(INT)})
+        return Column(self.height, {BOOL: (counts == 0).alias(BOOL)})
 
     def coalesced(self, items: p.Value | None) -> Cells:
         """Take the first value that is not nil; what comes after it is not even worked out."""

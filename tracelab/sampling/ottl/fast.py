@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -27,27 +28,39 @@ from tracelab.sampling.ottl.values import text_like
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracelab.sampling.ottl.reading import Rows
+    from tracelab.sampling.ottl.reading import PartOfRows, Rows
 
 _NANOSECONDS: Final = {"Nano": 1, "Micro": 10**3, "Milli": 10**6, "Seconds": 10**9}
 
 
-def _is_match(_rows: Rows, target: Cells, pattern: Cells) -> Cells | None:
+def _is_match(_rows: Rows | PartOfRows, target: Cells, pattern: Cells) -> Cells | None:
     """Look for a pattern in texts, and in what other values are as texts."""
     if isinstance(target, Constant) or not (isinstance(pattern, Constant) and isinstance(pattern.value, str)):
         return None
     texts = _as_texts(target)
     if texts is None:
         return None
-    translated = rust_pattern(pattern.value)
     found = texts.parts.get(STRING)
     if found is None:
         found = pl.Series([None], dtype=pl.String()).new_from_index(0, texts.height)
-    truth = found.str.contains(translated).fill_null(value=False)
+    truth = matches(found, pattern.value).fill_null(value=False)
     for fault in (None if texts.failures is None else texts.failures.is_not_null(), texts.unknown):
         if fault is not None:
             truth = truth.set(fault, None)
     return Column(texts.height, {BOOL: truth.alias(BOOL)}, (), texts.failures, texts.unknown)
+
+
+_PLAIN: Final = re.compile(r"(?P<start>\^?)(?P<text>[A-Za-z0-9 _/:=,;<>@%#!~\"'-]+)(?P<end>\$?)", re.ASCII)
+
+
+def matches(texts: pl.Series, pattern: str) -> pl.Series:
+    """Tell which texts a pattern matches; one without any special character needs no regular expression."""
+    plain = _PLAIN.fullmatch(pattern)
+    if plain is None:
+        return texts.str.contains(rust_pattern(pattern))
+    if plain["start"]:
+        return texts == plain["text"] if plain["end"] else texts.str.starts_with(plain["text"])
+    return texts.str.ends_with(plain["text"]) if plain["end"] else texts.str.contains(plain["text"], literal=True)
 
 
 def _as_texts(column: Column) -> Column | None:
@@ -73,7 +86,7 @@ def _as_texts(column: Column) -> Column | None:
 
 
 def _beginning(starts: bool) -> Callable[..., Cells | None]:
-    def answer(_rows: Rows, target: Cells, piece: Cells) -> Cells | None:
+    def answer(_rows: Rows | PartOfRows, target: Cells, piece: Cells) -> Cells | None:
         if not (_only(target, STRING) and isinstance(piece, Constant) and isinstance(piece.value, str)):
             return None
         text = target.parts[STRING]  # type: ignore[union-attr]
@@ -103,14 +116,12 @@ def _like(cells: Cells, kind: str, values: pl.Series) -> Column:
     return Column(values.len(), {kind: values.alias(kind)}, (), failing([cells]), unknown([cells]))
 
 
-def _is_root(rows: Rows) -> Cells:
-    parents = rows.spans["parent_span_id"]
-    truth = parents.is_null() | (parents == "0" * 16).fill_null(value=False)
-    return Column(truth.len(), {BOOL: truth.alias(BOOL)})
+def _is_root(rows: Rows | PartOfRows) -> Cells:
+    return Column(rows.height, {BOOL: rows.roots().alias(BOOL)})
 
 
 def _is_kind(kind: str) -> Callable[..., Cells | None]:
-    def answer(_rows: Rows, target: Cells) -> Cells | None:
+    def answer(_rows: Rows | PartOfRows, target: Cells) -> Cells | None:
         if isinstance(target, Constant):
             return None
         part = target.parts.get(kind)
@@ -124,13 +135,13 @@ def _is_kind(kind: str) -> Callable[..., Cells | None]:
 
 
 def _since_epoch(unit: int) -> Callable[..., Cells | None]:
-    def answer(_rows: Rows, time: Cells) -> Cells | None:
+    def answer(_rows: Rows | PartOfRows, time: Cells) -> Cells | None:
         return _like(time, INT, time.parts[TIME] // unit) if isinstance(time, Column) and _only(time, TIME) else None
 
     return answer
 
 
-def _length(_rows: Rows, target: Cells) -> Cells | None:
+def _length(_rows: Rows | PartOfRows, target: Cells) -> Cells | None:
     if not (isinstance(target, Column) and _only(target, STRING)):
         return None
     return _like(target, INT, target.parts[STRING].str.len_bytes().cast(pl.Int64))
@@ -139,7 +150,7 @@ def _length(_rows: Rows, target: Cells) -> Cells | None:
 def _whole_duration(unit: int) -> Callable[..., Cells | None]:
     """Count whole units, towards zero."""
 
-    def answer(_rows: Rows, duration: Cells) -> Cells | None:
+    def answer(_rows: Rows | PartOfRows, duration: Cells) -> Cells | None:
         if not (isinstance(duration, Column) and _only(duration, DURATION)):
             return None
         part = duration.parts[DURATION]

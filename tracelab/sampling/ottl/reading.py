@@ -13,6 +13,7 @@ from tracelab.sampling.ottl.columns import (
     BOOL,
     DOUBLE,
     DTYPES,
+    IDENTIFIERS,
     INT,
     OTHER,
     STRING,
@@ -25,7 +26,7 @@ from tracelab.sampling.ottl.columns import (
     column_of,
     first_of,
 )
-from tracelab.sampling.ottl.values import Identifier, Structure
+from tracelab.sampling.ottl.values import Structure
 from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, is_attribute, is_type_companion
 
 if TYPE_CHECKING:
@@ -82,6 +83,54 @@ class Rows:
             return found
         return found.gather(self.events["span"])
 
+    def roots(self) -> pl.Series:
+        """Tell which spans have no parent."""
+        parents = self.spans["parent_span_id"]
+        return parents.is_null() | (parents == "0" * 16).fill_null(value=False)
+
+    def count_attributes(self, context: str) -> pl.Series:
+        """Count the attributes of a scope."""
+        if context == "spanevent":
+            events = pl.DataFrame() if self.events is None else self.events
+            return events.select(pl.col("attributes").map.keys().list.len().fill_null(0).cast(pl.Int64)).to_series()
+        counts = _count(self.spans, _SCOPES[context])
+        return counts if self.events is None else counts.gather(self.events["span"])
+
+    def part(self, rows: pl.Series) -> PartOfRows:
+        """Take some rows only."""
+        return PartOfRows(self, rows)
+
+
+class PartOfRows:
+    """Some of the rows, for what needs no answer on the others."""
+
+    def __init__(self, whole: Rows, rows: pl.Series) -> None:
+        self.whole = whole
+        self.rows = rows
+
+    @property
+    def height(self) -> int:
+        return self.rows.len()
+
+    def value(self, context: str, name: str, key: str | None = None) -> Cells:
+        """Read what a path names; whole maps are put together for these rows only."""
+        if name == "attributes" and key is None and self.whole.events is None:
+            return Rows(self.whole.spans[self.rows], "span").value(context, name)
+        found = self.whole.value(context, name, key)
+        return found if isinstance(found, Constant) else found.gather(self.rows)
+
+    def roots(self) -> pl.Series:
+        """Tell which spans have no parent."""
+        return self.whole.roots().gather(self.rows)
+
+    def count_attributes(self, context: str) -> pl.Series:
+        """Count the attributes of a scope."""
+        return self.whole.count_attributes(context).gather(self.rows)
+
+    def part(self, rows: pl.Series) -> PartOfRows:
+        """Take some of these rows only."""
+        return PartOfRows(self.whole, self.rows.gather(rows))
+
 
 def _field(spans: pl.DataFrame, context: str, name: str, key: str | None) -> Cells:
     """Read what every span has."""
@@ -129,6 +178,8 @@ def _different(values: pl.Series, made: Callable[[Any], Any]) -> Column:
 
 
 def _numbers(values: pl.Series, names: tuple[str, ...]) -> pl.Series:
+    if values.dtype == pl.Enum(names):
+        return values.to_physical().cast(pl.Int64)
     return values.cast(pl.String).replace_strict(
         {name: place for place, name in enumerate(names)}, return_dtype=pl.Int64
     )
@@ -145,25 +196,16 @@ def _kinds(kinds: pl.Series, form: str) -> Cells:
 
 def _identifiers(ids: pl.Series, of: str, *, as_text: bool) -> Cells:
     """Read ids; those that are no hex of the right length are not what a Collector would have got."""
-    texts = ids.fill_null("00" * _NO_ID[of])
-    if of == "trace":
+    texts = ids.fill_null("00" * _NO_ID[of]) if ids.null_count() else ids
+    short = texts.str.len_bytes() == 16
+    if of == "trace" and short.any():
         # 64 bits of a trace id are written as 128 by whoever hands them on.
-        texts = (
-            texts.to_frame("id")
-            .select(pl.when(pl.col("id").str.len_bytes() == 16).then(pl.lit("0" * 16) + pl.col("id")).otherwise("id"))
-            .to_series()
-        )
-    fine = texts.str.contains(_HEX[of])
-    unknown = None if fine.all() else ~fine
-    if as_text:
-        return Column(texts.len(), {STRING: texts if unknown is None else texts.set(unknown, None)}, unknown=unknown)
-    different = texts.filter(fine).unique(maintain_order=True)
-    codes = texts.replace_strict(
-        different, pl.int_range(different.len(), dtype=pl.UInt32, eager=True), default=None, return_dtype=pl.UInt32
-    )
-    return Column(
-        texts.len(), {OTHER: codes}, [Identifier(of, bytes.fromhex(text)) for text in different], unknown=unknown
-    )
+        texts = ("0" * 16 + texts).zip_with(short, texts)
+    wrong = texts.unique()
+    wrong = wrong.filter(~wrong.str.contains(_HEX[of]))
+    unknown = texts.is_in(wrong.implode()) if wrong.len() else None
+    kind = STRING if as_text else IDENTIFIERS[of]
+    return Column(texts.len(), {kind: texts if unknown is None else texts.set(unknown, None)}, unknown=unknown)
 
 
 def _trace_states(texts: pl.Series, key: str | None) -> Cells:
@@ -256,6 +298,20 @@ def _parsed(text: str, kind: str) -> Any:
         return base64.b64decode(text, validate=True) if kind == "bytes" else json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _count(spans: pl.DataFrame, scope: str) -> pl.Series:
+    columns = [name for name in spans.columns if is_attribute(name) and name.startswith(f"{scope}.")]
+    present = [pl.col(name).is_not_null() for name in columns if not _is_companion(name, spans.columns)]
+    if scope == "resource":
+        present.append(pl.col("service_name") != _NO_SERVICE)
+    if spans["more_attributes"].null_count() < spans.height:
+        # A key stands twice where its type is written beside it.
+        own = pl.element().str.starts_with(f"{scope}.") & ~pl.element().str.ends_with(TYPE_SUFFIX)
+        present.append(pl.col("more_attributes").map.keys().list.eval(own).list.sum().fill_null(0))
+    if not present:
+        return pl.Series([0], dtype=pl.Int64()).new_from_index(0, spans.height)
+    return spans.select(pl.sum_horizontal(each.cast(pl.Int64) for each in present)).to_series()
 
 
 def _all_attributes(spans: pl.DataFrame, scope: str) -> Cells:
