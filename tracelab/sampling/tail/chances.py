@@ -74,8 +74,7 @@ def chances(policies: TailPolicies, answers: Answering, kept: Callable[[Walk], F
     unknown = [policy.path for policy in every if policy in answers.unknown]
     ranges = [[(salt, low, high) for low, high in pairwise(sorted(found))] for salt, found in cuts.items()]
     if math.prod(map(len, ranges)) * 2 ** (len(budgets) + len(unknown)) > _MOST_CASES:
-        held = np.logical_or.reduce([np.zeros(count, dtype=bool), *answers.unknown.values()])
-        return Chances(np.full(count, np.nan), np.full(count, bool(budgets)), held)
+        return Chances(np.full(count, np.nan), np.full(count, bool(budgets)), np.full(count, bool(unknown)))
     totals = np.empty((2 ** len(budgets), 2 ** len(unknown), count))
     for row, granted in enumerate(product((True, False), repeat=len(budgets))):
         for column, sampled in enumerate(product((True, False), repeat=len(unknown))):

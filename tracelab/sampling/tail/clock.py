@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,6 +78,12 @@ class Lives:
             return None
         return np.greater(self.groups.placed(arrival), np.repeat(self.decided, self.groups.sizes))
 
+    def parted(self, later: Flags, arrival: Ints, policies: TailPolicies) -> Lives:
+        """Give the places that are marked lives of their own, one for each life that they were of."""
+        groups = self.groups
+        rows = np.arange(groups.places) if groups.rows is None else groups.rows
+        return _lives(self, rows, groups.group * 2 + later, arrival, policies)
+
     def may_be_forgotten(self, arrival: Ints, policies: TailPolicies) -> bool:
         """Say whether some trace is pushed out by younger ones while it still matters."""
         room = max(policies.num_traces, 1)
@@ -100,11 +106,17 @@ def forgetful(lives: Lives, arrival: Ints, policies: TailPolicies, sampled: Flag
     life, lost = _lives_one_by_one(groups.group[order], arrival[rows[order]], lives, policies, sampled)
     placed = np.empty(rows.size, dtype=np.int64)
     placed[order] = life
-    by_life = np.lexsort((rows, placed))
-    starts = np.flatnonzero(np.diff(placed[by_life], prepend=-1))
-    parted = Groups(groups.frame, rows[by_life], starts)
+    return replace(_lives(lives, rows, placed, arrival, policies), lost=np.array(lost, dtype=bool))
+
+
+def _lives(lives: Lives, rows: Ints, life: Ints, arrival: Ints, policies: TailPolicies) -> Lives:
+    """Put rows together that have the same number, in the order of the numbers."""
+    order = np.lexsort((rows, life))
+    starts = np.flatnonzero(np.diff(life[order], prepend=-1))
+    parted = Groups(lives.groups.frame, rows[order], starts)
     first, decided = _schedule(parted, arrival, policies)
-    return Lives(parted, lives.trace[groups.group[by_life[starts]]], first, decided, np.array(lost, dtype=bool))
+    trace = lives.trace[lives.groups.group[order[starts]]]
+    return Lives(parted, trace, first, decided, np.zeros(starts.size, dtype=bool))
 
 
 def _schedule(groups: Groups, arrival: Ints, policies: TailPolicies) -> tuple[Ints, Ints]:

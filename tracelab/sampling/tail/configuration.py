@@ -30,6 +30,7 @@ from tracelab.sampling.tail.policies import (
     TailPolicies,
     TraceFlags,
     TraceState,
+    has_budgets,
 )
 from tracelab.sampling.tail.sections import Item, Section, items_of, near, refuse, where
 from tracelab.sampling.tail.versions import KEYS, TYPES, Version, parse_version, rule_holds, written
@@ -182,6 +183,12 @@ def _read(block: Section, version: Version, name: str) -> TailPolicies:
     block.uint64("expected_new_traces_per_sec")
     block.flag("drop_pending_traces_on_shutdown")
     policies = _policies(block, version)
+    if block.uint32("num_shards") > 1 and has_budgets(policies):
+        warn_caller(
+            f"{block.at('num_shards')}: each shard has its part of the budgets, and how traces are parted is not "
+            "replayed: all of them spend the whole.",
+            QueryWarning,
+        )
     read = TailPolicies(
         policies=policies,
         version=version,

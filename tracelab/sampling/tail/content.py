@@ -73,6 +73,8 @@ class Content:
         The rank of each row's arrival, for what depends on which span came first; None is the order of the frame.
     id_bytes
         The 16 bytes of each group's trace id.
+    counts
+        How many spans of each group's trace had come, where that is not how many it has.
     unsure
         Which groups have an answer that rests on the order of arrival.
     unknown
@@ -86,6 +88,7 @@ class Content:
         self.policies = policies
         self.id_bytes = id_bytes
         self.order = order
+        self.counts: Ints | None = None
         self.unsure = np.zeros(groups.starts.size, dtype=bool)
         self.unknown: dict[Policy, Flags] = {}
         self.errors: dict[Policy, str] = {}
@@ -126,7 +129,7 @@ class Content:
             case TraceFlags():
                 return plain(groups.any((frame["flags"].fill_null(0).to_numpy() & 1) != 0))
             case SpanCount():
-                sizes = groups.sizes
+                sizes = groups.sizes if self.counts is None else self.counts
                 within = (policy.max_spans == 0) | (sizes <= policy.max_spans)
                 return plain((sizes >= policy.min_spans) & within)
             case Probabilistic():

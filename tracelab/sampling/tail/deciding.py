@@ -161,14 +161,14 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     if not isinstance(known, TailPolicies):
         return known.matches(spans)
     told = replay(spans.lazy().collect(), known, arrival)
-    sizes = told.answers.content.groups.sizes
+    sizes = told.heard
     top = {policy.path: place for place, policy in enumerate(told.policies.policies)}
     votes = np.zeros(told.lives.trace.size, dtype=np.int64)
     for path in top:
-        votes += told.walk.codes[path] == SAMPLED
+        votes += told.codes[path] == SAMPLED
     rows = []
     for policy in (each for top_one in told.policies.policies for each in with_sub_policies(top_one)):
-        codes = told.walk.codes[policy.path]
+        codes = told.codes[policy.path]
         matched = (codes == SAMPLED) | (codes == DROPPED) | (codes == INVERT_SAMPLED)
         place = top.get(policy.path)
         alone = told.sampled & matched & (votes == 1)
@@ -280,9 +280,9 @@ def _evaluations(told: Replay) -> pl.Series:
     tables = []
     every = [each for policy in told.policies.in_order for each in with_sub_policies(policy)]
     for number, policy in enumerate(every):
-        codes = told.walk.codes[policy.path]
+        codes = told.codes[policy.path]
         asked = np.flatnonzero(codes)
-        wrong = told.answers.content.errors.get(policy)
+        wrong = told.errors.get(policy)
         reason = pl.when(pl.col("decision") == "error").then(pl.lit(wrong, dtype=pl.String))
         tables.append(
             pl.DataFrame(

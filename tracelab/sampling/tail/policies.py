@@ -233,6 +233,12 @@ class TailPolicies:
         return drops + tuple(policy for policy in self.policies if not isinstance(policy, Drop))
 
 
+def has_budgets(policies: tuple[Policy, ...]) -> bool:
+    """Say whether some policy lets pass only so much in a time."""
+    every = (each for policy in policies for each in with_sub_policies(policy))
+    return any(isinstance(each, RateLimiting | BytesLimiting | Composite) for each in every)
+
+
 def sub_policies(policy: Policy) -> tuple[Policy, ...]:
     """Give the policies right under one."""
     match policy:

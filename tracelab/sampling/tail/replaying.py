@@ -5,35 +5,37 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from tracelab.sampling.ids import TraceIds
 from tracelab.sampling.tail.chances import Chances, chances
 from tracelab.sampling.tail.clock import Lives, arrivals, forgetful
-from tracelab.sampling.tail.content import NOT_SAMPLED, Content
-from tracelab.sampling.tail.groups import trace_groups
+from tracelab.sampling.tail.content import DROPPED, ERROR, NOT_SAMPLED, Content
+from tracelab.sampling.tail.groups import Groups, trace_groups
 from tracelab.sampling.tail.limits import shared_seconds, token_bucket, whole_seconds
 from tracelab.sampling.tail.policies import (
     BytesLimiting,
     Composite,
+    Drop,
     Policy,
     RateLimiting,
     TailPolicies,
     sub_policies,
-    with_sub_policies,
 )
 from tracelab.sampling.tail.sizes import trace_sizes
 from tracelab.sampling.tail.walking import NOBODY, Verdict, Walk, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import polars as pl
 
     from tracelab.forest import Flags, Ints
-    from tracelab.sampling.tail.groups import Codes, Groups
+    from tracelab.sampling.tail.groups import Codes
 
-_BUDGETS: Final = (RateLimiting, BytesLimiting, Composite)
+Decided: TypeAlias = "tuple[dict[str, Codes], Verdict, Content, Callable[[], Chances]]"
 
 
 @dataclass
@@ -93,40 +95,49 @@ class Replay:
         The configuration.
     groups
         The traces.
-    lives
-        The traces as the Collector held them.
-    walk
-        What each policy said on each life.
-    verdict
-        What was decided on each life.
-    answers
-        Who answered.
     trace_ids
         The ids of the traces.
     known
         Whether a trace has an id that can be decided on.
+    lives
+        The traces as the Collector held them; what follows has an item for each.
+    heard
+        How many spans were there when it was decided.
+    codes
+        What each policy said, by path.
+    verdict
+        What was decided.
+    counted
+        Whether it came to a decision at all: it was not forgotten, nor too large, and has an id.
     strange
-        The lives whose end rests on when spans came: some came late, or the trace was forgotten.
+        Whether its end rests on when spans came: some came late, or it was forgotten.
+    errors
+        What went wrong, for policies that had errors.
     """
 
     policies: TailPolicies
     groups: Groups
-    lives: Lives
-    walk: Walk
-    verdict: Verdict
-    answers: Answers
     trace_ids: pl.Series
     known: Flags
+    lives: Lives
+    heard: Ints
+    codes: dict[str, Codes]
+    verdict: Verdict
+    counted: Flags
     strange: Flags
-    labels: dict[str, str] = field(default_factory=dict)
+    errors: dict[Policy, str]
+    find_chances: Callable[[], Chances] = field(repr=False)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """The names of policies, by path."""
+        return labels(self.policies)
 
     @cached_property
     def chances(self) -> Chances:
         """How likely each life was to be sampled; unknown where it was forgotten, or has no id that counts."""
-        count = self.lives.trace.size
-        found = chances(self.policies, self.answers, lambda walk: verdict(walk, count).sampled, count)
-        unknown = ~self.answers.counted | ~self.known[self.lives.trace]
-        return replace(found, probability=np.where(unknown, np.nan, found.probability))
+        found = self.find_chances()
+        return replace(found, probability=np.where(self.counted, found.probability, np.nan))
 
     @cached_property
     def sampled(self) -> Flags:
@@ -136,12 +147,12 @@ class Replay:
     @cached_property
     def undecided(self) -> Flags:
         """Say on which lives nothing can be said: their id is none, or a condition that matters cannot be replayed."""
-        return ~self.known[self.lives.trace] | (self.chances.unknown & self.answers.counted)
+        return ~self.known[self.lives.trace] | (self.chances.unknown & self.counted)
 
     @cached_property
     def simulated(self) -> Flags:
         """Say on which lives a decision rests on simulated arrivals."""
-        return self.strange | self.chances.open | self.answers.content.unsure
+        return self.strange | self.chances.open
 
 
 def replay(frame: pl.DataFrame, policies: TailPolicies, arrival: Any = None) -> Replay:
@@ -154,11 +165,24 @@ def replay(frame: pl.DataFrame, policies: TailPolicies, arrival: Any = None) -> 
     order = None if arrival is None else np.argsort(np.argsort(came, kind="stable"), kind="stable")
     lives = Lives.of(groups, came, policies)
     judge = _Judge(policies, id_bytes, known, came, order)
+    if policies.span_ingest:
+        return _replay_on_ingest(judge, groups, lives)
     if not lives.may_be_forgotten(came, policies):
         return judge.judged(groups, lives)
     caches = policies.sampled_cache_size > 0 or policies.non_sampled_cache_size > 0
     sampled = judge.judged(groups, lives).sampled if caches else np.zeros(lives.trace.size, dtype=bool)
     return judge.judged(groups, forgetful(lives, came, policies, sampled))
+
+
+def _replay_on_ingest(judge: _Judge, groups: Groups, lives: Lives) -> Replay:
+    """Let traces begin anew that nothing was decided on in time: the Collector forgets them then."""
+    while True:
+        told = judge.judged(groups, lives)
+        late = lives.late(judge.came)
+        open_ones = told.counted & np.equal(told.verdict.decision, NOT_SAMPLED)
+        if late is None or not (late & open_ones[lives.groups.group]).any():
+            return told
+        lives = lives.parted(late & open_ones[lives.groups.group], judge.came, judge.policies)
 
 
 @dataclass(frozen=True)
@@ -170,29 +194,91 @@ class _Judge:
     order: Ints | None
 
     def judged(self, groups: Groups, lives: Lives) -> Replay:
+        """Decide on each life, on the spans that came in time, or on each span when it comes."""
         late = lives.late(self.came)
         heard = lives.groups if late is None else lives.groups.only(~late)
-        content = Content(heard, self.policies, self.id_bytes[lives.trace], self.order)
-        answers = Answers(self.policies, content, lives, ~lives.lost & self.known[lives.trace])
         strange = lives.lost.copy()
         if late is not None:
             strange[lives.groups.group[late]] = True
         if lives.trace.size > groups.starts.size:
             strange |= np.bincount(lives.trace)[lives.trace] > 1
-        most = self.policies.maximum_trace_size_bytes
-        if most:
-            too_large = answers.sizes > most
-            answers.counted &= ~too_large
+        counted = ~lives.lost & self.known[lives.trace]
+        if most := self.policies.maximum_trace_size_bytes:
+            too_large = trace_sizes(heard) > most
+            counted &= ~too_large
             strange |= too_large
-        walk = Walk(self.policies, answers)
-        found = verdict(walk, lives.trace.size)
-        if not answers.counted.all():
-            decision = np.where(answers.counted, found.decision, NOT_SAMPLED).astype(np.int8)
-            found = Verdict(decision, np.where(answers.counted, found.decider, NOBODY))
-        trace_ids = groups.frame["trace_id"].gather(groups.first_rows)
+        decide = self._on_ingest if self.policies.span_ingest else self._on_tick
+        codes, found, content, find = decide(heard, lives, counted)
+        if not counted.all():
+            decision = np.where(counted, found.decision, NOT_SAMPLED).astype(np.int8)
+            found = Verdict(decision, np.where(counted, found.decider, NOBODY))
+        unsure = heard.sizes > 1 if self.policies.span_ingest else content.unsure
         return Replay(
-            self.policies, groups, lives, walk, found, answers, trace_ids, self.known, strange, labels(self.policies)
+            policies=self.policies,
+            groups=groups,
+            trace_ids=groups.frame["trace_id"].gather(groups.first_rows),
+            known=self.known,
+            lives=lives,
+            heard=heard.sizes,
+            codes=codes,
+            verdict=found,
+            counted=counted,
+            strange=strange | unsure,
+            errors=content.errors,
+            find_chances=find,
         )
+
+    def _on_tick(self, heard: Groups, lives: Lives, counted: Flags) -> Decided:
+        """Decide on all that came of each life."""
+        content = Content(heard, self.policies, self.id_bytes[lives.trace], self.order)
+        answers = Answers(self.policies, content, lives, counted)
+        walk = Walk(self.policies, answers)
+        count = lives.trace.size
+        found = verdict(walk, count)
+
+        def find() -> Chances:
+            return chances(self.policies, answers, lambda case: verdict(case, count).sampled, count)
+
+        return walk.codes, found, content, find
+
+    def _on_ingest(self, heard: Groups, lives: Lives, counted: Flags) -> Decided:
+        """Decide on each span by itself, as if it had come alone; the first that is sampled or dropped decides."""
+        rows = np.arange(heard.places) if heard.rows is None else heard.rows
+        sequence = np.lexsort((rows, self.came[rows], heard.group))
+        singles = Groups(heard.frame, rows[sequence], np.arange(rows.size))
+        policies = replace(self.policies, sample_on_first_match=True)
+        content = Content(singles, policies, self.id_bytes[lives.trace][heard.group], self.order)
+        content.counts = np.arange(rows.size) - np.repeat(heard.starts, heard.sizes) + 1
+        answers = Answers(policies, content, lives, counted)
+        walk = Walk(policies, answers)
+        alone = verdict(walk, rows.size)
+        sampled = _forwarded(walk, alone)
+        ends = np.flatnonzero(sampled | np.equal(alone.decision, DROPPED))
+        first = ends[np.minimum(np.searchsorted(ends, heard.starts), ends.size - 1)] if ends.size else heard.starts - 1
+        decides = (first >= heard.starts) & (first < heard.starts + heard.sizes)
+        place = np.where(decides, first, heard.starts + heard.sizes - 1)
+        found = Verdict(
+            np.where(decides, alone.decision[place], NOT_SAMPLED).astype(np.int8),
+            np.where(decides, alone.decider[place], NOBODY),
+        )
+
+        def kept(case: Walk) -> Flags:
+            here = _forwarded(case, verdict(case, rows.size))
+            return np.asarray(np.logical_or.reduceat(here, heard.starts)) if here.size else here
+
+        def find() -> Chances:
+            return chances(policies, answers, kept, heard.starts.size)
+
+        return {path: codes[place] for path, codes in walk.codes.items()}, found, content, find
+
+
+def _forwarded(walk: Walk, alone: Verdict) -> Flags:
+    """Say which spans are sent on at once: none while a policy that drops might still do so."""
+    waiting = np.zeros(alone.decision.size, dtype=bool)
+    for policy in walk.policies.policies:
+        if isinstance(policy, Drop):
+            waiting |= walk.codes[policy.path] != ERROR
+    return alone.sampled & ~waiting
 
 
 def labels(policies: TailPolicies) -> dict[str, str]:
@@ -208,8 +294,3 @@ def labels(policies: TailPolicies) -> dict[str, str]:
 
     name(policies.policies, "")
     return found
-
-
-def has_budgets(policies: TailPolicies) -> bool:
-    """Say whether some policy lets pass only so much in a time."""
-    return any(isinstance(each, _BUDGETS) for policy in policies.policies for each in with_sub_policies(policy))
