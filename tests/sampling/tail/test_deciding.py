@@ -210,6 +210,13 @@ def test_late_spans_inherit_the_decision_while_the_trace_is_remembered() -> None
     assert both.select("decision", "spans_kept", "simulated").row(0) == ("sampled", 2, True)
 
 
+def test_the_longest_waits_end_with_time() -> None:
+    spans = at(traces("api =!"), [1])
+    for wait in ("2562047h", "-1h"):
+        block = {"decision_wait": wait, "decision_wait_after_root_received": "2562047h", "policies": [ERRORS]}
+        assert decided(spans, block, arrival="came") == ["sampled"]
+
+
 def test_a_root_brings_the_decision_forward() -> None:
     spans = at(traces("api ==========\n  db .=!"), [1, 5])
     block = {"decision_wait": "10s", "decision_wait_after_root_received": "1s", "policies": [ERRORS]}

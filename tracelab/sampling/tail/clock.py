@@ -122,14 +122,18 @@ def _lives(lives: Lives, rows: Ints, life: Ints, arrival: Ints, policies: TailPo
 def _schedule(groups: Groups, arrival: Ints, policies: TailPolicies) -> tuple[Ints, Ints]:
     """Say when each group's first span came, and at which tick of the clock, once a second, it is decided."""
     first = groups.least(arrival)
-    wait = max(policies.decision_wait // _SECOND, 1) + 1
-    decided = (first // _SECOND + wait) * _SECOND
+    decided = _tick(first, max(policies.decision_wait // _SECOND, 1) + 1)
     if policies.decision_wait_after_root_received > 0:
         is_root = groups.frame["parent_span_id"].is_null().to_numpy()
-        root = groups.least(np.where(is_root, arrival, np.iinfo(np.int64).max // 2))
-        sooner = (root // _SECOND + policies.decision_wait_after_root_received // _SECOND + 1) * _SECOND
-        decided = np.minimum(decided, sooner)
+        root = groups.least(np.where(is_root, arrival, np.iinfo(np.int64).max))
+        decided = np.minimum(decided, _tick(root, policies.decision_wait_after_root_received // _SECOND + 1))
     return first, decided
+
+
+def _tick(times: Ints, wait: int) -> Ints:
+    """Give the tick that is so many after some instants, or the last there is."""
+    last = np.iinfo(np.int64).max // _SECOND
+    return np.minimum(times // _SECOND, last - min(wait, last)) * _SECOND + min(wait, last) * _SECOND
 
 
 def _lives_one_by_one(

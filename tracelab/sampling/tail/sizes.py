@@ -140,9 +140,9 @@ def _attributes(frame: pl.DataFrame, scope: str) -> _Scoped:
     total = np.zeros(frame.height, dtype=np.int64)
     for key, column in [*own, *named]:
         types = frame[column + TYPE_SUFFIX] if column + TYPE_SUFFIX in frame.columns else None
-        length = np.full(frame.height, len(key.encode()), dtype=np.int64)
-        sizes = _pair(length, _values(frame[column], types))
-        total += np.where(frame[column].is_null().to_numpy(), 0, sizes)
+        there = frame[column].is_not_null()
+        values, kinds = frame[column].filter(there), None if types is None else types.filter(there)
+        total[there.to_numpy()] += _message(_key(key) + _message(_values(values, kinds)))
     seen = [column for _, column in [*own, *named]]
     identity = frame.select(pl.struct(seen).hash()).to_series() if seen else pl.Series([0], dtype=pl.UInt64)
     identity = identity if seen else identity.new_from_index(0, frame.height)
@@ -205,7 +205,11 @@ def _nested(text: str, kind: str) -> int:
     if kind == "bytes":
         length = len(text.rstrip("=")) * 3 // 4
         return int(_message(np.array([length]))[0])
-    return _any(json.loads(text))
+    try:
+        return _any(json.loads(text))
+    except (ValueError, RecursionError):
+        # Whoever made the frame says that it is JSON, and it is none: it counts as the text that it is.
+        return _one(len(text.encode(errors="surrogatepass")))
 
 
 def _any(value: Any) -> int:
@@ -215,12 +219,12 @@ def _any(value: Any) -> int:
             return 0
         case bool():
             return _BOOL
-        case int():
+        case int() if -(2**63) <= value < 2**63:
             return 1 + int(_varint(np.array([value], dtype=np.int64))[0])
-        case float():
+        case int() | float():
             return _DOUBLE
         case str():
-            return _one(len(value.encode()))
+            return _one(len(value.encode(errors="surrogatepass")))
         case dict():
             return _one(sum(_one(_key(key) + _one(_any(item))) for key, item in value.items()))
         case _:
@@ -228,7 +232,7 @@ def _any(value: Any) -> int:
 
 
 def _key(key: str) -> int:
-    return _one(len(key.encode())) if key else 0
+    return _one(len(key.encode(errors="surrogatepass"))) if key else 0
 
 
 def _one(length: int) -> int:
@@ -260,6 +264,11 @@ def _message(lengths: Ints) -> Ints:
 def _varint(numbers: Ints) -> Ints:
     """Give the bytes of whole numbers: 7 bits each, and 10 bytes of a negative one."""
     count = np.ones(numbers.size, dtype=np.int64)
+    most = int(numbers.max(initial=0))
     for bits in range(7, 63, 7):
+        if most < 2**bits:
+            break
         count += numbers >= 2**bits
-    return np.where(numbers < 0, 10, count)
+    if int(numbers.min(initial=0)) < 0:
+        count[numbers < 0] = 10
+    return count
