@@ -48,6 +48,8 @@ def frames(draw: Any) -> pl.DataFrame:
     """Draw trees under ids that can be decided on."""
     spans = draw(span_frames())
     names = {name: draw(ids) for name in spans["trace_id"].unique(maintain_order=True)}
+    states = st.sampled_from([None, "ot=th:8", "ot=rv:c0000000000000;th:4", "ot=rv:10000000000000", "x=1,ot=th:x"])
+    spans = spans.with_columns(trace_state=pl.Series([draw(states) for _ in range(spans.height)], dtype=pl.String))
     renamed: pl.DataFrame = with_tree(spans.with_columns(pl.col("trace_id").replace_strict(names)))
     return renamed
 
@@ -68,12 +70,17 @@ def test_raising_a_probability_loses_no_trace(trace_ids: list[str], ratio: float
     assert few <= many
 
 
-@given(spans=frames(), fleet=fleets)
-def test_the_order_of_rows_and_the_kind_of_frame_change_nothing(spans: pl.DataFrame, fleet: dict[str, Sampler]) -> None:
-    expected = sample_head(spans, fleet)
-    assert sample_head(spans.lazy(), fleet).collect().equals(expected)
+missing = st.sampled_from(["root", "sampled", "not_sampled"])
+
+
+@given(spans=frames(), fleet=fleets, parents=missing)
+def test_the_order_of_rows_and_the_kind_of_frame_change_nothing(
+    spans: pl.DataFrame, fleet: dict[str, Sampler], parents: str
+) -> None:
+    expected = sample_head(spans, fleet, missing_parents=parents)
+    assert sample_head(spans.lazy(), fleet, missing_parents=parents).collect().equals(expected)
     shuffled = spans.sample(fraction=1, shuffle=True, seed=1)
-    assert sample_head(shuffled, fleet).sort("tree_left").equals(expected.sort("tree_left"))
+    assert sample_head(shuffled, fleet, missing_parents=parents).sort("tree_left").equals(expected.sort("tree_left"))
     assert head_decisions(shuffled, fleet).equals(head_decisions(spans, fleet))
 
 

@@ -9,7 +9,15 @@ import polars as pl
 import pytest
 
 from tracelab.sampling.ids import TraceIds
-from tracelab.sampling.trace_state import NEVER, SamplingState, probability, threshold_texts
+from tracelab.sampling.trace_state import (
+    AS_IT_IS,
+    NEVER,
+    SamplingState,
+    hex_texts,
+    probability,
+    threshold_texts,
+    with_sampling,
+)
 
 
 def read(*texts: str | None) -> list[tuple[int | None, int | None, bool]]:
@@ -112,3 +120,54 @@ def test_what_is_written_is_read_again() -> None:
     numbers = np.random.default_rng(1).integers(0, NEVER, 1000, dtype=np.uint64) & ~np.uint64(0xFFFFF)
     texts = "ot=th:" + threshold_texts(numbers)
     assert SamplingState.of(texts).threshold.to_list() == numbers.tolist()
+
+
+@pytest.mark.parametrize(
+    ("text", "threshold", "expected"),
+    [
+        (None, 2**55, "ot=th:8"),
+        ("", 0, "ot=th:0"),
+        ("x=1", 2**55, "ot=th:8,x=1"),
+        ("x=1 , ot=p:7;th:4;rv:00000000000001 ,\ty=2,,", 2**55, "ot=th:8;rv:00000000000001;p:7,x=1,y=2"),
+        ("ot=th:4", NEVER, None),
+        ("ot=th:4,x=1", NEVER, "x=1"),
+        ("ot=th:4;rv:00000000000001", NEVER, "ot=rv:00000000000001"),
+        ("ot=th:C;p:1", AS_IT_IS, "ot=th:C;p:1"),
+        ("not=th:4", 2**55, "ot=th:8,not=th:4"),
+    ],
+)
+def test_thresholds_are_written_into_trace_states(text: str | None, threshold: int, expected: str | None) -> None:
+    texts = pl.Series([text, "other=1", text], dtype=pl.String)
+    found = with_sampling(texts, thresholds=np.array([threshold, NEVER, threshold]))
+    assert found.to_list() == [expected, "other=1", expected]
+
+
+def test_random_values_are_written_where_they_are_new() -> None:
+    texts = pl.Series(["ot=rv:00000000000001;th:8", None, "x=1"])
+    randomness = np.array([AS_IT_IS, 2**56 - 1, NEVER])
+    found = with_sampling(texts, thresholds=np.full(3, 2**55), randomness=randomness, order=("rv", "th"))
+    assert found.to_list() == ["ot=rv:00000000000001;th:8", "ot=rv:ffffffffffffff;th:8", "ot=th:8,x=1"]
+
+
+def test_random_values_have_14_digits() -> None:
+    numbers = [0, 1, 0xABCDEF, 2**56 - 1, NEVER]
+    assert hex_texts(np.array(numbers)).to_list() == [*(f"{number:014x}" for number in numbers[:-1]), None]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", (None, None, False)),
+        (None, (None, None, False)),
+        ("ot=th:C;rv:ABCDEFabcdef00", (0xC << 52, 0xABCDEFABCDEF00, False)),
+        ("ot=th:8;th:4", (4 << 52, None, False)),
+        ("ot=th:8,ot=p:1", (None, None, False)),
+        ("ot=th:8;th:x", (None, None, True)),
+        ("ot=th:8,ot=th:", (None, None, True)),
+        ("ot=th:8,X=1", (None, None, True)),
+        ("ot=th:8," + ",".join(f"k{number}=1" for number in range(31)), (None, None, True)),
+    ],
+)
+def test_the_collector_reads_otherwise(text: str | None, expected: tuple[int | None, int | None, bool]) -> None:
+    state = SamplingState.of_collector(pl.Series([text], dtype=pl.String))
+    assert (state.threshold.item(), state.randomness.item(), state.broken.item()) == expected

@@ -255,6 +255,21 @@ def test_spans_without_a_trace_id_are_counted_and_kept_only_where_no_id_matters(
         assert kept(spans, TraceIdRatioBased(1.0 - 1e-9)) == []
 
 
+def test_more_thresholds_than_fleets_have_are_refused_where_they_matter() -> None:
+    frame = one_span_each(random_ids(600))
+    frame = frame.with_columns(trace_state="ot=th:" + pl.col("trace_id").str.slice(0, 8))
+    assert sample_head(frame, ParentThreshold(AlwaysOn())).height == 600
+    with pytest.raises(tl.TracelabError, match="different thresholds"):
+        sample_head(frame, ParentThreshold(AlwaysOn()), missing_parents="sampled")
+
+
+def test_a_chain_of_thousands_of_spans_is_walked_to_its_end() -> None:
+    depth = 30_000
+    frame = frame_of(repeated([(None, "web"), *((number, "web") for number in range(depth - 1))], 1))
+    assert sample_head(frame, ParentBased(AlwaysOn())).height == depth
+    assert sample_head(frame, ParentBased(AlwaysOff())).height == 0
+
+
 def test_an_empty_frame_is_an_empty_frame() -> None:
     assert sample_head(SHOP.clear(), {"web": HALF}).height == 0
     assert sample_head(SHOP.clear(), ParentBased(HALF)).height == 0

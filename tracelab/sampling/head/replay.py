@@ -38,6 +38,7 @@ Fleet: TypeAlias = "Sampler | ProbabilisticProcessor | Mapping[str, Sampler]"
 MISSING_PARENTS: Final = ("root", "sampled", "not_sampled")
 COLUMNS: Final = ("trace_id", "parent_span_id", "kind", "service_name", "trace_state", "flags", "depth")
 _REST: Final = "*"
+_MOST_THRESHOLDS: Final = 500
 _SAYS_REMOTE: Final = 0x100
 _IS_REMOTE: Final = 0x200
 
@@ -150,10 +151,10 @@ def _sampled(fleet: dict[str, Sampler], spans: pl.DataFrame, ids: TraceIds, miss
     service = _sampler_numbers(fleet, samplers, spans["service_name"])
     writes = any(sampler.writes_thresholds for sampler in samplers)
     state = SamplingState.of(spans["trace_state"])
-    explicit, given = _explicit(state.randomness, ids)
-    incoming = np.unique(state.threshold.drop_nulls().to_numpy()) if writes and missing != "root" else ()
+    explicit, given = _explicit(state.randomness, spans["tree_left"], ids)
+    incoming = _incoming(state.threshold) if missing != "root" else []
     sets = [kept for sampler in samplers for kept in sampler.sets()]
-    sets += [kept_from(int(threshold)) for threshold in incoming]
+    sets += [kept_from(threshold) for threshold in incoming if writes]
     cells = Cells.cut(sets, numbers_of(ids, explicit, given))
     fates = Fates(cells, samplers)
     if writes or any(sampler.reads_parents for sampler in samplers):
@@ -188,6 +189,17 @@ def _told(ids: TraceIds, cells: Cells, fates: Fates, fate: Ints, *, writes: bool
     )
 
 
+def _incoming(thresholds: pl.Series) -> list[int]:
+    """List the thresholds that missing parents may have had."""
+    different: list[int] = thresholds.drop_nulls().unique().sort().to_list()
+    if len(different) > _MOST_THRESHOLDS:
+        raise TracelabError(
+            f"The trace states have {len(different):,} different thresholds, and no fleet has more than "
+            f"{_MOST_THRESHOLDS}. Decide with missing_parents='root', which needs none of them."
+        )
+    return different
+
+
 def _placed(spans: pl.DataFrame, service: Ints, state: SamplingState, fates: Fates, missing: str) -> Spans:
     forest = Forest.of(spans)
     parent = forest.parent
@@ -213,13 +225,14 @@ def _remote(spans: pl.DataFrame, parent: Ints) -> Ints:
     return np.where(said, (flags & _IS_REMOTE) > 0, elsewhere | entering).astype(np.int64)
 
 
-def _explicit(randomness: pl.Series, ids: TraceIds) -> tuple[npt.NDArray[np.uint64], Flags]:
-    """Give every trace the explicit random value that its spans have, if one has: it is handed on unchanged."""
+def _explicit(randomness: pl.Series, tree_left: pl.Series, ids: TraceIds) -> tuple[npt.NDArray[np.uint64], Flags]:
+    """Give every trace the explicit random value that its spans hand on; the first in the tree where they differ."""
     values = np.zeros(ids.texts.len(), dtype=np.uint64)
     given = np.zeros(values.size, dtype=bool)
-    rows = np.flatnonzero(randomness.is_not_null().to_numpy())[::-1]
+    rows = np.flatnonzero(randomness.is_not_null().to_numpy())
+    rows = rows[np.argsort(tree_left.to_numpy()[rows])[::-1]]
     number = ids.number[rows]
-    # The first row of a trace comes last here, and stays.
+    # The first span of a trace comes last here, and stays.
     values[number] = randomness.fill_null(0).to_numpy()[rows]
     given[number] = True
     return values, given

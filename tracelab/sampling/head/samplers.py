@@ -127,14 +127,19 @@ class TraceIdRatioBased(Sampler):
     ratio
         The share, from 0 to 1. SDKs refuse what lies outside, or take it for the nearer end; here it is refused.
     sdk
-        Whose rule: `python` (SDK 1.45.2 was read: the last 8 bytes), `js` (sdk-trace 2.12.0: all four words, combined
-        by exclusive or), `go` (1.30 to 1.47: the last 8 bytes but for a bit), `rust` (as Go), `java` (the last 8 bytes,
-        as a number with a sign, without the sign), `dotnet` (as Java, but of the first 8 bytes), `ruby` (the last 8
-        bytes, rounded up), `php` (since the end of 2024: the last 7 bytes, from a threshold of four digits on), `cpp`
-        (the first 8 bytes, in the order of x86 and ARM), `erlang` (the last 8 bytes but for the first bit), `swift`
-        (the last 8 bytes; it also samples what has a sampled parent. That it samples what has a sampled link is left
-        out, since no dump holds the flags of links). Those without a version were read as their repositories stood in
-        2025.
+        Whose rule. With each stands what was run beside it, or else the state of the repository that was read:
+
+        * `python` (1.45.2): the last 8 bytes lie below a bound, which is rounded;
+        * `js` (sdk-trace 2.12.0): all four words, combined by exclusive or, lie below a bound;
+        * `go` (1.47.0; the same since 1.30), `rust` (0.33.1): the last 8 bytes without their lowest bit;
+        * `java` (1.68.0): the last 8 bytes as a signed number, of which the sign does not count;
+        * `dotnet` (27628f2): as Java, but of the first 8 bytes;
+        * `ruby` (0c6c6a2): the last 8 bytes, and the bound is rounded up;
+        * `php` (0328ebd; since autumn 2024): the last 7 bytes reach a threshold of four significant hex digits;
+        * `cpp` (13ac179): the first 8 bytes, in the order of x86 and ARM, as a fraction;
+        * `erlang` (0081136): the last 8 bytes without their highest bit;
+        * `swift` (24f5f2c of its core): the last 8 bytes; whatever has a sampled parent is sampled, too. That it also
+          samples what has a sampled link is left out, since no dump holds the flags of links.
 
     Raises
     ------
