@@ -153,6 +153,26 @@ def _toml(text: str, source: str, error: yaml.YAMLError | None) -> Any:
         raise PolicyError(f"{source or 'The text'} is no {language}: {place}{problem}.") from (error or other)
 
 
+def dumped(values: Any) -> str:
+    """Write values as YAML that Go and Python read alike."""
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes text that one of the two would take for something else, and repeats what stands twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        del data
+        return True
+
+
+def _written_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain_scalar(text) == text else '"')
+
+
+_Dumper.add_representer(str, _written_text)
+
+
 class _Loader(yaml.SafeLoader):
     """Composes nodes without reading plain scalars, which YAML 1.1 and Go's library read differently."""
 

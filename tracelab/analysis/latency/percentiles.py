@@ -246,7 +246,9 @@ class _Asked:
     @property
     def made(self) -> list[str]:
         """The columns that the answer makes."""
-        names = [f"{name}{side}" for name in _named(self.shares.tolist()) for side in ("", "_lower", "_upper")]
+        names = [
+            f"{name}{side}" for name in percentile_names(self.shares.tolist()) for side in ("", "_lower", "_upper")
+        ]
         made = ["count", *names, "exemplar_trace_id"] if self.wide else list(_MADE)
         return [*made, *(estimated_names("count") if self.weighted else [])]
 
@@ -320,7 +322,7 @@ def _whole(values: Floats) -> Ints:
 def _side_by_side(found: _Percentiles, shares: Floats, *, worst_first: bool) -> pl.DataFrame:
     """Put the quantiles of a group into one row."""
     columns = []
-    for number, name in enumerate(_named(shares.tolist())):
+    for number, name in enumerate(percentile_names(shares.tolist())):
         length = _durations(name, found.lengths[:, number])
         columns.append(length.set(pl.Series(found.lengths[:, number] == _NOT_KNOWN), None))
         for side, limit, known in zip(("lower", "upper"), found.limits, found.known, strict=True):
@@ -332,7 +334,7 @@ def _side_by_side(found: _Percentiles, shares: Floats, *, worst_first: bool) -> 
         *found.estimates,
         pl.Series(_LENGTH, found.nearest[:, -1]),
     )
-    worst = [pl.col(_named(shares.tolist())[-1]).to_physical() * -1] if worst_first else []
+    worst = [pl.col(percentile_names(shares.tolist())[-1]).to_physical() * -1] if worst_first else []
     return (
         _with_exemplars(rows, found.spans, found.names or [_ALL])
         .select(
@@ -379,7 +381,7 @@ def _below_each_other(found: _Percentiles, shares: Floats, *, worst_first: bool)
     )
 
 
-def _named(shares: Sequence[float]) -> list[str]:
+def percentile_names(shares: Sequence[float]) -> list[str]:
     """Name quantiles as percentiles, without rounding any: p50, p99.9."""
     percent = [format(Decimal(repr(share)) * 100, "f") for share in shares]
     return [f"p{text.rstrip('0').rstrip('.') if '.' in text else text}" for text in percent]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.go_regexes import RegexError, searching
 from tracelab.options import shown
-from tracelab.sampling.documents import read_document
+from tracelab.sampling.documents import dumped, read_document
 from tracelab.sampling.ottl import Conditions
 from tracelab.sampling.tail.policies import (
     DEFAULT_SALT,
@@ -32,7 +33,7 @@ from tracelab.sampling.tail.policies import (
     TraceState,
     has_budgets,
 )
-from tracelab.sampling.tail.sections import Item, Section, items_of, near, refuse, where
+from tracelab.sampling.tail.sections import Item, Section, items_of, near, plain, refuse, where
 from tracelab.sampling.tail.versions import KEYS, TYPES, Version, parse_version, rule_holds, written
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
 
     Returns
     -------
-    The policies, for `sample_tail`, `sampling_decisions` and `policy_matches`.
+    The policies, for `sample_tail`, `sampling_decisions` and `policy_matches`; `str` gives them as YAML.
 
     Raises
     ------
@@ -123,7 +124,8 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
     name, item, path = _block(_document(source), processor)
     if isinstance(item.value, list):
         item, path = Item({"policies": item}, item.line), ""
-    return _read(Section.of(item, path), version, name)
+    read = _read(Section.of(item, path), version, name)
+    return replace(read, yaml=dumped({"processors": {name: plain(item)}}))
 
 
 def as_policies(policies: Any) -> TailPolicies:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -207,6 +208,8 @@ class TailPolicies:
         The version of the Collector whose rules are followed.
     decision_wait, decision_wait_after_root_received
         Nanoseconds.
+    yaml
+        The same as a Collector takes it, which is also what `str` and notebooks show.
     """
 
     policies: tuple[Policy, ...]
@@ -221,6 +224,17 @@ class TailPolicies:
     sampled_cache_size: int = 0
     non_sampled_cache_size: int = 0
     processor: str = field(default="tail_sampling", compare=False)
+    yaml: str = field(default="", compare=False, repr=False)
+
+    def __str__(self) -> str:
+        """Give what a Collector takes."""
+        return self.yaml
+
+    def _repr_markdown_(self) -> str:
+        """Show what a Collector takes as the code that it is."""
+        longest = max(map(len, re.findall("`+", self.yaml)), default=0)
+        fence = "`" * max(3, longest + 1)
+        return f"{fence}yaml\n{self.yaml}{fence}"
 
     def follows(self, rule: str) -> bool:
         """Say whether this version follows a rule of `versions.RULES`."""

@@ -66,6 +66,19 @@ def items_of(document: Document, value: Any, path: Path_ = ()) -> Item:
     return Item(value, line)
 
 
+def plain(item: Item) -> Any:
+    """Give the values without their lines, as a Collector would read them again."""
+    match item.value:
+        case dict():
+            return {key: plain(each) for key, each in item.value.items()}
+        case list():
+            return [plain(each) for each in item.value]
+        case str():
+            return item.value.replace("$", "$$")
+        case _:
+            return item.value
+
+
 @dataclass(frozen=True)
 class Section:
     """A mapping, and where it stands; what is missing or null has the value that Go gives it."""

@@ -64,6 +64,11 @@ def trace_sizes(groups: Groups) -> Ints:
     return total
 
 
+def span_sizes(frame: pl.DataFrame) -> Ints:
+    """Give the bytes of each span alone: resources and scopes are sent once for all spans of a request."""
+    return _message(_spans(frame) + _attributes(frame, "span").sizes)
+
+
 class _Scoped:
     """The attributes of one scope: the bytes of each row's, and a number that tells rows of other ones apart."""
 

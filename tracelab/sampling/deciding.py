@@ -1,0 +1,85 @@
+"""What any policy would have decided: head samplers, the Collector's tail sampling, and other dialects alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import polars as pl
+
+from tracelab.conforming import takes_any_frame
+from tracelab.sampling.head.decisions import head_decisions
+from tracelab.sampling.head.keeping import WEIGHT, sample_head
+from tracelab.sampling.head.processor import ProbabilisticProcessor
+from tracelab.sampling.head.samplers import Sampler
+from tracelab.sampling.tail.deciding import sample_tail, tail_decisions
+
+KEPT: Final = "__kept"
+_ROW: Final = "__row"
+
+
+@takes_any_frame
+def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+    """Say what a policy would have decided on each trace, and why.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+    policy
+        A head sampler or a fleet of them, as `sample_head` takes them; or tail policies, as `sample_tail` does.
+    arrival
+        Of tail policies: when each span came, as in `sample_tail`.
+
+    Returns
+    -------
+    One row per trace, sorted by id: `trace_id` (String), `decision` (Enum: sampled, not_sampled, partial where some of
+    its spans are kept, dropped where a policy excludes it, unknown where its id does not allow a decision), `policy`
+    (String, the one that decided, or the sampler of the span that begins the trace), `spans`, `spans_kept` (UInt32),
+    `sampling_probability` (Float64, null where it is not known or differs between its spans), `simulated` (Boolean: it
+    rests on simulated arrivals or draws). For head samplers `broken` (UInt32, kept spans whose parent is there and not
+    kept) follows; for tail policies `evaluations` (List of policy, type, decision and reason: what each policy and
+    sub-policy that was asked said).
+
+    Raises
+    ------
+    TracelabError
+        It is no policy; as `PolicyError` where a configuration is refused.
+    SchemaError
+        `arrival` gives no times.
+
+    Examples
+    --------
+    >>> from tracelab.sampling import AlwaysOff, presets
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api  ==========
+    ...   db ..=====!
+    ... ''')
+    >>> sampling_decisions(spans, presets.production()).select("decision", "policy").row(0)
+    ('sampled', 'errors')
+    >>> sampling_decisions(spans, AlwaysOff()).select("decision", "policy").row(0)
+    ('not_sampled', 'AlwaysOff')
+    """
+    return head_decisions(spans, policy) if is_head(policy) else tail_decisions(spans, policy, arrival=arrival)
+
+
+def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+    """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
+    rows = frame.drop(WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
+    kept = sample_head(rows, policy) if is_head(policy) else sample_tail(rows, policy, arrival=arrival)
+    found = kept.lazy().select(_ROW, WEIGHT, pl.lit(value=True).alias(KEPT))
+    return (
+        rows.lazy()
+        .join(found, on=_ROW, how="left", maintain_order="left")
+        .drop(_ROW)
+        .with_columns(pl.col(KEPT).fill_null(value=False))
+        .collect()
+    )
+
+
+def is_head(policy: Any) -> bool:
+    """Tell head samplers and fleets of them from policies that look at whole traces."""
+    if isinstance(policy, Mapping):
+        return any(isinstance(each, Sampler) for each in policy.values())
+    return isinstance(policy, Sampler | ProbabilisticProcessor)

@@ -1,0 +1,125 @@
+"""Policies that most teams start from, as the configuration of a Collector that they are.
+
+Each gives what `tail_policies` gives: `print` shows the YAML, ready to paste, and everything that replays policies takes
+it.
+
+Examples
+--------
+>>> from tracelab.sampling import presets
+>>> print(presets.production())
+processors:
+  tail_sampling:
+    decision_wait: 30s
+    num_traces: 50000
+    policies:
+    - name: errors
+      type: status_code
+      status_code:
+        status_codes: [ERROR]
+    - name: share-of-the-rest
+      type: probabilistic
+      probabilistic: {sampling_percentage: 10.0}
+<BLANKLINE>
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from tracelab.conforming import span_frame
+from tracelab.errors import TracelabError
+from tracelab.options import nanoseconds, share
+from tracelab.sampling.tail.configuration import tail_policies
+
+if TYPE_CHECKING:
+    from tracelab.sampling.tail.policies import TailPolicies
+
+ERRORS: Final = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
+"""Keeps every trace with a failed span."""
+
+_MILLISECOND: Final = 1_000_000
+
+
+def development() -> TailPolicies:
+    """Keep everything, as one does where one develops."""
+    return policies_of({"name": "everything", "type": "always_sample"})
+
+
+def production(*, ratio: float = 0.1) -> TailPolicies:
+    """Keep all traces with an error, and a share of the others.
+
+    Parameters
+    ----------
+    ratio
+        The share of the others.
+
+    Raises
+    ------
+    TracelabError
+        The ratio does not lie between 0 and 1.
+    """
+    return policies_of(ERRORS, share_of_the_rest(ratio))
+
+
+def everyday(slow: Any, *, quantile: float = 0.95, ratio: float = 0.01) -> TailPolicies:
+    """Keep all traces with an error, all slow ones, and a small share of the others.
+
+    Parameters
+    ----------
+    slow
+        From which length a trace is slow, such as `800ms` or a timedelta; or spans, which say it: longer than
+        `quantile` of their traces.
+    quantile
+        Which quantile of the lengths of traces, from the first start to the last end, where spans are given.
+    ratio
+        The share of the others.
+
+    Raises
+    ------
+    TracelabError
+        A share does not lie between 0 and 1, or there are no spans, or it is no length of time.
+    SchemaError
+        What is given is no span frame.
+
+    Examples
+    --------
+    >>> [policy.name for policy in everyday("800ms").policies]
+    ['errors', 'slow', 'share-of-the-rest']
+    """
+    return policies_of(ERRORS, slower_than(slow_from(slow, quantile=quantile)), share_of_the_rest(ratio))
+
+
+def policies_of(*policies: dict[str, Any]) -> TailPolicies:
+    """Put policies into a block with the times that the Collector has by itself, so that they can be seen."""
+    return tail_policies({"tail_sampling": {"decision_wait": "30s", "num_traces": 50_000, "policies": list(policies)}})
+
+
+def share_of_the_rest(ratio: float, *, name: str = "share-of-the-rest") -> dict[str, Any]:
+    """Make the policy that keeps a share of all traces, in per cent as people write them."""
+    percentage = float(f"{100 * share('ratio', ratio, ends=True):.6g}")
+    return {"name": name, "type": "probabilistic", "probabilistic": {"sampling_percentage": percentage}}
+
+
+def slower_than(length: int) -> dict[str, Any]:
+    """Make the policy that keeps traces that take longer than so many nanoseconds, in whole milliseconds."""
+    return {"name": "slow", "type": "latency", "latency": {"threshold_ms": max(1, length // _MILLISECOND)}}
+
+
+def slow_from(slow: Any, *, quantile: float) -> int:
+    """Say from which length in nanoseconds a trace is slow."""
+    if isinstance(slow, str | timedelta):
+        return nanoseconds("slow", slow)
+    lengths = trace_lengths(span_frame(slow).lazy())
+    found = lengths.select(pl.col("length").quantile(share("quantile", quantile, ends=False))).collect().item()
+    if found is None:
+        raise TracelabError("There are no spans to tell from what is slow. Give a length instead, such as '800ms'.")
+    return int(found)
+
+
+def trace_lengths(spans: pl.LazyFrame) -> pl.LazyFrame:
+    """Give each trace its length in nanoseconds, from the first start to the last end, as the Collector measures it."""
+    start, length = pl.col("start_time").to_physical(), pl.col("duration").to_physical()
+    return spans.group_by("trace_id").agg(length=(start + length).max() - start.min())
