@@ -28,9 +28,9 @@ gone::away
 def test_a_row_tells_what_became_of_a_trace() -> None:
     found = head_decisions(SPANS, {"shop": AlwaysOff(), "*": AlwaysOn()})
     assert found.drop("trace_id").rows() == [
-        ("partial", "AlwaysOn()", 5, 4, None, False, 2),
-        ("partial", "AlwaysOn()", 2, 1, None, False, 0),
-        ("not_sampled", "AlwaysOff()", 1, 0, 0.0, False, 0),
+        ("partial", "AlwaysOn()", 5, 4, None, False, 2, 0),
+        ("partial", "AlwaysOn()", 2, 1, None, False, 0, 0),
+        ("not_sampled", "AlwaysOff()", 1, 0, 0.0, False, 0, 1),
     ]
 
 
@@ -44,6 +44,7 @@ def test_the_columns_have_their_types() -> None:
         "sampling_probability": pl.Float64(),
         "simulated": pl.Boolean(),
         "broken": pl.UInt32(),
+        "missing_parents": pl.UInt32(),
     }
     assert head_decisions(SPANS.clear(), AlwaysOn()).schema == head_decisions(SPANS, AlwaysOn()).schema
 

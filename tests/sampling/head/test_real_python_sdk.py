@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from opentelemetry import context, trace
 from opentelemetry.sdk.trace import TracerProvider, id_generator
@@ -9,7 +11,7 @@ from opentelemetry.sdk.trace import sampling as sdk
 
 from tests.sampling.head.fleets import Call, Recipe, frame_of, ours, random_calls, random_fleet
 from tests.sampling.ids_by_the_thousand import RATIOS, one_span_each, random_ids
-from tracelab.sampling import ProbabilitySampler, TraceIdRatioBased, sample_head
+from tracelab.sampling import ParentThreshold, ProbabilitySampler, TraceIdRatioBased, sample_head
 
 CALLS = random_calls(400, seed=5)
 IDS = random_ids(100_000)
@@ -44,6 +46,60 @@ def test_fleets_keep_the_spans_that_the_sdk_records(seed: int) -> None:
     fleet = random_fleet(seed)
     samplers = {service: ours(recipe, "python") for service, recipe in fleet.items()}
     assert sample_head(frame_of(CALLS), samplers)["span_id"].to_list() == recorded(fleet, CALLS)
+
+
+CONSISTENT = (
+    {"*": ("parent", 0.5)},
+    {"*": ("ratio", 0.3)},
+    {"web": ("ratio", 0.5), "shop": ("parent", 0.25), "bank": ("ratio", 0.75), "mail": ("parent", 1.0)},
+    {"web": ("parent", 0.9), "*": ("ratio", 0.2)},
+    {"web": ("off", 0.0), "shop": ("on", 1.0), "*": ("parent", 0.5)},
+)
+
+
+@pytest.mark.parametrize("fleet", CONSISTENT)
+def test_parents_thresholds_are_kept_to_as_by_the_sdk(fleet: dict[str, tuple[str, float]]) -> None:
+    composite = pytest.importorskip("opentelemetry.sdk.trace._sampling_experimental")
+    real_ones = {service: composite.composite_sampler(consistent(composite, *each)) for service, each in fleet.items()}
+    outcomes: list[sdk.SamplingResult] = []
+    for call in CALLS:
+        parent, state = context.Context(), None
+        if call.parent is not None:
+            above = outcomes[call.parent]
+            sampled = above.decision.is_sampled()  # type: ignore[no-untyped-call]
+            # The specification wants thresholds gone where nothing was sampled; the SDK leaves some, and looks at them.
+            state = above.trace_state if sampled else None
+            flags = trace.TraceFlags(int(sampled))
+            ids = trace.SpanContext(int(call.trace_id, 16), 1, call.remote, flags, state)
+            parent = trace.set_span_in_context(trace.NonRecordingSpan(ids), parent)
+        sampler = real_ones.get(call.service) or real_ones["*"]
+        outcomes.append(sampler.should_sample(parent, int(call.trace_id, 16), "", None, {}, [], state))
+    expected = [
+        (call.span_id, found.trace_state.to_header() if found.trace_state else None)
+        for call, found in zip(CALLS, outcomes, strict=True)
+        if found.decision.is_sampled()  # type: ignore[no-untyped-call]
+    ]
+    samplers = {service: our_consistent(*each) for service, each in fleet.items()}
+    assert sample_head(frame_of(CALLS), samplers).select("span_id", "trace_state").rows() == expected
+
+
+def consistent(composite: Any, kind: str, ratio: float) -> Any:
+    """Make the sampler of the SDK."""
+    root = composite.composable_traceid_ratio_based(ratio)
+    match kind:
+        case "on":
+            return composite.composable_always_on()
+        case "off":
+            return composite.composable_always_off()
+        case "parent":
+            return composite.composable_parent_threshold(root)
+        case _:
+            return root
+
+
+def our_consistent(kind: str, ratio: float) -> ProbabilitySampler | ParentThreshold:
+    """Make the sampler of ours."""
+    return ParentThreshold(ProbabilitySampler(ratio)) if kind == "parent" else ProbabilitySampler(ratio)
 
 
 class Given(id_generator.IdGenerator):

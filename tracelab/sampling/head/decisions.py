@@ -29,8 +29,9 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
     One row per trace: `trace_id` (String), `decision` (Enum: sampled, not_sampled, partial where some of its spans are
     kept, unknown where its id is none), `policy` (String: the sampler of the span that begins the trace), `spans`,
     `spans_kept` (UInt32), `sampling_probability` (Float64: how likely each of its spans is kept; null where they
-    differ or one of them is not known), `simulated` (Boolean: false, since nothing rests on arrivals) and `broken`
-    (UInt32: how many spans are kept whose parent is there and is not kept); sorted by `trace_id`.
+    differ or one of them is not known), `simulated` (Boolean: false, since nothing rests on arrivals), `broken`
+    (UInt32: how many spans are kept whose parent is there and is not kept) and `missing_parents` (UInt32: how many
+    spans have a parent that is not in the frame, of which the option of that name speaks); sorted by `trace_id`.
 
     Raises
     ------
@@ -62,6 +63,7 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
         decided=pl.Series(found.decided),
         probability=pl.Series(found.probability),
         broken=pl.Series(broken),
+        missing=pl.Series(parent == NOBODY) & frame["parent_span_id"].is_not_null(),
     )
     first = pl.col("service_name").get(pl.col("tree_left").arg_min())
     lowest, highest = pl.col("probability").min(), pl.col("probability").max()
@@ -82,6 +84,7 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
             sampling_probability=pl.when(known & (lowest == highest)).then(lowest),
             simulated=pl.lit(value=False),
             broken=pl.col("broken").sum().cast(pl.UInt32),
+            missing_parents=pl.col("missing").sum().cast(pl.UInt32),
         )
         .with_columns(pl.col("decision").cast(DECISION))
         .sort("trace_id")

@@ -94,6 +94,8 @@ def walk(spans: Spans, fates: Fates) -> Ints:
 
 def _levels(spans: Spans) -> Iterator[Ints]:
     """List the rows level by level: parents always come before."""
-    order = np.argsort(spans.depth, kind="stable")
+    # numpy counts numbers of 16 bits instead of comparing them.
+    small = spans.depth.astype(np.uint16) if spans.depth.max(initial=0) < 2**16 else spans.depth
+    order = np.argsort(small, kind="stable")
     cuts = np.flatnonzero(np.diff(spans.depth[order])) + 1
     yield from np.split(order, cuts)
