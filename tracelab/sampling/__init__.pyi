@@ -1,6 +1,6 @@
-from .head.broken import broken_calls as broken_calls
 from . import presets as presets
 from .deciding import sampling_decisions as sampling_decisions
+from .head.broken import broken_calls as broken_calls
 from .head.decisions import head_decisions as head_decisions
 from .head.keeping import sample_head as sample_head
 from .head.processor import ProbabilisticProcessor as ProbabilisticProcessor
