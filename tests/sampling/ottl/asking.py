@@ -25,11 +25,6 @@ def theirs(traces: dict[str, Any], texts: Sequence[str], context: str = "span") 
 
     Where it ends in a panic that is an error, too.
     """
-    return [[_word(each) for each in answers] for answers in said(traces, texts, context)]
-
-
-def said(traces: dict[str, Any], texts: Sequence[str], context: str = "span") -> list[list[str]]:
-    """Give what the Collector's OTTL says, errors with their text."""
     program = OTTL.found()
     if program is None:
         pytest.skip("no ottl is built (python -m tests.live.programs does it)")
@@ -38,7 +33,8 @@ def said(traces: dict[str, Any], texts: Sequence[str], context: str = "span") ->
     done = subprocess.run([program], input=asked, capture_output=True, text=True, check=True)
     if OTTL.title not in ANSWERED:
         ANSWERED.append(OTTL.title)
-    return [[REFUSED] if answer.get("refused") else answer["results"] for answer in json.loads(done.stdout)]
+    answers = json.loads(done.stdout)
+    return [[REFUSED] if each.get("refused") else [_word(one) for one in each["results"]] for each in answers]
 
 
 def ours(spans: pl.DataFrame, text: str, context: str = "span") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from tracelab.errors import PolicyError
@@ -17,6 +18,9 @@ MAX_DEPTH: Final = 60
 
 MAX_LENGTH: Final = 100_000
 """The most characters that a condition may have."""
+
+MAX_TERMS: Final = 100
+"""The most values that a sum or product may have."""
 
 _MAX_INT: Final = 2**63 - 1
 _Part = TypeVar("_Part")
@@ -41,6 +45,10 @@ def parse(source: str) -> n.Condition:
         )
     if len(source) > MAX_LENGTH:
         raise PolicyError(f"An OTTL condition of {len(source):,} characters is too long: {MAX_LENGTH:,} are the most.")
+    if (broken := re.search("[\ud800-\udfff]", source)) is not None:
+        raise PolicyError(
+            "An OTTL condition is UTF-8, which has no half characters.", source=source, position=broken.start()
+        )
     return _Parser(source).whole()
 
 
@@ -196,14 +204,22 @@ class _Parser:
         raise AssertionError
 
     def arithmetic(self) -> n.Value:
-        left = self.term()
+        left, count = self.term(), 1
         while token := self.taken("sum"):
+            count = self.one_more(count)
             left = n.Arithmetic(token.text, left, self.term(), token.start)
         return left
 
+    def one_more(self, count: int) -> int:
+        """Count a value of a sum or product."""
+        if count >= MAX_TERMS:
+            raise self.refusal(f"a sum or product has {MAX_TERMS} values at most.", self.token.start)
+        return count + 1
+
     def term(self) -> n.Value:
-        left = self.factor()
+        left, count = self.factor(), 1
         while token := self.taken("product"):
+            count = self.one_more(count)
             left = n.Arithmetic(token.text, left, self.factor(), token.start)
         return left
 

@@ -287,17 +287,17 @@ def _mixed(texts: pl.Series, types: pl.Series) -> Column:
     nested = frame.filter(kind.is_in(["bytes", "array", "kvlist"]) & text.is_not_null()).unique(maintain_order=True)
     if not nested.height:
         return Column(texts.len(), parts)
-    others = [_parsed(*row) for row in nested.iter_rows()]
     codes = frame.join(nested.with_row_index("code"), on=["text", "kind"], how="left", maintain_order="left")["code"]
-    return Column(texts.len(), {**parts, OTHER: codes}, others)
+    rare = column_of([_parsed(*row) for row in nested.iter_rows()], codes)
+    return first_of(Column(texts.len(), parts), rare)
 
 
 def _parsed(text: str, kind: str) -> Any:
-    """Read the text of a value that is no text; what cannot be read stays text."""
+    """Read the text of a value that is no text."""
     try:
         return base64.b64decode(text, validate=True) if kind == "bytes" else json.loads(text)
     except (ValueError, RecursionError):
-        return text
+        return Unknown()
 
 
 def _count(spans: pl.DataFrame, scope: str) -> pl.Series:
