@@ -87,7 +87,7 @@ class _Parser:
         hint = ""
         if token.text == "=":
             hint = " Values are compared with `==`."
-        elif token.kind == "arrow" or self.tokens[max(0, self.farthest - 1)].kind == "arrow":
+        elif any(each.kind == "arrow" for each in self.tokens):
             hint = " Lambda expressions are experimental: the Collector refuses them unless a gate is set."
         return self.refusal(f"{token} where {listed} should be.{hint}", token.start)
 

@@ -100,6 +100,9 @@ def _wrong_part(segments: tuple[n.Segment, ...], names: list[str]) -> n.Segment:
 
 def _advice(name: str, within: str, names: list[str], context: str) -> str:
     message = f"`{within}` has no path `{name}`."
+    first, _, rest = name.partition(".")
+    if first == "attributes":
+        return f'{message} An attribute is read as `attributes["{rest}"]`.'
     elsewhere = [
         f"{other}.{name}"
         for other in _NAMES
@@ -110,6 +113,4 @@ def _advice(name: str, within: str, names: list[str], context: str) -> str:
     ]
     if near:
         return f"{message} Did you mean {' or '.join(f'`{one}`' for one in near)}?"
-    if name.partition(".")[0] in names and "." in name:
-        return f'{message} An attribute is read as `attributes["{name.partition(".")[2]}"]`.'
     return f"{message} There are {', '.join(names)}."

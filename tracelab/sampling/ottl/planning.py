@@ -204,22 +204,26 @@ class Planner:
     def check(self, node: n.Call, found: Converter, arguments: tuple[p.Value | None, ...]) -> None:
         if found.check is None:
             return
-        values = [
-            argument.value if isinstance(argument, p.Given) else None if argument is None else OPEN
-            for argument in arguments
-        ]
         kinds = [parameter.kind for parameter in found.parameters]
-        made = [
-            value if value is OPEN or value is None or kind[-1] in "!]" else as_kind(kind, value)
-            for value, kind in zip(values, kinds, strict=True)
-        ]
         try:
-            found.check(*made)
+            found.check(*(_written_out(kind, argument) for kind, argument in zip(kinds, arguments, strict=True)))
         except (ConditionFailedError, NotReplayableError) as error:
             self.refuse(f"`{found.name}` cannot be made: {error}.", node.start)
 
     def refuse(self, why: str, start: int) -> NoReturn:
         raise PolicyError(why, source=self.source, position=start)
+
+
+def _written_out(kind: str, argument: p.Value | None) -> Any:
+    """Give an argument that is written out; `OPEN` stands for it, or for what is in it, where that is not so."""
+    match argument:
+        case None:
+            return None
+        case p.Given():
+            return as_kind(kind, argument.value)
+        case p.Items():
+            return [item.value if isinstance(item, p.Given) else OPEN for item in argument.items]
+    return OPEN
 
 
 def _sorts(found: Converter, arguments: tuple[p.Value | None, ...]) -> bool:

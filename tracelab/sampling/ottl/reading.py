@@ -242,9 +242,12 @@ def _attributes(spans: pl.DataFrame, context: str, key: str | None) -> Cells:
         types = spans[name + TYPE_SUFFIX] if name + TYPE_SUFFIX in spans.columns else None
         found.append(_typed(spans[name], types))
     if spans["more_attributes"].null_count() < spans.height and not _is_companion(name, spans.columns):
-        more = spans.select(
-            text=pl.col("more_attributes").map.get(name), kind=pl.col("more_attributes").map.get(name + TYPE_SUFFIX)
-        )
+        held = pl.col("more_attributes").map
+        text = held.get(name)
+        if name.endswith(TYPE_SUFFIX):
+            # Where there is an attribute of the shorter name, this is its type.
+            text = pl.when(held.get(name.removesuffix(TYPE_SUFFIX)).is_null()).then(text)
+        more = spans.select(text=text, kind=held.get(name + TYPE_SUFFIX))
         if more["text"].null_count() < spans.height:
             found.append(_typed(more["text"], more["kind"]))
     if not found:

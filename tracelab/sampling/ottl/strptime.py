@@ -47,6 +47,9 @@ def _long(names: tuple[str, ...]) -> str:
 
 
 _NUMBER: Final = r"[0-9]{1,2}+"
+_MORE: Final = r"(?P<more>[.,][0-9]++)?+"
+"""A fraction of a second, which Go reads though no format asks for it."""
+
 _READ: Final = {
     "Y": r"\s*(?P<year>[0-9]{4})", "y": r"\s*(?P<year2>[0-9]{2})",
     **dict.fromkeys("moq", rf"\s*(?P<month>{_NUMBER})"),
@@ -55,7 +58,7 @@ _READ: Final = {
     "a": _short(_DAYS), "A": _long(_DAYS),
     "H": rf"\s*(?P<hour>{_NUMBER})", "l": rf"\s*(?P<hour12>{_NUMBER})", "I": rf"\s*(?P<hour12>{_NUMBER})",
     "p": "(?P<half>PM|AM)", "P": "(?P<half>pm|am)",
-    "M": rf"\s*(?P<minute>{_NUMBER})", "S": rf"\s*(?P<second>{_NUMBER})(?P<more>[.,][0-9]++)?+",
+    "M": rf"\s*(?P<minute>{_NUMBER})", "S": rf"\s*(?P<second>{_NUMBER}){_MORE}",
     "Z": r"(?P<zone_name>[A-Z]{3,4})",
     "z": r"\s*(?P<offset>Z|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})",
     "w": r"(?P<offset>[+-][0-9]{6})", "i": r"(?P<offset>[+-][0-9]{2})", "j": r"(?P<offset>[+-][0-9]{2}:[0-9]{2})",
@@ -180,7 +183,8 @@ def _pattern(layout: str) -> re.Pattern[str]:
     at, seen = 0, dict[str, int]()
     expanded = _DIRECTIVE.sub(lambda found: _COMPOSED.get(found[1], found[0]), layout)
     years = {"D", "x"} & {found[1] for found in _DIRECTIVE.finditer(layout)}
-    for found in _DIRECTIVE.finditer(expanded):
+    directives = list(_DIRECTIVE.finditer(expanded))
+    for found, following in zip(directives, [*directives[1:], None], strict=False):
         plain = expanded[at : found.start()]
         at = found.end()
         if found[1] in _FRACTIONS:
@@ -189,6 +193,8 @@ def _pattern(layout: str) -> re.Pattern[str]:
         else:
             out.append(_plain(plain))
             piece = _READ[found[1]]
+            if found[1] == "S" and following and following[1] in _FRACTIONS:
+                piece = piece.replace(_MORE, "")
             if found[1] == "Y" and years:
                 piece = r"\s*(?>(?P<year>[0-9]{4})|(?P<year2>[0-9]{2}))"
         out.append(_named_apart(piece, seen))

@@ -49,9 +49,10 @@ def _plain_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def _check_networks(_target: Any, networks: Any) -> None:
-    if networks is not OPEN:
-        for network in networks:
-            _network(network)
+    for network in networks:
+        if network is OPEN:
+            break
+        _network(network)
 
 
 @converter("IsInCIDR", "Target: string", "Networks: [string]", check=_check_networks)

@@ -147,7 +147,7 @@ def _digits(digits: str, base: int, wrong: ConditionFailedError) -> int:
 
 
 def _check_values(values: Any) -> None:
-    if isinstance(values, list) and not values:
+    if not values:
         raise ConditionFailedError("there is no value at all")
 
 
