@@ -8,7 +8,7 @@ import pytest
 
 from tracelab.analysis import critical_services, service_graph, to_networkx
 from tracelab.errors import SchemaError
-from tracelab.synthetic import draw
+from tracelab.synthetic import draw, generate
 
 SHOP = """
 web::GET /buy       ==============    kind=server
@@ -125,3 +125,33 @@ def test_to_networkx_takes_the_edges_in_any_frame() -> None:
     edges = service_graph(draw(SHOP)).drop("p50", "p95", "network_p50", "network_p95")
     for frame in (edges.lazy(), edges.to_pandas(), edges.to_arrow()):
         assert sorted(to_networkx(frame).edges) == sorted(to_networkx(edges).edges)  # type: ignore[arg-type]
+
+
+def test_a_weighted_graph_counts_what_was_there_and_a_call_has_the_larger_weight_of_its_spans() -> None:
+    spans = draw("""
+        web::GET /pay   ========== kind=server
+          web::POST     .========  kind=client
+            pay::POST   ..======!  kind=server
+
+        web::GET /pay   ========== kind=server
+          web::POST     .====      kind=client
+            pay::POST   ..==       kind=server
+    """).with_columns(sampling_weight=pl.Series([1.0, 1.0, 1.0, 2.0, 2.0, 3.0]))
+    row = service_graph(spans, weights="sampling_weight").row(0, named=True)
+    assert (row["calls"], row["errors"]) == (2, 1)
+    assert (row["estimated_calls"], row["estimated_errors"], row["error_rate"]) == (4, 1, 0.25)
+    # Three calls of 4 ms and one of 8 ms, as the caller sees them.
+    assert row["p50"] == timedelta(milliseconds=4)
+    assert row["p95"] == timedelta(milliseconds=7.4)
+    unknown = spans.with_columns(sampling_weight=pl.Series([1.0, 1.0, 1.0, 2.0, None, 3.0]))
+    row = service_graph(unknown, weights="sampling_weight").row(0, named=True)
+    assert (row["calls"], row["unknown_weight"], row["estimated_calls"], row["p50"]) == (2, 1, None, None)
+
+
+def test_a_graph_with_a_weight_of_one_everywhere_is_the_graph() -> None:
+    spans = generate(3_000, seed=5)
+    plain, weighted = service_graph(spans), service_graph(spans, weights=pl.lit(1))
+    by = ["caller", "callee"]
+    assert weighted.select(plain.columns).sort(by).equals(plain.sort(by))
+    assert weighted["estimated_calls_upper"].to_list() == weighted["calls"].to_list()
+    assert service_graph(spans.clear(), weights=pl.lit(1)).height == 0

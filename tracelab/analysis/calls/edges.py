@@ -13,7 +13,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.failures import has_failed
-from tracelab.forest import Flags, Forest, build_forest
+from tracelab.forest import Flags, Forest, Ints, build_forest
 from tracelab.schema import KIND, attribute_names, attribute_value
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _SERVER, _CLIENT, _PRODUCER, _CONSUMER = (
 Numbers = npt.NDArray[np.uint64]
 
 
-def forest_of_calls(spans: Spans, *columns: str) -> tuple[pl.DataFrame, Forest]:
+def forest_of_calls(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
     """Build the forest with all that may name somebody who is called, and with the columns asked for."""
     schema = spans.lazy().collect_schema()
     naming = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
@@ -103,6 +103,19 @@ def per_edge(frame: pl.DataFrame, rows: pl.LazyFrame, **aggregates: pl.Expr) -> 
         edge, first = edges.select("edge", first=pl.col("edge").min().over("caller", "callee"))
         edges = _grouped(frame, rows.with_columns(pl.col("edge").replace(edge, first)), aggregates)
     return edges
+
+
+def edge_of_each(frame: pl.DataFrame, rows: pl.LazyFrame, edges: pl.DataFrame) -> Ints:
+    """Say of each call which row of what `per_edge` gives it belongs to."""
+    pair = ["caller", "callee"]
+    named = _grouped(frame, rows, {}).join(edges.select(pair).with_row_index("row"), on=pair)
+    return (
+        rows.select("edge")
+        .join(named.lazy().select("edge", "row"), on="edge", how="left", maintain_order="left")
+        .collect()["row"]
+        .to_numpy()
+        .astype(np.int64)
+    )
 
 
 def _grouped(frame: pl.DataFrame, rows: pl.LazyFrame, aggregates: dict[str, pl.Expr]) -> pl.DataFrame:

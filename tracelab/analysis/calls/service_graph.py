@@ -4,23 +4,45 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
 
-from tracelab.analysis.calls.edges import CALLEE_TYPE, calls_of, forest_of_calls, per_edge
+from tracelab.analysis.calls.edges import CALLEE_TYPE, calls_of, edge_of_each, forest_of_calls, per_edge
 from tracelab.conforming import takes_any_frame
+from tracelab.sampling.estimation.quantiles import quantiles
+from tracelab.sampling.estimation.samples import Sample
+from tracelab.sampling.estimation.shares import shares
+from tracelab.sampling.estimation.totals import totals
+from tracelab.sampling.estimation.weighing import (
+    WEIGHT,
+    checked_weights,
+    counted,
+    estimated,
+    estimated_names,
+    floats,
+    quality,
+    weight_column,
+)
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
+    from tracelab.sampling.estimation.samples import Floats
+    from tracelab.sampling.estimation.weighing import Weights
 
 _EDGE: Final = (
     "caller", "callee", "callee_type", "instrumented", "calls", "messages", "errors",
     "p50", "p95", "network_p50", "network_p95", "exemplar_trace_id",
 )  # fmt: skip
 
+_BOUNDS: Final = ("p50_lower", "p50_upper", "p95_lower", "p95_upper")
+_RATE: Final = ("error_rate", "error_rate_lower", "error_rate_upper")
+_SHARES: Final = np.array([0.5, 0.95])
+_CONFIDENCE: Final = 0.95
+
 
 @takes_any_frame
-def service_graph(spans: Spans) -> pl.DataFrame:
+def service_graph(spans: Spans, *, weights: Weights = None) -> pl.DataFrame:
     """Find who calls whom, how often, how well and how fast.
 
     A call is a span whose parent is in another service, or a server or consumer span below a client or producer span.
@@ -32,6 +54,10 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     ----------
     spans
         The spans.
+    weights
+        How many spans each span stands for, where spans were sampled: a column, such as the `sampling_weight` of
+        `with_weights`, or an expression; null is not known. A call has the larger weight of its two spans, as it is
+        seen only if both are. Without, every call counts once.
 
     Returns
     -------
@@ -42,6 +68,25 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     `network_p50`, `network_p95` (Duration, what the client's span lasts longer than the server's: network and queueing;
     null where no call has both), `exemplar_trace_id` (String, the first trace in which a call failed, or the first
     where none did).
+
+    With `weights` the quantiles are of all calls that there were, `calls`, `messages`, `errors` those that were seen,
+    and these columns follow: `p50_lower`, `p50_upper`, `p95_lower`, `p95_upper` (Duration, null where there is no
+    bound), `estimated_calls`, `estimated_calls_lower`, `estimated_calls_upper`, `estimated_errors`,
+    `estimated_errors_lower`, `estimated_errors_upper`, `error_rate`, `error_rate_lower`, `error_rate_upper` (Float64),
+    `effective_sample_size` (Float64, how many traces, each with as many calls and the same weight, would tell as much),
+    `unknown_weight` (UInt32, calls whose weight is not known). Where there is such a call, what would rest on it is
+    null. Intervals have a confidence of 95 %, and are of what all traces would have shown. Estimated calls come first
+    in the order of rows.
+
+    Raises
+    ------
+    TracelabError
+        A weight is none.
+
+    Notes
+    -----
+    A call whose callee was sampled away is a call that nobody answered: weights do not bring the names of those back
+    that were not seen.
 
     Examples
     --------
@@ -55,10 +100,12 @@ def service_graph(spans: Spans) -> pl.DataFrame:
     >>> service_graph(spans).select("caller", "callee", "callee_type", "network_p50").rows()
     [('pay', 'redis', 'database', None), ('web', 'pay', 'service', datetime.timedelta(microseconds=2000))]
     """
-    frame, forest = forest_of_calls(spans)
+    weight = weight_column(spans, weights)
+    frame, forest = forest_of_calls(spans, *weight)
+    calls = calls_of(frame, forest).with_columns(failed_place=pl.when("failed").then("place"))
     edges = per_edge(
         frame,
-        calls_of(frame, forest).with_columns(failed_place=pl.when("failed").then("place")),
+        calls,
         callee_type=pl.col("callee_type").min().cat.to(CALLEE_TYPE),
         instrumented=pl.col("callee").is_not_null().any(),
         calls=pl.len().cast(pl.UInt32),
@@ -70,13 +117,49 @@ def service_graph(spans: Spans) -> pl.DataFrame:
         network_p95=_quantile(pl.col("network"), 0.95),
         exemplar=pl.coalesce(pl.col("failed_place").min(), pl.col("place").min()),
     )
+    answer = edges.with_columns(frame["trace_id"].gather(edges["exemplar"]).alias("exemplar_trace_id"))
+    if not weight:
+        return answer.select(_EDGE).sort("calls", "caller", "callee", descending=[True, False, False])
     return (
-        edges.with_columns(frame["trace_id"].gather(edges["exemplar"]).alias("exemplar_trace_id"))
-        .select(_EDGE)
-        .sort("calls", "caller", "callee", descending=[True, False, False])
+        answer.with_columns(_weighted(frame, calls, edges))
+        .select(*_EDGE, *_BOUNDS, *estimated_names("calls", "errors")[:6], *_RATE, *estimated_names())
+        .sort("estimated_calls", "calls", "caller", "callee", descending=[True, True, False, False], nulls_last=True)
     )
+
+
+def _weighted(frame: pl.DataFrame, calls: pl.LazyFrame, edges: pl.DataFrame) -> list[pl.Series]:
+    """Estimate what each edge was before spans were dropped."""
+    rows = calls.select("edge", "caller", "callee", "place", "failed", "latency", "network").collect()
+    group = edge_of_each(frame, rows.lazy(), edges)
+    of_span = checked_weights(frame[WEIGHT])
+    caller, callee = rows["caller"].to_numpy(), rows["callee"].fill_null(rows["caller"]).to_numpy()
+    weight = np.maximum(of_span[caller], of_span[callee])
+    trace_ids = frame["trace_id"].gather(rows["place"])
+    sample = Sample.of(trace_ids, group, weight, groups=edges.height)
+    failed = rows["failed"].fill_null(value=False).to_numpy()
+    rate = shares(sample, failed, confidence=_CONFIDENCE)
+    latency = quantiles(sample, rows["latency"].to_numpy().astype(np.float64), _SHARES, confidence=_CONFIDENCE)
+    both = rows["network"].is_not_null().to_numpy()
+    seen = Sample.of(trace_ids.filter(pl.Series(both)), group[both], weight[both], groups=edges.height)
+    network = quantiles(
+        seen, rows["network"].drop_nulls().to_numpy().astype(np.float64), _SHARES, confidence=_CONFIDENCE
+    )
+    return [
+        *(_durations(name, latency.value[:, place]) for place, name in enumerate(("p50", "p95"))),
+        *(_durations(f"{name}_lower", latency.lower[:, place]) for place, name in enumerate(("p50", "p95"))),
+        *(_durations(f"{name}_upper", latency.upper[:, place]) for place, name in enumerate(("p50", "p95"))),
+        *(_durations(f"network_{name}", network.value[:, place]) for place, name in enumerate(("p50", "p95"))),
+        *counted("calls", sample, confidence=_CONFIDENCE),
+        *estimated("errors", totals(sample, failed, confidence=_CONFIDENCE)),
+        *(floats(name, values) for name, values in zip(_RATE, (rate.value, rate.lower, rate.upper), strict=True)),
+        *quality(sample),
+    ]
 
 
 def _quantile(durations_of: pl.Expr, quantile: float) -> pl.Expr:
     """Interpolate in nanoseconds and round, as latency_percentiles does."""
     return durations_of.quantile(quantile, interpolation="linear").round().cast(pl.Int64).cast(DURATION)
+
+
+def _durations(name: str, nanoseconds: Floats) -> pl.Series:
+    return floats(name, np.rint(nanoseconds)).cast(pl.Int64).cast(DURATION)
