@@ -44,8 +44,8 @@ def quantiles(sample: Sample, items: Floats, probabilities: Floats, *, confidenc
     are all there. The intervals are R. Woodruff's (JASA 47, 1952): how far the share below the estimate may be off is
     known, and the values at the ends of that range are the bounds. Near 0 and 1 the range is not symmetric: it is that
     of as many independent items as the sample is worth, which is binomial, and where it reaches 0 or 1 there is no
-    bound. As few items lie beyond a high quantile, the design effect is also taken where the range begins, and the
-    larger one counts.
+    bound. As few items lie beyond a high quantile, the design effect is also taken where the range begins, the larger
+    one counts, and it is no surer than the traces that lie beyond that.
     """
     shape = (sample.groups, probabilities.size)
     value, lower, upper = (np.full(shape, np.nan) for _ in range(3))
@@ -59,7 +59,10 @@ def quantiles(sample: Sample, items: Floats, probabilities: Floats, *, confidenc
     first = [ratio(sample, curve.up_to(values)) for values in at.T]
     low, high = curve.bounds(_ranges(probabilities, first, confidence))
     inner = np.where(probabilities >= _HALF, np.fmin(low, at), np.fmax(high, at))
-    second = [one.no_better_than(ratio(sample, curve.up_to(there))) for one, there in zip(first, inner.T, strict=True)]
+    second = [
+        one.no_better_than(*_further_in(sample, curve.up_to(there), upper=p >= _HALF))
+        for one, there, p in zip(first, inner.T, probabilities.tolist(), strict=True)
+    ]
     low, high = curve.bounds(_ranges(probabilities, second, confidence))
     exact = np.stack([np.isinf(one.alone) for one in second], axis=1)
     value[some] = at[some]
@@ -141,6 +144,12 @@ class _Curve:
         before, begins, ends = (part.reshape(shape) for part in (self.before, self.begins, self.ends))
         found = np.searchsorted(self.through, before + weight, side=side)
         return np.minimum(np.clip(found, begins, np.maximum(ends - 1, begins)), self.values.size - 1)
+
+
+def _further_in(sample: Sample, flags: Flags, *, upper: bool) -> tuple[Ratio, Floats]:
+    """Give the share of items up to a bound, and how many traces have some that lie on its far side."""
+    there = sample.of_clusters(~flags if upper else flags) > 0
+    return ratio(sample, flags), sample.of_groups(there.astype(np.float64))
 
 
 def _ranges(probabilities: Floats, ratios: list[Ratio], confidence: float) -> tuple[Floats, Floats]:

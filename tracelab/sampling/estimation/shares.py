@@ -40,11 +40,12 @@ class Ratio:
         with np.errstate(invalid="ignore"):
             return np.where(np.isinf(t), 0.0, self.alone / self.effect.factor * (normal_quantile(confidence) / t) ** 2)
 
-    def no_better_than(self, other: Ratio) -> Ratio:
-        """Take the design effect of another share where that is the larger one."""
+    def no_better_than(self, other: Ratio, traces: Floats) -> Ratio:
+        """Take the design effect of another share where it is larger, and say that so many traces have told it."""
         larger = other.effect.factor > self.effect.factor
         factor = np.where(larger, other.effect.factor, self.effect.factor)
         freedom = np.where(larger, other.effect.freedom, self.effect.freedom)
+        freedom = np.where(np.isinf(freedom), freedom, np.minimum(freedom, np.maximum(traces - 1, 0)))
         return replace(self, effect=DesignEffect(factor, freedom))
 
 
