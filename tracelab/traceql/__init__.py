@@ -11,7 +11,8 @@ filters without braces. Where Tempo's storage gets in the way of its own semanti
 * `2 ^ 3` is 8; sums and averages of mixed numbers are floats; missing values do not spoil a sum.
 * Durations in metrics are in seconds, whatever they are of.
 * Arithmetic on lists, and comparisons between lists, are false instead of an error.
-* Sampling hints are accepted and everything is counted.
+* `with(extrapolate=true)` weighs metrics by `ot=th` in the trace state, and a point that rests on a span without it is
+  null. The other hints for sampling are accepted, and everything is counted.
 
 What is hardly meant is answered with a `QueryWarning`: a name that no span has, a comparison that never holds, a
 duration beside a number without a unit (`duration > 100` means 100 ns). What is too large is refused at once: beyond

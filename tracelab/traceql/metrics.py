@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import QueryError
 from tracelab.options import flag
+from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights, weight_column
+from tracelab.sampling.recorded import by_threshold
 from tracelab.traceql.engine import checked, conditions, plain_errors
 from tracelab.traceql.expressions.columns import Columns
 from tracelab.traceql.expressions.unknown_names import warn_of_unknown
 from tracelab.traceql.series.arithmetic import after, combined
 from tracelab.traceql.series.comparing import compared_attributes
 from tracelab.traceql.series.over_time import Series, counted, value_columns
+from tracelab.traceql.series.weighted import SURENESS, TRACE, sureness, with_sureness
 from tracelab.traceql.series.windows import Window, window
 from tracelab.traceql.spansets.plans import Plan
 from tracelab.traceql.syntax import nodes as n
@@ -23,7 +26,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
+    from tracelab.sampling.estimation.weighing import Weights
     from tracelab.traceql.expressions.values import Value
+
+_THRESHOLD: Final = "traceql weight"
+_BY_THRESHOLD: Final = pl.col(_THRESHOLD).alias(WEIGHT)
 
 
 @takes_any_frame
@@ -35,6 +42,7 @@ def query_metrics(
     start: datetime | str | int | None = None,
     end: datetime | str | int | None = None,
     instant: bool = False,
+    weights: Weights = None,
 ) -> pl.DataFrame:
     """Count or measure the spans that a TraceQL query matches, over time.
 
@@ -51,6 +59,10 @@ def query_metrics(
         It is widened to whole steps and begins one step early, as Tempo does it.
     instant
         Give one point for the whole range, from `start` to `end` and both included.
+    weights
+        How many spans each span stands for, where spans were sampled: a column, such as the `sampling_weight` of
+        `with_weights`, or an expression; null is not known. Without, every span counts once, unless the query says
+        `with(extrapolate=true)`: then the weights are those of `ot=th` in the trace state, and null without it.
 
     Returns
     -------
@@ -59,6 +71,13 @@ def query_metrics(
     a histogram, `__meta_type` of compare()), null where a series lacks it, and `value` (Float64; durations in seconds).
     Sorted by the labels, then `time`. Counts, quantiles and histograms are 0 where nothing happened; other metrics
     have no row there.
+
+    With weights, counts, rates, sums, averages, quantiles, histograms and compare() are of all spans that there were;
+    minima and maxima are of those that were seen. A point that rests on an unknown weight is null. These columns
+    follow: `lower`, `upper` (Float64, of counts and rates: a confidence interval of 95 % for what all traces would have
+    shown, else null), `effective_sample_size` (Float64, how many traces, each with as many spans and the same weight,
+    would tell as much), `unknown_weight` (UInt32, spans whose weight is null). They are null after arithmetic between
+    series and for compare(), and arithmetic has no point where an operand is null.
 
     Raises
     ------
@@ -72,7 +91,7 @@ def query_metrics(
     SchemaError
         The frame lacks a column that the query reads.
     TracelabError
-        `instant` is neither True nor False.
+        `instant` is neither True nor False, or a weight is none.
 
     Examples
     --------
@@ -94,22 +113,34 @@ def query_metrics(
             source=traceql,
             position=len(traceql.rstrip()),
         )
+    weight = weight_column(spans, weights)
+    if not weight and _extrapolates(parsed):
+        frame = spans.lazy().collect()
+        spans, weight = frame.with_columns(by_threshold(frame).weight.alias(_THRESHOLD)), [_BY_THRESHOLD]
     lazy = spans.lazy()
     columns = Columns.of(spans)
     columns.require("a metrics query", "start_time")
     with plain_errors():
         warn_of_unknown(columns, _parts(parsed.body))
         asked = window(lazy, step=step, start=start, end=end, instant=flag("instant", instant))
-        series = _Metrics(spans, columns, asked).series(parsed.body)
-    points = series.frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value")
+        metrics = _Metrics(spans, columns, asked, weight)
+        series = metrics.series(parsed.body)
+    simple = isinstance(parsed.body, n.MetricsPipeline) and not isinstance(parsed.body.metric, n.Compare)
+    frame = with_sureness(series, metrics.sureness if simple else None) if weight else series.frame
+    more = SURENESS if weight else ()
+    points = frame.with_columns(time=asked.time(pl.col("interval"))).select("time", *series.labels, "value", *more)
     return points.sort(*series.labels, "time", nulls_last=True)
 
 
 class _Metrics:
     """The metrics of one query over one frame; a metric that occurs twice is worked out once."""
 
-    def __init__(self, spans: pl.DataFrame | pl.LazyFrame, columns: Columns, asked: Window) -> None:
+    def __init__(
+        self, spans: pl.DataFrame | pl.LazyFrame, columns: Columns, asked: Window, weight: list[pl.Expr]
+    ) -> None:
         self.spans = spans
+        self.weight = weight
+        self.sureness: Series | None = None
         self.columns = columns
         self.window = asked
         self.known: dict[tuple[tuple[n.Stage, ...], n.Metric | n.Compare], Series] = {}
@@ -133,7 +164,7 @@ class _Metrics:
         plan = Plan(columns)
         tests = conditions(Plan(columns), stages)
         if isinstance(metric, n.Compare):
-            return compared_attributes(self.spans.lazy(), plan, tests, metric, self.window)
+            return compared_attributes(self.spans.lazy(), plan, tests, metric, self.window, self.weight)
         values = {} if metric.argument is None else value_columns(metric, _metric_value(plan, metric.argument))
         keys: dict[str, dict[str, str]] = {}
         for field in metric.by:
@@ -143,6 +174,8 @@ class _Metrics:
             self.window.interval().alias("interval"),
             *plan.selected(),
             *(value.alias(name) for name, value in values.items()),
+            *self.weight,
+            *([pl.col("trace_id").alias(TRACE)] if self.weight else []),
         ]
         spans = columns.with_helpers(self.spans.lazy())
         if columns.helpers:  # these look at other spans, so they come before the filter
@@ -150,7 +183,17 @@ class _Metrics:
             matching = spans.with_columns(wanted).filter(*tests).select(names)
         else:
             matching = spans.filter(*tests).select(wanted)
-        return counted(metric, matching.drop_nulls("interval").collect(), keys, self.window)
+        found = matching.drop_nulls("interval").collect()
+        if self.weight:
+            found = found.with_columns(pl.Series(WEIGHT, checked_weights(found[WEIGHT])))
+            self.sureness = sureness(metric, found, keys, self.window)
+        return counted(metric, found, keys, self.window)
+
+
+def _extrapolates(query: n.Query) -> bool:
+    """Say whether the hint to weigh spans is the last word."""
+    said = [hint.value.value for hint in query.hints if hint.name == "extrapolate"]
+    return bool(said) and said[-1] is True
 
 
 def _metric_value(plan: Plan, field: n.Attribute | n.Intrinsic) -> Value:

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
+from tracelab.sampling.estimation.weighing import WEIGHT
 from tracelab.traceql.expressions.values import TEXT, Value, as_number, as_whole, one_column, texts_of
 from tracelab.traceql.syntax import nodes as n
 
@@ -66,7 +67,8 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
     metric
         The metric.
     spans
-        One row per span with its `interval`, what `value_columns` gives, and the key columns.
+        One row per span with its `interval`, what `value_columns` gives, and the key columns; with `WEIGHT`, where
+        spans have weights (NaN is not known, and neither is what rests on it).
     keys
         For each label the columns that hold it, by kind.
     window
@@ -74,19 +76,24 @@ def counted(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, str
     """
     columns = [name for kinds in keys.values() for name in kinds.values()]
     labels = tuple(keys)
+    weighted = WEIGHT in spans.columns
     if metric.function in BUCKETED:
-        buckets = (
-            spans.drop_nulls("exponent").group_by("interval", *columns, "exponent", "in_seconds").agg(count=pl.len())
-        )
-        labelled = _labelled(buckets, keys, ("interval", "exponent", "in_seconds", "count"))
+        parts, bucket = spans.drop_nulls("exponent"), ["interval", *columns, "exponent", "in_seconds"]
+        if weighted:
+            buckets = _summed(parts.with_columns(number=1.0), bucket, mean=False).rename({"value": "count"})
+        else:
+            buckets = parts.group_by(bucket).agg(count=pl.len())
+        found = labelled(buckets, keys, ("interval", "exponent", "in_seconds", "count"))
         if metric.function == "histogram_over_time":
-            return _histogram(labelled, labels, window)
-        return _quantiles(metric, labelled, labels, window)
+            return _histogram(found, labels, window)
+        return _quantiles(metric, found, labels, window)
     if metric.function in _SUMMING:
         grouped = _summed(spans, ["interval", *columns], mean=metric.function == "avg_over_time")
+    elif weighted and metric.function in COUNTING:
+        grouped = _summed(spans.with_columns(number=1.0), ["interval", *columns], mean=False)
     else:
         grouped = spans.group_by("interval", *columns).agg(value=_aggregate(metric.function)).drop_nulls("value")
-    series = Series(_labelled(grouped, keys, ("interval", "value")), labels)
+    series = Series(labelled(grouped, keys, ("interval", "value")), labels)
     if metric.function not in COUNTING:
         return series
     if metric.function == "rate":
@@ -131,7 +138,7 @@ def _aggregate(function: str) -> pl.Expr:
 
 
 def _summed(spans: pl.DataFrame, keys: list[str], *, mean: bool) -> pl.DataFrame:
-    """Add up the numbers of each group one after another, as they stand in the frame.
+    """Add up the numbers of each group one after another, as they stand in the frame, times their weights if any.
 
     Sums of floats depend on the order in which they are added, which polars leaves to its threads: the same spans shall
     give the same bytes.
@@ -140,13 +147,15 @@ def _summed(spans: pl.DataFrame, keys: list[str], *, mean: bool) -> pl.DataFrame
     groups = there.select(keys).unique(maintain_order=True).with_row_index("group")
     placed = there.join(groups, on=keys, how="left", nulls_equal=True, maintain_order="left")
     group, number = placed["group"].to_numpy(), placed["number"].to_numpy()
-    value = np.bincount(group, weights=number, minlength=groups.height).astype(np.float64)
+    weight = placed[WEIGHT].to_numpy() if WEIGHT in placed.columns else None
+    summed = number if weight is None else number * weight
+    value = np.bincount(group, weights=summed, minlength=groups.height).astype(np.float64)
     if mean and groups.height:
-        value = value / np.bincount(group, minlength=groups.height)
+        value = value / np.bincount(group, weights=weight, minlength=groups.height)
     return groups.select(*keys, value=pl.Series(value, dtype=pl.Float64))
 
 
-def _labelled(frame: pl.DataFrame, keys: dict[str, dict[str, str]], kept: tuple[str, ...]) -> pl.DataFrame:
+def labelled(frame: pl.DataFrame, keys: dict[str, dict[str, str]], kept: tuple[str, ...]) -> pl.DataFrame:
     """Replace the key columns by one column for each label."""
     return frame.select(*kept).with_columns(merged(frame, kinds).alias(label) for label, kinds in keys.items())
 
@@ -199,5 +208,9 @@ def _quantile(q: float) -> pl.Expr:
     low = pl.when(hit > 0).then(bucket.shift(1).get(hit).log(2)).otherwise(high - 1)
     share = (need - (through.get(hit) - count.get(hit))) / count.get(hit)
     return (
-        pl.when(through.get(hit) == need).then(bucket.get(hit)).otherwise(pl.lit(2.0).pow(low + (high - low) * share))
+        pl.when(count.is_nan().any())
+        .then(float("nan"))
+        .when(through.get(hit) == need)
+        .then(bucket.get(hit))
+        .otherwise(pl.lit(2.0).pow(low + (high - low) * share))
     )
