@@ -67,15 +67,10 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
 def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
     """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
     rows = frame.drop(WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
-    kept = sample_head(rows, policy) if is_head(policy) else sample_tail(rows, policy, arrival=arrival)
-    found = kept.lazy().select(_ROW, WEIGHT, pl.lit(value=True).alias(KEPT))
-    return (
-        rows.lazy()
-        .join(found, on=_ROW, how="left", maintain_order="left")
-        .drop(_ROW)
-        .with_columns(pl.col(KEPT).fill_null(value=False))
-        .collect()
-    )
+    found = sample_head(rows, policy) if is_head(policy) else sample_tail(rows, policy, arrival=arrival)
+    kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(found[_ROW], True)
+    weights = pl.Series(WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
+    return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[WEIGHT]))
 
 
 def is_head(policy: Any) -> bool:

@@ -1,7 +1,6 @@
 """Policies that most teams start from, as the configuration of a Collector that they are.
 
-Each gives what `tail_policies` gives: `print` shows the YAML, ready to paste, and everything that replays policies takes
-it.
+Each gives what `tail_policies` gives: `print` shows the YAML, ready to paste, and whatever replays policies takes it.
 
 Examples
 --------

@@ -10,18 +10,17 @@ import polars as pl
 from tracelab.analysis.errors.exceptions import FAILED, REFUSED, exceptions_of, failure_columns
 from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.errors.requests import callers_of
+from tracelab.analysis.errors.routes import METHOD_KEYS, ROUTE_KEYS, route
 from tracelab.analysis.failures import GRPC_NAMES, failed_by_code, grpc_code, http_code
 from tracelab.analysis.intervals import wilson
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import build_forest
-from tracelab.schema import attribute_names, attribute_value
+from tracelab.schema import attribute_names
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
     from tracelab.forest import Forest, Ints
 
-_METHOD: Final = ("http.request.method", "http.method")
-_ROUTE: Final = ("http.route", "url.template")
 _KEY: Final = ("service_name", "route", "outcome", "failed")
 _SHOWN: Final = 3
 
@@ -75,7 +74,7 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
     """
     lower, upper = wilson(pl.col("requests"), pl.col("all"), confidence=confidence)
     schema = spans.lazy().collect_schema()
-    naming = [name for key in (*_METHOD, *_ROUTE) for name in attribute_names(key) if name in schema]
+    naming = [name for key in (*METHOD_KEYS, *ROUTE_KEYS) for name in attribute_names(key) if name in schema]
     frame, forest = build_forest(spans, *dict.fromkeys(naming), *failure_columns(spans))
     requests = _requests(frame, np.flatnonzero(callers_of(frame, forest).asked))
     origins = _origins(frame, forest, requests)
@@ -107,8 +106,6 @@ def outcomes(spans: Spans, *, confidence: float = 0.95) -> pl.DataFrame:
 def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
     """Give a row per request, with its route and its outcome."""
     roots = frame[places]
-    method, route = (_first(keys) for keys in (_METHOD, _ROUTE))
-    by_route = pl.when(route.is_not_null()).then(pl.concat_str(method, route, separator=" ", ignore_nulls=True))
     http, grpc = http_code(roots), grpc_code(roots)
     said = grpc.replace_strict(GRPC_NAMES, default=None, return_dtype=pl.String)
     # Calls of gRPC travel over HTTP, which answers 200 whatever comes of them.
@@ -124,7 +121,7 @@ def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
             "start_time",
             "service_name",
             pl.Series("place", places),
-            pl.coalesce(by_route, "name").alias("route"),
+            route(),
             pl.when(pl.col("code").is_null())
             .then(status)
             .when(contradicts)
@@ -158,9 +155,3 @@ def _origins(frame: pl.DataFrame, forest: Forest, requests: pl.DataFrame) -> pl.
         .agg(origins=pl.format("{} ({})", "origin", "got_to").head(_SHOWN).str.join(", "))
         .collect()
     )
-
-
-def _first(keys: tuple[str, ...]) -> pl.Expr:
-    """Take the first of these attributes of the span that has a value."""
-    values = [attribute_value(f"span.{key}") for key in keys]
-    return pl.coalesce([*(pl.when(value != "").then(value) for value in values), pl.lit(None, dtype=pl.String)])

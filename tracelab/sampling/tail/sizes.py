@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from tracelab.schema import SCOPES, TYPE_SUFFIX, is_attribute, is_type_companion
+from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 
 if TYPE_CHECKING:
     from tracelab.forest import Ints
@@ -30,16 +30,15 @@ _PAIRS: Final = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
 def trace_sizes(groups: Groups) -> Ints:
     """Give the bytes of each trace, as the Collector counts them."""
     frame = groups.frame
-    parts = {scope: _attributes(frame, scope) for scope in SCOPES}
-    resource, scope = parts["resource"], parts["instrumentation"]
-    scope_size = _text(frame["scope_name"]) + _text(frame["scope_version"]) + scope.sizes
+    scope_size = _text(frame["scope_name"]) + _text(frame["scope_version"]) + _attributes(frame, "instrumentation")
+    scope_name = frame.select(pl.struct("scope_name", "scope_version").hash()).to_series()
     rows = pl.DataFrame(
         {
-            "resource": resource.identity,
-            "scope": frame.select(pl.struct("scope_name", "scope_version").hash()).to_series() ^ scope.identity,
-            "resource_size": _message(resource.sizes),
+            "resource": _identity(frame, "resource"),
+            "scope": scope_name ^ _identity(frame, "instrumentation"),
+            "resource_size": _message(_attributes(frame, "resource")),
             "scope_size": _message(scope_size),
-            "span_size": _message(_spans(frame) + parts["span"].sizes),
+            "span_size": span_sizes(frame),
         }
     )
     placed = rows if groups.rows is None else rows[groups.rows]
@@ -66,15 +65,7 @@ def trace_sizes(groups: Groups) -> Ints:
 
 def span_sizes(frame: pl.DataFrame) -> Ints:
     """Give the bytes of each span alone: resources and scopes are sent once for all spans of a request."""
-    return _message(_spans(frame) + _attributes(frame, "span").sizes)
-
-
-class _Scoped:
-    """The attributes of one scope: the bytes of each row's, and a number that tells rows of other ones apart."""
-
-    def __init__(self, sizes: Ints, identity: pl.Series) -> None:
-        self.sizes = sizes
-        self.identity = identity
+    return _message(_spans(frame) + _attributes(frame, "span"))
 
 
 def _spans(frame: pl.DataFrame) -> Ints:
@@ -137,44 +128,54 @@ def _maps(maps: pl.Series) -> Ints:
     return total
 
 
-def _attributes(frame: pl.DataFrame, scope: str) -> _Scoped:
+def _attributes(frame: pl.DataFrame, scope: str) -> Ints:
     """Give the bytes of the attributes of a scope, in columns of their own or not."""
-    names = [name for name in frame.columns if is_attribute(name) and name.startswith(f"{scope}.")]
-    named = [(name.removeprefix(f"{scope}."), name) for name in names if not is_type_companion(name)]
-    own = [("service.name", "service_name")] if scope == "resource" else []
     total = np.zeros(frame.height, dtype=np.int64)
-    for key, column in [*own, *named]:
+    for key, column in _columns(frame, scope):
         types = frame[column + TYPE_SUFFIX] if column + TYPE_SUFFIX in frame.columns else None
         there = frame[column].is_not_null()
         values, kinds = frame[column].filter(there), None if types is None else types.filter(there)
         total[there.to_numpy()] += _message(_key(key) + _message(_values(values, kinds)))
-    seen = [column for _, column in [*own, *named]]
-    identity = frame.select(pl.struct(seen).hash()).to_series() if seen else pl.Series([0], dtype=pl.UInt64)
-    identity = identity if seen else identity.new_from_index(0, frame.height)
-    return _with_rest(_Scoped(total, identity), frame, scope)
+    rest = _without_columns(frame, scope)
+    if rest is not None:
+        sizes = _pair(_lengths(rest["key"]), _values(rest["value"], rest["type"]))
+        np.add.at(total, rest["row"].to_numpy(), sizes)
+    return total
 
 
-def _with_rest(found: _Scoped, frame: pl.DataFrame, scope: str) -> _Scoped:
-    """Add the attributes that have no column."""
+def _identity(frame: pl.DataFrame, scope: str) -> pl.Series:
+    """Give a number for each row that tells rows with other attributes of a scope apart."""
+    seen = [column for _, column in _columns(frame, scope)]
+    identity = np.zeros(frame.height, dtype=np.uint64)
+    if seen:
+        identity ^= frame.select(pl.struct(seen).hash()).to_series().to_numpy()
+    rest = _without_columns(frame, scope)
+    if rest is not None:
+        hashes = (
+            rest.select("row", hash=pl.struct("key", "value", "type").hash()).group_by("row").agg(pl.col("hash").sum())
+        )
+        identity[hashes["row"].to_numpy()] ^= hashes["hash"].to_numpy()
+    return pl.Series(identity)
+
+
+def _columns(frame: pl.DataFrame, scope: str) -> list[tuple[str, str]]:
+    """List the keys of a scope that have a column, and the column."""
+    names = [name for name in frame.columns if is_attribute(name) and name.startswith(f"{scope}.")]
+    named = [(name.removeprefix(f"{scope}."), name) for name in names if not is_type_companion(name)]
+    return [("service.name", "service_name"), *named] if scope == "resource" else named
+
+
+def _without_columns(frame: pl.DataFrame, scope: str) -> pl.DataFrame | None:
+    """List the attributes that have no column: `row`, `key`, `value`, `type`; None if there are none."""
     column = frame["more_attributes"] if "more_attributes" in frame.columns else None
     if column is None or column.null_count() == frame.height:
-        return found
+        return None
     rest = pl.DataFrame({"row": pl.int_range(frame.height, eager=True), "pair": column.cast(_PAIRS)})
     entries = rest.drop_nulls().explode("pair").unnest("pair").filter(pl.col("key").str.starts_with(f"{scope}."))
     is_type = pl.col("key").str.ends_with(TYPE_SUFFIX)
     types = entries.filter(is_type).select("row", pl.col("key").str.strip_suffix(TYPE_SUFFIX), type="value")
     plain = entries.filter(~is_type).join(types, on=["row", "key"], how="left", maintain_order="left")
-    if not plain.height:
-        return found
-    keys = plain["key"].str.strip_prefix(f"{scope}.")
-    sizes = _pair(_lengths(keys), _values(plain["value"], plain["type"]))
-    np.add.at(found.sizes, plain["row"].to_numpy(), sizes)
-    hashes = (
-        plain.select("row", hash=pl.struct("key", "value", "type").hash()).group_by("row").agg(pl.col("hash").sum())
-    )
-    identity = found.identity.to_numpy().copy()
-    identity[hashes["row"].to_numpy()] ^= hashes["hash"].to_numpy()
-    return _Scoped(found.sizes, pl.Series(identity))
+    return plain.with_columns(pl.col("key").str.strip_prefix(f"{scope}.")) if plain.height else None
 
 
 def _values(values: pl.Series, types: pl.Series | None) -> Ints:

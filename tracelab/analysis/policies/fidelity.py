@@ -1,0 +1,178 @@
+"""What a policy keeps, and what the figures of what it keeps are worth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+
+from tracelab.analysis.errors.rates import error_rates
+from tracelab.analysis.grouping import By, Every, Spans, grouped_by, names_of
+from tracelab.analysis.latency.percentiles import latency_percentiles, percentile_names
+from tracelab.analysis.policies.replayed import BROKEN, BYTES, TRACE, measured, replayed
+from tracelab.conforming import takes_any_frame
+from tracelab.options import flag
+from tracelab.options import quantiles as checked_quantiles
+from tracelab.sampling.deciding import KEPT
+from tracelab.sampling.head.keeping import WEIGHT
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QUANTILES: Final = (0.5, 0.95, 0.99)
+_ALL: Final = "__all"
+_COUNTED: Final = ("traces", "traces_kept", "spans", "spans_kept", "bytes", "bytes_kept", "broken_traces")
+_ASKED: Final = ("requests", "requests_kept", "errors", "errors_kept")
+_RATES: Final = ("error_rate", "error_rate_kept", "error_rate_weighted", "error_rate_lower", "error_rate_upper")
+
+
+@takes_any_frame
+def sampling_report(
+    spans: Spans,
+    policy: Any,
+    *,
+    by: By = "service_name",
+    every: Every = None,
+    quantiles: Sequence[float] | float = QUANTILES,
+    entry_only: bool = True,
+    confidence: float = 0.95,
+    arrival: Any = None,
+) -> pl.DataFrame:
+    """Say what a sampling policy would have kept of these spans, and how right its figures would have been.
+
+    Every figure stands three times: as it is, as one reads it off the kept spans when every span counts once (which is
+    what most tools show), and estimated from the kept spans by their weights, with the interval of that.
+
+    Parameters
+    ----------
+    spans
+        The spans, taken for all that there was.
+    policy
+        A head sampler, or a fleet of them, or tail policies, as `sampling_decisions` takes them.
+    by
+        What to tell apart: a column, an attribute's key, an expression, or a list of these. None: everything together.
+    every
+        The length of windows of time, such as `1m`; a span belongs to the window that it starts in.
+    quantiles
+        Which quantiles of the durations.
+    entry_only
+        Durations and errors only of spans at which a request enters a service (see `is_entry`).
+    confidence
+        The confidence of the intervals.
+    arrival
+        Of tail policies: when each span came, as in `sample_tail`.
+
+    Returns
+    -------
+    One row per group and window, sorted by these: the columns of `by` under their names, `window` (Datetime, its start;
+    only with `every`), `traces`, `traces_kept`, `spans`, `spans_kept` (UInt32; a trace is kept where one of its spans
+    is), `bytes`, `bytes_kept` (Int64, of the spans as protobuf of OTLP; resources, which are sent once per request,
+    are not in it), `broken_traces` (UInt32, traces of which a kept span lost its parent to the policy), `requests`,
+    `requests_kept`, `errors`, `errors_kept` (UInt32, of entry spans), `error_rate`, `error_rate_kept`,
+    `error_rate_weighted`, `error_rate_lower`, `error_rate_upper` (Float64), then for each quantile, named as a
+    percentile, `p95`, `p95_kept`, `p95_weighted`, `p95_lower`, `p95_upper` (Duration), `effective_sample_size`
+    (Float64, see `latency_percentiles`) and `unknown_weight` (UInt32, kept requests whose probability is not known:
+    what rests on them is null).
+
+    Raises
+    ------
+    TracelabError
+        The policy is refused, or another option is not what it should be.
+
+    Examples
+    --------
+    >>> from tracelab.sampling import presets
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api  ==========
+    ...   db ..=====!
+    ...
+    ... api  ====
+    ... ''')
+    >>> report = sampling_report(spans, presets.production(ratio=0))
+    >>> report.select("service_name", "traces", "traces_kept", "error_rate", "error_rate_kept").rows()
+    [('api', 2, 1, 0.0, 0.0), ('db', 1, 1, 1.0, 1.0)]
+    """
+    wanted = checked_quantiles(quantiles)
+    options = {"by": by, "every": every, "entry_only": flag("entry_only", entry_only), "confidence": confidence}
+    keys = grouped_by(spans, by, every, made=[*_COUNTED, *_ASKED, *_RATES, "effective_sample_size", "unknown_weight"])
+    return figures(replayed(measured(spans.lazy().collect()), policy, arrival=arrival), keys, wanted, options)
+
+
+def figures(frame: pl.DataFrame, keys: list[pl.Expr], quantiles: list[float], options: dict[str, Any]) -> pl.DataFrame:
+    """Put what a policy keeps beside what there was, in a frame that was measured and replayed."""
+    names = names_of(keys)
+    kept = frame.filter(KEPT)
+    parts = [_volumes(frame, keys, names), *_errors(frame, kept, names, options)]
+    parts += _lengths(frame, kept, names, quantiles, options)
+    first, *others = (part.lazy() if names else part.lazy().with_columns(pl.lit(0).alias(_ALL)) for part in parts)
+    for part in others:
+        first = first.join(part, on=names or [_ALL], how="left", nulls_equal=True)
+    counts = pl.col("requests", "requests_kept", "errors", "errors_kept", "unknown_weight").fill_null(0)
+    percentiles = [
+        f"{name}{end}" for name in percentile_names(quantiles) for end in ("", "_kept", "_weighted", "_lower", "_upper")
+    ]
+    return (
+        first.with_columns(counts)
+        .sort(names or [_ALL], nulls_last=True)
+        .select(*names, *_COUNTED, *_ASKED, *_RATES, *percentiles, "effective_sample_size", "unknown_weight")
+        .collect()
+    )
+
+
+def _volumes(frame: pl.DataFrame, keys: list[pl.Expr], names: list[str]) -> pl.DataFrame:
+    """Count what there is and what is kept of it."""
+    rows = frame.lazy().select(*keys, TRACE, BYTES, KEPT, BROKEN)
+    grouped = rows.group_by(names) if names else rows.group_by(pl.lit(0).alias(_ALL))
+    return (
+        grouped.agg(
+            traces=pl.col(TRACE).n_unique(),
+            traces_kept=pl.col(TRACE).filter(KEPT).n_unique(),
+            spans=pl.len(),
+            spans_kept=pl.col(KEPT).sum(),
+            bytes=pl.col(BYTES).sum(),
+            bytes_kept=pl.col(BYTES).filter(KEPT).sum(),
+            broken_traces=pl.col(TRACE).filter(BROKEN).n_unique(),
+        )
+        .with_columns(pl.col("traces", "traces_kept", "spans", "spans_kept", "broken_traces").cast(pl.UInt32))
+        .collect()
+    )
+
+
+def _errors(frame: pl.DataFrame, kept: pl.DataFrame, names: list[str], options: dict[str, Any]) -> list[pl.DataFrame]:
+    """Measure error rates: the true one, that of what is kept, and its estimate."""
+    true, naive = (error_rates(each, **options) for each in (frame, kept))
+    weighted = error_rates(kept, weights=WEIGHT, **options)
+    counts = {"spans": "requests", "errors": "errors"}
+    return [
+        true.select(*names, "error_rate", *(pl.col(old).alias(new) for old, new in counts.items())),
+        naive.select(
+            *names,
+            pl.col("error_rate").alias("error_rate_kept"),
+            *(pl.col(old).alias(f"{new}_kept") for old, new in counts.items()),
+        ),
+        weighted.select(
+            *names,
+            "effective_sample_size",
+            "unknown_weight",
+            error_rate_weighted="error_rate",
+            error_rate_lower="lower",
+            error_rate_upper="upper",
+        ),
+    ]
+
+
+def _lengths(
+    frame: pl.DataFrame, kept: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
+) -> list[pl.DataFrame]:
+    """Measure percentiles: the true ones, those of what is kept, and their estimates."""
+    options = {**options, "quantiles": quantiles, "wide": True}
+    true, naive = (latency_percentiles(each, **options) for each in (frame, kept))
+    weighted = latency_percentiles(kept, weights=WEIGHT, **options)
+    columns = percentile_names(quantiles)
+    bounds = [f"{name}_{end}" for name in columns for end in ("lower", "upper")]
+    return [
+        true.select(*names, *columns),
+        naive.select(*names, *(pl.col(name).alias(f"{name}_kept") for name in columns)),
+        weighted.select(*names, *(pl.col(name).alias(f"{name}_weighted") for name in columns), *bounds),
+    ]

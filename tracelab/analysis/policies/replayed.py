@@ -1,0 +1,49 @@
+"""Spans with what a policy makes of each, as all answers about policies read them."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.analysis.errors.routes import first_of, route
+from tracelab.analysis.failures import has_failed
+from tracelab.forest import NOBODY, build_forest
+from tracelab.sampling.deciding import KEPT, marked
+from tracelab.sampling.tail.sizes import span_sizes
+
+TRACE: Final = "__trace"
+BYTES: Final = "__bytes"
+FAILED: Final = "__failed"
+ROUTE: Final = "__route"
+USER: Final = "__user"
+BROKEN: Final = "__broken"
+USER_KEYS: Final = ("user.id", "enduser.id", "enduser.pseudo.id", "user.name")
+_ROW: Final = "__row"
+
+
+def measured(frame: pl.DataFrame) -> pl.DataFrame:
+    """Say of each span what no policy changes: trace, bytes of OTLP's protobuf, failure, route and user."""
+    return frame.with_columns(
+        pl.Series(BYTES, span_sizes(frame), dtype=pl.Int64),
+        pl.col("trace_id").cast(pl.Categorical).to_physical().alias(TRACE),
+        has_failed(frame).fill_null(value=False).alias(FAILED),
+        route().alias(ROUTE),
+        first_of(USER_KEYS).alias(USER),
+    )
+
+
+def replayed(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+    """Say of each span whether it is kept, what it stands for then, and whether it is broken off from its parent.
+
+    A parent that is not in the frame was lost before, and no policy is to blame for it.
+    """
+    known = marked(frame, policy, arrival=arrival).with_row_index(_ROW)
+    placed, forest = build_forest(known, KEPT, _ROW)
+    kept = placed[KEPT].to_numpy()
+    broken = np.zeros(known.height, dtype=np.bool_)
+    if known.height:
+        parent = forest.parent
+        broken[placed[_ROW].to_numpy()] = kept & (parent != NOBODY) & ~kept[np.maximum(parent, 0)]
+    return known.with_columns(pl.Series(BROKEN, broken)).drop(_ROW)
