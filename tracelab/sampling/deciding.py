@@ -59,7 +59,7 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
     >>> sampling_decisions(spans, presets.production()).select("decision", "policy").row(0)
     ('sampled', 'errors')
     >>> sampling_decisions(spans, AlwaysOff()).select("decision", "policy").row(0)
-    ('not_sampled', 'AlwaysOff')
+    ('not_sampled', 'AlwaysOff()')
     """
     return head_decisions(spans, policy) if is_head(policy) else tail_decisions(spans, policy, arrival=arrival)
 

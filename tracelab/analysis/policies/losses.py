@@ -1,0 +1,117 @@
+"""What a policy loses altogether: failures, routes, users and services of which no trace is left."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import polars as pl
+
+from tracelab.analysis.errors.exceptions import exceptions_of
+from tracelab.analysis.grouping import Spans, keys
+from tracelab.analysis.policies.replayed import FAILED, ROUTE, TRACE, USER, measured, replayed
+from tracelab.conforming import takes_any_frame
+from tracelab.sampling.deciding import KEPT
+
+KINDS: Final = ("failure", "route", "user", "service")
+"""What may be lost: a failing operation, a route, a user, a whole service."""
+
+_COUNTS: Final = ("traces", "spans")
+_NOTHING: Final = pl.lit(None, dtype=pl.String)
+
+
+@takes_any_frame
+def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arrival: Any = None) -> pl.DataFrame:
+    """List what a sampling policy would have lost altogether: nothing of it is left, so nobody would have asked.
+
+    Parameters
+    ----------
+    spans
+        The spans, taken for all that there was.
+    policy
+        A head sampler, or a fleet of them, or tail policies, as `sampling_decisions` takes them.
+    user
+        The key of the attribute that names users. Without, the first of `user.id`, `enduser.id`, `enduser.pseudo.id`
+        and `user.name` that a span has.
+    arrival
+        Of tail policies: when each span came, as in `sample_tail`.
+
+    Returns
+    -------
+    One row per thing that is lost, those with the most traces first within a kind, then by names: `kind` (Enum:
+    failure, route, user, service), `service_name` (String, null for users), `value` (String: the failing operation, the
+    route of spans at which requests enter, method and `http.route` or the name; the user; null for services), `traces`,
+    `spans` (UInt32, that there were), `exemplar_trace_id` (String, the smallest id of a trace that was lost).
+
+    Raises
+    ------
+    TracelabError
+        The policy is refused.
+
+    Examples
+    --------
+    >>> from tracelab.sampling import presets
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... api::GET /cart  ====
+    ...
+    ... api::GET /pay   ====!
+    ... ''')
+    >>> sampling_losses(spans, presets.production(ratio=0)).select("kind", "value").rows()
+    [('route', 'GET /cart')]
+    """
+    frame = with_users(measured(spans.lazy().collect()), user)
+    return lost(replayed(frame, policy, arrival=arrival))
+
+
+def with_users(frame: pl.DataFrame, user: str | None) -> pl.DataFrame:
+    """Read users from an attribute of one's own."""
+    if user is None:
+        return frame
+    (key,) = keys(frame, user, option="user")
+    return frame.with_columns(key.cast(pl.String).alias(USER))
+
+
+def things(frame: pl.DataFrame) -> pl.DataFrame:
+    """Count each thing that may be lost, and what is left of it, in a frame that was measured and replayed."""
+    failing = frame.filter(FAILED)
+    said = exceptions_of(failing, pl.Series(range(failing.height), dtype=pl.UInt32))["exception_type"]
+    failure = pl.concat_str("name", pl.lit(said), separator=": ", ignore_nulls=True)
+    parts = [
+        _counted(failing, "failure", failure, service=pl.col("service_name")),
+        _counted(frame.filter("entry"), "route", pl.col(ROUTE), service=pl.col("service_name")),
+        _counted(frame.filter(pl.col(USER).is_not_null()), "user", pl.col(USER), service=_NOTHING),
+        _counted(frame, "service", _NOTHING, service=pl.col("service_name")),
+    ]
+    return pl.concat(parts)
+
+
+def lost(frame: pl.DataFrame) -> pl.DataFrame:
+    """List the things of which nothing is left, in a frame that was measured and replayed."""
+    return (
+        things(frame)
+        .filter(pl.col("spans_kept") == 0)
+        .sort("kind", "traces", "service_name", "value", descending=[False, True, False, False], nulls_last=True)
+        .select("kind", "service_name", "value", *_COUNTS, "exemplar_trace_id")
+    )
+
+
+def _counted(frame: pl.DataFrame, kind: str, value: pl.Expr, *, service: pl.Expr) -> pl.DataFrame:
+    return (
+        frame.lazy()
+        .select(
+            service.cast(pl.String).alias("service_name"),
+            value.cast(pl.String).alias("value"),
+            "trace_id",
+            TRACE,
+            KEPT,
+        )
+        .group_by("service_name", "value")
+        .agg(
+            traces=pl.col(TRACE).n_unique().cast(pl.UInt32),
+            spans=pl.len().cast(pl.UInt32),
+            spans_kept=pl.col(KEPT).sum().cast(pl.UInt32),
+            exemplar_trace_id=pl.col("trace_id").min(),
+        )
+        .select(pl.lit(kind, dtype=pl.Enum(KINDS)).alias("kind"), pl.all())
+        .collect()
+    )
