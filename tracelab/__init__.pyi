@@ -3,6 +3,7 @@ from . import sampling as sampling
 from . import synthetic as synthetic
 from . import traceql as traceql
 from . import widgets as widgets
+from .analysis import compare_policies as compare_policies
 from .analysis import critical_path as critical_path
 from .analysis import critical_path_profile as critical_path_profile
 from .analysis import critical_services as critical_services
@@ -13,7 +14,10 @@ from .analysis import latency_histogram as latency_histogram
 from .analysis import latency_percentiles as latency_percentiles
 from .analysis import outcomes as outcomes
 from .analysis import outliers as outliers
+from .analysis import plan_sampling as plan_sampling
 from .analysis import repeated_calls as repeated_calls
+from .analysis import sampling_losses as sampling_losses
+from .analysis import sampling_report as sampling_report
 from .analysis import service_graph as service_graph
 from .analysis import to_networkx as to_networkx
 from .analysis import trace_latency_percentiles as trace_latency_percentiles
@@ -65,6 +69,10 @@ from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
 from .report import write_report as write_report
+from .sampling import policy_matches as policy_matches
+from .sampling import sample_head as sample_head
+from .sampling import sample_tail as sample_tail
+from .sampling import sampling_decisions as sampling_decisions
 from .sampling import weight_sources as weight_sources
 from .sampling import with_weights as with_weights
 from .schema import SPAN_SCHEMA as SPAN_SCHEMA

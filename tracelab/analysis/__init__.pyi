@@ -14,4 +14,8 @@ from .latency.outliers import outliers as outliers
 from .latency.percentiles import latency_percentiles as latency_percentiles
 from .latency.percentiles import trace_latency_percentiles as trace_latency_percentiles
 from .latency.self_time import with_self_time as with_self_time
+from .policies.comparing import compare_policies as compare_policies
+from .policies.fidelity import sampling_report as sampling_report
+from .policies.losses import sampling_losses as sampling_losses
+from .policies.planning import plan_sampling as plan_sampling
 from .traces import trace_summary as trace_summary

@@ -46,11 +46,14 @@ class Budget:
         What is counted.
     text
         How it was written.
+    price
+        What a million of them cost, in words; nothing where the budget is no money.
     """
 
     amount: float
     unit: Unit
     text: str
+    price: str = ""
 
 
 def parse_budget(budget: Any, cost_per_million: Any = None) -> Budget:
@@ -88,9 +91,14 @@ def parse_budget(budget: Any, cost_per_million: Any = None) -> Budget:
     amount = float(found["amount"].replace(",", "").replace("_", "")) * _SCALES[found["scale"]] / period
     if not 0 < amount < float("inf"):
         raise TracelabError(f"`budget` must be above 0, got {shown(budget)}.")
-    unit = found["unit"]
+    unit, budget = found["unit"], " ".join(budget.split())
     if cost_per_million is not None:
-        return Budget(_spans_for(amount, unit, cost_per_million, budget), "spans", budget)
+        return Budget(
+            _spans_for(amount, unit, cost_per_million, budget),
+            "spans",
+            budget,
+            f", at {cost_per_million:g} for a million spans",
+        )
     if unit.lower() in {"span", "spans"}:
         return Budget(amount, "spans", budget)
     if unit.lower() in {"trace", "traces"}:

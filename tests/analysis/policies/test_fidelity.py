@@ -1,0 +1,111 @@
+"""What a policy keeps, and what the figures of what it keeps are worth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+import tracelab as tl
+from tracelab.sampling import AlwaysOff, AlwaysOn, ParentBased, TraceIdRatioBased, presets
+from tracelab.synthetic import draw, generate
+
+SPANS = draw("""
+web::GET /      ==========
+  db::SELECT    ..====
+
+web::GET /      ====!
+  db::SELECT    .==!
+
+web::GET /pay   ==
+""")
+
+
+def test_keeping_everything_changes_no_figure() -> None:
+    report = tl.sampling_report(SPANS, AlwaysOn(), by=["service_name", "name"])
+    for name in ("traces", "spans", "bytes", "requests", "errors"):
+        assert report[f"{name}_kept"].to_list() == report[name].to_list()
+    for name in ("error_rate", "p50", "p95", "p99"):
+        for kind in ("kept", "weighted", "lower", "upper"):
+            assert report[f"{name}_{kind}"].to_list() == report[name].to_list()
+    assert report["broken_traces"].sum() == 0
+
+
+def test_figures_are_those_of_the_answers() -> None:
+    spans = generate(30_000, spans_per_trace=20)
+    policy = presets.everyday(spans, ratio=0.2)
+    report = tl.sampling_report(spans, policy)
+    kept = tl.sample_tail(spans, policy)
+    weighted = tl.error_rates(kept, weights="sampling_weight")
+    assert report["error_rate"].to_list() == tl.error_rates(spans)["error_rate"].to_list()
+    assert report["error_rate_kept"].to_list() == tl.error_rates(kept)["error_rate"].to_list()
+    assert report["error_rate_weighted"].to_list() == weighted["error_rate"].to_list()
+    assert report["spans_kept"].sum() == kept.height
+
+
+def test_windows_of_time_stand_side_by_side() -> None:
+    spans = generate(5_000)
+    report = tl.sampling_report(spans, TraceIdRatioBased(0.5), by=None, every="1h")
+    assert report["window"].is_sorted()
+    assert report["spans"].sum() == spans.height
+    assert report.columns[0] == "window"
+
+
+def test_a_service_of_which_nothing_is_kept_has_no_figures_but_its_own() -> None:
+    report = tl.sampling_report(SPANS, {"web": AlwaysOn(), "*": AlwaysOff()})
+    row = report.filter(service_name="db").row(0, named=True)
+    assert (row["requests"], row["requests_kept"], row["errors"], row["errors_kept"]) == (2, 0, 1, 0)
+    assert row["error_rate"] == 0.5
+    assert row["error_rate_weighted"] is None
+    assert row["p95_kept"] is None
+
+
+def test_traces_that_the_policy_breaks_are_counted_and_others_are_not() -> None:
+    report = tl.sampling_report(SPANS, {"web": AlwaysOff(), "*": AlwaysOn()}, by=None)
+    assert report["broken_traces"].to_list() == [2]
+    orphans = SPANS.filter(pl.col("service_name") == "db")
+    assert tl.sampling_report(orphans, AlwaysOn(), by=None)["broken_traces"].to_list() == [0]
+    followed = tl.sampling_report(SPANS, {"*": ParentBased(AlwaysOff())}, by=None)
+    assert followed["broken_traces"].to_list() == [0]
+
+
+def test_what_a_rate_limit_keeps_has_no_weighted_figure() -> None:
+    limit = [{"name": "limit", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 2}}]
+    report = tl.sampling_report(SPANS, limit, by=None)
+    assert report["requests_kept"].item() > 0
+    assert report["unknown_weight"].item() == report["requests_kept"].item()
+    assert report["error_rate_kept"].item() is not None
+    assert report["error_rate_weighted"].item() is None
+    assert report["p95_weighted"].item() is None
+
+
+def test_bytes_are_those_of_the_spans_as_protobuf() -> None:
+    report = tl.sampling_report(SPANS, presets.production(ratio=0), by=None)
+    assert 0 < report["bytes_kept"].item() < report["bytes"].item() < 100 * SPANS.height
+
+
+@pytest.mark.parametrize("form", ["lazy", "pandas", "microseconds"])
+def test_any_frame_gives_the_same_report(form: str) -> None:
+    spans = generate(2_000)
+    policy = presets.everyday(spans, ratio=0.5)
+    made: Any = {
+        "lazy": spans.lazy,
+        "pandas": lambda: spans.drop("events", "links", "more_attributes").to_pandas(),
+        "microseconds": lambda: spans.with_columns(
+            pl.col("start_time").cast(pl.Datetime("us", "UTC")), pl.col("duration").cast(pl.Duration("us"))
+        ),
+    }[form]()
+    report, other = tl.sampling_report(spans, policy), tl.sampling_report(made, policy)
+    assert report.select("spans", "spans_kept", "error_rate_weighted").equals(
+        other.select("spans", "spans_kept", "error_rate_weighted")
+    )
+
+
+def test_no_spans_give_no_rows() -> None:
+    assert tl.sampling_report(SPANS.clear(), presets.production()).height == 0
+
+
+def test_a_name_of_the_report_is_no_key() -> None:
+    with pytest.raises(tl.TracelabError, match="has a column of its own"):
+        tl.sampling_report(SPANS.with_columns(traces=pl.lit(1)), AlwaysOn(), by="traces")

@@ -1,0 +1,96 @@
+"""The policy that keeps the most of what matters within a budget."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import yaml
+
+import tracelab as tl
+from tracelab.sampling import TailPolicies, tail_policies
+from tracelab.synthetic import draw, generate
+
+
+@pytest.fixture(scope="module")
+def spans() -> pl.DataFrame:
+    return generate(40_000, spans_per_trace=10)
+
+
+def pace(spans: pl.DataFrame) -> float:
+    return float(tl.compare_policies(spans, {"all": tl.sampling.AlwaysOn()})["spans_per_second"].item())
+
+
+def names(policies: TailPolicies) -> list[str]:
+    return [policy.name for policy in policies.policies]
+
+
+@pytest.mark.parametrize("share", [0.001, 0.01, 0.05, 0.1, 0.3, 0.7, 0.99])
+def test_what_is_kept_fits_the_budget_and_nearly_fills_it(spans: pl.DataFrame, share: float) -> None:
+    policies = tl.plan_sampling(spans, budget=f"{pace(spans) * share:.6f} spans/s")
+    told = tl.sampling_decisions(spans, policies)
+    expected = (told["sampling_probability"] * told["spans"]).sum() / spans.height
+    assert 0.85 * share < expected <= share * 1.001
+
+
+@pytest.mark.parametrize("unit", ["spans", "traces", "bytes"])
+def test_each_unit_is_what_it_says(spans: pl.DataFrame, unit: str) -> None:
+    everything = tl.compare_policies(spans, {"all": tl.sampling.AlwaysOn()}).row(0, named=True)
+    seconds = spans.height / everything["spans_per_second"]
+    whole = {
+        "spans": everything["spans_per_second"],
+        "traces": spans["trace_id"].n_unique() / seconds,
+        "bytes": everything["bytes_per_day"] / 86_400,
+    }[unit]
+    policies = tl.plan_sampling(spans, budget=f"{whole / 4:.9f} {unit}/s")
+    found = tl.compare_policies(spans, {"plan": policies})[f"{unit}_kept"].item()
+    assert found == pytest.approx(0.25, rel=0.1)
+
+
+def test_what_matters_most_is_kept_first(spans: pl.DataFrame) -> None:
+    whole = pace(spans)
+    rich = tl.plan_sampling(spans, budget=f"{whole * 0.6:.6f} spans/s")
+    assert names(rich)[:2] == ["errors", "slow"]
+    compared = tl.compare_policies(spans, {"rich": rich}).row(0, named=True)
+    assert compared["failed_traces_kept"] == 1
+    assert compared["slow_traces_kept"] > 0.95
+    poor = tl.plan_sampling(spans, budget=f"{whole * 0.001:.6f} spans/s")
+    assert names(poor) == ["errors", "share-of-the-rest"]
+    assert 0 < tl.compare_policies(spans, {"poor": poor})["failed_traces_kept"].item() < 1
+
+
+def test_a_budget_for_everything_keeps_everything() -> None:
+    policies = tl.plan_sampling(generate(1_000), budget="1 TB/s")
+    assert names(policies) == ["everything"]
+
+
+def test_routes_that_are_rare_are_kept() -> None:
+    many = generate(20_000, spans_per_trace=2).with_columns(pl.lit("/usual").alias("span.http.route"))
+    first = many["trace_id"][0]
+    route = pl.when(pl.col("trace_id") == first).then(pl.lit("/rare")).otherwise("span.http.route")
+    spans = many.with_columns(route.alias("span.http.route"))
+    policies = tl.plan_sampling(spans, budget=f"{pace(spans) / 2:.6f} spans/s")
+    (rare,) = [policy for policy in policies.policies if policy.name == "rare-routes"]
+    assert vars(rare)["values"] == ("/rare",)
+    assert first in tl.sample_tail(spans, policies)["trace_id"]
+
+
+def test_what_is_shown_says_what_it_keeps_and_is_a_configuration(spans: pl.DataFrame) -> None:
+    policies = tl.plan_sampling(spans, budget=f"{pace(spans) / 10:.6f} spans/s")
+    text = str(policies)
+    assert text.startswith("# Budget: ")
+    assert "10.0 %" in text or "9.9" in text
+    assert names(tail_policies(text)) == names(policies)
+    assert "policies" in yaml.safe_load(text)["processors"]["tail_sampling"]
+
+
+def test_spans_of_one_moment_have_no_pace() -> None:
+    moment = draw("api =").with_columns(duration=pl.lit(0).cast(pl.Duration("ns")))
+    for spans in (moment, moment.clear()):
+        with pytest.raises(tl.TracelabError, match="nothing is known of their pace"):
+            tl.plan_sampling(spans, budget="1 spans/s")
+
+
+@pytest.mark.parametrize("option", ["slow", "rare", "rest"])
+def test_shares_are_shares(option: str) -> None:
+    with pytest.raises(tl.TracelabError, match=f"`{option}` must lie between 0 and 1"):
+        tl.plan_sampling(generate(100), budget="1 spans/s", **{option: 2.0})  # type: ignore[arg-type]
