@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -10,6 +10,9 @@ import pytest
 import tracelab as tl
 from tracelab.sampling import AlwaysOff, AlwaysOn, ParentBased, TraceIdRatioBased, presets
 from tracelab.synthetic import draw, generate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SPANS = draw("""
 web::GET /      ==========
@@ -89,14 +92,14 @@ def test_bytes_are_those_of_the_spans_as_protobuf() -> None:
 def test_any_frame_gives_the_same_report(form: str) -> None:
     spans = generate(2_000)
     policy = presets.everyday(spans, ratio=0.5)
-    made: Any = {
+    makers: dict[str, Callable[[], Any]] = {
         "lazy": spans.lazy,
         "pandas": lambda: spans.drop("events", "links", "more_attributes").to_pandas(),
         "microseconds": lambda: spans.with_columns(
             pl.col("start_time").cast(pl.Datetime("us", "UTC")), pl.col("duration").cast(pl.Duration("us"))
         ),
-    }[form]()
-    report, other = tl.sampling_report(spans, policy), tl.sampling_report(made, policy)
+    }
+    report, other = tl.sampling_report(spans, policy), tl.sampling_report(makers[form](), policy)
     assert report.select("spans", "spans_kept", "error_rate_weighted").equals(
         other.select("spans", "spans_kept", "error_rate_weighted")
     )

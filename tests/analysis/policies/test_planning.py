@@ -93,4 +93,4 @@ def test_spans_of_one_moment_have_no_pace() -> None:
 @pytest.mark.parametrize("option", ["slow", "rare", "rest"])
 def test_shares_are_shares(option: str) -> None:
     with pytest.raises(tl.TracelabError, match=f"`{option}` must lie between 0 and 1"):
-        tl.plan_sampling(generate(100), budget="1 spans/s", **{option: 2.0})  # type: ignore[arg-type]
+        tl.plan_sampling(generate(100), budget="1 spans/s", **{option: 2.0})
