@@ -83,7 +83,7 @@ class QueryWarning(UserWarning):
 
 
 class SamplingWarning(UserWarning):
-    """Spans of which it is not known how they were sampled, so that they stand for an unknown number."""
+    """Spans of which it is not known how they were sampled, or would be, so that they stand for an unknown number."""
 
 
 def own_words(error: TracelabError) -> str:

@@ -37,9 +37,9 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
     its spans are kept, dropped where a policy excludes it, unknown where its id does not allow a decision), `policy`
     (String, the one that decided, or the sampler of the span that begins the trace), `spans`, `spans_kept` (UInt32),
     `sampling_probability` (Float64, null where it is not known or differs between its spans), `simulated` (Boolean: it
-    rests on simulated arrivals or draws). For head samplers `broken` (UInt32, kept spans whose parent is there and not
-    kept) follows; for tail policies `evaluations` (List of policy, type, decision and reason: what each policy and
-    sub-policy that was asked said).
+    rests on simulated arrivals or draws). For head samplers `broken` and `missing_parents` (as in `head_decisions`)
+    follow; for tail policies `evaluations` (List of policy, type, decision and reason: what each policy and sub-policy
+    that was asked said).
 
     Raises
     ------

@@ -84,6 +84,6 @@ def test_the_table_agrees_with_the_spans_that_are_kept(seed: int) -> None:
 
 def test_a_trace_without_an_id_is_unknown() -> None:
     spans = SPANS.with_columns(trace_id=pl.lit("none"))
-    with pytest.warns(tl.QueryWarning, match="8 spans have a trace id"):
+    with pytest.warns(tl.SamplingWarning, match="8 spans have a trace id"):
         row = head_decisions(spans, TraceIdRatioBased(0.5)).row(0, named=True)
     assert (row["decision"], row["spans_kept"], row["sampling_probability"]) == ("unknown", 0, None)

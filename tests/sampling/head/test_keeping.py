@@ -251,7 +251,7 @@ def test_a_missing_parents_threshold_is_that_in_the_trace_state_of_the_child() -
 def test_spans_without_a_trace_id_are_counted_and_kept_only_where_no_id_matters(text: str) -> None:
     spans = SHOP.with_columns(trace_id=pl.lit(text))
     assert len(kept(spans, AlwaysOn())) == 5
-    with pytest.warns(tl.QueryWarning, match=rf"5 spans have a trace id .* such as '{text}'"):
+    with pytest.warns(tl.SamplingWarning, match=rf"5 spans have a trace id .* such as '{text}'"):
         assert kept(spans, TraceIdRatioBased(1.0 - 1e-9)) == []
 
 

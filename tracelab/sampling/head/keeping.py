@@ -55,6 +55,13 @@ def sample_head(spans: FrameT, sampler: Any, *, missing_parents: str = "root") -
     SchemaError
         It cannot be conformed.
 
+    Warns
+    -----
+    SamplingWarning
+        Some spans have a trace id that their sampler cannot decide on: these are not kept.
+    QueryWarning
+        A fleet names a service that no span is of, and one of nearly that name is not in it.
+
     Examples
     --------
     >>> from tracelab.sampling import AlwaysOff, AlwaysOn, ParentBased

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.errors import QueryWarning, TracelabError, warn_caller
+from tracelab.errors import QueryWarning, SamplingWarning, TracelabError, warn_caller
 from tracelab.forest import NOBODY, Forest
 from tracelab.options import choice, shown
 from tracelab.sampling.head.cells import Cells, numbers_of
@@ -266,5 +266,5 @@ def _warn_of_ids(found: Replay) -> None:
     warn_caller(
         f"{count:,} spans have a trace id that no sampler can decide on, such as {example!r}: they are not kept. "
         "Trace ids are 32 or 16 hex digits, not all of them 0.",
-        QueryWarning,
+        SamplingWarning,
     )
