@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+import numpy as np
 import polars as pl
 
 from tracelab.sampling.ottl.values import (
@@ -300,25 +301,20 @@ def with_faults(column: Column, failures: pl.Series | None, unsure: pl.Series | 
 def _combinations(
     columns: Sequence[Column], failures: pl.Series | None, unsure: pl.Series | None, height: int
 ) -> tuple[list[Column], pl.Series]:
-    """Find which combinations of values occur; gives their columns, and which one each row has."""
+    """Find which combinations of values occur; gives their columns, and which one each row has, null for a fault."""
     parts = {f"{place} {kind}": part for place, column in enumerate(columns) for kind, part in column.parts.items()}
-    frame = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True), **parts})
-    if failures is not None:
-        frame = frame.filter(failures.is_null())
+    fine = always(value=True, height=height) if failures is None else failures.is_null()
     if unsure is not None:
-        frame = frame.filter(~unsure) if failures is None else frame.filter(~unsure.filter(failures.is_null()))
-    if not parts:
-        groups = pl.DataFrame({"row": [frame["row"].to_list()]} if frame.height else {"row": []})
-        groups = groups.cast({"row": pl.List(pl.UInt32())})
-    else:
-        groups = frame.group_by(list(parts), maintain_order=True).agg("row")
-    rows = groups.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("code"), "row").explode(
-        "row", empty_as_null=False
-    )
-    everything = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True)})
-    codes = everything.join(rows, on="row", how="left", maintain_order="left")["code"]
+        fine = fine & ~unsure
+    frame = pl.DataFrame({"row": pl.int_range(height, dtype=pl.UInt32, eager=True), **parts}).filter(fine)
+    # Where all is nil on all rows there is no part, and one combination.
+    keys = [pl.col(name) for name in parts] or [pl.lit(0).alias("nil")]
+    groups = frame.group_by(keys, maintain_order=True).agg("row")
+    codes = np.zeros(height, dtype=np.uint32)
+    rows = groups["row"].explode(empty_as_null=False).to_numpy()
+    codes[rows] = np.repeat(np.arange(groups.height, dtype=np.uint32), groups["row"].list.len().to_numpy())
     found = [
         Column(groups.height, {kind: groups[f"{place} {kind}"] for kind in column.parts}, column.others)
         for place, column in enumerate(columns)
     ]
-    return found, codes
+    return found, pl.Series(codes) if fine.all() else pl.Series(codes).set(~fine, None)

@@ -172,21 +172,44 @@ def _without_rare(column: Column) -> Column:
 def calculate(operator: str, left: Cells, right: Cells, height: int) -> Cells:
     """Add, subtract, multiply or divide the values of each row."""
     kinds = _only_kind(left), _only_kind(right)
-    result = _RESULTS.get((operator, *kinds)) if operator != "/" else None
+    result = _RESULTS.get((operator, *kinds))
     if result is None or (isinstance(left, Constant) and isinstance(right, Constant)):
         return mapped(lambda one, other: calculated(operator, one, other), [left, right], height)
-    values = _fast(operator, _operand(left, kinds[0]), _operand(right, kinds[1]), result)
+    one, other = _operand(left, kinds[0]), _operand(right, kinds[1])
+    values = _fast(operator, one, other, result)
     if values is None:
         return mapped(lambda one, other: calculated(operator, one, other), [left, right], height)
     failures, unsure = failing([left, right]), unknown([left, right])
+    own = _faults(operator, one, other, height)
+    if own is not None:
+        failures = own if failures is None else failures.zip_with(failures.is_not_null(), own)
+        if unsure is not None:
+            failures = failures.set(unsure, None)
     if failures is not None:
         values = values.set(failures.is_not_null(), None)
     return with_faults(Column(height, {result: values.alias(result)}), failures, unsure)
 
 
+def _faults(operator: str, left: Any, right: Any, height: int) -> pl.Series | None:
+    """Say why there is no result where a value is nil, or it is divided by zero."""
+    missing = [each.is_null() for each in (left, right) if isinstance(each, pl.Series) and each.null_count()]
+    zero = None if operator != "/" else right == 0
+    if isinstance(zero, bool | np.bool_):
+        zero = always(value=True, height=height) if zero else None
+    faults: list[tuple[pl.Series, str]] = [(mask, f"`{operator}` does not go with nil") for mask in missing]
+    if zero is not None and zero.any():
+        faults.append((zero.fill_null(value=False), "it is divided by zero"))
+    if not faults:
+        return None
+    found = pl.Series([None], dtype=pl.String()).new_from_index(0, height)
+    for mask, message in reversed(faults):
+        found = found.set(mask, message)
+    return found
+
+
 _RESULTS: Final[dict[tuple[str, str, str], str]] = {
-    **{(sign, INT, INT): INT for sign in "+-*"},
-    **{(sign, *pair): DOUBLE for sign in "+-*" for pair in ((DOUBLE, DOUBLE), (INT, DOUBLE), (DOUBLE, INT))},
+    **{(sign, INT, INT): INT for sign in "+-*/"},
+    **{(sign, *pair): DOUBLE for sign in "+-*/" for pair in ((DOUBLE, DOUBLE), (INT, DOUBLE), (DOUBLE, INT))},
     ("+", TIME, DURATION): TIME,
     ("-", TIME, DURATION): TIME,
     ("+", DURATION, TIME): TIME,
@@ -197,19 +220,31 @@ _RESULTS: Final[dict[tuple[str, str, str], str]] = {
 
 
 def _only_kind(cells: Cells) -> str:
-    """Give the kind that all rows have which have a value and no fault; empty where there are several, or nil."""
+    """Give the kind of all values that are not nil; empty where there are several."""
     if isinstance(cells, Constant):
         return kind_of(cells.value)
-    if len(cells.parts) != 1:
-        return ""
-    ((kind, part),) = cells.parts.items()
-    faults = 0 if cells.failures is None else cells.failures.len() - cells.failures.null_count()
-    faults += 0 if cells.unknown is None else int(cells.unknown.sum())
-    return kind if part.null_count() == faults else ""
+    return next(iter(cells.parts)) if len(cells.parts) == 1 else ""
 
 
 def _operand(cells: Cells, kind: str) -> Any:
     return raw(cells.value) if isinstance(cells, Constant) else cells.parts[kind]
+
+
+def _calculated(operator: str, left: Any, right: Any) -> Any:
+    """Calculate with numbers of numpy. Ints are divided towards zero; what is divided by zero may be anything."""
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+    if np.asarray(left).dtype == np.float64:
+        return left / right
+    whole = left // np.where(right == 0, 1, right)
+    # Numpy divides towards minus infinity.
+    rest = left - whole * right
+    return whole + ((rest != 0) & ((left < 0) != (right < 0)))
 
 
 def _fast(operator: str, left: Any, right: Any, result: str) -> pl.Series | None:
@@ -224,8 +259,8 @@ def _fast(operator: str, left: Any, right: Any, result: str) -> pl.Series | None
         for each in (left, right)
     )
     with np.errstate(all="ignore"):
-        found = one + other if operator == "+" else one - other if operator == "-" else one * other
-        rough = one.astype(np.float64) + (other if operator == "+" else -other)
+        found = _calculated(operator, one, other)
+        rough = np.asarray(one, dtype=np.float64) + (other if operator == "+" else -other)
     if result in (TIME, DURATION) and np.any(np.abs(rough) >= _MOST):
         return None
     series = pl.Series(found)
