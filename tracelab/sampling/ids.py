@@ -49,7 +49,15 @@ class TraceIds:
     @classmethod
     def of(cls, column: pl.Series) -> Self:
         """Read a column of trace ids; null is an id of its own, which is not known."""
-        texts, number = distinct(column)
+        return cls._read(*distinct(column))
+
+    @classmethod
+    def each(cls, texts: pl.Series) -> Self:
+        """Read trace ids of which each is there once."""
+        return cls._read(texts, np.arange(texts.len()))
+
+    @classmethod
+    def _read(cls, texts: pl.Series, number: Ints) -> Self:
         # A regular expression and whole numbers are several times faster than to decode hex to bytes.
         digits = pl.when(pl.col("id").str.contains(_DIGITS)).then(pl.col("id").str.zfill(32)).alias("id")
         halves = texts.to_frame("id").select(digits).select(_half(0).alias("high"), _half(16).alias("low"))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import PolicyError, QueryWarning, warn_caller
@@ -13,7 +14,7 @@ from tracelab.sampling.decided import DECISION
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.tail.configuration import as_policies
-from tracelab.sampling.tail.content import DECISIONS, DROPPED, INVERT_SAMPLED, SAMPLED
+from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, SAMPLED
 from tracelab.sampling.tail.policies import TYPE_NAMES, TailPolicies, with_sub_policies
 from tracelab.sampling.tail.replaying import Replay, replay
 
@@ -181,7 +182,7 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
                 "matched_spans": int(sizes[matched].sum()),
                 "decided": None if place is None else _count(told, told.verdict.decider == place),
                 "kept_alone": None if place is None else _count(told, alone),
-                "errors": _count(told, codes == DECISIONS.index("error")),
+                "errors": _count(told, codes == ERROR),
                 "never_matched": not matched.any(),
             }
         )
@@ -276,37 +277,20 @@ def _sums(trace: Ints, values: Ints, count: int) -> Ints:
 
 def _evaluations(told: Replay) -> pl.Series:
     """List what each policy said on each trace, those that were asked only."""
-    lives = np.arange(told.lives.trace.size)
-    tables = []
     every = [each for policy in told.policies.in_order for each in with_sub_policies(policy)]
-    for number, policy in enumerate(every):
-        codes = told.codes[policy.path]
-        asked = np.flatnonzero(codes)
-        wrong = told.errors.get(policy)
-        reason = pl.when(pl.col("decision") == "error").then(pl.lit(wrong, dtype=pl.String))
-        tables.append(
-            pl.DataFrame(
-                {"life": lives[asked], "decision": pl.Series(DECISIONS).gather(pl.Series(codes[asked]))}
-            ).with_columns(
-                number=pl.lit(number),
-                policy=pl.lit(told.labels[policy.path]),
-                type=pl.lit(TYPE_NAMES[type(policy)]),
-                reason=reason,
-            )
-        )
-    traces = pl.DataFrame({"trace": np.arange(told.groups.starts.size)})
-    if not tables:
-        return pl.Series("evaluations", [[]], dtype=pl.List(_EVALUATION)).new_from_index(0, traces.height)
-    said = (
-        pl.concat(tables)
-        .lazy()
-        .sort("life", "number")
-        .select(
-            trace=pl.lit(pl.Series(told.lives.trace)).gather(pl.col("life")),
-            evaluations=pl.struct("policy", "type", "decision", "reason"),
-        )
-        .group_by("trace", maintain_order=True)
-        .agg("evaluations")
-        .collect()
-    )
-    return traces.join(said, on="trace", how="left", maintain_order="left")["evaluations"]
+    order = np.argsort(told.lives.trace, kind="stable")
+    codes = np.array([told.codes[policy.path] for policy in every], dtype=np.int8).reshape(len(every), order.size)
+    life, policy = np.nonzero(codes.T[order])
+    said = codes[policy, order[life]]
+    reasons = pl.Series([told.errors.get(each) for each in every], dtype=pl.String)
+    texts = {
+        "policy": pl.Series([told.labels[each.path] for each in every], dtype=pl.String).gather(pl.Series(policy)),
+        "type": pl.Series([TYPE_NAMES[type(each)] for each in every], dtype=pl.String).gather(pl.Series(policy)),
+        "decision": pl.Series(DECISIONS).gather(pl.Series(said)),
+        "reason": reasons.gather(pl.Series(policy)).set(pl.Series(said != ERROR), None),
+    }
+    counts = np.bincount(told.lives.trace[order[life]], minlength=told.groups.starts.size)
+    # As one array with offsets, since hundreds of thousands of lists are slow to put together otherwise.
+    items = pl.DataFrame(texts).to_struct().to_arrow()
+    lists = pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), items)
+    return pl.Series("evaluations", lists).cast(pl.List(_EVALUATION))

@@ -158,13 +158,12 @@ class Replay:
 def replay(frame: pl.DataFrame, policies: TailPolicies, arrival: Any = None) -> Replay:
     """Decide on all traces of a frame."""
     groups = trace_groups(frame)
-    ids = TraceIds.of(frame["trace_id"].gather(groups.first_rows))
-    id_bytes, known = ids.bytes[ids.number], ids.known[ids.number]
+    ids = TraceIds.each(frame["trace_id"].gather(groups.first_rows))
     came = arrivals(frame, arrival)
     # Without arrivals the rows stand for the order in which spans came: all that they decide is marked.
     order = None if arrival is None else np.argsort(np.argsort(came, kind="stable"), kind="stable")
     lives = Lives.of(groups, came, policies)
-    judge = _Judge(policies, id_bytes, known, came, order)
+    judge = _Judge(policies, ids.bytes, ids.known, came, order)
     if policies.span_ingest:
         return _replay_on_ingest(judge, groups, lives)
     if not lives.may_be_forgotten(came, policies):
