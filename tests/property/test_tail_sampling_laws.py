@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -11,12 +13,15 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
 from tests.strategies import span_frames
+from tracelab.errors import PolicyError
 from tracelab.sampling import policy_matches, sample_tail, tail_decisions, tail_policies
+from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 FRAMES = span_frames(max_traces=6, max_spans=4)
+FRAME = draw("api =====!\n  db .=")
 
 LEAVES = st.sampled_from(
     [
@@ -139,8 +144,6 @@ def test_any_kind_of_frame_gives_the_same(frame: pl.DataFrame, policies: list[di
 
 def test_pandas_and_its_units_give_the_same() -> None:
     pandas = pytest.importorskip("pandas")
-    from tracelab.synthetic import generate
-
     spans = generate(300, seed=4)
     rules = tail_policies(
         named(
@@ -184,8 +187,6 @@ def test_a_higher_ratio_never_loses_a_trace(frame: pl.DataFrame, shares: list[fl
 @settings(max_examples=15)
 @given(st.lists(NEWEST, min_size=1, max_size=3))
 def test_shares_of_thousands_of_traces_are_their_probabilities(policies: list[dict[str, Any]]) -> None:
-    from tracelab.synthetic import draw
-
     count = 4000
     one = draw("api =")
     ids = (
@@ -197,3 +198,34 @@ def test_shares_of_thousands_of_traces_are_their_probabilities(policies: list[di
     share = (decided["decision"] == "sampled").mean()
     probability = decided["sampling_probability"].unique().item()
     assert share == pytest.approx(probability, abs=0.045)
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(("${env:X}", "$$"))
+    ),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=8), inner, max_size=3)),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300)
+@given(st.lists(NEWEST, min_size=1, max_size=2), st.randoms(), VALUES, st.sampled_from(("0.100", "0.130", "0.165")))
+def test_whatever_stands_in_a_configuration_is_taken_or_refused_with_its_place(
+    policies: list[dict[str, Any]], chance: Any, value: Any, version: str
+) -> None:
+    block: Any = json.loads(json.dumps({**named(policies), "decision_wait": "5s", "decision_cache": {}}))
+    held = block
+    while isinstance(held, dict | list) and held:
+        key = chance.choice(list(held) if isinstance(held, dict) else range(len(held)))
+        if not isinstance(held[key], dict | list) or not held[key] or chance.random() < 0.3:
+            held[key] = value
+            break
+        held = held[key]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            rules = tail_policies(block, collector_version=version)
+        except PolicyError:
+            return
+        assert tail_decisions(with_ids(FRAME), rules).height == FRAME["trace_id"].n_unique()

@@ -69,6 +69,28 @@ def test_inverted_matches_outvoted_others_before() -> None:
     assert decided(spans, [ERRORS, inverted], "0.144") == ["sampled", "sampled"]
 
 
+def test_an_and_passed_inversions_on_for_some_versions() -> None:
+    spans = traces("api =! route=/a")
+    inverted = policy("i", "string_attribute", key="route", values=["/a"], invert_match=True)
+    rules = [ERRORS, policy("both", "and", and_sub_policy=[inverted])]
+    found = [decided(spans, rules, version)[0] for version in ("0.102", "0.109", "0.115", "0.116")]
+    assert found == ["sampled", "not_sampled", "not_sampled", "sampled"]
+
+
+def test_numbers_of_resources_count_since_then() -> None:
+    spans = traces("api =", "api =").with_columns(pl.Series("resource.n", [5, None]))
+    rule = one("numeric_attribute", key="n", min_value=1, max_value=9)
+    assert decided(spans, rule, "0.102") == ["not_sampled", "not_sampled"]
+    assert decided(spans, rule, "0.109") == ["sampled", "not_sampled"]
+
+
+def test_one_span_outside_the_bounds_was_enough_for_an_inverted_match() -> None:
+    spans = traces("api =\n  db =").with_columns(pl.Series("span.n", [5, 20]))
+    rule = one("numeric_attribute", key="n", min_value=1, max_value=9, invert_match=True)
+    assert decided(spans, rule, "0.102") == ["sampled"]
+    assert decided(spans, rule, "0.144") == ["not_sampled"]
+
+
 def test_what_is_dropped_stays_dropped_whatever_others_say() -> None:
     spans = traces("api ==========!", "api =!", "api ==========")
     rules = [policy("all", "always_sample"), policy("off", "drop", drop_sub_policy=[SLOW, ERRORS])]
@@ -164,6 +186,9 @@ def test_a_rate_limit_leaves_the_probability_unknown_and_the_decision_simulated(
     rules = [ERRORS, policy("some", "rate_limiting", spans_per_second=1, burst_capacity=1)]
     found = tail_decisions(spans, rules).select("decision", "sampling_probability", "simulated").rows()
     assert found == [("sampled", None, True), ("sampled", 1.0, False), ("sampled", None, True)]
+    none = one("rate_limiting", spans_per_second=0)
+    said = tail_decisions(spans, none)["evaluations"].to_list()[0][0]
+    assert said["reason"] == "too little is left of 0 spans per second"
     assert sample_tail(spans, rules)["sampling_weight"].to_list() == [None, 1.0, None]
 
 

@@ -14,8 +14,15 @@ from tracelab.sampling.decided import DECISION
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.tail.configuration import as_policies
-from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, SAMPLED
-from tracelab.sampling.tail.policies import TYPE_NAMES, TailPolicies, with_sub_policies
+from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, NOT_SAMPLED, SAMPLED
+from tracelab.sampling.tail.policies import (
+    TYPE_NAMES,
+    BytesLimiting,
+    Policy,
+    RateLimiting,
+    TailPolicies,
+    with_sub_policies,
+)
 from tracelab.sampling.tail.replaying import Replay, replay
 
 if TYPE_CHECKING:
@@ -282,15 +289,27 @@ def _evaluations(told: Replay) -> pl.Series:
     codes = np.array([told.codes[policy.path] for policy in every], dtype=np.int8).reshape(len(every), order.size)
     life, policy = np.nonzero(codes.T[order])
     said = codes[policy, order[life]]
-    reasons = pl.Series([told.errors.get(each) for each in every], dtype=pl.String)
+    wrong = pl.Series([told.errors.get(each) for each in every], dtype=pl.String).gather(pl.Series(policy))
+    spent = pl.Series([_budget(each) for each in every], dtype=pl.String).gather(pl.Series(policy))
     texts = {
         "policy": pl.Series([told.labels[each.path] for each in every], dtype=pl.String).gather(pl.Series(policy)),
         "type": pl.Series([TYPE_NAMES[type(each)] for each in every], dtype=pl.String).gather(pl.Series(policy)),
         "decision": pl.Series(DECISIONS).gather(pl.Series(said)),
-        "reason": reasons.gather(pl.Series(policy)).set(pl.Series(said != ERROR), None),
+        "reason": wrong.zip_with(pl.Series(said == ERROR), spent.set(pl.Series(said != NOT_SAMPLED), None)),
     }
     counts = np.bincount(told.lives.trace[order[life]], minlength=told.groups.starts.size)
     # As one array with offsets, since hundreds of thousands of lists are slow to put together otherwise.
     items = pl.DataFrame(texts).to_struct().to_arrow()
     lists = pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), items)
     return pl.Series("evaluations", lists).cast(pl.List(_EVALUATION))
+
+
+def _budget(policy: Policy) -> str | None:
+    """Say why a budget does not sample what asks for it."""
+    match policy:
+        case RateLimiting():
+            return f"too little is left of {policy.spans_per_second:,} spans per second"
+        case BytesLimiting():
+            return f"too little is left of {policy.bytes_per_second:,} bytes per second"
+        case _:
+            return None
