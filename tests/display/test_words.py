@@ -54,6 +54,33 @@ def test_shares_are_per_cents(name: str) -> None:
     assert words([0.04, None, 1.0], name) == ["4.0 %", None, "100 %"]
 
 
+@pytest.mark.parametrize(
+    "name", ["error_rate_kept", "error_rate_weighted", "error_rate_off_kept", "traces_kept", "bytes_kept"]
+)
+def test_shares_of_what_a_policy_keeps_are_per_cents(name: str) -> None:
+    assert words([0.04, None, 1.0], name) == ["4.0 %", None, "100 %"]
+
+
+def test_what_a_policy_keeps_is_counted_where_it_is_no_share() -> None:
+    assert words([1, 1234], "traces_kept") == ["1", "1,234"]
+    assert words([0.5, 2.0], "traces_kept") == ["0.5", "2"]
+
+
+def test_a_figure_may_be_off_by_more_than_itself() -> None:
+    assert words([0.5, 2.0], "duration_off_kept") == ["50.0 %", "200.0 %"]
+
+
+def test_bytes_read_as_sizes() -> None:
+    assert words([17, 4_321, None], "bytes_kept") == ["17 bytes", "4.3 kB", None]
+    assert words([803_412_254.1, float("inf"), float("nan")], "bytes_per_day") == ["803.4 MB", "∞", "NaN"]
+    assert words([4_321], "span.bytes") == ["4321"]
+
+
+def test_what_policies_said_of_a_trace_reads_by_policy() -> None:
+    said = [[{"policy": "errors", "type": "status_code", "decision": "sampled", "reason": "cart failed"}]]
+    assert words(said, "evaluations") == ["errors: sampled"]
+
+
 def test_bounds_beside_a_share_are_shares_and_others_are_not() -> None:
     beside = pl.DataFrame({"error_rate": [0.5], "lower": [0.25], "upper": [0.75], "error_rate_upper": [0.8]})
     assert [column.texts[0] for column in in_words(beside)] == ["50.0 %", "25.0 %", "75.0 %", "80.0 %"]

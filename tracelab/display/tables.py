@@ -45,14 +45,14 @@ _ATTRIBUTES: Final = 4
 # others; these go first.
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
-    r"|time|value|share|p\d*"
+    r"|time|value|share|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
 )
 _COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched")
 _BOUND: Final = re.compile(r".+_(?:lower|upper)")
 _GO: Final = re.compile(
     r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented|.+_(?:lower|upper)"
 )
-_PERCENTILE: Final = re.compile(r"p\d+")
+_PERCENTILE: Final = re.compile(r"p\d+(?:_kept|_weighted)?")
 _VALUE: Final = "value"
 _STAY_RANK, _IDS_RANK, _COUNTS_RANK, _OTHERS_RANK, _GO_RANK = range(5)
 _NARROWEST: Final = 16

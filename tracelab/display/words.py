@@ -19,8 +19,16 @@ from tracelab.markup import cut, visible
 from tracelab.schema import is_attribute
 from tracelab.units import NANOSECONDS, format_duration
 
-SHARES: Final = re.compile(r"(?:.+_)?(?:share|error_rate)")
+SHARES: Final = re.compile(
+    r"(?:.+_)?(?:share|error_rate(?:_(?:kept|weighted|off|off_kept))?)|.+s_kept|duration_off(?:_kept)?|intervals_right"
+)
 """Float columns that read `4.0 %`, where no value is beyond 1."""
+
+DEVIATIONS: Final = re.compile(r".+_off(?:_kept)?")
+"""Those of them that may be beyond 1: a figure may be off by more than itself."""
+
+BYTES: Final = re.compile(r"bytes(?:_kept|_per_day)?")
+"""Numbers that read `4.3 kB`."""
 
 BOUNDS: Final = ("lower", "upper")
 """Float columns that read like the share that they bound: `lower` beside `error_rate`, and `share_lower`."""
@@ -76,7 +84,8 @@ def share_columns(frame: pl.DataFrame | pl.LazyFrame) -> set[str]:
     if not named:
         return set()
     within = (pl.col(named).abs() <= 1 + 1e-9).fill_null(True).all()
-    shares = {name for name, inside in frame.lazy().select(within).collect().row(0, named=True).items() if inside}
+    inside = frame.lazy().select(within).collect().row(0, named=True)
+    shares = {name for name in named if inside[name] or DEVIATIONS.fullmatch(name)}
     bounds = {*(BOUNDS if shares else ()), *(f"{name}_{bound}" for name in shares for bound in BOUNDS)}
     return shares | (bounds & floats)
 
@@ -193,9 +202,15 @@ def _word(name: str, dtype: pl.DataType) -> Word:
     """Choose how the values of a column are written."""
     if dtype.is_integer() and (is_attribute(name) or CODES.fullmatch(name)):
         return str
+    if BYTES.fullmatch(name) and dtype.is_numeric():
+        return _size
     if IDS.fullmatch(name) and dtype == pl.String:
         return lambda value: visible(cut(value, max(_ID_LENGTH, LONGEST)))
     return _any_value
+
+
+def _size(value: float) -> str:
+    return format_bytes(round(value)) if math.isfinite(value) else format_number(value)
 
 
 def _times(column: pl.Series) -> list[str | None]:
@@ -238,7 +253,9 @@ def _pairs(value: Mapping[str, Any], words: Mapping[str, Word]) -> str:
 
 
 def _item(value: Any, word: Word | None = None) -> str:
-    """Write what stands in a list: events and the like by their names."""
+    """Write what stands in a list: events and the like by their names, what a policy said by it."""
+    if isinstance(value, Mapping) and value.get("policy") and value.get("decision"):
+        return visible(cut(f"{value['policy']}: {value['decision']}", LONGEST))
     if isinstance(value, Mapping) and value.get("name"):
         return visible(cut(str(value["name"]), LONGEST))
     return (word or _any_value)(value)

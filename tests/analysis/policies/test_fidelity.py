@@ -105,6 +105,21 @@ def test_any_frame_gives_the_same_report(form: str) -> None:
     )
 
 
+def test_the_figures_stand_first_and_what_they_rest_on_behind_them() -> None:
+    columns = tl.sampling_report(SPANS, AlwaysOn(), quantiles=0.95).columns
+    ends = ("", "_kept", "_weighted", "_lower", "_upper")
+    story = [f"{figure}{end}" for figure in ("error_rate", "p95") for end in ends]
+    assert columns[:13] == ["service_name", "traces", "traces_kept", *story]
+    assert columns[-5:] == ["spans", "spans_kept", "bytes", "bytes_kept", "broken_traces"]
+
+
+def test_on_a_terminal_the_naive_figure_and_the_estimate_stand_beside_the_true_one() -> None:
+    lines = tl.show(tl.sampling_report(SPANS, AlwaysOn(), quantiles=0.95)).text(width=100).split("\n")
+    figures = next(line for line in lines if line.startswith("web")).split("  ")
+    assert sum("%" in word for word in figures) == 3
+    assert sum("ms" in word for word in figures) == 3
+
+
 def test_no_spans_give_no_rows() -> None:
     assert tl.sampling_report(SPANS.clear(), presets.production()).height == 0
 

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 
 QUANTILES: Final = (0.5, 0.95, 0.99)
 _ALL: Final = "__all"
-_COUNTED: Final = ("traces", "traces_kept", "spans", "spans_kept", "bytes", "bytes_kept", "broken_traces")
+_TRACES: Final = ("traces", "traces_kept")
+_VOLUMES: Final = ("spans", "spans_kept", "bytes", "bytes_kept", "broken_traces")
 _ASKED: Final = ("requests", "requests_kept", "errors", "errors_kept")
 _RATES: Final = ("error_rate", "error_rate_kept", "error_rate_weighted", "error_rate_lower", "error_rate_upper")
+_TRUST: Final = ("effective_sample_size", "unknown_weight")
 
 
 @takes_any_frame
@@ -65,14 +67,14 @@ def sampling_report(
     Returns
     -------
     One row per group and window, sorted by these: the columns of `by` under their names, `window` (Datetime, its start;
-    only with `every`), `traces`, `traces_kept`, `spans`, `spans_kept` (UInt32; a trace is kept where one of its spans
-    is), `bytes`, `bytes_kept` (Int64, of the spans as protobuf of OTLP; resources, which are sent once per request,
-    are not in it), `broken_traces` (UInt32, traces of which a kept span lost its parent to the policy), `requests`,
-    `requests_kept`, `errors`, `errors_kept` (UInt32, of entry spans), `error_rate`, `error_rate_kept`,
-    `error_rate_weighted`, `error_rate_lower`, `error_rate_upper` (Float64), then for each quantile, named as a
-    percentile, `p95`, `p95_kept`, `p95_weighted`, `p95_lower`, `p95_upper` (Duration), `effective_sample_size`
-    (Float64, see `latency_percentiles`) and `unknown_weight` (UInt32, kept requests whose probability is not known:
-    what rests on them is null).
+    only with `every`), `traces`, `traces_kept` (UInt32; a trace is kept where one of its spans is), `error_rate`,
+    `error_rate_kept`, `error_rate_weighted`, `error_rate_lower`, `error_rate_upper` (Float64), then for each quantile,
+    named as a percentile, `p95`, `p95_kept`, `p95_weighted`, `p95_lower`, `p95_upper` (Duration),
+    `effective_sample_size` (Float64, see `latency_percentiles`), `unknown_weight` (UInt32, kept requests whose
+    probability is not known: what rests on them is null), `requests`, `requests_kept`, `errors`, `errors_kept`
+    (UInt32, of entry spans), `spans`, `spans_kept` (UInt32), `bytes`, `bytes_kept` (Int64, of the spans as protobuf of
+    OTLP; resources, which are sent once per request, are not in it) and `broken_traces` (UInt32, traces of which a kept
+    span lost its parent to the policy).
 
     Raises
     ------
@@ -95,7 +97,7 @@ def sampling_report(
     """
     wanted = checked_quantiles(quantiles)
     options = {"by": by, "every": every, "entry_only": flag("entry_only", entry_only), "confidence": confidence}
-    keys = grouped_by(spans, by, every, made=[*_COUNTED, *_ASKED, *_RATES, "effective_sample_size", "unknown_weight"])
+    keys = grouped_by(spans, by, every, made=[*_TRACES, *_RATES, *_TRUST, *_ASKED, *_VOLUMES])
     return figures(replayed(measured(spans.lazy().collect()), policy, arrival=arrival), keys, wanted, options)
 
 
@@ -115,7 +117,8 @@ def figures(frame: pl.DataFrame, keys: list[pl.Expr], quantiles: list[float], op
     return (
         first.with_columns(counts)
         .sort(names or [_ALL], nulls_last=True)
-        .select(*names, *_COUNTED, *_ASKED, *_RATES, *percentiles, "effective_sample_size", "unknown_weight")
+        # Wide tables are read from the left: first what the question was, the volumes at the end.
+        .select(*names, *_TRACES, *_RATES, *percentiles, *_TRUST, *_ASKED, *_VOLUMES)
         .collect()
     )
 
