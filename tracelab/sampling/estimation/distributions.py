@@ -11,14 +11,14 @@ import numpy.typing as npt
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 _TINY: Final = 1e-300
-_CLOSE: Final = 1e-12
+_CLOSE: Final = 1e-11
 _TERMS: Final = 2_000
-_HALVINGS: Final = 60
-_NEARLY_NORMAL: Final = 2_000
+_BOLD: Final = 2.0
+_NEARLY_NORMAL: Final = 200
 _FAR_OUT: Final = 12
-_SPREAD: Final = 30
+_SPREAD: Final = 12
 _SMALL: Final = 1e-4
-_STEPS: Final = 10
+_STEPS: Final = 9
 
 
 def normal_quantile(confidence: float) -> float:
@@ -29,23 +29,27 @@ def normal_quantile(confidence: float) -> float:
 def student_quantile(confidence: float, freedom: Floats) -> Floats:
     """Give the same for Student's distribution; infinite where there is no degree of freedom."""
     degrees, which = np.unique(freedom, return_inverse=True)
-    known = degrees > 0
-    few = known & (degrees < _NEARLY_NORMAL)
-    z = normal_quantile(confidence)
-    found = np.full(degrees.size, np.inf)
-    # The first terms of the expansion around the normal quantile are exact to 1e-8 for so many degrees.
-    many = known & ~few
-    found[many] = z + (z**3 + z) / (4 * degrees[many]) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * degrees[many] ** 2)
-    if few.any():
-        half = degrees[few] / 2
-        # P(|T| > t) is the incomplete beta function at v / (v + t^2), which grows with its argument.
-        low, high = np.zeros(half.size), np.ones(half.size)
-        for _ in range(_HALVINGS):
-            middle = (low + high) / 2
-            above = beta_below(middle, half, np.full(half.size, 0.5)) > 1 - confidence
-            low, high = np.where(above, low, middle), np.where(above, middle, high)
-        found[few] = np.sqrt(2 * half * (1 - high) / high)
+    known, z = degrees > 0, normal_quantile(confidence)
+    found = np.where(known, z, np.inf)
+    few = known & np.isfinite(degrees)
+    v = degrees[few]
+    # The expansion around the normal quantile is exact enough for many degrees, and a start for few.
+    t = z + (z**3 + z) / (4 * v) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+    some = v < _NEARLY_NORMAL
+    t[some] = _students(1 - confidence, v[some], np.maximum(np.minimum(t[some], 10 * z), _SMALL))
+    found[few] = t
     return found[which].reshape(freedom.shape)
+
+
+def _students(tail: float, v: Floats, t: Floats) -> Floats:
+    """Search for where both tails have a probability, by Newton's steps on logarithms: tails are nearly powers of t."""
+    norm = log_gamma((v + 1) / 2) - log_gamma(v / 2) - 0.5 * np.log(v * np.pi)
+    for _ in range(_STEPS):
+        beyond = beta_below(v / (v + t * t), v / 2, np.full(v.size, 0.5))
+        density = np.exp(norm - (v + 1) / 2 * np.log1p(t * t / v))
+        step = np.log(np.maximum(beyond, _TINY) / tail) * beyond / (2 * density * t)
+        t = t * np.exp(np.clip(step, -_BOLD, _BOLD))
+    return t
 
 
 def at_least(successes: Floats, trials: Floats, rate: Floats) -> Floats:
@@ -85,19 +89,21 @@ def _searched(n: Floats, p: Floats, tail: float, guess: Floats) -> Floats:
         mass = log_gamma(n + 1) - log_gamma(x + 1) - log_gamma(n - x + 1) + x * np.log(p) + (n - x) * np.log1p(-p)
         return np.log(np.maximum(at_least(x, n, p) - np.exp(mass) / 2, _TINY))
 
+    wanted = np.log(tail)
     low, high = np.minimum(n * p, n), n.copy()
-    unbounded = beyond(high) >= np.log(tail)
-    x = np.clip(guess, low, high)
-    step = np.maximum((high - low) * _SMALL, _SMALL)
+    unbounded = beyond(high) >= wanted
+    x, before = np.clip(guess, low, high), np.clip(guess + 0.5, low, high)
+    before = np.where(before == x, np.maximum(x - 0.5, low), before)
+    there = beyond(before)
     for _ in range(_STEPS):
         here = beyond(x)
-        more = here > np.log(tail)
+        more = here > wanted
         low, high = np.where(more, x, low), np.where(more, high, x)
-        near = np.where(x + step <= n, x + step, x - step)
-        slope = (beyond(near) - here) / (near - x)
         with np.errstate(divide="ignore", invalid="ignore"):
-            further = x + (np.log(tail) - here) / slope
-        x = np.where((further > low) & (further < high), further, (low + high) / 2)
+            further = x + (wanted - here) * (x - before) / (here - there)
+        inside = (further > low) & (further < high)
+        before, there = x, here
+        x = np.where(inside, further, (low + high) / 2)
     return np.where(unbounded, n, x)
 
 
@@ -127,7 +133,8 @@ def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
     """Work the continued fraction out, by Lentz' method, as long as some item still changes."""
 
     def clear_of_zero(part: Floats) -> Floats:
-        return np.where(np.abs(part) < _TINY, _TINY, part)
+        part[part == 0] = _TINY
+        return part
 
     c = np.ones(x.shape)
     d = 1 / clear_of_zero(1 - (a + b) * x / (a + 1))
@@ -140,6 +147,6 @@ def _fraction(x: Floats, a: Floats, b: Floats) -> Floats:
         d, c = 1 / clear_of_zero(1 + odd * d), clear_of_zero(1 + odd / c)
         change = d * c
         result = result * change
-        if bool(np.all(np.abs(change - 1) < _CLOSE)):
+        if not m % 4 and bool(np.all(np.abs(change - 1) < _CLOSE)):
             break
     return result
