@@ -83,7 +83,7 @@ def coverage(population: Population, policy: str, rate: float, *, runs: int, see
         kept = random.random((groups, population.traces)) < chances
         group, item = np.nonzero(kept[:, population.trace])
         trace = population.trace[item]
-        sample = Sample(group, trace.astype(np.uint64), 1 / chances[trace], groups)
+        sample = Sample(group, trace.astype(np.uint64) << np.uint64(32), 1 / chances[trace], groups)
         total = totals(sample, np.ones(item.size), confidence=0.95)
         share = shares(sample, population.failed[item], confidence=0.95)
         found = quantiles(sample, population.duration[item], QUANTILES, confidence=0.95)

@@ -28,7 +28,7 @@ def test_with_one_weight_the_interval_is_wilsons_of_the_population_that_was_not_
 def test_the_variance_is_that_of_residuals_summed_by_trace() -> None:
     sample = sample_of((0, 1, 2.0), (0, 1, 2.0), (0, 2, 2.0), (0, 3, 5.0), (0, 3, 5.0), (0, 4, 5.0))
     flags = np.array([True, True, False, True, False, False])
-    found = ratio(sample, flags, again=0)
+    found = ratio(sample, flags[sample.order], again=0)
     weight = np.array([2, 2, 2, 5, 5, 5.0])
     r = weight @ flags / weight.sum()
     of_trace = [np.array([0, 1]), np.array([2]), np.array([3, 4]), np.array([5])]

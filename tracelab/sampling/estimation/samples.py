@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,6 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
-
-_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class Sample:
     group
         The number of the group of each item, from 0 on.
     trace
-        A number for the trace of each item, such as a hash of its id.
+        A number for the trace of each item, such as a hash of its id: the upper bits tell traces apart.
     weight
         How many items each stands for: 1 over the probability that it is kept, NaN where that is not known.
     groups
@@ -46,13 +44,17 @@ class Sample:
 
     @cached_property
     def order(self) -> Ints:
-        """The items cluster by cluster, and inside a cluster by weight."""
-        by_cluster = np.argsort(self.trace ^ (self.group.astype(np.uint64) * _ODD))
+        """The items cluster by cluster, and inside a cluster by weight.
+
+        Traces come in the order of their numbers, so that sums of groups do not depend on how these are numbered.
+        """
+        bits = np.uint64(max(self.groups - 1, 0).bit_length())
+        by_cluster = np.argsort((self.trace >> bits << bits) | self.group.astype(np.uint64))
         group, trace, weight = self.group[by_cluster], self.trace[by_cluster], self.weight[by_cluster]
         same = (group[1:] == group[:-1]) & (trace[1:] == trace[:-1])
         if not np.any(same & (weight[1:] != weight[:-1])):
             return by_cluster
-        return np.lexsort((self.weight, self.trace, self.group))
+        return np.lexsort((self.weight, self.group, self.trace))
 
     @cached_property
     def begins(self) -> Ints:
