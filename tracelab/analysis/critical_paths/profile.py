@@ -13,14 +13,31 @@ from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.call_paths import call_path_numbers, call_path_texts
 from tracelab.analysis.critical_paths.paths import Method, path_sections
 from tracelab.analysis.grouping import By, Spans, items_of, keys
+from tracelab.analysis.traces import trace_weights
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import share
+from tracelab.sampling.estimation.quantiles import quantiles
+from tracelab.sampling.estimation.samples import Sample
+from tracelab.sampling.estimation.shares import parts_of_whole
+from tracelab.sampling.estimation.totals import totals
+from tracelab.sampling.estimation.weighing import (
+    EFFECTIVE,
+    UNKNOWN,
+    WEIGHT,
+    counted,
+    estimated,
+    estimated_names,
+    floats,
+    weight_column,
+)
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.critical_paths.algorithm import Sections
+    from tracelab.sampling.estimation.samples import Floats
+    from tracelab.sampling.estimation.weighing import Weights
 
 BAND: Final = pl.Enum(["slowest", "rest"])
 CALL_PATH: Final = "call_path"
@@ -29,6 +46,14 @@ _MADE: Final = (
     "band", "time", "share", "traces", "trace_share", "mean", "excess", "p50", "p95", "ambiguous_share",
     "exemplar_trace_id",
 )  # fmt: skip
+_BOUNDS: Final = ("p50_lower", "p50_upper", "p95_lower", "p95_upper")
+_WEIGHTED: Final = (
+    "share_lower", "share_upper", "trace_share_lower", "trace_share_upper", *_BOUNDS,
+    *estimated_names("seconds", "traces"),
+)  # fmt: skip
+_BANDS: Final = 2
+_SECOND: Final = 1e9
+_CONFIDENCE: Final = 0.95
 _BY: Final = "__by_"
 _WITHIN: Final = "__within_"
 _PATH: Final = "__call_path"
@@ -43,6 +68,7 @@ class _Traces:
     ids: pl.Series
     length: Ints
     root: Ints
+    weight: Floats | None
 
 
 @takes_any_frame
@@ -53,6 +79,7 @@ def critical_path_profile(
     slowest: float | None = None,
     within: By = None,
     method: Method = "tracelab",
+    weights: Weights = None,
 ) -> pl.DataFrame:
     """Put the critical paths of all traces together: what they wait for, how long, and how surely.
 
@@ -70,6 +97,10 @@ def critical_path_profile(
         Without, slow kinds of traces are compared with fast kinds.
     method
         How paths are found, see `critical_path`.
+    weights
+        How many spans each span stands for, where spans were sampled: a column, such as the `sampling_weight` of
+        `with_weights`, or an expression; null is not known. A path is seen only if all spans of its trace are, so that
+        a trace has the largest of their weights. Without, every trace counts once.
 
     Returns
     -------
@@ -83,10 +114,20 @@ def critical_path_profile(
     `critical_path`), `exemplar_trace_id` (String, the trace with the most of that time). Shares and means are of the
     traces of the band.
 
+    With `weights` shares, means, `excess`, `p50` and `p95` are of all traces that there were (the slowest share of them
+    too), `time` and `traces` of those that were seen, and these columns follow: `share_lower`, `share_upper`,
+    `trace_share_lower`, `trace_share_upper` (Float64), `p50_lower`, `p50_upper`, `p95_lower`, `p95_upper` (Duration,
+    null where there is no bound), `estimated_seconds`, `estimated_seconds_lower`, `estimated_seconds_upper`,
+    `estimated_traces`, `estimated_traces_lower`, `estimated_traces_upper` (Float64: what `time`, in seconds, and
+    `traces` would have been), `effective_sample_size` (Float64, how many traces of one weight would tell as much as
+    those of the group), `unknown_weight` (UInt32, traces of the band whose weight is not known). Where there is such a
+    trace in a band, shares and means are null, and so is what rests on one of the group. Intervals have a confidence of
+    95 %. The longest estimated time comes first.
+
     Raises
     ------
     TracelabError
-        `slowest` is no share, `by` or `within` name no groups, or there is no such method.
+        `slowest` is no share, `by` or `within` name no groups, there is no such method, or a weight is none.
 
     Notes
     -----
@@ -106,16 +147,19 @@ def critical_path_profile(
     """
     if slowest is not None:
         slowest = share("slowest", slowest, ends=False, why="The slowest 5 % are 0.05.")
-    frame, forest, names = _keyed_forest(spans, by, within)
-    traces = _traces(frame, forest, path_sections(frame, forest, method=method))
+    weight = weight_column(spans, weights)
+    frame, forest, names = _keyed_forest(spans, by, within, weight)
+    traces = _traces(frame, forest, path_sections(frame, forest, method=method), weighted=bool(weight))
     band = np.zeros(traces.length.size, dtype=np.int64) if slowest is None else _bands(frame, traces, slowest)
     profile = _added_up(frame, list(names), traces, band)
     if _PATH in names:
         profile = profile.with_columns(call_path_texts(frame, forest, profile["place"].to_numpy()).alias(_PATH))
-    return _answer(profile.rename(names), list(names.values()), banded=slowest is not None)
+    return _answer(profile.rename(names), list(names.values()), banded=slowest is not None, weighted=bool(weight))
 
 
-def _keyed_forest(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Forest, dict[str, str]]:
+def _keyed_forest(
+    spans: Spans, by: By, within: By, weight: list[pl.Expr]
+) -> tuple[pl.DataFrame, Forest, dict[str, str]]:
     """Build the forest with a column for every key, and say under which name the answer has it."""
     parts = items_of("by", by)
     path_is_ours = CALL_PATH not in spans.lazy().collect_schema()
@@ -125,18 +169,18 @@ def _keyed_forest(spans: Spans, by: By, within: By) -> tuple[pl.DataFrame, Fores
         if path_is_ours and isinstance(part, str) and part == CALL_PATH:
             columns[_PATH] = CALL_PATH
             continue
-        (key,) = keys(spans, [part], made=_MADE)
+        (key,) = keys(spans, [part], made=(*_MADE, *(_WEIGHTED if weight else ())))
         columns[f"{_BY}{number}"] = key.meta.output_name()
         made.append(key.alias(f"{_BY}{number}"))
     if len(set(columns.values())) < len(parts):
         raise TracelabError(f"Two of the keys in `by` have one name: {parts!r}. Rename one with .alias().")
-    frame, forest = build_forest(spans, *process_columns(spans), *made)
+    frame, forest = build_forest(spans, *process_columns(spans), *made, *weight)
     if _PATH in columns:
         frame = frame.with_columns(pl.Series(_PATH, call_path_numbers(frame, forest)))
     return frame, forest, columns
 
 
-def _traces(frame: pl.DataFrame, forest: Forest, sections: Sections) -> _Traces:
+def _traces(frame: pl.DataFrame, forest: Forest, sections: Sections, *, weighted: bool) -> _Traces:
     """Give the traces numbers, by way of their fragments, and measure their paths."""
     root = forest.root[sections.owner]
     begins = group_starts(root)
@@ -158,21 +202,29 @@ def _traces(frame: pl.DataFrame, forest: Forest, sections: Sections) -> _Traces:
     )
     of_fragment = traces.select("number", "fragment").explode("fragment").drop_nulls().sort("fragment")["number"]
     number = np.repeat(of_fragment.to_numpy().astype(np.int64), np.diff(begins, append=root.size))
-    return _Traces(sections, number, traces["trace_id"], traces["length"].to_numpy(), traces["root"].to_numpy())
+    ids = traces["trace_id"]
+    weight = None
+    if weighted:
+        found = ids.to_frame().join(trace_weights(frame), on="trace_id", how="left", maintain_order="left")
+        weight = found[WEIGHT].to_numpy().astype(np.float64)
+    return _Traces(sections, number, ids, traces["length"].to_numpy(), traces["root"].to_numpy(), weight)
 
 
 def _bands(frame: pl.DataFrame, traces: _Traces, slowest: float) -> Ints:
     """Put the traces with the longest paths into band 0, at least one of each kind, and the rest into band 1."""
     kinds = [name for name in frame.columns if name.startswith(_WITHIN)]
-    place, count = pl.int_range(pl.len()), pl.len()
+    # With weights traces that are longer stand for more than they are; one whose weight is not known is one here.
+    weight = np.ones(traces.length.size) if traces.weight is None else np.nan_to_num(traces.weight, nan=1.0)
+    own = pl.col(WEIGHT)
+    place, count = own.cum_sum() - own, own.sum()
     if kinds:
         place, count = place.over(kinds), count.over(kinds)
-    known = [pl.Series("length", traces.length), traces.ids.alias("trace_id")]
+    known = [pl.Series("length", traces.length), traces.ids.alias("trace_id"), pl.Series(WEIGHT, weight)]
     return (
         pl.LazyFrame([*frame[traces.root].select(kinds), *known])
         .with_row_index("number")
         .sort("length", "trace_id", descending=[True, False])
-        .select("number", band=(place >= (count * slowest).ceil()).cast(pl.Int64))
+        .select("number", band=(place >= count * slowest).cast(pl.Int64))
         .sort("number")
         .collect()["band"]
         .to_numpy()
@@ -191,7 +243,7 @@ def _added_up(frame: pl.DataFrame, columns: list[str], traces: _Traces, band: In
             "ambiguous": np.where(traces.sections.ambiguous, length, 0),
         }
     )
-    found = (
+    per_trace = (
         pairs.group_by("pair")
         .agg(pl.col("time", "ambiguous").sum())
         .select(
@@ -201,21 +253,22 @@ def _added_up(frame: pl.DataFrame, columns: list[str], traces: _Traces, band: In
             trace=pl.col("pair") % max(traces.length.size, 1),
         )
         .with_columns(band=pl.lit(pl.Series(band)).gather(pl.col("trace")))
-        .group_by("code", "band")
-        .agg(
-            pl.col("time", "ambiguous").sum(),
-            traces=pl.len(),
-            p50=pl.col("time").quantile(0.5, interpolation="linear"),
-            p95=pl.col("time").quantile(0.95, interpolation="linear"),
-            longest=pl.col("trace").filter(pl.col("time") == pl.col("time").max()).min(),
-        )
+    )
+    if traces.weight is not None:
+        per_trace = per_trace.collect().lazy()
+    found = per_trace.group_by("code", "band").agg(
+        pl.col("time", "ambiguous").sum(),
+        traces=pl.len(),
+        p50=pl.col("time").quantile(0.5, interpolation="linear"),
+        p95=pl.col("time").quantile(0.95, interpolation="linear"),
+        longest=pl.col("trace").filter(pl.col("time") == pl.col("time").max()).min(),
     )
     bands = (
         pl.LazyFrame({"band": band, "length": traces.length}, schema={"band": pl.Int64, "length": pl.Int64})
         .group_by("band")
         .agg(pl.len().alias("all_traces"), pl.col("length").sum().alias("all_time"))
     )
-    return (
+    profile = (
         groups.lazy()
         .join(bands, how="cross")
         .join(found, on=["code", "band"], how="left")
@@ -223,6 +276,52 @@ def _added_up(frame: pl.DataFrame, columns: list[str], traces: _Traces, band: In
         .with_columns(exemplar_trace_id=pl.lit(traces.ids).gather(pl.col("longest")))
         .collect()
     )
+    if traces.weight is None:
+        return profile
+    return profile.with_columns(_estimates(profile, per_trace.collect(), traces, traces.weight, band))
+
+
+def _estimates(
+    profile: pl.DataFrame, per_trace: pl.DataFrame, traces: _Traces, weight: Floats, band: Ints
+) -> list[pl.Series]:
+    """Estimate for each row of a profile what it was before traces were dropped."""
+    rows = profile.select("code", "band").with_row_index("row").lazy()
+    joined = per_trace.lazy().join(rows, on=["code", "band"], how="left", maintain_order="left").collect()
+    trace = joined["trace"].to_numpy().astype(np.int64)
+    time, ambiguous = (joined[name].to_numpy().astype(np.float64) for name in ("time", "ambiguous"))
+    group = joined["row"].to_numpy().astype(np.int64)
+    sample = Sample.of(traces.ids.gather(trace), group, weight[trace], groups=profile.height)
+    of_band = profile["band"].to_numpy()
+
+    def everything(whole: Floats) -> tuple[Floats, Floats]:
+        sums = (weight * whole, weight * (weight - 1) * whole**2)
+        total, square = (np.bincount(band, weights=part, minlength=_BANDS) for part in sums)
+        return total[of_band], square[of_band]
+
+    length, ones = traces.length.astype(np.float64), np.ones(weight.size)
+    share = parts_of_whole(sample, time, length[trace], everything=everything(length), confidence=_CONFIDENCE)
+    trace_share = parts_of_whole(sample, ones[trace], ones[trace], everything=everything(ones), confidence=_CONFIDENCE)
+    middle = quantiles(sample, time, np.array([0.5, 0.95]), confidence=_CONFIDENCE)
+    spent = totals(sample, time / _SECOND, confidence=_CONFIDENCE)
+    unsure = sample.of_groups(sample.of_clusters(sample.ordered_weight * ambiguous[sample.order]))
+    unknown = np.bincount(band[np.isnan(weight)], minlength=_BANDS)[of_band]
+    return [
+        floats("all_traces", everything(ones)[0]),
+        floats("share", share.value),
+        floats("share_lower", share.lower),
+        floats("share_upper", share.upper),
+        floats("trace_share", trace_share.value),
+        floats("trace_share_lower", trace_share.lower),
+        floats("trace_share_upper", trace_share.upper),
+        *(floats(name, middle.value[:, number]) for number, name in enumerate(("p50", "p95"))),
+        *(floats(f"{name}_lower", middle.lower[:, number]) for number, name in enumerate(("p50", "p95"))),
+        *(floats(f"{name}_upper", middle.upper[:, number]) for number, name in enumerate(("p50", "p95"))),
+        *estimated("seconds", spent),
+        *counted("traces", sample, confidence=_CONFIDENCE),
+        floats("unsure", unsure / _SECOND),
+        floats(EFFECTIVE, sample.effective),
+        pl.Series(UNKNOWN, unknown).cast(pl.UInt32),
+    ]
 
 
 def _coded(frame: pl.DataFrame, columns: list[str], owner: Ints) -> tuple[pl.DataFrame, Ints]:
@@ -235,9 +334,12 @@ def _coded(frame: pl.DataFrame, columns: list[str], owner: Ints) -> tuple[pl.Dat
     return groups.cast({"code": pl.Int64}), joined.select("code").collect()["code"].to_numpy()
 
 
-def _answer(profile: pl.DataFrame, names: list[str], *, banded: bool) -> pl.DataFrame:
+def _answer(profile: pl.DataFrame, names: list[str], *, banded: bool, weighted: bool) -> pl.DataFrame:
     """Turn sums into shares and means, and put the rows in order."""
-    mean = pl.col("time") / pl.col("all_traces")
+    # With weights shares stand there already, and sums are estimates.
+    time = pl.col("estimated_seconds") * _SECOND if weighted else pl.col("time")
+    ambiguous = pl.col("unsure") * _SECOND if weighted else pl.col("ambiguous")
+    mean = time / pl.col("all_traces")
     other = mean.sum().over(names) - mean if names else mean.sum() - mean
     return (
         profile.lazy()
@@ -245,17 +347,26 @@ def _answer(profile: pl.DataFrame, names: list[str], *, banded: bool) -> pl.Data
             *names,
             *([pl.lit(BAND.categories).cast(BAND).gather(pl.col("band")).alias("band")] if banded else []),
             pl.col("time").cast(DURATION),
-            (pl.col("time") / pl.col("all_time")).alias("share"),
+            pl.col("share") if weighted else (pl.col("time") / pl.col("all_time")).alias("share"),
             pl.col("traces").cast(pl.UInt32),
-            (pl.col("traces") / pl.col("all_traces")).alias("trace_share"),
+            pl.col("trace_share") if weighted else (pl.col("traces") / pl.col("all_traces")).alias("trace_share"),
             _duration(mean).alias("mean"),
             *([_duration(mean - other).alias("excess")] if banded else []),
             _duration(pl.col("p50")),
             _duration(pl.col("p95")),
-            pl.when(pl.col("time") > 0).then(pl.col("ambiguous") / pl.col("time")).alias("ambiguous_share"),
+            pl.when(time > 0).then(ambiguous / time).alias("ambiguous_share"),
             "exemplar_trace_id",
+            *((_duration(pl.col(name)) if name in _BOUNDS else pl.col(name)) for name in _WEIGHTED if weighted),
         )
-        .sort([*(["band"] if banded else []), pl.col("time") * -1, *names], nulls_last=True)
+        .sort(
+            [
+                *(["band"] if banded else []),
+                *([pl.col("estimated_seconds") * -1] if weighted else []),
+                pl.col("time") * -1,
+                *names,
+            ],
+            nulls_last=True,
+        )
         .collect()
     )
 

@@ -57,15 +57,50 @@ def shares(sample: Sample, flags: Flags, *, confidence: float) -> Estimates:
     """
     found = ratio(sample, flags[sample.order], again=2)
     share, worth = found.share, found.worth(confidence)
+    lower, upper = _wilson(share, worth, confidence)
+    unknown = np.isnan(share)
+    return Estimates(share, np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper))
+
+
+def parts_of_whole(
+    sample: Sample, parts: Floats, wholes: Floats, *, everything: tuple[Floats, Floats], confidence: float
+) -> Estimates:
+    """Estimate which part of a sum of wholes the parts are, where most traces have no part in most groups.
+
+    Parameters
+    ----------
+    sample
+        One item for each group and trace that has a part in it.
+    parts, wholes
+        The part of each item, and the whole of its trace.
+    everything
+        For each group, over all traces, also those without a part: the weighted sum of wholes, and the sum of
+        w (w - 1) times the square of the whole.
+    confidence
+        The confidence of the intervals.
+    """
+    part, whole, weight = parts[sample.order], wholes[sample.order], sample.ordered_weight
+    total, square = everything
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.clip(sample.of_groups(sample.of_clusters(weight * part)) / total, 0, 1)
+        expected = share[sample.ordered_group] * whole
+        change = weight * (weight - 1) * ((part - expected) ** 2 - expected**2)
+        variance = np.maximum(sample.of_groups(sample.of_clusters(change)) + share**2 * square, 0)
+        worth = np.where((share > 0) & (share < 1), share * (1 - share) * total**2 / variance, total**2 / square)
+    lower, upper = _wilson(share, worth, confidence)
+    return Estimates(share, np.where(np.isnan(share), np.nan, lower), np.where(np.isnan(share), np.nan, upper))
+
+
+def _wilson(share: Floats, worth: Floats, confidence: float) -> tuple[Floats, Floats]:
+    """Give Wilson's interval for a share of so many items, which need not be a whole number of them."""
     z = normal_quantile(confidence)
     with np.errstate(divide="ignore", invalid="ignore"):
         more = z * z / worth
         middle = (share + more / 2) / (1 + more)
         reach = np.sqrt(more * share * (1 - share) + more * more / 4) / (1 + more)
-    nothing, unknown = worth == 0, np.isnan(share)
-    lower = np.where(nothing | (share <= 0), 0.0, middle - reach)
-    upper = np.where(nothing | (share >= 1), 1.0, middle + reach)
-    return Estimates(share, np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper))
+    lower = np.where((worth == 0) | (share <= 0), 0.0, middle - reach)
+    upper = np.where((worth == 0) | (share >= 1), 1.0, middle + reach)
+    return lower, upper
 
 
 def ratio(sample: Sample, flags: Flags, *, again: int = 1) -> Ratio:
