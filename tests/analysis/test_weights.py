@@ -5,14 +5,28 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
-from tracelab.analysis import error_rates, latency_percentiles, trace_latency_percentiles
+from tracelab.analysis import (
+    critical_path_profile,
+    error_rates,
+    latency_histogram,
+    latency_percentiles,
+    service_graph,
+    trace_latency_percentiles,
+)
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ANSWERS: list[Callable[..., pl.DataFrame]] = [error_rates, latency_percentiles, trace_latency_percentiles]
+ANSWERS: list[Callable[..., pl.DataFrame]] = [
+    error_rates,
+    latency_percentiles,
+    latency_histogram,
+    trace_latency_percentiles,
+    critical_path_profile,
+    service_graph,
+]
 
 
 def two_traces(*weights: float | None) -> pl.DataFrame:
@@ -115,3 +129,47 @@ def test_the_order_of_rows_does_not_matter() -> None:
     for answer in ANSWERS:
         one, other = answer(spans, weights="w"), answer(mixed, weights="w")
         assert one.select(pl.exclude(pl.Float64)).equals(other.select(pl.exclude(pl.Float64)))
+
+
+def test_a_histogram_estimates_how_many_spans_there_were_in_each_bin() -> None:
+    rows = latency_histogram(two_traces(1, 9), bins=2, every=None, weights="sampling_weight")
+    assert rows.select("count", "estimated_count").rows() == [(1, 9), (1, 1)]
+
+
+def test_a_profile_is_of_all_the_traces_that_there_were() -> None:
+    spans = draw("""
+        api   ==========
+          db  .====
+
+        api   ====
+    """).with_columns(sampling_weight=pl.Series([1.0, 2.0, 8.0]))
+    rows = {row["service_name"]: row for row in critical_path_profile(spans, weights="sampling_weight").to_dicts()}
+    # Two traces of 10 ms, 4 of them in db, and eight of 4 ms.
+    assert rows["db"]["share"] == pytest.approx(8 / 52)
+    assert rows["db"]["trace_share"] == pytest.approx(0.2)
+    assert rows["db"]["estimated_seconds"] == pytest.approx(0.008)
+    assert rows["db"]["time"].total_seconds() == 0.004
+    assert rows["api"]["estimated_traces"] == 10
+    assert rows["api"]["mean"].total_seconds() == pytest.approx((12 + 32) / 10 / 1000)
+    unknown = spans.with_columns(sampling_weight=pl.Series([1.0, 2.0, None]))
+    rows = {row["service_name"]: row for row in critical_path_profile(unknown, weights="sampling_weight").to_dicts()}
+    assert (rows["db"]["share"], rows["db"]["estimated_traces"], rows["db"]["unknown_weight"]) == (None, 2, 1)
+    assert (rows["api"]["p50"], rows["api"]["traces"]) == (None, 2)
+
+
+def test_the_slowest_share_is_of_all_the_traces_that_there_were() -> None:
+    spans = draw("\n\n".join(f"api {'=' * length}" for length in (9, 5, 4, 3)))
+    weighted = spans.with_columns(sampling_weight=pl.Series([1.0, 1.0, 9.0, 9.0]))
+    band = critical_path_profile(weighted, slowest=0.1, weights="sampling_weight").filter(pl.col("band") == "slowest")
+    assert band["traces"].item() == 2
+    assert critical_path_profile(weighted, slowest=0.1).filter(pl.col("band") == "slowest")["traces"].item() == 1
+
+
+def test_a_profile_with_a_weight_of_one_everywhere_is_the_profile() -> None:
+    spans = generate(3_000, seed=8)
+    for slowest in (None, 0.2):
+        plain = critical_path_profile(spans, slowest=slowest)
+        weighted = critical_path_profile(spans, slowest=slowest, weights=pl.lit(1))
+        exact = pl.exclude("ambiguous_share", "mean", "excess", "p50", "p95")
+        assert weighted.select(plain.columns).select(exact).equals(plain.select(exact))
+        assert weighted["share_lower"].equals(weighted["share"].alias("share_lower"))
