@@ -31,6 +31,15 @@ from tracelab.go_regexes import RegexError, anchored, searching
         ("(?P<x>a)", ["a"], ["b"]),
         (r"\/x\-", ["/x-"], ["x"]),
         (r"-?\d+(\.\d+)?", ["-1.5", "2"], ["1."]),
+        (r"\p{L}+", ["äß"], ["1"]),
+        (r"\p{^L}\PL\p{Greek}[\pN]", ["12\u03b13"], ["aa\u03b13", "12a3"]),
+        (r"\x{1F600}", ["\U0001f600"], ["x"]),
+        (r"[\w-.]+", ["a-.b"], ["a/b"]),
+        (r"[a-c-e]+", ["a-e"], ["d"]),
+        (r"\sx\S", [" xa"], ["\vxa", " x "]),
+        (r"\<a\>", ["<a>"], ["a"]),
+        ("[^]x*+[a]b*", ["y", "ybb"], ["]"]),
+        ("(?i-s:A.)a??(?<name>b)", ["axb", "Axab"], ["a\nb"]),
     ],
 )
 def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others: list[str]) -> None:
@@ -39,8 +48,14 @@ def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others:
 
 
 @pytest.mark.parametrize(
-    "pattern", ["[", "(", "a)(b", "*a", "a**", r"\C", "(?=a)", r"\1", "a{1001}", "((a{500}){500}){500}"]
-)
+    "pattern",
+    [
+        "[", "(", "a)(b", "*a", "a**", r"\C", "(?=a)", r"\1", "a{1001}", "((a{500}){500}){500}", "(a{500}){3}",
+        "a{2}{3}",
+        "a???", "(?x)a", "(?u)a", "(?-)a", "[z-a]", "[a--b]", r"[a-\d]", "[[:foo:]]", r"\u0041", r"\p{Alphabetic}",
+        r"\p{IsGreek}", r"\p", r"\e", r"\é", r"\x{110000}", "a\\",
+    ],
+)  # fmt: skip
 def test_anchored_refuses(pattern: str) -> None:
     with pytest.raises(RegexError):
         anchored(pattern)
