@@ -26,12 +26,9 @@ from tracelab.sampling.tail.policies import (
 from tracelab.sampling.tail.replaying import Replay, replay
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from tracelab.forest import Flags, Ints
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
-ItemT = TypeVar("ItemT", bound=np.generic)
 
 _SAMPLED, _NOT_SAMPLED, _PARTIAL, _DROPPED, _UNKNOWN = map(DECISION.categories.to_list().index, ALL_DECISIONS)
 _WEIGHT: Final = "sampling_weight"
@@ -224,10 +221,13 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
             "conditions look at what a span frame does not have. sampling_decisions tells which.",
             QueryWarning,
         )
-    kept, life = np.repeat(told.sampled, groups.sizes), groups.group
+    kept = np.repeat(told.sampled, groups.sizes)
+    chosen = np.flatnonzero(told.sampled)
+    lives = np.repeat(chosen, groups.sizes[chosen])
     if groups.rows is not None:
-        kept, life = _scattered(kept, groups.rows), _scattered(life, groups.rows)
-    lives = life[kept]
+        rows = groups.rows[kept]
+        lives, kept = lives[np.argsort(rows)], np.zeros(frame.height, dtype=bool)
+        kept[rows] = True
     names = pl.Series(_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
     with np.errstate(divide="ignore", over="ignore"):
         weights = 1.0 / told.chances.probability
@@ -235,13 +235,6 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
         names.gather(pl.Series(told.verdict.decider[lives])).alias(_POLICY),
         pl.Series(_WEIGHT, weights[lives]).fill_nan(None),
     )
-
-
-def _scattered(values: npt.NDArray[ItemT], rows: Ints) -> npt.NDArray[ItemT]:
-    """Put the values of places into the rows."""
-    placed = np.empty_like(values)
-    placed[rows] = values
-    return placed
 
 
 def _by_trace(told: Replay) -> pl.DataFrame:

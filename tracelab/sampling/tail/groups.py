@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import polars as pl
 
-from tracelab.forest import Flags, Forest, Ints, numbered
-
-if TYPE_CHECKING:
-    import polars as pl
+from tracelab.forest import Flags, Ints, numbered
 
 Codes: TypeAlias = npt.NDArray[np.int8]
 ItemT = TypeVar("ItemT", bound=np.generic)
@@ -99,16 +97,32 @@ def trace_groups(frame: pl.DataFrame) -> Groups:
     if not frame.height:
         return Groups(frame, None, np.zeros(0, dtype=np.int64))
     trace_id = frame["trace_id"]
-    forest = Forest.of(frame)
-    if forest.in_order:
-        # A trace begins where a fragment does, and there are far fewer of these than spans.
-        tops = np.flatnonzero(forest.depth == 0) if forest.is_whole else np.arange(frame.height)
-        starts = tops[_changes(trace_id.gather(tops) if forest.is_whole else trace_id)]
-        if trace_id.gather(starts).n_unique() == starts.size:
+    left = frame["tree_left"].to_numpy()
+    if (left[1:] > left[:-1]).all():
+        tops = _tops(frame)
+        starts = (
+            np.flatnonzero(_changes(trace_id)) if tops is None else tops[_changes(trace_id.gather(pl.Series(tops)))]
+        )
+        if trace_id.gather(pl.Series(starts)).n_unique() == starts.size:
             return Groups(frame, None, starts)
     number = numbered(trace_id)
     rows = np.argsort(number, kind="stable")
     return Groups(frame, rows, np.flatnonzero(np.diff(number[rows], prepend=-1)))
+
+
+def _tops(frame: pl.DataFrame) -> Ints | None:
+    """Find where fragments begin in a frame in tree order; None where one is not there with all its spans.
+
+    Only there a trace begins, so that the ids of all other spans need not be compared.
+    """
+    tops = np.flatnonzero(frame["depth"].to_numpy() == 0)
+    if not tops.size or tops[0] != 0:
+        return None
+    left, right = (frame[name].to_numpy() for name in ("tree_left", "tree_right"))
+    sizes = np.diff(tops, append=frame.height)
+    first, last = left[tops].astype(np.int64), right[tops].astype(np.int64)
+    whole = (left[tops + sizes - 1] <= last) & ((last - first + 1) // 2 == sizes)
+    return tops if whole.all() else None
 
 
 def _changes(values: pl.Series) -> Flags:
