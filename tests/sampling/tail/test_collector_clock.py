@@ -130,3 +130,39 @@ def test_a_budget_of_bytes_is_spent_on_the_same_sizes(
     }
     kept = kept_by_collector(processors, [json.dumps(whole).encode()], tmp_path)
     assert [len(each) for each in kept.values()] == [0, 2]
+
+
+BUDGETS: Final[dict[str, dict[str, Any]]] = {
+    "spans": policy("it", "rate_limiting", spans_per_second=1, burst_capacity=13),
+    "twice the rate": policy("it", "rate_limiting", spans_per_second=5),
+    "none": policy("it", "rate_limiting", spans_per_second=0),
+    "bytes": policy("it", "bytes_limiting", bytes_per_second=1, burst_capacity=1500),
+    "inside": policy(
+        "it",
+        "and",
+        and_sub_policy=[ERRORS, policy("few", "rate_limiting", spans_per_second=1, burst_capacity=4)],
+    ),
+    "composite": policy(
+        "it",
+        "composite",
+        max_total_spans_per_second=20,
+        composite_sub_policy=[ERRORS, policy("rest", "always_sample")],
+        rate_allocation=[{"policy": "errors", "percent": 25}],
+    ),
+}
+
+
+def test_budgets_let_as_many_pass(tmp_path: Path) -> None:
+    """Which ones is a matter of chance in the Collector, since all are decided at once; all are of one size."""
+    requests = [_request(50, chr(place), failed=place % 2 == 0, root=False) for place in range(33, 93)]
+    spans = tl.read(b"\n".join(requests)).with_columns(came=pl.lit(datetime.fromtimestamp(9, UTC)))
+    processors = {
+        f"tail_sampling/{number}": {"decision_wait": "30s", "policies": [rule]}
+        for number, rule in enumerate(BUDGETS.values())
+    }
+    kept = kept_by_collector(processors, requests, tmp_path)
+    for (name, rule), theirs in zip(BUDGETS.items(), kept.values(), strict=True):
+        ours = sample_tail(spans, tail_policies([rule], collector_version="0.161"), arrival="came")
+        assert ours["sampling_weight"].null_count() == ours.height
+        # A second of the clock may have ended in between, with which a composite begins anew.
+        assert len(theirs) in ({ours.height} if name != "composite" else range(ours.height, 2 * ours.height + 1)), name

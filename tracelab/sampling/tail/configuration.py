@@ -92,7 +92,7 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
         The path of a YAML file, YAML text, or the mapping or list that it makes: a whole configuration of a Collector,
         the block of the processor (with or without its name), or the bare list of policies.
     collector_version
-        The version whose rules are followed, from 0.100 to 0.165.
+        The version whose rules are followed, from 0.100 to 0.165, with its feature gates as they are by default.
     processor
         Which one is meant where a Collector has several, such as `tail_sampling/slow`.
 
