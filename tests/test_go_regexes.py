@@ -39,6 +39,7 @@ from tracelab.go_regexes import RegexError, anchored, searching
         (r"\sx\S", [" xa"], ["\vxa", " x "]),
         (r"\<a\>", ["<a>"], ["a"]),
         ("[^]x*+[a]b*", ["y", "ybb"], ["]"]),
+        (r"(?ii-si:a)\p{Old_Italic}*\p{L u}", ["aB"], ["AB", "ab"]),
         ("(?i-s:A.)a??(?<name>b)", ["axb", "Axab"], ["a\nb"]),
     ],
 )
@@ -52,7 +53,8 @@ def test_anchored_matches_as_re2_does(pattern: str, matching: list[str], others:
     [
         "[", "(", "a)(b", "*a", "a**", r"\C", "(?=a)", r"\1", "a{1001}", "((a{500}){500}){500}", "(a{500}){3}",
         "a{2}{3}",
-        "a???", "(?x)a", "(?u)a", "(?-)a", "[z-a]", "[a--b]", r"[a-\d]", "[[:foo:]]", r"\u0041", r"\p{Alphabetic}",
+        "a???", "(?x)a", "(?u)a", "(?-)a", "[z-a]", "[a--b]", r"[a-\d]", "[[:foo:]]",
+        "[[:alpha :]]", r"\u0041", r"\p{Alphabetic}",
         r"\p{IsGreek}", r"\p", r"\e", r"\é", r"\x{110000}", "a\\",
     ],
 )  # fmt: skip

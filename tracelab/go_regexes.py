@@ -15,12 +15,11 @@ import polars as pl
 _CLASSES: Final = {"d": "0-9", "w": "0-9A-Za-z_", "s": "\\t\\n\\f\\r "}
 _SIMPLE: Final = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _MAX_REPEAT: Final = 1000
-_POSIX: Final = re.compile(r"\[:\^?(\w+):\]", re.ASCII)
 _POSIX_CLASSES: Final = (
     "alnum", "alpha", "ascii", "blank", "cntrl", "digit", "graph", "lower", "print", "punct", "space", "upper", "word",
     "xdigit",
 )  # fmt: skip
-_PROPERTY: Final = re.compile(r"\\([pP])(?:\{(\^?)(\w*)\}|(\w))", re.ASCII)
+_PROPERTY: Final = re.compile(r"\\([pP])(?:\{(\^?)([\w -]*)\}|(\w))", re.ASCII)
 _CATEGORIES: Final = (
     "c", "cc", "cf", "cn", "co", "cs", "l", "lc", "ll", "lm", "lo", "lt", "lu", "m", "mc", "me", "mn", "n", "nd", "nl",
     "no", "p", "pc", "pd", "pe", "pf", "pi", "po", "ps", "s", "sc", "sk", "sm", "so", "z", "zl", "zp", "zs", "any",
@@ -119,9 +118,13 @@ def _part(pattern: str, at: int) -> tuple[str, int]:
         return _escape(pattern, at)
     if char == "[":
         return _class(pattern, at)
-    if char == "(" and (flags := _GROUP.match(pattern, at)) is not None:
-        # A question mark here is no repetition.
-        return flags.group(), flags.end()
+    if char == "(" and (found := _GROUP.match(pattern, at)) is not None:
+        # A question mark here is no repetition; Rust takes each flag once only.
+        if found[1] is not None:
+            return found.group(), found.end()
+        off = "".join(sorted(set((found[3] or "")[1:])))
+        on = "".join(sorted(set(found[2]) - set(off)))
+        return f"(?{on}{off and '-'}{off}{found.group()[-1]}", found.end()
     return (f"\\{char}" if char in "{}" else char), at + 1
 
 
@@ -172,7 +175,7 @@ def _set(pattern: str, at: int) -> tuple[str, int] | None:
     found = _PROPERTY.match(pattern, at)
     if found is None:
         raise RegexError(f"`{pattern[at : at + 3]}` names no property of characters")
-    name = found[3] if found[3] is not None else found[4]
+    name = re.sub("[ _-]", "", found[3]) if found[3] is not None else found[4]
     letter = found[1] if not found[2] else "Pp"["pP".index(found[1])]
     known = name.lower() in _CATEGORIES
     if name.lower().startswith("is"):
@@ -210,11 +213,12 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
         first = False
         if at >= len(pattern):
             raise RegexError("a `[` is never closed")
-        if (posix := _POSIX.match(pattern, at)) is not None:
-            if posix[1] not in _POSIX_CLASSES:
-                raise RegexError(f"there is no class `{posix.group()}`")
-            out.append(posix.group())
-            at = posix.end()
+        if pattern.startswith("[:", at) and (end := pattern.find(":]", at + 2)) >= 0:
+            name = pattern[at : end + 2]
+            if name[2:-2].removeprefix("^") not in _POSIX_CLASSES:
+                raise RegexError(f"there is no class `{name}`")
+            out.append(name)
+            at = end + 2
         elif pattern[at] == "\\" and (found := _set(pattern, at)) is not None:
             piece, at = found
             out.append(f"[{piece}]" if piece.startswith("^") else piece)
