@@ -68,7 +68,7 @@ def zone_of(zone: str | int) -> tzinfo:
     """Give the zone of a name, or of a number of minutes east of Greenwich."""
     if isinstance(zone, int):
         return timezone(timedelta(minutes=zone))
-    return UTC if zone in ("UTC", "") else ZoneInfo(zone)
+    return UTC if zone in ("UTC", "", "Local") else ZoneInfo(re.sub("/+", "/", zone))
 
 
 def told(nanoseconds: int, zone: str | int) -> tuple[datetime, int]:

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo
 
 from tracelab.sampling.ottl.instants import (
     WrongTextError,
@@ -273,7 +272,7 @@ def _offset(text: str, whole: str) -> int:
 def known_zone(name: str) -> bool:
     """Tell whether there is a zone of this name."""
     try:
-        ZoneInfo(name)
+        zone_of(name)
     except (KeyError, ValueError, OSError):
         return False
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any, Final
@@ -24,6 +25,13 @@ _ESCAPES: Final = {
 }  # fmt: skip
 _SHORT: Final = {"\b": "\\b", "\f": "\\f"}
 _ESCAPED: Final = re.compile('["\\\\\x00-\x1f<>&\u2028\u2029]')
+
+
+@dataclass(frozen=True, slots=True)
+class MachineInt:
+    """A number that Go holds in another type than all ints here, so that it is like none of them."""
+
+    number: int
 
 
 def parsed_int(text: str) -> int | None:
@@ -86,8 +94,8 @@ def as_go_json(value: Any, *, tidy: bool = False) -> str:
                 out.append("null")
             case bool():
                 out.append("true" if one else "false")
-            case int():
-                out.append(str(one))
+            case int() | MachineInt():
+                out.append(str(one.number if isinstance(one, MachineInt) else one))
             case float():
                 out.append(_json_float(one, tidy=tidy))
             case str():

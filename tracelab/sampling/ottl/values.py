@@ -12,7 +12,7 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.sampling.ottl.instants import rfc3339
-from tracelab.sampling.ottl.texts import as_go_json, parsed_float, parsed_int
+from tracelab.sampling.ottl.texts import MachineInt, as_go_json, parsed_float, parsed_int
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,13 +71,6 @@ class Structure:
 
     of: str
     length: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MachineInt:
-    """A number that Go holds in another type than all ints here, so that it is like none of them."""
-
-    number: int
 
 
 class Texts(list[str]):
@@ -264,8 +257,6 @@ def plain(value: Any) -> Any:
             return list(value.content)
         case Structure():
             return {}
-        case MachineInt():
-            return value.number
     return value
 
 

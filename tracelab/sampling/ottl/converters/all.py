@@ -14,11 +14,12 @@ from tracelab.sampling.ottl.converters import (
     printing,
     strings,
     times,
+    urls,
 )
 from tracelab.sampling.ottl.converters.registry import CONVERTERS as REGISTERED
 from tracelab.sampling.ottl.converters.registry import Converter, unreplayable
 
-MODULES: Final = (addresses, collections, hashes, kinds, names, parsing, printing, strings, times)
+MODULES: Final = (addresses, collections, hashes, kinds, names, parsing, printing, strings, times, urls)
 """Where converters stand, by subject; importing them makes them known."""
 
 _XML: Final = "it needs XPath and a reading of XML as lenient as Go's"

@@ -6,13 +6,13 @@ from math import log
 from typing import Any
 
 from tracelab.sampling.ottl.converters.registry import converter
+from tracelab.sampling.ottl.texts import MachineInt
 from tracelab.sampling.ottl.values import (
     MAX_INT,
     MIN_INT,
     ConditionFailedError,
     Duration,
     Identifier,
-    MachineInt,
     RawList,
     Structure,
     Time,

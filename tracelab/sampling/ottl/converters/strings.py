@@ -167,7 +167,8 @@ _CODECS: Final = {
 def _codec(encoding: str) -> str:
     if encoding in _BASE64:
         return encoding
-    codec = _CODECS.get(encoding.lower())
+    # The names that IANA has may have spaces around them.
+    codec = _CODECS.get(encoding.lower()) or {"utf-8": "utf-8"}.get(encoding.lower().strip())
     if codec is None:
         raise NotReplayableError(f"the encoding {encoding!r} cannot be replayed")
     return codec
