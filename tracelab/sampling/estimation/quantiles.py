@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -50,19 +51,29 @@ def quantiles(sample: Sample, items: Floats, probabilities: Floats, *, confidenc
     shape = (sample.groups, probabilities.size)
     value, lower, upper = (np.full(shape, np.nan) for _ in range(3))
     nearest = np.full(shape, -1, dtype=np.int64)
-    curve = _Curve.of(sample, items)
+    with ThreadPoolExecutor() as threads:
+        by_trace = threads.submit(_by_trace, sample, items)
+        curve = _Curve.of(sample, items)
+        ordered = by_trace.result()
     some = curve.known
     if not some.any():
         return Quantiles(value, lower, upper, nearest)
+
+    def up_to(limit: Floats) -> Flags:
+        below: Flags = ordered <= limit[sample.ordered_group]
+        return below
+
     places = [curve.quantile(p) for p in probabilities.tolist()]
     at = np.stack([found for found, _ in places], axis=1)
-    first = [ratio(sample, curve.up_to(values)) for values in at.T]
+    with ThreadPoolExecutor() as threads:
+        first = list(threads.map(lambda values: ratio(sample, up_to(values)), at.T))
     low, high = curve.bounds(_ranges(probabilities, first, confidence))
     inner = np.where(probabilities >= _HALF, np.fmin(low, at), np.fmax(high, at))
-    second = [
-        one.no_better_than(*_further_in(sample, curve.up_to(there), upper=p >= _HALF))
-        for one, there, p in zip(first, inner.T, probabilities.tolist(), strict=True)
-    ]
+    with ThreadPoolExecutor() as threads:
+        further = threads.map(
+            lambda there, p: _further_in(sample, up_to(there), upper=p >= _HALF), inner.T, probabilities.tolist()
+        )
+        second = [one.no_better_than(*other) for one, other in zip(first, further, strict=True)]
     low, high = curve.bounds(_ranges(probabilities, second, confidence))
     exact = np.stack([np.isinf(one.alone) for one in second], axis=1)
     value[some] = at[some]
@@ -72,13 +83,16 @@ def quantiles(sample: Sample, items: Floats, probabilities: Floats, *, confidenc
     return Quantiles(value, lower, upper, nearest)
 
 
+def _by_trace(sample: Sample, items: Floats) -> Floats:
+    """Put items into the order of the sample, and find its clusters on the way."""
+    sample.of_groups(sample.cluster_weight)
+    return items[sample.order]
+
+
 @dataclass(frozen=True, slots=True)
 class _Curve:
     """How the weights of each group add up as the items grow."""
 
-    items: Floats
-    ordered: Floats
-    group: Ints
     by_value: Ints
     values: Floats
     through: Floats
@@ -101,9 +115,6 @@ class _Curve:
         sums = np.concatenate(([0.0], np.cumsum(np.where(unknown, 0.0, weight))))
         unknowns = np.concatenate(([0], np.cumsum(unknown)))
         return cls(
-            items=items,
-            ordered=items[sample.order],
-            group=sample.ordered_group,
             by_value=by_value,
             values=items[by_value],
             through=sums[1:],
@@ -113,11 +124,6 @@ class _Curve:
             ends=ends,
             known=(ends > begins) & (unknowns[ends] == unknowns[begins]),
         )
-
-    def up_to(self, limit: Floats) -> Flags:
-        """Flag the items that are no larger than a number for each group, in the order of the sample."""
-        below: Flags = self.ordered <= limit[self.group]
-        return below
 
     def quantile(self, p: float) -> tuple[Floats, Ints]:
         """Give the quantile of each group, and the place of the item that is nearest to it.

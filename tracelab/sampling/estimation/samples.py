@@ -118,6 +118,11 @@ class Sample:
         return self.of_clusters(self.ordered_weight)
 
     @cached_property
+    def own_variances(self) -> Floats:
+        """What each cluster adds to the variance of the number of items."""
+        return self.variances(np.ones(self.group.size))
+
+    @cached_property
     def effective(self) -> Floats:
         """How many traces, each with as many items and one weight, would tell as much (L. Kish)."""
         with np.errstate(divide="ignore", invalid="ignore"):

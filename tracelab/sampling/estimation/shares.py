@@ -116,9 +116,11 @@ def ratio(sample: Sample, flags: Flags, *, again: int = 1) -> Ratio:
         effect = design_effect(sample, together, alone, again=again)
         effective = share * (1 - share) * total**2 / sample.of_groups(alone)
     alike = (share <= 0) | (share >= 1)
+    if alike.any():
+        effective = np.where(alike, _where_all_are_alike(sample, total, share), effective)
     return Ratio(
         share=share,
-        alone=np.where(alike, _where_all_are_alike(sample, total, share), effective),
+        alone=effective,
         effect=DesignEffect(np.where(alike, 1.0, effect.factor), np.where(alike, np.inf, effect.freedom)),
     )
 
@@ -135,5 +137,5 @@ def _where_all_are_alike(sample: Sample, total: Floats, share: Floats) -> Floats
     heaviest = np.where((share >= 1) & (heaviest <= 1), everywhere, heaviest)
     with np.errstate(divide="ignore", invalid="ignore"):
         size = total / sample.of_groups(sample.cluster_weight / sample.cluster_size)
-        variance = sample.of_groups(sample.variances(np.ones(sample.group.size)))
+        variance = sample.of_groups(sample.own_variances)
         return np.minimum(total**2 / variance, total / (size * (heaviest - 1)))
