@@ -173,3 +173,15 @@ def test_a_profile_with_a_weight_of_one_everywhere_is_the_profile() -> None:
         exact = pl.exclude("ambiguous_share", "mean", "excess", "p50", "p95")
         assert weighted.select(plain.columns).select(exact).equals(plain.select(exact))
         assert weighted["share_lower"].equals(weighted["share"].alias("share_lower"))
+
+
+def test_weights_may_be_whole_numbers_decimals_or_come_from_pandas() -> None:
+    spans = two_traces(1, 9)
+    for dtype in (pl.Int8, pl.UInt64, pl.Float32, pl.Decimal(10, 2)):
+        cast = spans.with_columns(pl.col("sampling_weight").cast(dtype))
+        assert error_rates(cast, weights="sampling_weight")["estimated_spans"].item() == 10
+    unknown = two_traces(1, None).to_pandas()
+    assert error_rates(unknown, weights="sampling_weight")["unknown_weight"].item() == 1
+    assert error_rates(spans.lazy(), weights=pl.col("sampling_weight") * 2)["estimated_spans"].item() == 20
+    nothing = spans.with_columns(sampling_weight=pl.lit(None))
+    assert error_rates(nothing, weights="sampling_weight")["unknown_weight"].item() == 2

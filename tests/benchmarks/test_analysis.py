@@ -202,3 +202,24 @@ def test_answers_take_three_group_bys_at_most(benchmark: Any, million: pl.DataFr
 def test_answers_take_two_seconds_at_most(benchmark: Any, million: pl.DataFrame, name: str) -> None:
     benchmark.pedantic(getattr(analysis, name), (million,), rounds=3, warmup_rounds=1)
     assert benchmark.stats.stats.min <= 2
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latency_percentiles",
+        "latency_histogram",
+        "error_rates",
+        "trace_latency_percentiles",
+        "service_graph",
+        "critical_path_profile",
+    ],
+)
+def test_weighted_answers_take_a_second_at_most(benchmark: Any, million: pl.DataFrame, name: str) -> None:
+    answer = getattr(analysis, name)
+    kept_for_sure = pl.col("trace_id").str.contains("[0-4]$")
+    weighted = million.with_columns(sampling_weight=pl.when(kept_for_sure).then(1.0).otherwise(10.0))
+    plain = best(lambda: answer(weighted))
+    benchmark.pedantic(answer, (weighted,), {"weights": "sampling_weight"}, rounds=5, warmup_rounds=1)
+    benchmark.extra_info.update(times_unweighted=round(benchmark.stats.stats.min / plain, 2))
+    assert benchmark.stats.stats.min <= max(1, 3 * plain)

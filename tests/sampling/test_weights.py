@@ -217,3 +217,29 @@ def test_weights_of_kept_traces_sum_to_the_number_of_all_within_their_interval()
 def test_a_schema_error_is_a_tracelab_error_with_a_name() -> None:
     with pytest.raises(SchemaError, match="trace_id"):
         with_weights(draw("api ="), pl.DataFrame({"sampling_probability": [1.0]}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([[20]], dtype=pl.List(pl.Int64)),
+        pl.Series([True]),
+        pl.Series([1e308 * 10]),
+        pl.Series([float("nan")]),
+        pl.Series(["\x00" * 50]),
+        pl.Series([-(2**63)]),
+        pl.Series([None], dtype=pl.Int64),
+    ],
+)
+def test_attributes_of_any_kind_are_no_weight_and_no_crash(values: pl.Series) -> None:
+    keys = (
+        "SampleRate",
+        "_dd.rule_psr",
+        "sampler.param",
+        "sampler.type",
+        "microsoft.sample_rate",
+        "sampling.probability",
+    )
+    for key in keys:
+        found = weights(draw("api =").with_columns(values.alias(f"span.{key}")))
+        assert found in ([None], [1.0])
