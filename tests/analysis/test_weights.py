@@ -48,6 +48,7 @@ def test_without_weights_answers_have_no_further_columns(answer: Callable[..., p
         (pl.lit(0), "holds 0"),
         (pl.lit(float("nan")), "holds nan"),
         (pl.lit(float("inf")), "holds inf"),
+        (pl.lit(1e300), "between 1 and 2"),
         (pl.lit(0.25), "its weight is 4"),
         (pl.lit("ten"), "Weights are numbers"),
         ("name", "Weights are numbers"),
@@ -185,3 +186,9 @@ def test_weights_may_be_whole_numbers_decimals_or_come_from_pandas() -> None:
     assert error_rates(spans.lazy(), weights=pl.col("sampling_weight") * 2)["estimated_spans"].item() == 20
     nothing = spans.with_columns(sampling_weight=pl.lit(None))
     assert error_rates(nothing, weights="sampling_weight")["unknown_weight"].item() == 2
+
+
+def test_the_largest_weights_overflow_nothing() -> None:
+    spans = generate(500, seed=1)
+    for answer in ANSWERS:
+        assert answer(spans, weights=pl.lit(2.0**64)).height > 0

@@ -50,6 +50,8 @@ class Recorded:
 
         Where spans of a trace say different things, each speaks for itself.
         """
+        if not self.weight.count() and not self.refused.count():
+            return self
         rows = pl.DataFrame({"id": trace_ids, "weight": self.weight, "refused": self.refused})
         said = (
             rows.lazy()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,27 @@ def test_a_total_is_the_sum_of_weights_and_its_interval_that_of_a_binomial_numbe
         assert abs(9 - bound / 4) == pytest.approx(1.959964 * np.sqrt(bound / 4 * 0.75))
     assert found.value[0] == 36
     assert 9 <= found.lower[0] < 36 < found.upper[0]
+
+
+@pytest.mark.parametrize(("traces", "chance"), [(20, 0.1), (200, 0.1), (10, 0.5), (41, 0.5), (500, 0.01)])
+def test_few_traces_of_one_weight_have_intervals_that_hold_the_truth_as_often_as_they_say(
+    traces: int, chance: float
+) -> None:
+    bounds = [(0.0, 1.959964**2 * (1 / chance - 1))]
+    for kept in range(1, min(2 * traces, 60)):
+        found = totals(sample_of(*((0, one, 1 / chance) for one in range(kept))), np.ones(kept), confidence=0.95)
+        bounds.append((found.lower[0] - 1e-9, found.upper[0] + 1e-9))
+
+    def held(there: int) -> float:
+        return sum(
+            comb(there, kept) * chance**kept * (1 - chance) ** (there - kept)
+            for kept, (lower, upper) in enumerate(bounds[: there + 1])
+            if lower <= there <= upper
+        )
+
+    # Over numbers of traces around this one, as each of them alone has a coverage of its own: what is kept is whole.
+    coverage = [held(there) for there in range(traces - traces // 10, traces + traces // 10 + 1)]
+    assert 0.93 <= np.mean(coverage) <= 0.97
 
 
 def test_spans_of_one_trace_are_drawn_together() -> None:

@@ -24,6 +24,7 @@ EFFECTIVE: Final = "effective_sample_size"
 UNKNOWN: Final = "unknown_weight"
 
 _HAIR: Final = 1e-9
+_MOST: Final = 2.0**64
 
 
 def weight_column(spans: pl.DataFrame | pl.LazyFrame, weights: Weights) -> list[pl.Expr]:
@@ -89,16 +90,16 @@ def checked_weights(values: pl.Series) -> Floats:
     Raises
     ------
     TracelabError
-        One is below 1, which no kept span can have, or no finite number.
+        One is below 1, which no kept span can have, or larger than chances are written, or no number.
     """
     weights: Floats = values.to_numpy().astype(np.float64)
-    wrong = values.is_not_null().to_numpy() & ~(np.isfinite(weights) & (weights >= 1 - _HAIR))
+    wrong = values.is_not_null().to_numpy() & ~((weights >= 1 - _HAIR) & (weights <= _MOST))
     if wrong.any():
         example = float(weights[np.argmax(wrong)])
         meant = f" {example:g} looks like a probability: its weight is {1 / example:g}." if 0 < example < 1 else ""
         raise TracelabError(
-            f"`weights` holds {example:g}, and {int(wrong.sum()):,} of {weights.size:,} are no weights: these are "
-            f"finite and 1 or more, or null where they are not known.{meant}"
+            f"`weights` holds {example:g}, and {int(wrong.sum()):,} of {weights.size:,} are no weights: these lie "
+            f"between 1 and 2^64, or are null where they are not known.{meant}"
         )
     return np.maximum(weights, 1.0)
 
