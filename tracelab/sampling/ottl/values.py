@@ -441,10 +441,6 @@ def indexed(value: Any, key: Any, *, strict: bool) -> Any:
     if whole and (isinstance(value, list) or (strict and isinstance(value, bytes))):
         if not 0 <= key < len(value):
             raise ConditionFailedError(f"the list has no place {key}")
-        return Byte(value[key]) if isinstance(value, bytes) else value[key]
+        # A byte has a type of its own in Go.
+        return MachineInt(value[key]) if isinstance(value, bytes) else value[key]
     raise ConditionFailedError(f"a value of type {type_name(value)} has no key of type {type_name(key)}")
-
-
-def Byte(number: int) -> MachineInt:  # noqa: N802 - it makes one
-    """Give a single byte, which Go holds in a type of its own."""
-    return MachineInt(number)
