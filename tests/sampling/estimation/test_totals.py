@@ -87,3 +87,14 @@ def test_variances_of_spans_with_weights_of_their_own_are_unbiased() -> None:
 def test_effective_numbers_are_kishs() -> None:
     sample = sample_of((0, 1, 1.0), (0, 2, 1.0), (0, 3, 4.0), (1, 1, 3.0), (1, 2, 3.0))
     assert sample.effective == pytest.approx([36 / 18, 2])
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_flags_are_counted_as_ones_are_added(mixed: bool) -> None:
+    random = np.random.default_rng(0)
+    items = [(int(g), int(t), 1.0 + t % 7 + (mixed and x)) for g, t, x in random.integers(0, [5, 60, 2], (400, 3))]
+    sample, flags = sample_of(*items), random.random(400) < 0.4
+    counted = totals(sample, flags, confidence=0.95)
+    added = totals(sample, flags.astype(np.float64), confidence=0.95)
+    for name in ("value", "lower", "upper"):
+        assert getattr(counted, name) == pytest.approx(getattr(added, name))

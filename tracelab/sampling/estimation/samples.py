@@ -115,6 +115,8 @@ class Sample:
     @cached_property
     def cluster_weight(self) -> Floats:
         """How many items each cluster stands for."""
+        if not self.mixed.size:
+            return self.cluster_size * self.first_weight
         return self.of_clusters(self.ordered_weight)
 
     @cached_property

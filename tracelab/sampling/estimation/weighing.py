@@ -117,7 +117,7 @@ def estimated_names(*names: str) -> list[str]:
 
 def counted(name: str, sample: Sample, *, confidence: float) -> list[pl.Series]:
     """Estimate how many items there were in each group."""
-    return estimated(name, totals(sample, np.ones(sample.group.size), confidence=confidence))
+    return estimated(name, totals(sample, np.ones(sample.group.size, dtype=np.bool_), confidence=confidence))
 
 
 def quality(sample: Sample) -> list[pl.Series]:

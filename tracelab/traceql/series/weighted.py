@@ -41,7 +41,7 @@ def sureness(metric: n.Metric, spans: pl.DataFrame, keys: dict[str, dict[str, st
     sample = Sample.of(there[TRACE], group, there[WEIGHT].to_numpy(), groups=points.height)
     lower = upper = np.full(points.height, np.nan)
     if metric.function in COUNTING:
-        found = totals(sample, np.ones(group.size), confidence=_CONFIDENCE)
+        found = totals(sample, np.ones(group.size, dtype=np.bool_), confidence=_CONFIDENCE)
         unit = window.seconds if metric.function == "rate" else 1.0
         lower, upper = found.lower / unit, found.upper / unit
     whole = points.with_columns(floats("lower", lower), floats("upper", upper), *quality(sample))
