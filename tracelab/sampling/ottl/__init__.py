@@ -21,7 +21,7 @@ Once for each combination of values that occurs:
     `ParseSeverity`, `ProfileID`, `SHA1`, `SHA256`, `SHA512`, `Second`, `Seconds`, `SliceToMap`, `Sort`, `SpanID`,
     `Split`, `String`, `Substring`, `Time`, `ToCamelCase`, `ToKeyValueString`, `ToLowerCase`, `ToSnakeCase`,
     `ToUpperCase`, `TraceID`, `Trim`, `TrimPrefix`, `TrimSuffix`, `TruncateTime`, `URL`, `Unix`, `Values`,
-    `Weekday`, `Year`
+    `Weekday`, `XXH128`, `XXH3`, `Year`
 
 Unknown: they depend on when the Collector ran, or on chance:
 
@@ -30,10 +30,6 @@ Unknown: they depend on when the Collector ran, or on chance:
 Unknown: they need rules that the Collector was built with:
 
     `UserAgent`, `ExtractGrokPatterns`
-
-Unknown: xxHash is not among what tracelab is built of:
-
-    `XXH3`, `XXH128`
 
 Unknown: they need XPath and a reading of XML as lenient as Go's:
 

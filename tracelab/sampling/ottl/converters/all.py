@@ -15,11 +15,12 @@ from tracelab.sampling.ottl.converters import (
     strings,
     times,
     urls,
+    xxhash,
 )
 from tracelab.sampling.ottl.converters.registry import CONVERTERS as REGISTERED
 from tracelab.sampling.ottl.converters.registry import Converter, unreplayable
 
-MODULES: Final = (addresses, collections, hashes, kinds, names, parsing, printing, strings, times, urls)
+MODULES: Final = (addresses, collections, hashes, kinds, names, parsing, printing, strings, times, urls, xxhash)
 """Where converters stand, by subject; importing them makes them known."""
 
 _XML: Final = "it needs XPath and a reading of XML as lenient as Go's"
@@ -45,8 +46,6 @@ unreplayable(
     "PatternDefinitions?: texts!",
     why="it needs the patterns that the Collector was built with",
 )
-unreplayable("XXH3", "Target: string", why="xxHash is not among what tracelab is built of")
-unreplayable("XXH128", "Target: string", why="xxHash is not among what tracelab is built of")
 unreplayable("ParseXML", "Target: string", why=_XML)
 unreplayable("ParseSimplifiedXML", "Target: string", why=_XML)
 unreplayable("GetXML", "Target: string", "XPath: text!", why=_XML)
