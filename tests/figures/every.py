@@ -21,6 +21,15 @@ web::GET /pay     ==========      kind=server
     web::orphan   .==
 """)
 
+POLICIES: dict[str, Any] = {
+    "everything": tl.sampling.AlwaysOn(),
+    "1 % of the traces": tl.sampling.TraceIdRatioBased(0.01),
+    "half of the traces": tl.sampling.TraceIdRatioBased(0.5),
+    "recommended": tl.sampling.presets.production(),
+    "errors, " + "and all that is slow, " * 5 + "and 1 %": tl.sampling.presets.everyday("500ms"),
+    "<b>nothing</b> & <script>no</script>": tl.sampling.AlwaysOff(),
+}
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -30,6 +39,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "error_rates": tl.plot_error_rates,
     "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
     "service_graph": tl.plot_service_graph,
+    "sampling_report": lambda spans: tl.plot_sampling_report(spans, POLICIES),
     "critical_path_profile": tl.plot_critical_path_profile,
     "error_origins": tl.plot_error_origins,
     "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),

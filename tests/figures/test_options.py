@@ -55,7 +55,15 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     ),
     (tl.plot_outliers, "by", NO_BY),
     (tl.plot_critical_path_profile, "by", NO_BY),
+    (tl.plot_sampling_report, "policies", [None, 5, {}, "nope.yaml", {5: tl.sampling.AlwaysOn()}, {"a": None}]),
+    (tl.plot_sampling_report, "quantile", [*NO_SHARE, 0, 1]),
+    (tl.plot_sampling_report, "user", [5, True, ["a"], ""]),
+    (tl.plot_sampling_report, "confidence", [*NO_SHARE, 0, 1]),
+    (tl.plot_sampling_report, "arrival", [5, True]),
 ]
+NEEDED: dict[Callable[..., go.Figure], dict[str, Any]] = {
+    tl.plot_sampling_report: {"policies": {"recommended": tl.sampling.presets.production()}}
+}
 
 
 @pytest.mark.parametrize(
@@ -68,7 +76,7 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
 )
 def test_figures_refuse_what_an_option_cannot_be(figure: Callable[..., go.Figure], option: str, value: object) -> None:
     with pytest.raises(tl.TracelabError) as error:
-        figure(TRACE, **{option: value})
+        figure(TRACE, **{**NEEDED.get(figure, {}), option: value})
     assert 30 < len(str(error.value)) < 250
 
 
