@@ -20,7 +20,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from tracelab.display.tables import shown
-from tracelab.errors import LoadWarning, QueryError, TracelabError
+from tracelab.errors import LoadWarning, PolicyError, QueryError, SamplingWarning, TracelabError
 from tracelab.markup import visible
 from tracelab.traceql import QueryWarning
 
@@ -33,7 +33,7 @@ UNREADABLE: Final = 1
 USAGE: Final = 2
 STOPPED: Final = 130
 
-_OURS: Final = (LoadWarning, QueryWarning)
+_OURS: Final = (LoadWarning, QueryWarning, SamplingWarning)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 _TICK: Final = 0.5
 _NOW_AND_THEN: Final = 10.0
@@ -183,8 +183,8 @@ def _show_warning(message: Warning | str, category: type[Warning], *_place: Any,
 
 
 def _stop_with(error: TracelabError, code: int) -> NoReturn:
-    """End with an error of ours; one that points into a query has two lines for that."""
-    points = isinstance(error, QueryError) and error.position is not None
+    """End with an error of ours; one that points into a query or a condition has two lines for that."""
+    points = isinstance(error, PolicyError) or (isinstance(error, QueryError) and error.position is not None)
     message, *below = str(error).rsplit("\n", 2) if points else [str(error)]
     stop(message, code, below=below)
 
