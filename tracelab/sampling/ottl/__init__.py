@@ -52,9 +52,9 @@ Unknown is null, and stays so only where it matters: what is unknown `or` true i
 
 What differs
 ------------
-A frame holds differently: ints are doubles in an attribute of which other spans have doubles; a service that is
+In a frame ints are doubles in an attribute of which other spans have doubles; a service that is
 named `unknown_service` counts as not named; the zone of the machine is taken to be UTC. Regular expressions are Go's,
-run by Rust's engine, which knows more scripts and classes of characters.
+run by Rust's engine, whose tables of characters are of another version of Unicode.
 
 Limits of our own: 100,000 characters, 60 levels, 100 values in a sum or product; texts are UTF-8.
 """

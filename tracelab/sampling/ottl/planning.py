@@ -11,6 +11,7 @@ from tracelab.sampling.ottl import nodes as n
 from tracelab.sampling.ottl import plans as p
 from tracelab.sampling.ottl.converters.all import CONVERTERS
 from tracelab.sampling.ottl.converters.names import camel
+from tracelab.sampling.ottl.converters.parsing import without_mapping
 from tracelab.sampling.ottl.converters.registry import EXPERIMENTAL, OPEN, Converter, Parameter
 from tracelab.sampling.ottl.paths import UnknownPathError, place_of
 from tracelab.sampling.ottl.values import ConditionFailedError, NotReplayableError, RawList, as_kind, compared
@@ -135,6 +136,8 @@ class Planner:
         if missing:
             self.missing.append(f"`{found.name}`: {missing}")
             found = Converter(found.name, found.parameters, found.function, missing=missing)
+        if found.name == "ParseSeverity" and not isinstance(arguments[1], p.Given):
+            found = Converter(found.name, found.parameters, without_mapping, looks=True)
         return p.Apply(found, arguments, self.keys(node.keys))
 
     def arguments(self, node: n.Call, found: Converter) -> tuple[p.Value | None, ...]:

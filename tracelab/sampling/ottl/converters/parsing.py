@@ -229,6 +229,11 @@ def parse_severity(value: Any, mapping: dict[str, Any]) -> str:
     return found[0]
 
 
+def without_mapping(_value: Any, _mapping: Any) -> str:
+    """Answer where the mapping is not written out, with which the Collector fails on every span."""
+    raise ConditionFailedError("the mapping of levels is not written out")
+
+
 def _items(listed: Any) -> list[Any]:
     if not isinstance(listed, list):
         raise ConditionFailedError("the criteria of a level are a list")
