@@ -47,7 +47,7 @@ _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
     r"|time|value|share|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
 )
-_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched")
+_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched|kept_alone|never_matched")
 _BOUND: Final = re.compile(r".+_(?:lower|upper)")
 _GO: Final = re.compile(
     r"exemplar_.*|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented|.+_(?:lower|upper)"

@@ -252,7 +252,10 @@ def _what_is_missing(told: Told, weight: pl.Series) -> str:
     silent = int(left.sum())
     parts = [f"{count:,} {reason}" for reason, count in reasons.items()]
     if silent:
-        parts.append(f"of {silent:,} it is not known how they were sampled")
+        of = f"of {silent:,} " if parts else ""
+        parts.append(f"{of}it is not known how they were sampled")
     known = [f"{one.weight.count():,} by {name}" for name, one in told.items() if one.weight.count()]
     also = f" Known are {', '.join(known)}." if known else " weight_sources(spans) shows what is read."
-    return f"{SAMPLING_WEIGHT!r} is null on {int(missing.sum()):,} of {weight.len():,} spans: {'; '.join(parts)}.{also}"
+    count, whole = int(missing.sum()), f"{weight.len():,} spans"
+    spans = f"all {whole}" if count == weight.len() else f"{count:,} of {whole}"
+    return f"{SAMPLING_WEIGHT!r} is null on {spans}: {'; '.join(parts)}.{also}"

@@ -226,6 +226,11 @@ class TailPolicies:
     processor: str = field(default="tail_sampling", compare=False)
     yaml: str = field(default="", compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        """Name the policies, and whose rules are followed."""
+        names = ", ".join(policy.name for policy in self.policies)
+        return f"TailPolicies({names}; as Collector {self.version[0]}.{self.version[1]} decides)"
+
     def __str__(self) -> str:
         """Give what a Collector takes."""
         return self.yaml
