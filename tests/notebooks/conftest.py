@@ -69,7 +69,7 @@ def _seen(output: dict[str, Any]) -> str:
         table = re.sub(r"<style>.*?</style>", "", "".join(data["text/html"]), flags=re.DOTALL)
         table = re.sub(r"</(?:tr|p)>", "\n", re.sub(r"</t[dh]>", " | ", table))
         return html.unescape(re.sub(r"<[^>]*>", "", table))
-    return "".join(output.get("text") or data.get("text/plain") or "")
+    return "".join(output.get("text") or data.get("text/markdown") or data.get("text/plain") or "")
 
 
 def _on_one_line(text: str) -> str:
