@@ -78,6 +78,10 @@ def test_what_is_shown_is_yaml_that_makes_the_same_policies(policies: TailPolici
     assert policies._repr_markdown_() == f"```yaml\n{text}```"
 
 
+def test_a_policy_names_its_parts_in_one_line() -> None:
+    assert repr(presets.production()) == "TailPolicies(errors, share-of-the-rest; as Collector 0.165 decides)"
+
+
 def test_yaml_quotes_what_a_collector_would_take_for_something_else() -> None:
     values = ["0o10", "yes", "1_000", "~", "a: b", "${x", "a$b", "#", "Ü", "```", "2026-11-28", ""]
     policy = {"name": "010", "type": "string_attribute", "string_attribute": {"key": "on", "values": values}}

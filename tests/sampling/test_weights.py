@@ -188,6 +188,11 @@ def test_the_warning_counts_what_was_found_and_what_was_not() -> None:
     assert warning.filename == __file__
 
 
+def test_the_warning_is_short_where_nothing_is_known() -> None:
+    with pytest.warns(SamplingWarning, match="null on all 2 spans: it is not known how they were sampled"):
+        with_weights(with_state(None, None))
+
+
 def test_frames_keep_their_kind_and_an_old_column_is_replaced() -> None:
     spans = draw("api =").with_columns(sampling_weight=pl.lit("old"), other=1)
     assert with_weights(spans, 0.5).columns[-2:] == ["other", "sampling_weight"]

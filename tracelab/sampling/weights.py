@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
+from tracelab.display.words import counted
 from tracelab.errors import SamplingWarning, SchemaError, TracelabError, warn_caller
 from tracelab.frames import as_polars
 from tracelab.options import share, shown
@@ -256,6 +257,6 @@ def _what_is_missing(told: Told, weight: pl.Series) -> str:
         parts.append(f"{of}it is not known how they were sampled")
     known = [f"{one.weight.count():,} by {name}" for name, one in told.items() if one.weight.count()]
     also = f" Known are {', '.join(known)}." if known else " weight_sources(spans) shows what is read."
-    count, whole = int(missing.sum()), f"{weight.len():,} spans"
-    spans = f"all {whole}" if count == weight.len() else f"{count:,} of {whole}"
+    count, whole = int(missing.sum()), counted(weight.len(), "span")
+    spans = f"{count:,} of {whole}" if count < weight.len() else f"all {whole}" if count > 1 else whole
     return f"{SAMPLING_WEIGHT!r} is null on {spans}: {'; '.join(parts)}.{also}"

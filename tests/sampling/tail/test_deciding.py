@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import pytest
 
+import tracelab as tl
 from tests.sampling.tail.settings import one, policy
 from tracelab.errors import QueryWarning, SchemaError
 from tracelab.sampling import policy_matches, sample_tail, tail_decisions, tail_policies
@@ -341,6 +342,12 @@ def test_no_spans_and_no_policies_are_fine() -> None:
     assert tail_decisions(spans.clear(), [ERRORS]).height == 0
     assert decided(spans, []) == ["not_sampled"]
     assert policy_matches(spans, []).height == 0
+
+
+def test_on_a_terminal_one_sees_which_policies_never_matched() -> None:
+    rules = [{"name": "slow", "type": "latency", "latency": {"threshold_ms": 500}}]
+    lines = tl.show(policy_matches(draw("api =="), rules)).text(width=80).split("\n")
+    assert any(line.startswith("slow") and line.endswith("true") for line in lines)
 
 
 def test_arrivals_are_times() -> None:
