@@ -46,7 +46,7 @@ def _long(names: tuple[str, ...]) -> str:
 
 
 _NUMBER: Final = r"[0-9]{1,2}+"
-_MORE: Final = r"(?P<more>[.,][0-9]++)?+"
+_MORE: Final = r"(?>(?P<more>[.,][0-9]++)?)"
 """A fraction of a second, which Go reads though no format asks for it."""
 
 _READ: Final = {
@@ -188,7 +188,7 @@ def _pattern(layout: str) -> re.Pattern[str]:
         at = found.end()
         if found[1] in _FRACTIONS:
             out.append(_plain(plain[:-1]))
-            piece = rf"(?:{re.escape(plain[-1:])}(?P<fraction>[0-9]++))?+"
+            piece = rf"(?>(?:{re.escape(plain[-1:])}(?P<fraction>[0-9]++))?)"
         else:
             out.append(_plain(plain))
             piece = _READ[found[1]]

@@ -15,12 +15,12 @@ _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstu
 _PATH: Final = _UNRESERVED | frozenset(b"$&+,/:;=@")
 _FRAGMENT: Final = _PATH | frozenset(b"?!()*")
 _USER: Final = _UNRESERVED | frozenset(b"$&+,;=")
-_HOST: Final = _UNRESERVED | frozenset(b"!$&'()*+,;=:[]<>\"")
-_KEPT: Final = frozenset(b"!$&'()*+,;=:@[]%")
+_HOST: Final = _UNRESERVED | frozenset(b"!$&'*+(),;=:[]<>\"")
+_KEPT: Final = frozenset(b"!$&'*+(),;=:@[]%")
 """What may stand in a path or fragment as it is, though Go itself would write it otherwise."""
 
 _SCHEME: Final = re.compile(rb"([a-zA-Z][a-zA-Z0-9+.-]*):")
-_VALID_USER: Final = re.compile(rb"[A-Za-z0-9._:~!$&'()*+,;=%@-]*")
+_VALID_USER: Final = re.compile(rb"[A-Za-z0-9._:~!$&'*+(),;=%@-]*")
 _WRONG_ESCAPE: Final = re.compile(rb"%(?![0-9a-fA-F]{2})")
 _ESCAPE: Final = re.compile(rb"%([0-9a-fA-F]{2})")
 
