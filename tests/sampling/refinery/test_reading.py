@@ -8,7 +8,6 @@ import pytest
 
 from tracelab.errors import PolicyError, QueryWarning
 from tracelab.sampling.refinery import samplers as s
-from tracelab.sampling.refinery.reading import duration
 from tracelab.sampling.refinery.rules import refinery_rules
 
 SECOND = 1_000_000_000
@@ -222,12 +221,3 @@ def test_what_refinery_takes_but_does_not_do_is_told(condition: str, words: str)
 def test_what_is_no_rules_file_at_all_is_refused(rules: Any) -> None:
     with pytest.raises(PolicyError):
         refinery_rules(rules)
-
-
-@pytest.mark.parametrize(
-    ("text", "length"),
-    [("1h1m1.5s", 3_661_500_000_000), (".5ms", 500_000), ("1", None), ("", None), ("1d", None), ("1s ", None),
-     ("9" * 30 + "s", None), ("-", None), ("+2us", 2_000)],
-)  # fmt: skip
-def test_durations_are_go_s(text: str, length: int | None) -> None:
-    assert duration(text) == length

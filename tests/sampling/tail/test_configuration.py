@@ -8,7 +8,6 @@ import pytest
 
 from tracelab.errors import PolicyError, QueryWarning, SourceError
 from tracelab.sampling import tail_policies
-from tracelab.sampling.tail.durations import parse_go_duration
 from tracelab.sampling.tail.policies import And, Composite, Latency, NumericAttribute, Probabilistic, RateLimiting
 from tracelab.sampling.tail.versions import KEYS, RULES, TYPES, parse_version, rule_holds
 
@@ -232,28 +231,6 @@ def test_a_path_that_leads_nowhere_is_no_source(tmp_path: Path) -> None:
     for nothing in (None, 5, ""):
         with pytest.raises(PolicyError):
             tail_policies(nothing)
-
-
-@pytest.mark.parametrize(
-    ("text", "nanoseconds"),
-    [
-        ("30s", 30_000_000_000),
-        ("1m30s", 90_000_000_000),
-        ("1.5h", 5_400_000_000_000),
-        ("-2ms", -2_000_000),
-        (".5us", 500),
-        ("0", 0),
-        ("1\u00b5s", 1000),
-        ("3", None),
-        ("", None),
-        ("s", None),
-        ("1s ", None),
-        ("9999999h", None),
-        ("1e3s", None),
-    ],
-)
-def test_durations_are_those_of_go(text: str, nanoseconds: int | None) -> None:
-    assert parse_go_duration(text) == nanoseconds
 
 
 def test_what_nobody_looked_at_is_taken_to_be_there() -> None:

@@ -1,4 +1,4 @@
-"""Instants and lengths of time as Go writes and reads them."""
+"""Instants and zones as Go writes and reads them."""
 
 from __future__ import annotations
 
@@ -9,58 +9,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_UNITS: Final = {
-    "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
-}  # fmt: skip
-_LENGTH: Final = re.compile(r"(?P<whole>[0-9]*)(?P<point>\.(?P<part>[0-9]*))?(?P<unit>[^0-9.]*)", re.ASCII)
-_MOST: Final = 2**63
 
 
 class WrongTextError(ValueError):
-    """A text that is no instant or length of time."""
-
-
-def read_duration(text: str) -> int:
-    """Read a length of time such as `1h15m30.5s`, in nanoseconds.
-
-    Raises
-    ------
-    WrongTextError
-        It is none.
-    """
-    wrong = WrongTextError(f"this text is no duration such as '1.5s': {text[:50]!r}")
-    sign, rest = (text[0], text[1:]) if text[:1] in ("+", "-") else ("", text)
-    if rest == "0":
-        return 0
-    if not rest:
-        raise wrong
-    total = 0
-    while rest:
-        found = _LENGTH.match(rest)
-        if found is None or not (found["whole"] or found["part"]) or found["unit"] not in _UNITS:
-            raise wrong
-        total += _amount(found["whole"], found["part"] or "", _UNITS[found["unit"]], wrong)
-        if total > _MOST:
-            raise wrong
-        rest = rest[found.end() :]
-    if total == _MOST and sign != "-":
-        raise wrong
-    return -total if sign == "-" else total
-
-
-def _amount(whole: str, part: str, unit: int, wrong: WrongTextError) -> int:
-    if len(whole) > 40:
-        raise wrong
-    amount = int(whole or "0") * unit
-    if amount > _MOST:
-        raise wrong
-    fraction, scale = 0, 1.0
-    for digit in part:
-        # Digits that 63 bits do not hold are passed over.
-        if fraction > (_MOST - 1) // 10 or fraction * 10 + int(digit) > _MOST:
-            break
-        fraction, scale = fraction * 10 + int(digit), scale * 10
-    return amount + int(float(fraction) * (float(unit) / scale))
+    """A text that is no instant, or a format of none."""
 
 
 @lru_cache(maxsize=256)

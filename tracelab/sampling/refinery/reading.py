@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.go_regexes import RegexError, searching
 from tracelab.sampling.documents import Document, Path_, near
+from tracelab.sampling.durations import parse_go_duration
 from tracelab.sampling.refinery import samplers as s
 from tracelab.sampling.refinery.values import printed
-from tracelab.units import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +22,6 @@ VERSION: Final = 2
 
 _TOP: Final = ("RulesVersion", "Samplers")
 _OLD: Final = ("Sampler", "SampleRate", "DryRun", "DryRunFieldName", "rule", "FieldList")
-_DURATION_PART: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
 _LONGEST: Final = 2**63 - 1
 _MOST_INT: Final = 2**63 - 1
 _SECOND: Final = 1_000_000_000
@@ -109,7 +108,7 @@ _TYPES: Final[dict[str, tuple[Callable[[Any], bool], str]]] = {
         "text, a number, true, false or a list",
     ),
     "duration": (
-        lambda value: isinstance(value, str) and duration(value) is not None,
+        lambda value: isinstance(value, str) and parse_go_duration(value) is not None,
         "a duration such as 30s or 1m30s",
     ),
 }
@@ -140,29 +139,6 @@ def read_samplers(document: Document) -> dict[str, s.Sampler]:
             ("Samplers",), f"there must be a {DEFAULT!r}, for what is not listed. Refinery refuses it else."
         )
     return {name: _choice(document, ("Samplers", name), value) for name, value in chosen.items()}
-
-
-def duration(text: str) -> int | None:
-    """Read a duration as Go does, to nanoseconds; None where it is none.
-
-    Examples
-    --------
-    >>> duration("1m30s"), duration("-1.5h"), duration("30"), duration("0")
-    (90000000000, -5400000000000, None, 0)
-    """
-    body = text[1:] if text[:1] in ("+", "-") else text
-    if body == "0":
-        return 0
-    if not body or len(body) > 200 or not re.fullmatch(rf"(?:{_DURATION_PART.pattern})+", body, re.ASCII):
-        return None
-    total = 0
-    for number, unit in _DURATION_PART.findall(body):
-        whole, _, fraction = number.partition(".")
-        scale = NANOSECONDS[unit]
-        total += int(whole or "0") * scale + (int(fraction) * scale // 10 ** len(fraction) if fraction else 0)
-    if total > _LONGEST:
-        return None
-    return -total if text.startswith("-") else total
 
 
 def _refuse_old(document: Document, values: Mapping[str, Any]) -> None:
@@ -207,7 +183,7 @@ def _dynamic(document: Document, path: Path_, found: Mapping[str, Any], name: st
     key = s.Key(tuple(found["FieldList"]), found.get("UseTraceLength", False), max(most, 0))
 
     def length(field: str, default: int) -> int:
-        return duration(found.get(field, "0")) or default
+        return parse_go_duration(found.get(field, "0")) or default
 
     match name:
         case "DynamicSampler":
@@ -379,7 +355,7 @@ def _check(document: Document, path: Path_, value: Any, field: _Field) -> None:
         document.refuse(path, f"must be {words}, and is {_short(value)}.")
     if field.choices and value not in field.choices:
         document.refuse(path, f"{_short(value)} is none of its values.{near(value, field.choices)}")
-    measured: float = (duration(value) or 0) if field.type == "duration" else value
+    measured: float = (parse_go_duration(value) or 0) if field.type == "duration" else value
     too_small = field.least is not None and not measured >= field.least
     if too_small or (field.most is not None and not measured <= field.most):
         limits = f"from {field.least:g} to {field.most:g}" if field.most is not None else f"{field.least:g} or more"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from tracelab.errors import PolicyError
 from tracelab.options import shown
-from tracelab.sampling.tail.durations import parse_go_duration
+from tracelab.sampling.durations import parse_go_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.sampling.durations import parse_go_duration
 from tracelab.sampling.ottl.converters.registry import OPEN, converter
-from tracelab.sampling.ottl.instants import WrongTextError, read_duration, told
+from tracelab.sampling.ottl.instants import WrongTextError, told
 from tracelab.sampling.ottl.strptime import UnclearFormatError, check_format, known_zone, read, written
 from tracelab.sampling.ottl.values import ConditionFailedError, Duration, NotReplayableError, Time, wrapped
 
@@ -76,10 +77,10 @@ _part("Weekday", lambda moment, _: moment.isoweekday() % 7)
 
 @converter("Duration", "Duration: string")
 def duration(text: str) -> Duration:
-    try:
-        return Duration(read_duration(text))
-    except WrongTextError as error:
-        raise ConditionFailedError(str(error)) from None
+    length = parse_go_duration(text)
+    if length is None:
+        raise ConditionFailedError(f"this text is no duration such as '1.5s': {text[:50]!r}")
+    return Duration(length)
 
 
 @converter("Unix", "Seconds: int", "Nanoseconds?: int")
