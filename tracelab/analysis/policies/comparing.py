@@ -11,7 +11,7 @@ import polars as pl
 from tracelab.analysis.latency.percentiles import percentile_names
 from tracelab.analysis.policies.fidelity import figures
 from tracelab.analysis.policies.losses import KINDS, things, with_users
-from tracelab.analysis.policies.replayed import BROKEN, BYTES, FAILED, TRACE, measured, replayed
+from tracelab.analysis.policies.replayed import BROKEN, BYTES, FAILED, TRACE, described, measured, replayed
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
 from tracelab.options import share, shown
@@ -88,7 +88,7 @@ def compare_policies(
     """
     named = _named(policies)
     shares = share("quantile", quantile, ends=False)
-    frame = with_users(measured(spans.lazy().collect()), user)
+    frame = with_users(described(measured(spans.lazy().collect())), user)
     whole = _Whole.of(frame, shares)
     rows = [
         pl.DataFrame({"policy": name}).hstack(whole.beside(replayed(whole.spans, policy, arrival=arrival), confidence))

@@ -8,7 +8,7 @@ import polars as pl
 
 from tracelab.analysis.errors.exceptions import exceptions_of
 from tracelab.analysis.grouping import Spans, keys
-from tracelab.analysis.policies.replayed import FAILED, ROUTE, TRACE, USER, measured, replayed
+from tracelab.analysis.policies.replayed import FAILED, ROUTE, TRACE, USER, described, numbered, replayed
 from tracelab.conforming import takes_any_frame
 from tracelab.sampling.deciding import KEPT
 
@@ -59,7 +59,7 @@ def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arriv
     >>> sampling_losses(spans, presets.production(ratio=0)).select("kind", "value").rows()
     [('route', 'GET /cart')]
     """
-    frame = with_users(measured(spans.lazy().collect()), user)
+    frame = with_users(described(numbered(spans.lazy().collect())), user)
     return lost(replayed(frame, policy, arrival=arrival))
 
 

@@ -24,13 +24,19 @@ _ROW: Final = "__row"
 
 
 def measured(frame: pl.DataFrame) -> pl.DataFrame:
-    """Say of each span what no policy changes: trace, bytes of OTLP's protobuf, failure, route and user."""
+    """Say of each span which trace it is of, and how many bytes it has in OTLP's protobuf."""
+    return numbered(frame).with_columns(pl.Series(BYTES, span_sizes(frame), dtype=pl.Int64))
+
+
+def numbered(frame: pl.DataFrame) -> pl.DataFrame:
+    """Say of each span which trace it is of, by a number."""
+    return frame.with_columns(pl.col("trace_id").cast(pl.Categorical).to_physical().alias(TRACE))
+
+
+def described(frame: pl.DataFrame) -> pl.DataFrame:
+    """Say of each span what may be lost with it: failure, route and user."""
     return frame.with_columns(
-        pl.Series(BYTES, span_sizes(frame), dtype=pl.Int64),
-        pl.col("trace_id").cast(pl.Categorical).to_physical().alias(TRACE),
-        has_failed(frame).fill_null(value=False).alias(FAILED),
-        route().alias(ROUTE),
-        first_of(USER_KEYS).alias(USER),
+        has_failed(frame).fill_null(value=False).alias(FAILED), route().alias(ROUTE), first_of(USER_KEYS).alias(USER)
     )
 
 
