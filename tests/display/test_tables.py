@@ -138,6 +138,11 @@ def test_html_escapes_names_values_and_dtypes() -> None:
     assert all('"' not in title[7:-1] for title in re.findall(r'title=".*?"(?=>)', html))
 
 
+def test_a_notebook_may_fold_long_names_of_columns_after_underscores() -> None:
+    html = tl.show(pl.DataFrame({"error_rate_weighted": [0.5]}))._repr_html_()
+    assert ">error_<wbr>rate_<wbr>weighted</th>" in html
+
+
 def test_html_follows_the_theme_and_puts_numbers_to_the_right() -> None:
     html = tl.show(pl.DataFrame({"n": [1], "trace_id": ["ab" * 16], "text": ["x" * 80]}))._repr_html_()
     assert "var(--jp-content-font-color1" in html

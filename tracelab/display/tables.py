@@ -69,7 +69,8 @@ STYLE: Final = """
 .tracelab-table.tracelab-table th, .tracelab-table.tracelab-table td { text-align: left; vertical-align: top;
   padding: 3px 10px; border: none; border-bottom: 1px solid var(--jp-border-color2, rgba(128, 128, 128, .25));
   white-space: nowrap; max-width: none; }
-.tracelab-table.tracelab-table th { font-weight: 600; color: var(--jp-content-font-color2, inherit); }
+.tracelab-table.tracelab-table th { font-weight: 600; color: var(--jp-content-font-color2, inherit);
+  white-space: normal; vertical-align: bottom; }
 .tracelab-table.tracelab-table td.long { white-space: normal; overflow-wrap: anywhere; min-width: 22em;
   max-width: 36em; }
 .tracelab-table.tracelab-table .number { text-align: right; }
@@ -108,7 +109,7 @@ class Shown:
         """Give the table as HTML, without its style."""
         head = "".join(
             f'<th{_class("number" if column.number else "")} title="{plain(column.dtype).replace(chr(34), "&quot;")}">'
-            f"{plain(column.name)}</th>"
+            f"{plain(column.name).replace('_', '_<wbr>')}</th>"
             for column in self._columns
         )
         cells = [[_html_cell(column, text) for text in column.texts] for column in self._columns]
