@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from tracelab.sampling.hashes import fnv1a_32, fnv1a_64
+from tracelab.sampling.hashes import fnv1a_32, fnv1a_64, fnv1a_64_of
 from tracelab.sampling.ids import TraceIds
 
 
@@ -16,6 +16,7 @@ def rows(text: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
 
 
 def test_the_published_hashes_come_out_however_the_text_is_parted() -> None:
+    assert fnv1a_64_of(b"foobar") == 0x85944171F73967E8
     for cut in range(7):
         assert fnv1a_32(b"foobar"[:cut], rows(b"foobar"[cut:])).tolist() == [0xBF9CF968]
         assert fnv1a_64(b"foobar"[:cut], rows(b"foobar"[cut:])).tolist() == [0x85944171F73967E8]

@@ -45,7 +45,6 @@ def test_capitals_are_digits_too() -> None:
 def test_what_is_no_id_is_not_known_and_counted(text: str | None) -> None:
     ids = TraceIds.of(pl.Series([LONG, text, text], dtype=pl.String))
     assert ids.known[ids.number].tolist() == [True, False, False]
-    assert ids.unknown_spans == 2
     assert not ids.valid[ids.number[1]]
     assert not ids.bytes[ids.number[1]].any()
 
@@ -58,5 +57,5 @@ def test_zeros_are_known_and_not_valid() -> None:
 
 def test_no_rows_are_no_ids() -> None:
     ids = TraceIds.of(pl.Series([], dtype=pl.String))
-    assert ids.texts.len() == ids.number.size == ids.low.size == ids.unknown_spans == 0
+    assert ids.texts.len() == ids.number.size == ids.low.size == 0
     assert ids.bytes.shape == (0, 16)

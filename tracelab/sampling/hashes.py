@@ -1,4 +1,4 @@
-"""The hash that the Collector samples by: FNV-1a of a prefix and a trace id, of all ids at once."""
+"""FNV-1a, the hash that the Collector samples by: of a text, or of a prefix and each of many trace ids at once."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ def fnv1a_64(prefix: bytes, rows: Bytes) -> Numbers:
         hashes ^= column
         hashes *= np.uint64(_PRIME_64)
     return hashes
+
+
+def fnv1a_64_of(content: bytes) -> int:
+    """Hash one text to 64 bits."""
+    return _after(content, _START_64, _PRIME_64, 2**64 - 1)
 
 
 def _after(prefix: bytes, start: int, prime: int, mask: int) -> int:

@@ -82,11 +82,6 @@ class TraceIds:
         """The last 56 bits, which decide where a trace state says nothing else."""
         return self.low & np.uint64(2**56 - 1)
 
-    @property
-    def unknown_spans(self) -> int:
-        """How many rows have an id that nothing can be decided on."""
-        return int(np.count_nonzero(~self.known[self.number]))
-
 
 def distinct(column: pl.Series) -> tuple[pl.Series, Ints]:
     """Give the different values of a text column, null being one too, and which of them each row has."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -32,11 +32,7 @@ from tracelab.sampling.trace_state import SamplingState, with_sampling
 if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
 
-Fleet: TypeAlias = "Sampler | ProbabilisticProcessor | Mapping[str, Sampler]"
-"""One sampler for all, or one per service, `*` for the rest."""
-
 MISSING_PARENTS: Final = ("root", "sampled", "not_sampled")
-COLUMNS: Final = ("trace_id", "parent_span_id", "kind", "service_name", "trace_state", "flags", "depth")
 _REST: Final = "*"
 _MOST_THRESHOLDS: Final = 500
 _SAYS_REMOTE: Final = 0x100

@@ -7,6 +7,7 @@ import re
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
+from tracelab.sampling.hashes import fnv1a_64_of
 from tracelab.sampling.ottl.converters.registry import OPEN, converter
 from tracelab.sampling.ottl.values import ConditionFailedError, Identifier, wrapped
 
@@ -35,10 +36,7 @@ converter("SHA512", "Target: string")(_digest("sha512"))
 @converter("FNV", "Target: string")
 def fnv(text: str) -> int:
     """FNV-1a of 64 bits."""
-    value = 0xCBF29CE484222325
-    for byte in text.encode():
-        value = (value ^ byte) * 0x100000001B3 & _64
-    return wrapped(value)
+    return wrapped(fnv1a_64_of(text.encode()))
 
 
 @converter("Murmur3Hash", "Target: string")

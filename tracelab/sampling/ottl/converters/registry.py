@@ -8,12 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LITERAL_KINDS: Final = ("text!", "bool!", "texts!")
-"""Kinds of arguments that must be written out."""
-
-LIST_KINDS: Final = ("[any]", "[string]", "[string-like]")
-"""Kinds of arguments that are lists, whose items may be computed; of the last the list may be, too."""
-
 
 class _Open:
     """Stands for an argument that is known on a span only."""
@@ -60,13 +54,6 @@ class Converter:
 CONVERTERS: Final[dict[str, Converter]] = {}
 EXPERIMENTAL: Final = ("All", "Any", "Filter", "Find", "MapEach", "MapKeys", "Reduce", "When")
 """Converters that take lambda expressions, which the Collector refuses unless feature gates are set."""
-
-EDITORS: Final = (
-    "append", "clear", "delete_index", "delete_key", "delete_matching_keys", "flatten", "keep_keys",
-    "keep_matching_keys", "limit", "merge_maps", "replace_all_matches", "replace_all_patterns", "replace_match",
-    "replace_pattern", "set", "stringify_all", "truncate_all",
-)  # fmt: skip
-"""Functions that change spans; the Collector knows them in conditions no more than by name."""
 
 
 def converter(
