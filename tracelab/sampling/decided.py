@@ -1,4 +1,4 @@
-"""What may be decided on a trace: the words that all tables of decisions share."""
+"""What may be decided on a trace: the words and the types that tables of decisions of all dialects share."""
 
 from __future__ import annotations
 
@@ -10,3 +10,17 @@ DECISIONS: Final = ("sampled", "not_sampled", "partial", "dropped", "unknown")
 """Kept, not kept, kept in part (spans were decided on one by one), excluded by a policy, not to be decided."""
 
 DECISION: Final = pl.Enum(DECISIONS)
+
+SAMPLING_POLICY: Final = "sampling_policy"
+"""The column that says which policy kept a span."""
+
+EVALUATIONS: Final = pl.List(
+    pl.Struct({"policy": pl.String(), "type": pl.String(), "decision": pl.String(), "reason": pl.String()})
+)
+"""What each policy that was asked said on a trace."""
+
+_COUNTS: Final = ("traces", "matched", "matched_spans", "decided", "kept_alone", "errors")
+MATCHES: Final = pl.Schema(
+    {"policy": pl.String(), "type": pl.String()} | dict.fromkeys(_COUNTS, pl.UInt32()) | {"never_matched": pl.Boolean()}
+)
+"""What each policy matched among all traces."""

@@ -8,8 +8,9 @@ from typing import Any, Final
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
+from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.decisions import head_decisions
-from tracelab.sampling.head.keeping import WEIGHT, sample_head
+from tracelab.sampling.head.keeping import sample_head
 from tracelab.sampling.head.processor import ProbabilisticProcessor
 from tracelab.sampling.head.samplers import Sampler
 from tracelab.sampling.tail.deciding import sample_tail, tail_decisions
@@ -66,15 +67,14 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
 
 def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
     """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
-    rows = frame.drop(WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
+    rows = frame.drop(SAMPLING_WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
     found = sample_head(rows, policy) if is_head(policy) else sample_tail(rows, policy, arrival=arrival)
     kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(found[_ROW], True)
-    weights = pl.Series(WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
-    return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[WEIGHT]))
+    weights = pl.Series(SAMPLING_WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
+    return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[SAMPLING_WEIGHT]))
 
 
 def is_head(policy: Any) -> bool:
     """Tell head samplers and fleets of them from policies that look at whole traces."""
-    if isinstance(policy, Mapping):
-        return any(isinstance(each, Sampler) for each in policy.values())
-    return isinstance(policy, Sampler | ProbabilisticProcessor)
+    some = policy.values() if isinstance(policy, Mapping) else [policy]
+    return any(isinstance(each, Sampler | ProbabilisticProcessor) for each in some)

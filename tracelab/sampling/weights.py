@@ -16,10 +16,9 @@ from tracelab.display.words import counted
 from tracelab.errors import SamplingWarning, SchemaError, TracelabError, warn_caller
 from tracelab.frames import as_polars
 from tracelab.options import share, shown
+from tracelab.sampling.deciding import is_head
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
-from tracelab.sampling.head.processor import ProbabilisticProcessor
 from tracelab.sampling.head.replay import replay
-from tracelab.sampling.head.samplers import Sampler
 from tracelab.sampling.recorded import SOURCES, Recorded
 from tracelab.sampling.tail.deciding import tail_decisions
 
@@ -156,7 +155,7 @@ def _told(frame: pl.DataFrame, source: Any) -> Told:
         return {"the given rate": _of_rates(frame, {_REST: source})}
     if isinstance(source, Mapping) and source and all(_is_number(rate) for rate in source.values()):
         return {"the given rates": _of_rates(frame, source)}
-    if isinstance(source, Sampler | ProbabilisticProcessor) or _is_fleet(source):
+    if is_head(source):
         return {"the sampler": _of_sampler(frame, source)}
     if isinstance(source, list | tuple) and source and all(isinstance(name, str) for name in source):
         return {name: SOURCES[_known(name)](frame) for name in dict.fromkeys(source)}
@@ -181,14 +180,6 @@ def _known(name: str) -> str:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-
-
-def _is_fleet(source: Any) -> bool:
-    return (
-        isinstance(source, Mapping)
-        and bool(source)
-        and all(isinstance(one, Sampler | ProbabilisticProcessor) for one in source.values())
-    )
 
 
 def _of_rates(frame: pl.DataFrame, rates: Mapping[Any, Any]) -> Recorded:

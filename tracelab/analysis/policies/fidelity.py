@@ -14,7 +14,7 @@ from tracelab.conforming import takes_any_frame
 from tracelab.options import flag
 from tracelab.options import quantiles as checked_quantiles
 from tracelab.sampling.deciding import KEPT
-from tracelab.sampling.head.keeping import WEIGHT
+from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -145,7 +145,7 @@ def _volumes(frame: pl.DataFrame, keys: list[pl.Expr], names: list[str]) -> pl.D
 def _errors(frame: pl.DataFrame, kept: pl.DataFrame, names: list[str], options: dict[str, Any]) -> list[pl.DataFrame]:
     """Measure error rates: the true one, that of what is kept, and its estimate."""
     true, naive = (error_rates(each, **options) for each in (frame, kept))
-    weighted = error_rates(kept, weights=WEIGHT, **options)
+    weighted = error_rates(kept, weights=SAMPLING_WEIGHT, **options)
     counts = {"spans": "requests", "errors": "errors"}
     return [
         true.select(*names, "error_rate", *(pl.col(old).alias(new) for old, new in counts.items())),
@@ -171,7 +171,7 @@ def _lengths(
     """Measure percentiles: the true ones, those of what is kept, and their estimates."""
     options = {**options, "quantiles": quantiles, "wide": True}
     true, naive = (latency_percentiles(each, **options) for each in (frame, kept))
-    weighted = latency_percentiles(kept, weights=WEIGHT, **options)
+    weighted = latency_percentiles(kept, weights=SAMPLING_WEIGHT, **options)
     columns = percentile_names(quantiles)
     bounds = [f"{name}_{end}" for name in columns for end in ("lower", "upper")]
     return [

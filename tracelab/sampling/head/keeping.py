@@ -8,12 +8,10 @@ import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
+from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.replay import replay
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
-
-WEIGHT = "sampling_weight"
-"""The column that says how many spans a span stands for."""
 
 
 @takes_any_frame
@@ -77,8 +75,8 @@ def sample_head(spans: FrameT, sampler: Any, *, missing_parents: str = "root") -
     frame = spans.lazy().collect()
     found = replay(frame, sampler, missing_parents=missing_parents)
     with np.errstate(divide="ignore"):
-        weight = pl.Series(WEIGHT, 1 / found.probability, nan_to_null=True)
-    kept = frame.drop(WEIGHT, strict=False).with_columns(weight).filter(pl.Series(found.kept))
+        weight = pl.Series(SAMPLING_WEIGHT, 1 / found.probability, nan_to_null=True)
+    kept = frame.drop(SAMPLING_WEIGHT, strict=False).with_columns(weight).filter(pl.Series(found.kept))
     texts = found.trace_states(frame["trace_state"])
     if texts is not None:
         kept = kept.with_columns(texts)

@@ -11,8 +11,9 @@ import polars as pl
 from tracelab.conforming import span_frame
 from tracelab.errors import PolicyError
 from tracelab.options import nanoseconds, shown, whole
-from tracelab.sampling.decided import DECISION, DECISIONS
+from tracelab.sampling.decided import DECISION, DECISIONS, EVALUATIONS, MATCHES, SAMPLING_POLICY
 from tracelab.sampling.documents import near, read_document
+from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.refinery.fields import Events
 from tracelab.sampling.refinery.outcomes import Replay, rule_type, rules_of
 from tracelab.sampling.refinery.reading import DEFAULT, read_samplers
@@ -27,14 +28,7 @@ if TYPE_CHECKING:
     from tracelab.sampling.refinery import samplers as s
 
 NO_RULE: Final = "no rule matched"
-_EVALUATION: Final = pl.Struct(
-    {"policy": pl.String(), "type": pl.String(), "decision": pl.String(), "reason": pl.String()}
-)
 _SAMPLED, _NOT_SAMPLED, _DROPPED = map(DECISIONS.index, ("sampled", "not_sampled", "dropped"))
-_COUNTS: Final = ("traces", "matched", "matched_spans", "decided", "kept_alone", "errors")
-_MATCHES: Final = pl.Schema(
-    {"policy": pl.String(), "type": pl.String()} | dict.fromkeys(_COUNTS, pl.UInt32()) | {"never_matched": pl.Boolean()}
-)
 
 
 @dataclass(frozen=True)
@@ -74,8 +68,8 @@ class RefineryRules:
         rows = pl.Series(np.flatnonzero(outcome.kept[traces.number]))
         kept = traces.number[rows.to_numpy()]
         return traces.spans.select(pl.all().gather(rows)).with_columns(
-            self._names(outcome.decider[kept]).alias("sampling_policy"),
-            pl.Series("sampling_weight", outcome.rate[kept], dtype=pl.Float64),
+            self._names(outcome.decider[kept]).alias(SAMPLING_POLICY),
+            pl.Series(SAMPLING_WEIGHT, outcome.rate[kept], dtype=pl.Float64),
         )
 
     def decisions(self, spans: Any) -> pl.DataFrame:
@@ -144,7 +138,7 @@ class RefineryRules:
                     "never_matched": not found.any(),
                 }
             )
-        return pl.DataFrame(rows, schema=_MATCHES)
+        return pl.DataFrame(rows, schema=MATCHES)
 
     def _replay(self, spans: Any) -> Replay:
         traces = Traces(span_frame(spans).lazy().collect(), self.waiting)
@@ -256,4 +250,4 @@ def _evaluations(replay: Replay, kinds: pl.DataFrame) -> pl.DataFrame:
         else:
             tried[decider] |= {"decision": DECISIONS[code], "reason": reason}
         lists.append(tried)
-    return distinct.with_columns(evaluations=pl.Series(lists, dtype=pl.List(_EVALUATION)))
+    return distinct.with_columns(evaluations=pl.Series(lists, dtype=EVALUATIONS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -10,9 +10,10 @@ import pyarrow as pa
 
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import PolicyError, QueryWarning, warn_caller
-from tracelab.sampling.decided import DECISION
+from tracelab.sampling.decided import DECISION, EVALUATIONS, MATCHES, SAMPLING_POLICY
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
+from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.tail.configuration import as_policies
 from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, NOT_SAMPLED, SAMPLED
 from tracelab.sampling.tail.policies import (
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
 _SAMPLED, _NOT_SAMPLED, _PARTIAL, _DROPPED, _UNKNOWN = map(DECISION.categories.to_list().index, ALL_DECISIONS)
-_WEIGHT: Final = "sampling_weight"
-_POLICY: Final = "sampling_policy"
-_EVALUATION: Final = pl.Struct(
-    {"policy": pl.String(), "type": pl.String(), "decision": pl.String(), "reason": pl.String()}
-)
 
 
 @takes_any_frame
@@ -80,7 +76,7 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     known = _taken(policies, arrival)
     if isinstance(spans, pl.LazyFrame):
         schema = spans.collect_schema()
-        schema.update({_POLICY: pl.String(), _WEIGHT: pl.Float64()})
+        schema.update({SAMPLING_POLICY: pl.String(), SAMPLING_WEIGHT: pl.Float64()})
         return spans.map_batches(
             lambda frame: _sampled(frame, known, arrival),
             predicate_pushdown=False,
@@ -190,9 +186,7 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
                 "never_matched": not matched.any(),
             }
         )
-    counts = dict.fromkeys(("traces", "matched", "matched_spans", "decided", "kept_alone", "errors"), pl.UInt32())
-    schema = {"policy": pl.String(), "type": pl.String(), **counts, "never_matched": pl.Boolean()}
-    return pl.DataFrame(rows, schema=schema)
+    return pl.DataFrame(rows, schema=MATCHES)
 
 
 def _count(told: Replay, chosen: Flags) -> int:
@@ -228,12 +222,12 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
         rows = groups.rows[kept]
         lives, kept = lives[np.argsort(rows)], np.zeros(frame.height, dtype=bool)
         kept[rows] = True
-    names = pl.Series(_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
+    names = pl.Series(SAMPLING_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
     with np.errstate(divide="ignore", over="ignore"):
         weights = 1.0 / told.chances.probability
     return frame.filter(pl.Series(kept)).with_columns(
-        names.gather(pl.Series(told.verdict.decider[lives])).alias(_POLICY),
-        pl.Series(_WEIGHT, weights[lives]).fill_nan(None),
+        names.gather(pl.Series(told.verdict.decider[lives])).alias(SAMPLING_POLICY),
+        pl.Series(SAMPLING_WEIGHT, weights[lives]).fill_nan(None),
     )
 
 
@@ -294,7 +288,7 @@ def _evaluations(told: Replay) -> pl.Series:
     # As one array with offsets, since hundreds of thousands of lists are slow to put together otherwise.
     items = pl.DataFrame(texts).to_struct().to_arrow()
     lists = pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), items)
-    return pl.Series("evaluations", lists).cast(pl.List(_EVALUATION))
+    return pl.Series("evaluations", lists).cast(EVALUATIONS)
 
 
 def _budget(policy: Policy) -> str | None:
