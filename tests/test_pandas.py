@@ -21,7 +21,7 @@ web::GET /pay     ==========      kind=server n=1
   web::POST       .========       kind=client n=2
     bank::charge  ..======!       kind=server n=3 note=x
 """)
-OTHER = {
+OTHER: dict[str, tuple[Any, ...]] = {
     "query": ("status = error",),
     "search": ("{ status = error }",),
     "query_metrics": ("{ } | count_over_time()",),
@@ -29,7 +29,15 @@ OTHER = {
     "with_attributes": ("n",),
     "plot_gantt": (SPANS["trace_id"][0],),
     "plot_flamegraph": (SPANS["trace_id"][0],),
+    "compare_policies": ({"everything": tl.sampling.AlwaysOn()},),
+    "plot_sampling_report": ({"everything": tl.sampling.AlwaysOn()},),
+    "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
+    **dict.fromkeys(
+        ("policy_matches", "sample_tail", "sampling_decisions", "sampling_losses", "sampling_report"),
+        (tl.sampling.presets.production(),),
+    ),
 }
+OPTIONS: dict[str, dict[str, Any]] = {"plan_sampling": {"budget": "5 GB/day"}}
 """What a function needs beside the spans."""
 
 
@@ -44,10 +52,13 @@ NAMES = [
 
 
 def answer(name: str, spans: Any) -> Any:
-    found = getattr(tl, name)(spans, *OTHER.get(name, ()))
+    found = getattr(tl, name)(spans, *OTHER.get(name, ()), **OPTIONS.get(name, {}))
+    if isinstance(found, tl.sampling.TailPolicies):
+        return found.yaml
     return found if isinstance(found, pl.DataFrame) else found.to_plotly_json()
 
 
+@pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pandas_frame_gets_the_answer_of_a_polars_frame(name: str) -> None:
     expected, found = answer(name, SPANS), answer(name, SPANS.to_pandas())
@@ -67,4 +78,4 @@ def test_write_and_report_take_pandas(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", [*NAMES, "with_tree"])
 def test_what_is_no_frame_is_a_clear_error(name: str) -> None:
     with pytest.raises(tl.SchemaError, match="A str is no"):
-        getattr(tl, name)("dump.json", *OTHER.get(name, ()))
+        getattr(tl, name)("dump.json", *OTHER.get(name, ()), **OPTIONS.get(name, {}))

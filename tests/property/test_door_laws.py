@@ -140,11 +140,19 @@ OTHER: dict[str, tuple[object, ...]] = {
     "with_attributes": ("n",),
     "plot_gantt": (TRACE_ID,),
     "plot_flamegraph": (TRACE_ID,),
+    "compare_policies": ({"everything": tl.sampling.AlwaysOn()},),
+    "plot_sampling_report": ({"everything": tl.sampling.AlwaysOn()},),
+    "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
+    **dict.fromkeys(
+        ("policy_matches", "sample_tail", "sampling_decisions", "sampling_losses", "sampling_report"),
+        (tl.sampling.presets.production(),),
+    ),
 }
 OPTIONS: dict[str, dict[str, object]] = {
     "query_metrics": {"step": "5ms"},
     "repeated_calls": {"min_count": 2},
     "outliers": {"min_count": 2},
+    "plan_sampling": {"budget": "5 GB/day"},
 }
 
 
@@ -168,10 +176,11 @@ def answer(function: str, spans: Any) -> Any:
         return str(error)
     if isinstance(found, pl.DataFrame):
         return dict(found.schema), found.to_dicts()
-    return str(found.to_plotly_json())
+    return found.yaml if isinstance(found, tl.sampling.TailPolicies) else str(found.to_plotly_json())
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
+@pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @EVERY_FUNCTION
 def test_the_same_spans_in_other_dtypes_get_the_same_answer(function: str) -> None:
     expected = answer(function, SPANS)
@@ -184,6 +193,7 @@ def test_the_same_spans_in_other_dtypes_get_the_same_answer(function: str) -> No
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
+@pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @EVERY_FUNCTION
 @pytest.mark.parametrize("form", ["polars", "lazy"])
 def test_any_frame_gets_the_answer_of_the_conformed_one_or_a_schema_error(function: str, form: str) -> None:
@@ -199,6 +209,7 @@ def test_any_frame_gets_the_answer_of_the_conformed_one_or_a_schema_error(functi
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
+@pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @EVERY_FUNCTION
 @settings(max_examples=5, deadline=None)
 @given(
@@ -239,6 +250,7 @@ def test_a_lazy_null_is_found_when_the_frame_is_computed() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
+@pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @EVERY_FUNCTION
 def test_parts_of_traces_that_are_put_together_are_whole_again(function: str) -> None:
     parts = [tl.conform(SPANS.filter(pl.col("kind") == kind).drop(TREE_COLUMNS)) for kind in SPANS["kind"].unique()]

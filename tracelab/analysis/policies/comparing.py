@@ -94,7 +94,8 @@ def compare_policies(
         pl.DataFrame({"policy": name}).hstack(whole.beside(replayed(whole.spans, policy, arrival=arrival), confidence))
         for name, policy in named.items()
     ]
-    return pl.concat(rows)
+    # Of no spans there are no shares.
+    return pl.concat(rows).with_columns(pl.col(pl.Float64).fill_nan(None))
 
 
 def _named(policies: Any) -> dict[str, Any]:
