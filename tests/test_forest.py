@@ -78,3 +78,16 @@ def test_below_marks_all_that_hangs_on_a_mark() -> None:
     )
     assert forest.below((frame["name"] == "b").to_numpy()).tolist() == [False, True, True, False, False]
     assert not forest.below(np.zeros(5, dtype=bool)).any()
+
+
+def test_spans_are_broken_off_where_they_are_kept_and_their_parents_are_not() -> None:
+    spans = draw("""
+    a  =====
+      b  .===
+        c  ..=
+      d  ...=
+    """)
+    frame, forest = build_forest(spans, "name")
+    kept = frame["name"].is_in(["a", "c", "d"]).to_numpy()
+    assert frame.filter(pl.Series(forest.broken_off(kept)))["name"].to_list() == ["c"]
+    assert not Forest.of(spans.clear()).broken_off(np.zeros(0, dtype=np.bool_)).size

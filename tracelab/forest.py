@@ -118,6 +118,12 @@ class Forest:
         """How many spans the subtree has, the span itself included."""
         return (self.right - self.left + 1) >> 1
 
+    def broken_off(self, kept: Flags) -> Flags:
+        """Mark the rows that are kept, and whose parent is there and is not kept."""
+        found = kept & self.has_parent
+        found[found] = ~kept[self.parent[found]]
+        return found
+
     def below(self, marked: Flags) -> Flags:
         """Mark every span that is marked itself or has a marked ancestor."""
         if not marked.any():

@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.analysis.errors.routes import first_of, route
 from tracelab.analysis.failures import has_failed
-from tracelab.forest import NOBODY, build_forest
+from tracelab.forest import build_forest
 from tracelab.sampling.deciding import KEPT, marked
 from tracelab.sampling.tail.sizes import span_sizes
 
@@ -47,9 +47,6 @@ def replayed(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.Dat
     """
     known = marked(frame, policy, arrival=arrival).with_row_index(_ROW)
     placed, forest = build_forest(known, KEPT, _ROW)
-    kept = placed[KEPT].to_numpy()
     broken = np.zeros(known.height, dtype=np.bool_)
-    if known.height:
-        parent = forest.parent
-        broken[placed[_ROW].to_numpy()] = kept & (parent != NOBODY) & ~kept[np.maximum(parent, 0)]
+    broken[placed[_ROW].to_numpy()] = forest.broken_off(placed[KEPT].to_numpy())
     return known.with_columns(pl.Series(BROKEN, broken)).drop(_ROW)

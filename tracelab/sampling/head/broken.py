@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import NOBODY, Forest
+from tracelab.forest import Forest
 from tracelab.sampling.head.replay import replay
 
 
@@ -50,16 +50,16 @@ def broken_calls(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_pa
     """
     frame = spans.lazy().collect()
     found = replay(frame, sampler, missing_parents=missing_parents)
-    parent = Forest.of(frame).parent
-    rows = np.flatnonzero(parent != NOBODY)
-    below, above = pl.Series(rows), pl.Series(parent[rows])
+    forest = Forest.of(frame)
+    rows = np.flatnonzero(forest.has_parent)
+    below, above = pl.Series(rows), pl.Series(forest.parent[rows])
     calls = pl.DataFrame(
         {
             "caller": frame["service_name"].gather(above),
             "callee": frame["service_name"].gather(below),
             "trace_id": frame["trace_id"].gather(below),
             "kept": found.kept[rows],
-            "broken": found.kept[rows] & ~found.kept[parent[rows]],
+            "broken": forest.broken_off(found.kept)[rows],
         }
     )
     lost = pl.col("trace_id").filter("broken")

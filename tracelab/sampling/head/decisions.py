@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import NOBODY, Forest
+from tracelab.forest import Forest
 from tracelab.sampling.decided import DECISION
 from tracelab.sampling.head.replay import fleet_option, replay
 
@@ -53,8 +52,7 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
     """
     frame = spans.lazy().collect()
     found = replay(frame, sampler, missing_parents=missing_parents)
-    parent = Forest.of(frame).parent
-    broken = found.kept & (parent != NOBODY) & ~found.kept[np.maximum(parent, 0)] if frame.height else found.kept
+    forest = Forest.of(frame)
     chosen = fleet_option(sampler)
     names = {name: str(each) for name, each in chosen.items()} if isinstance(chosen, dict) else {"*": str(chosen)}
     kept, known = pl.col("kept").sum(), pl.col("probability").is_not_nan().all()
@@ -62,8 +60,8 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
         kept=pl.Series(found.kept),
         decided=pl.Series(found.decided),
         probability=pl.Series(found.probability),
-        broken=pl.Series(broken),
-        missing=pl.Series(parent == NOBODY) & frame["parent_span_id"].is_not_null(),
+        broken=pl.Series(forest.broken_off(found.kept)),
+        missing=pl.Series(~forest.has_parent) & frame["parent_span_id"].is_not_null(),
     )
     first = pl.col("service_name").get(pl.col("tree_left").arg_min())
     lowest, highest = pl.col("probability").min(), pl.col("probability").max()
