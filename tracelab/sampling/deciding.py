@@ -8,10 +8,12 @@ from typing import Any, Final
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
+from tracelab.options import choice
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.decisions import head_decisions
 from tracelab.sampling.head.keeping import sample_head
 from tracelab.sampling.head.processor import ProbabilisticProcessor
+from tracelab.sampling.head.replay import MISSING_PARENTS
 from tracelab.sampling.head.samplers import Sampler
 from tracelab.sampling.tail.deciding import sample_tail, tail_decisions
 
@@ -20,7 +22,9 @@ _ROW: Final = "__row"
 
 
 @takes_any_frame
-def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+def sampling_decisions(
+    spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arrival: Any = None, missing_parents: str = "root"
+) -> pl.DataFrame:
     """Say what a policy would have decided on each trace, and why.
 
     Parameters
@@ -31,6 +35,8 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
         A head sampler or a fleet of them, as `sample_head` takes them; or tail policies, as `sample_tail` does.
     arrival
         Of tail policies: when each span came, as in `sample_tail`.
+    missing_parents
+        Of head samplers: what became of parents that are not in the frame, as in `sample_head`.
 
     Returns
     -------
@@ -45,9 +51,16 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
     Raises
     ------
     TracelabError
-        It is no policy; as `PolicyError` where a configuration is refused.
+        It is no policy, as `PolicyError` where a configuration is refused; or `missing_parents` is none of the words.
     SchemaError
-        `arrival` gives no times.
+        It cannot be conformed, or `arrival` gives no times.
+
+    Warns
+    -----
+    SamplingWarning
+        Some spans have a trace id that a head sampler cannot decide on.
+    QueryWarning
+        A fleet names a service that no span is of, or tail policies look at what a span frame does not have.
 
     Examples
     --------
@@ -62,13 +75,20 @@ def sampling_decisions(spans: pl.DataFrame | pl.LazyFrame, policy: Any, *, arriv
     >>> sampling_decisions(spans, AlwaysOff()).select("decision", "policy").row(0)
     ('not_sampled', 'AlwaysOff()')
     """
-    return head_decisions(spans, policy) if is_head(policy) else tail_decisions(spans, policy, arrival=arrival)
+    missing = choice("missing_parents", missing_parents, MISSING_PARENTS)
+    if is_head(policy):
+        return head_decisions(spans, policy, missing_parents=missing)
+    return tail_decisions(spans, policy, arrival=arrival)
 
 
-def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: Any) -> pl.DataFrame:
     """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
     rows = frame.drop(SAMPLING_WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
-    found = sample_head(rows, policy) if is_head(policy) else sample_tail(rows, policy, arrival=arrival)
+    missing = choice("missing_parents", missing_parents, MISSING_PARENTS)
+    if is_head(policy):
+        found = sample_head(rows, policy, missing_parents=missing)
+    else:
+        found = sample_tail(rows, policy, arrival=arrival)
     kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(found[_ROW], True)
     weights = pl.Series(SAMPLING_WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
     return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[SAMPLING_WEIGHT]))

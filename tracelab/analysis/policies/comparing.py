@@ -36,6 +36,7 @@ def compare_policies(
     user: str | None = None,
     confidence: float = 0.95,
     arrival: Any = None,
+    missing_parents: str = "root",
 ) -> pl.DataFrame:
     """Put sampling policies side by side: what each would have cost, lost, and got wrong on these spans.
 
@@ -54,6 +55,8 @@ def compare_policies(
         The confidence of the intervals.
     arrival
         Of tail policies: when each span came, as in `sample_tail`.
+    missing_parents
+        Of head samplers: what became of parents that are not in the frame, as in `sample_head`.
 
     Returns
     -------
@@ -72,6 +75,8 @@ def compare_policies(
     ------
     TracelabError
         There are no policies, or one is refused, or another option is not what it should be.
+    SchemaError
+        The spans cannot be conformed, or `arrival` gives no times.
 
     Examples
     --------
@@ -90,10 +95,10 @@ def compare_policies(
     shares = share("quantile", quantile, ends=False)
     frame = with_users(described(measured(spans.lazy().collect())), user)
     whole = _Whole.of(frame, shares)
-    rows = [
-        pl.DataFrame({"policy": name}).hstack(whole.beside(replayed(whole.spans, policy, arrival=arrival), confidence))
-        for name, policy in named.items()
-    ]
+    rows = []
+    for name, policy in named.items():
+        told = replayed(whole.spans, policy, arrival=arrival, missing_parents=missing_parents)
+        rows.append(pl.DataFrame({"policy": name}).hstack(whole.beside(told, confidence)))
     # Of no spans there are no shares.
     return pl.concat(rows).with_columns(pl.col(pl.Float64).fill_nan(None))
 

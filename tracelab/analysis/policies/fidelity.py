@@ -39,6 +39,7 @@ def sampling_report(
     entry_only: bool = True,
     confidence: float = 0.95,
     arrival: Any = None,
+    missing_parents: str = "root",
 ) -> pl.DataFrame:
     """Say what a sampling policy would have kept of these spans, and how right its figures would have been.
 
@@ -63,6 +64,8 @@ def sampling_report(
         The confidence of the intervals.
     arrival
         Of tail policies: when each span came, as in `sample_tail`.
+    missing_parents
+        Of head samplers: what became of parents that are not in the frame, as in `sample_head`.
 
     Returns
     -------
@@ -80,6 +83,8 @@ def sampling_report(
     ------
     TracelabError
         The policy is refused, or another option is not what it should be.
+    SchemaError
+        The spans cannot be conformed, or `arrival` gives no times.
 
     Examples
     --------
@@ -98,7 +103,8 @@ def sampling_report(
     wanted = checked_quantiles(quantiles)
     options = {"by": by, "every": every, "entry_only": flag("entry_only", entry_only), "confidence": confidence}
     keys = grouped_by(spans, by, every, made=[*_TRACES, *_RATES, *_TRUST, *_ASKED, *_VOLUMES])
-    return figures(replayed(measured(spans.lazy().collect()), policy, arrival=arrival), keys, wanted, options)
+    frame = measured(spans.lazy().collect())
+    return figures(replayed(frame, policy, arrival=arrival, missing_parents=missing_parents), keys, wanted, options)
 
 
 def figures(frame: pl.DataFrame, keys: list[pl.Expr], quantiles: list[float], options: dict[str, Any]) -> pl.DataFrame:

@@ -20,7 +20,14 @@ _NOTHING: Final = pl.lit(None, dtype=pl.String)
 
 
 @takes_any_frame
-def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arrival: Any = None) -> pl.DataFrame:
+def sampling_losses(
+    spans: Spans,
+    policy: Any,
+    *,
+    user: str | None = None,
+    arrival: Any = None,
+    missing_parents: str = "root",
+) -> pl.DataFrame:
     """List what a sampling policy would have lost altogether: nothing of it is left, so nobody would have asked.
 
     Parameters
@@ -34,6 +41,8 @@ def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arriv
         and `user.name` that a span has.
     arrival
         Of tail policies: when each span came, as in `sample_tail`.
+    missing_parents
+        Of head samplers: what became of parents that are not in the frame, as in `sample_head`.
 
     Returns
     -------
@@ -45,7 +54,9 @@ def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arriv
     Raises
     ------
     TracelabError
-        The policy is refused.
+        The policy is refused, or `user` is no key, or `missing_parents` none of the words.
+    SchemaError
+        The spans cannot be conformed, or `arrival` gives no times.
 
     Examples
     --------
@@ -60,7 +71,7 @@ def sampling_losses(spans: Spans, policy: Any, *, user: str | None = None, arriv
     [('route', 'GET /cart')]
     """
     frame = with_users(described(numbered(spans.lazy().collect())), user)
-    return lost(replayed(frame, policy, arrival=arrival))
+    return lost(replayed(frame, policy, arrival=arrival, missing_parents=missing_parents))
 
 
 def with_users(frame: pl.DataFrame, user: str | None) -> pl.DataFrame:

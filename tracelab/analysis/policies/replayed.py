@@ -40,12 +40,12 @@ def described(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def replayed(frame: pl.DataFrame, policy: Any, *, arrival: Any = None) -> pl.DataFrame:
+def replayed(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: Any) -> pl.DataFrame:
     """Say of each span whether it is kept, what it stands for then, and whether it is broken off from its parent.
 
     A parent that is not in the frame was lost before, and no policy is to blame for it.
     """
-    known = marked(frame, policy, arrival=arrival).with_row_index(_ROW)
+    known = marked(frame, policy, arrival=arrival, missing_parents=missing_parents).with_row_index(_ROW)
     placed, forest = build_forest(known, KEPT, _ROW)
     broken = np.zeros(known.height, dtype=np.bool_)
     broken[placed[_ROW].to_numpy()] = forest.broken_off(placed[KEPT].to_numpy())
