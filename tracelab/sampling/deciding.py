@@ -60,7 +60,7 @@ def sampling_decisions(
     SamplingWarning
         Some spans have a trace id that a head sampler cannot decide on.
     QueryWarning
-        A fleet names a service that no span is of, or tail policies look at what a span frame does not have.
+        A fleet names a service that no span is of, and one of nearly that name is not in it.
 
     Examples
     --------

@@ -10,7 +10,7 @@ import pytest
 
 import tracelab as tl
 from tests.sampling.tail.settings import one, policy
-from tracelab.errors import QueryWarning, SchemaError
+from tracelab.errors import QueryWarning, SamplingWarning, SchemaError
 from tracelab.sampling import policy_matches, sample_tail, tail_decisions, tail_policies
 from tracelab.synthetic import draw
 
@@ -281,7 +281,7 @@ def test_a_trace_that_is_too_large_is_lost() -> None:
 def test_ids_without_16_bytes_are_unknown_and_counted() -> None:
     spans = traces("api =!", "api =!").with_columns(trace_id=pl.Series(["x", "00000000000000ab"]))
     assert decided(spans, [ERRORS]) == ["sampled", "unknown"]
-    with pytest.warns(QueryWarning, match="On 1 spans nothing can be said"):
+    with pytest.warns(SamplingWarning, match="On 1 spans nothing can be said"):
         assert sample_tail(spans, [ERRORS])["trace_id"].to_list() == ["00000000000000ab"]
 
 
@@ -309,7 +309,7 @@ def test_what_a_span_frame_does_not_have_is_unknown_where_it_matters() -> None:
     rules = [ERRORS, *one("ottl_condition", error_mode="ignore", span=["dropped_events_count > 0"])]
     found = tail_decisions(spans, rules).select("decision", "sampling_probability").rows()
     assert found == [("unknown", None), ("sampled", 1.0)]
-    with pytest.warns(QueryWarning, match="On 1 spans nothing can be said"):
+    with pytest.warns(SamplingWarning, match="On 1 spans nothing can be said"):
         assert sample_tail(spans, rules).height == 1
 
 

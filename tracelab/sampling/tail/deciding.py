@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import PolicyError, QueryWarning, warn_caller
+from tracelab.errors import PolicyError, SamplingWarning, warn_caller
 from tracelab.sampling.decided import DECISION, EVALUATIONS, MATCHES, SAMPLING_POLICY
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
@@ -52,15 +52,23 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     -------
     The spans that are kept, in their order, with `sampling_policy` (String: the policy that decided) and
     `sampling_weight` (Float64: how many spans each stands for, null where the probability is not known, as after a
-    rate limit) at the end. A LazyFrame gives a LazyFrame. Spans on which nothing can be said are not kept, with a
-    `QueryWarning`.
+    rate limit) at the end. A LazyFrame gives a LazyFrame. Spans on which nothing can be said are not kept.
 
     Raises
     ------
     PolicyError
         The policies are refused.
+    SourceError
+        They are a path, and the file cannot be read.
     SchemaError
-        `arrival` gives no times.
+        The spans cannot be conformed, or `arrival` gives no times.
+
+    Warns
+    -----
+    SamplingWarning
+        On some spans nothing can be said: these are not kept.
+    QueryWarning
+        An attribute holds numbers of which it is not known how the Collector would have read them.
 
     Examples
     --------
@@ -109,8 +117,10 @@ def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     ------
     PolicyError
         The policies are refused.
+    SourceError
+        They are a path, and the file cannot be read.
     SchemaError
-        `arrival` gives no times.
+        The spans cannot be conformed, or `arrival` gives no times.
 
     Examples
     --------
@@ -148,8 +158,10 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     ------
     PolicyError
         The policies are refused.
+    SourceError
+        They are a path, and the file cannot be read.
     SchemaError
-        `arrival` gives no times.
+        The spans cannot be conformed, or `arrival` gives no times.
 
     Examples
     --------
@@ -213,7 +225,7 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
         warn_caller(
             f"On {lost:,} spans nothing can be said, so that they are not kept: their trace ids have no 16 bytes, or "
             "conditions look at what a span frame does not have. sampling_decisions tells which.",
-            QueryWarning,
+            SamplingWarning,
         )
     kept = np.repeat(told.sampled, groups.sizes)
     chosen = np.flatnonzero(told.sampled)
