@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tracelab.errors import PolicyError, SourceError
-from tracelab.sampling.documents import near, plain_scalar, read_document, written
+from tracelab.sampling.documents import near, near_or_all, plain_scalar, read_document, written
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,5 +122,6 @@ def test_a_mapping_holds_what_a_text_could(values: object) -> None:
 def test_names_are_offered() -> None:
     assert near("Sampl", ("Samplers", "RulesVersion")) == " Did you mean 'Samplers'?"
     assert near("samplers", ("Samplers", "RulesVersion")).startswith(" Did you mean 'Samplers'")
-    assert near("x", ("a", "b")) == " Known are a, b."
+    assert near("x", ("a", "b")) == near(None, ("a",)) == ""
+    assert near_or_all("x", ("a", "b")) == " Known are a, b."
     assert written(("a", 0, "b")) == "a[0].b"

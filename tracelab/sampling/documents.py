@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from os import PathLike
@@ -74,13 +74,21 @@ def written(path: Path_) -> str:
     return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).removeprefix(".")
 
 
-def near(name: str, known: Sequence[str]) -> str:
+def near(name: Any, known: Iterable[str]) -> str:
+    """Offer the names that a wrong one may have meant; nothing where there is none like it."""
+    if not isinstance(name, str):
+        return ""
+    words = list(known)
+    close = get_close_matches(name, words, n=3, cutoff=0.6)
+    folded = [word for word in words if word.lower() == name.lower() and word not in close]
+    found = [*folded, *close][:3]
+    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
+
+
+def near_or_all(name: Any, known: Iterable[str]) -> str:
     """Offer the names that a wrong one may have meant, or all there are."""
-    close = get_close_matches(name, known, n=3, cutoff=0.6)
-    folded = [word for word in known if word.lower() == name.lower() and word not in close]
-    if close or folded:
-        return f" Did you mean {' or '.join(map(repr, [*folded, *close][:3]))}?"
-    return f" Known are {', '.join(known)}."
+    words = list(known)
+    return near(name, words) or f" Known are {', '.join(words)}."
 
 
 def read_document(source: Any, *, name: str) -> Document:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.go_regexes import RegexError, searching
-from tracelab.sampling.documents import Document, Path_, near
+from tracelab.sampling.documents import Document, Path_, near_or_all
 from tracelab.sampling.durations import parse_go_duration
 from tracelab.sampling.refinery import samplers as s
 from tracelab.sampling.refinery.values import printed
@@ -127,7 +127,7 @@ def read_samplers(document: Document) -> dict[str, s.Sampler]:
         document.refuse((), "a rules file of Refinery is a mapping with `RulesVersion: 2` and `Samplers`.")
     _refuse_old(document, values)
     if (unknown := next((key for key in values if key not in _TOP), None)) is not None:
-        document.refuse((unknown,), f"Refinery knows no such key.{near(unknown, _TOP)}")
+        document.refuse((unknown,), f"Refinery knows no such key.{near_or_all(unknown, _TOP)}")
     version = values.get("RulesVersion")
     if not (isinstance(version, int) and not isinstance(version, bool)) or version != VERSION:
         document.refuse(("RulesVersion",), f"must be {VERSION}, and is {_short(version)}.")
@@ -161,7 +161,7 @@ def _choice(document: Document, path: Path_, value: Any) -> s.Sampler:
     order = ("DeterministicSampler", "RulesBasedSampler", *_GROUPS)
     chosen = next((read[name] for name in order if name in read), None)
     if chosen is None:
-        document.refuse(path, f"has no sampler.{near('', tuple(_GROUPS))}")
+        document.refuse(path, f"has no sampler.{near_or_all('', tuple(_GROUPS))}")
     return chosen
 
 
@@ -251,7 +251,7 @@ def _downstream(document: Document, path: Path_, value: Mapping[str, Any]) -> s.
     read = {name: _sampler(document, (*path, name), value[name], name) for name in known if name in value}
     chosen = next((read[name] for name in order if name in read), None)
     if chosen is None:
-        document.refuse(path, f"names no sampler.{near('', known)}")
+        document.refuse(path, f"names no sampler.{near_or_all('', known)}")
     return cast("s.Deterministic | s.Dynamic", chosen)
 
 
@@ -260,13 +260,15 @@ def _condition(document: Document, path: Path_, value: Any, *, span_scope: bool)
     if "Field" in found and "Fields" in found:
         document.refuse(path, "has both `Field` and `Fields`, of which Refinery takes one.")
     if "Operator" not in found:
-        document.refuse(path, f"needs an `Operator`.{near('', s.OPERATORS)}")
+        document.refuse(path, f"needs an `Operator`.{near_or_all('', s.OPERATORS)}")
     operator, value, datatype = found["Operator"], found.get("Value"), found.get("Datatype")
     fields = (found["Field"],) if found.get("Field") else tuple(found.get("Fields", ()))
     computed = next((field for field in fields if field.startswith(s.COMPUTED_PREFIX)), None)
     if computed is not None and (fields != (s.DESCENDANTS,) or "Fields" in found):
         known = "" if computed != s.DESCENDANTS else " It stands alone, as `Field`."
-        document.refuse(path, f"{computed!r} is no computed field here.{near(computed, (s.DESCENDANTS,))}{known}")
+        document.refuse(
+            path, f"{computed!r} is no computed field here.{near_or_all(computed, (s.DESCENDANTS,))}{known}"
+        )
     if ignored := _ignored(operator, value, datatype, span_scope=span_scope):
         warn_caller(f"{document.where(path)}: {ignored}", QueryWarning)
     return s.Condition(fields, operator, value, datatype)
@@ -346,7 +348,7 @@ def _checked(document: Document, path: Path_, value: Any, known: Mapping[str, _F
 
 def _known_names(document: Document, path: Path_, value: Mapping[str, Any], known: tuple[str, ...]) -> None:
     if (unknown := next((name for name in value if name not in known), None)) is not None:
-        document.refuse((*path, unknown), f"Refinery knows no such key here.{near(unknown, known)}")
+        document.refuse((*path, unknown), f"Refinery knows no such key here.{near_or_all(unknown, known)}")
 
 
 def _check(document: Document, path: Path_, value: Any, field: _Field) -> None:
@@ -354,7 +356,7 @@ def _check(document: Document, path: Path_, value: Any, field: _Field) -> None:
     if not good(value):
         document.refuse(path, f"must be {words}, and is {_short(value)}.")
     if field.choices and value not in field.choices:
-        document.refuse(path, f"{_short(value)} is none of its values.{near(value, field.choices)}")
+        document.refuse(path, f"{_short(value)} is none of its values.{near_or_all(value, field.choices)}")
     measured: float = (parse_go_duration(value) or 0) if field.type == "duration" else value
     too_small = field.least is not None and not measured >= field.least
     if too_small or (field.most is not None and not measured <= field.most):

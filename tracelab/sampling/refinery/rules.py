@@ -12,7 +12,7 @@ from tracelab.conforming import span_frame
 from tracelab.errors import PolicyError
 from tracelab.options import nanoseconds, shown, whole
 from tracelab.sampling.decided import DECISION, DECISIONS, EVALUATIONS, MATCHES, SAMPLING_POLICY
-from tracelab.sampling.documents import near, read_document
+from tracelab.sampling.documents import near_or_all, read_document
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.refinery.fields import Events
 from tracelab.sampling.refinery.outcomes import Replay, rule_type, rules_of
@@ -226,7 +226,7 @@ def refinery_rules(
     if not isinstance(name, str):
         raise PolicyError(f"`environment` must be one of {', '.join(map(repr, samplers))}, got {shown(name)}.")
     if name not in samplers:
-        hint = near(name, tuple(samplers))
+        hint = near_or_all(name, tuple(samplers))
         raise PolicyError(
             f"There is no sampler for {name!r}.{hint} For what is not listed, Refinery takes {DEFAULT!r}."
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.go_regexes import RegexError, searching
 from tracelab.options import shown
-from tracelab.sampling.documents import dumped, read_document
+from tracelab.sampling.documents import dumped, near, near_or_all, read_document
 from tracelab.sampling.ottl import Conditions
 from tracelab.sampling.tail.policies import (
     DEFAULT_SALT,
@@ -33,7 +33,7 @@ from tracelab.sampling.tail.policies import (
     TraceState,
     has_budgets,
 )
-from tracelab.sampling.tail.sections import Item, Section, items_of, near, plain, refuse, where
+from tracelab.sampling.tail.sections import Item, Section, items_of, plain, refuse, where
 from tracelab.sampling.tail.versions import KEYS, TYPES, Version, parse_version, rule_holds, written
 
 if TYPE_CHECKING:
@@ -291,7 +291,7 @@ def _refuse_type(section: Section, kind: str, version: Version, holders: tuple[s
         section.refuse("type", f"{kind} cannot stand inside this policy in {written(version)}")
     section.refuse(
         "type",
-        f"there is no policy type {shown(kind)}.{near(kind, known) or ' Known: ' + ', '.join(known)}",
+        f"there is no policy type {shown(kind)}.{near_or_all(kind, known)}",
     )
 
 

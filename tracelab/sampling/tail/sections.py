@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
 
 from tracelab.errors import PolicyError
@@ -12,8 +11,6 @@ from tracelab.options import shown
 from tracelab.sampling.durations import parse_go_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from tracelab.sampling.documents import Document, Path_
 
 Scalar: TypeAlias = bool | int | float | str | None
@@ -224,9 +221,3 @@ def kind(item: Item) -> str:
     """Say in words what an item is, and show it where that helps."""
     word = _KINDS[type(item.value)]
     return word if isinstance(item.value, list | dict | None) else f"{word} ({shown(item.value)})"
-
-
-def near(name: Any, known: Iterable[str]) -> str:
-    """Propose names like one."""
-    found = get_close_matches(name, list(known), n=2, cutoff=0.6) if isinstance(name, str) else []
-    return f" Did you mean {' or '.join(map(repr, found))}?" if found else ""
