@@ -31,7 +31,7 @@ from tracelab.sampling.ottl.columns import (
     unknown,
     with_faults,
 )
-from tracelab.sampling.ottl.values import calculated, compared
+from tracelab.sampling.ottl.operators import calculated, compared
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,16 +21,8 @@ from tracelab.sampling.ottl.columns import (
 )
 from tracelab.sampling.ottl.comparing import calculate, compare, merged
 from tracelab.sampling.ottl.fast import FAST
-from tracelab.sampling.ottl.values import (
-    ConditionFailedError,
-    RawList,
-    RawMap,
-    as_kind,
-    indexed,
-    negated,
-    storable,
-    type_name,
-)
+from tracelab.sampling.ottl.operators import indexed, negated
+from tracelab.sampling.ottl.values import ConditionFailedError, RawList, RawMap, as_kind, storable, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,8 +13,9 @@ from tracelab.sampling.ottl.converters.all import CONVERTERS
 from tracelab.sampling.ottl.converters.names import camel
 from tracelab.sampling.ottl.converters.parsing import without_mapping
 from tracelab.sampling.ottl.converters.registry import EXPERIMENTAL, OPEN, Converter, Parameter
+from tracelab.sampling.ottl.operators import compared
 from tracelab.sampling.ottl.paths import UnknownPathError, place_of
-from tracelab.sampling.ottl.values import ConditionFailedError, NotReplayableError, RawList, as_kind, compared
+from tracelab.sampling.ottl.values import ConditionFailedError, NotReplayableError, RawList, as_kind
 
 ENUMS: Final = {
     "SPAN_KIND_UNSPECIFIED": 0,

@@ -6,6 +6,7 @@ from math import log
 from typing import Any
 
 from tracelab.sampling.ottl.converters.registry import converter
+from tracelab.sampling.ottl.operators import same
 from tracelab.sampling.ottl.texts import MachineInt
 from tracelab.sampling.ottl.values import (
     MAX_INT,
@@ -17,7 +18,6 @@ from tracelab.sampling.ottl.values import (
     Structure,
     Time,
     WrongTypeError,
-    same,
     storable,
     type_name,
 )
