@@ -60,7 +60,7 @@ def with_weights(spans: FrameT, source: Any = "auto") -> FrameT:
     Raises
     ------
     TracelabError
-        A probability is none, or the source is none of these.
+        A probability is none, or the source is none of these; as `PolicyError` where policies are refused.
     SchemaError
         A frame of decisions lacks a column, or decides twice on a trace.
 

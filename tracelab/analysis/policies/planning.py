@@ -78,6 +78,8 @@ def plan_sampling(
     TracelabError
         The budget cannot be read, or another option is not what it should be, or the spans take no time, so that
         nothing is known of their pace.
+    SchemaError
+        The spans cannot be conformed.
 
     Examples
     --------

@@ -37,6 +37,13 @@ def broken_calls(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_pa
     SchemaError
         It cannot be conformed.
 
+    Warns
+    -----
+    SamplingWarning
+        Some spans have a trace id that their sampler cannot decide on.
+    QueryWarning
+        A fleet names a service that no span is of, and one of nearly that name is not in it.
+
     Examples
     --------
     >>> from tracelab.sampling import AlwaysOff, AlwaysOn

@@ -39,6 +39,13 @@ def head_decisions(spans: pl.DataFrame | pl.LazyFrame, sampler: Any, *, missing_
     SchemaError
         It cannot be conformed.
 
+    Warns
+    -----
+    SamplingWarning
+        Some spans have a trace id that their sampler cannot decide on.
+    QueryWarning
+        A fleet names a service that no span is of, and one of nearly that name is not in it.
+
     Examples
     --------
     >>> from tracelab.sampling import AlwaysOff, AlwaysOn

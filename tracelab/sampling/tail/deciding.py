@@ -106,12 +106,11 @@ def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
 
     Returns
     -------
-    One row per trace, sorted by id: `trace_id`, `decision` (Enum: sampled, not_sampled, dropped, partial where some
-    spans are kept, unknown where the id has no 16 bytes
-    or a condition looks at what a span frame does not have), `policy` (String: the one that decided), `spans`,
-    `spans_kept` (UInt32), `sampling_probability` (Float64, null where it is not known), `simulated` (Boolean: the
-    decision rests on simulated arrivals), `evaluations` (List of policy, type, decision and reason: what each policy
-    and sub-policy that was asked said).
+    One row per trace, sorted by id: `trace_id` (String), `decision` (Enum: sampled, not_sampled, dropped, partial where
+    some spans are kept, unknown where the id has no 16 bytes or a condition looks at what a span frame does not have),
+    `policy` (String: the one that decided), `spans`, `spans_kept` (UInt32), `sampling_probability` (Float64, null where
+    it is not known), `simulated` (Boolean: the decision rests on simulated arrivals), `evaluations` (List of policy,
+    type, decision and reason: what each policy and sub-policy that was asked said).
 
     Raises
     ------
