@@ -5,12 +5,15 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from tracelab.conforming import conform
 from tracelab.sampling import AlwaysOff, AlwaysOn, ParentBased, Sampler, TraceIdRatioBased
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 SERVICES: Final = ("web", "shop", "bank", "mail")
 DELEGATES: Final = (
@@ -86,14 +89,14 @@ def random_fleet(seed: int) -> dict[str, Recipe]:
     return {service: random_recipe(draw) for service in SERVICES}
 
 
-def ours(recipe: Recipe, sdk: str) -> Sampler:
-    """Make the sampler of ours."""
+def ours(recipe: Recipe, sdk: str | Callable[[], str]) -> Sampler:
+    """Make the sampler of ours, every ratio in it of one SDK, or of the next one that is given."""
     match recipe:
         case {"kind": "on"}:
             return AlwaysOn()
         case {"kind": "off"}:
             return AlwaysOff()
         case {"kind": "ratio", "ratio": ratio}:
-            return TraceIdRatioBased(ratio, sdk=sdk)
+            return TraceIdRatioBased(ratio, sdk=sdk if isinstance(sdk, str) else sdk())
         case _:
             return ParentBased(**{name: ours(each, sdk) for name, each in recipe.items() if name != "kind"})

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import tracelab as tl
-from tests.sampling.head.fleets import SERVICES, Call, frame_of, random_recipe
+from tests.sampling.head.fleets import SERVICES, Call, frame_of, ours, random_recipe
 from tests.sampling.ids_by_the_thousand import one_span_each, random_ids
 from tracelab.sampling import (
     AlwaysOff,
@@ -158,7 +158,8 @@ def test_spans_are_kept_as_often_as_their_weight_says(seed: int) -> None:
     random_draw = random.Random(seed)
     shape: list[tuple[int | None, str]] = [(None, "web")]
     shape += [(random_draw.randrange(number), random_draw.choice(SERVICES)) for number in range(1, 8)]
-    fleet = {service: mixed(random_recipe(random_draw), random_draw) for service in SERVICES}
+    sdks = ("python", "js", "java", "go", "php", "dotnet", "erlang", "swift")
+    fleet = {service: ours(random_recipe(random_draw), lambda: random_draw.choice(sdks)) for service in SERVICES}
     traces = 20_000
     frame = frame_of(repeated(shape, traces, seed))
     found = replay(frame, fleet, missing_parents="root")
@@ -167,20 +168,6 @@ def test_spans_are_kept_as_often_as_their_weight_says(seed: int) -> None:
     assert (probability[0] == probability[-1])[~np.isnan(probability[0])].all()
     error = np.sqrt(probability[0] * (1 - probability[0]) / traces)
     assert (np.abs(share - probability[0]) <= 4.5 * error + 1e-9)[~np.isnan(probability[0])].all()
-
-
-def mixed(recipe: dict[str, Any], random_draw: random.Random) -> Sampler:
-    """Make a sampler in which every ratio is of another SDK."""
-    match recipe:
-        case {"kind": "on"}:
-            return AlwaysOn()
-        case {"kind": "off"}:
-            return AlwaysOff()
-        case {"kind": "ratio", "ratio": ratio}:
-            sdks = ("python", "js", "java", "go", "php", "dotnet", "erlang", "swift")
-            return TraceIdRatioBased(ratio, sdk=random_draw.choice(sdks))
-        case _:
-            return ParentBased(**{name: mixed(each, random_draw) for name, each in recipe.items() if name != "kind"})
 
 
 def repeated(shape: list[tuple[int | None, str]], traces: int, seed: int = 0) -> list[Call]:
