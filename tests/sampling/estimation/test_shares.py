@@ -52,6 +52,14 @@ def test_errors_that_are_always_kept_say_little_of_a_group_where_nothing_else_wa
     assert found.upper[1] < 0.2
 
 
+def test_a_share_of_what_is_sure_says_little_of_a_group_where_nothing_else_was_seen() -> None:
+    sample = sample_of(*((0, trace, 1.0) for trace in range(4)), *((1, trace, 10.0) for trace in range(4, 30)))
+    found = shares(sample, np.arange(30) < 1, confidence=0.95)
+    # Up to 1.96^2 * 9 = 34.6 others were dropped, all with the flag or none.
+    assert found.value[0] == 0.25
+    assert (found.lower[0], found.upper[0]) == pytest.approx((1 / 38.573, 35.573 / 38.573), rel=1e-4)
+
+
 def test_mixed_weights_in_a_trace_give_the_same_share_as_counted_by_item() -> None:
     sample = sample_of((0, 1, 2.0), (0, 1, 4.0), (0, 2, 2.0))
     found = shares(sample, np.array([False, True, False]), confidence=0.95)

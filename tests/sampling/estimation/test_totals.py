@@ -54,6 +54,13 @@ def test_what_is_sure_to_be_kept_is_counted_exactly() -> None:
     assert (found.value[0], found.lower[0], found.upper[0]) == (2, 2, 2)
 
 
+def test_a_group_of_which_only_what_is_sure_was_seen_may_have_had_more() -> None:
+    sample = sample_of((0, 1, 1.0), (0, 2, 1.0), *((1, trace, 10.0) for trace in range(3, 30)))
+    found = totals(sample, np.ones(29), confidence=0.95)
+    assert (found.value[0], found.lower[0]) == (2, 2)
+    assert found.upper[0] == pytest.approx(2 + 1.959964**2 * 9)
+
+
 def test_what_was_never_seen_may_have_been_dropped() -> None:
     sample = sample_of(*((0, trace, 10.0) for trace in range(20)))
     found = totals(sample, np.zeros(20), confidence=0.95)

@@ -152,8 +152,9 @@ def latency_percentiles(
     most `upper`, which holds with a confidence of (1 + `confidence`) / 2, that is 97.5 % where `confidence` is 0.95.
     The median has no bound in groups of less than 6, the 99th percentile has no upper one in those of less than 368.
 
-    With weights the intervals are Woodruff's, for traces that were kept or dropped as a whole. They say what *all*
-    traces of the time would have shown, had none been dropped: where all are kept with certainty, nothing is uncertain.
+    With weights the intervals are for traces that were kept or dropped as a whole. They say what *all* traces of the
+    time would have shown, had none been dropped: where all are kept with certainty, nothing is uncertain. Where few of
+    the traces that stand for many were seen, others may lie beyond all that was seen, and a bound is null.
 
     Examples
     --------
@@ -300,7 +301,7 @@ def _weighted(
     different, group = grouped(found, names or [_ALL])
     sample = Sample.of(found[_TRACE], group, checked_weights(found[WEIGHT]), groups=different.height)
     lengths = found[_LENGTH].to_numpy()
-    quantiles = weighted_quantiles(sample, lengths.astype(np.float64), shares, confidence=confidence)
+    quantiles = weighted_quantiles(sample, lengths, shares, confidence=confidence)
     nearest = lengths[quantiles.nearest] if lengths.size else np.zeros(quantiles.nearest.shape, dtype=np.int64)
     return _Percentiles(
         names=names,

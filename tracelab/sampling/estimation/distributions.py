@@ -1,4 +1,4 @@
-"""The distributions behind intervals, for whole arrays: the normal one, Student's, and the binomial one."""
+"""The distributions behind intervals, for whole arrays: the normal one and Student's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ _TERMS: Final = 2_000
 _BOLD: Final = 2.0
 _NEARLY_NORMAL: Final = 200
 _FAR_OUT: Final = 12
-_SPREAD: Final = 12
 _SMALL: Final = 1e-4
 _STEPS: Final = 9
 
@@ -50,61 +49,6 @@ def _students(tail: float, v: Floats, t: Floats) -> Floats:
         step = np.log(np.maximum(beyond, _TINY) / tail) * beyond / (2 * density * t)
         t = t * np.exp(np.clip(step, -_BOLD, _BOLD))
     return t
-
-
-def at_least(successes: Floats, trials: Floats, rate: Floats) -> Floats:
-    """Give the probability of so many successes or more; numbers that are not whole are interpolated smoothly."""
-    inside = (successes > 0) & (successes < trials + 1)
-    wanted = np.where(inside, successes, 1.0)
-    some = beta_below(rate, wanted, np.where(inside, trials - wanted + 1, 1.0))
-    return np.where(inside, some, np.where(successes <= 0, 1.0, 0.0))
-
-
-def exceeded(trials: Floats, rate: Floats, tail: float) -> Floats:
-    """Give the share of trials that a binomial number exceeds with a small probability; 1 where there is none so high.
-
-    Half of the probability of the number itself counts, as effective numbers of trials are not whole.
-    """
-    n, p = np.asarray(trials, dtype=np.float64), np.asarray(rate, dtype=np.float64)
-    variance = n * p * (1 - p)
-    z = NormalDist().inv_cdf(1 - tail)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        # E. Cornish and R. Fisher's expansion around the normal quantile.
-        found = n * p + z * np.sqrt(variance) + (z * z - 1) * (1 - 2 * p) / 6
-        curved = (z**3 - 3 * z) * (1 - 6 * p * (1 - p)) / 24 - (2 * z**3 - 5 * z) * (1 - 2 * p) ** 2 / 36
-        found = found + curved / np.sqrt(variance)
-    some = (p > 0) & (p < 1) & (n > 0)
-    few = some & (variance < _SPREAD)
-    found = np.where(some, found, n)
-    if few.any():
-        found[few] = _searched(n[few], p[few], tail, found[few])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(some, np.minimum(found / n, 1.0), 1.0)
-
-
-def _searched(n: Floats, p: Floats, tail: float, guess: Floats) -> Floats:
-    """Search for what `exceeded` looks for around a guess, on logarithms, which are nearly straight there."""
-
-    def beyond(x: Floats) -> Floats:
-        mass = log_gamma(n + 1) - log_gamma(x + 1) - log_gamma(n - x + 1) + x * np.log(p) + (n - x) * np.log1p(-p)
-        return np.log(np.maximum(at_least(x, n, p) - np.exp(mass) / 2, _TINY))
-
-    wanted = np.log(tail)
-    low, high = np.minimum(n * p, n), n.copy()
-    unbounded = beyond(high) >= wanted
-    x, before = np.clip(guess, low, high), np.clip(guess + 0.5, low, high)
-    before = np.where(before == x, np.maximum(x - 0.5, low), before)
-    there = beyond(before)
-    for _ in range(_STEPS):
-        here = beyond(x)
-        more = here > wanted
-        low, high = np.where(more, x, low), np.where(more, high, x)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            further = x + (wanted - here) * (x - before) / (here - there)
-        inside = (further > low) & (further < high)
-        before, there = x, here
-        x = np.where(inside, further, (low + high) / 2)
-    return np.where(unbounded, n, x)
 
 
 def beta_below(x: Floats, a: Floats, b: Floats) -> Floats:

@@ -125,6 +125,22 @@ class Sample:
         return self.variances(np.ones(self.group.size))
 
     @cached_property
+    def only_sure(self) -> Flags:
+        """Tell of which groups nothing was seen but what was sure to be kept, while others were left to chance."""
+        only: Flags = (self.of_groups(self.chanced.astype(np.float64)) == 0) & (self.heaviest > 1)
+        return only
+
+    @cached_property
+    def heaviest(self) -> Floats:
+        """The largest weight that what was dropped of each group may have had.
+
+        It is the largest of the group; that of all groups where only what was sure to be kept was seen of it.
+        """
+        of_clusters = np.fmax.reduceat(self.ordered_weight, self.begins) if self.group.size else np.zeros(0)
+        largest = self.most_of_groups(of_clusters)
+        return np.where(largest <= 1, float(largest.max(initial=1.0)), largest)
+
+    @cached_property
     def effective(self) -> Floats:
         """How many traces, each with as many items and one weight, would tell as much (L. Kish)."""
         with np.errstate(divide="ignore", invalid="ignore"):

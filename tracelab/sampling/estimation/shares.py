@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tracelab.sampling.estimation.design import DesignEffect, design_effect
 from tracelab.sampling.estimation.distributions import normal_quantile, student_quantile
-from tracelab.sampling.estimation.totals import Estimates
+from tracelab.sampling.estimation.totals import Estimates, may_be_unseen
 
 if TYPE_CHECKING:
     from tracelab.sampling.estimation.samples import Flags, Floats, Sample
@@ -40,14 +40,6 @@ class Ratio:
         with np.errstate(invalid="ignore"):
             return np.where(np.isinf(t), 0.0, self.alone / self.effect.factor * (normal_quantile(confidence) / t) ** 2)
 
-    def no_better_than(self, other: Ratio, traces: Floats) -> Ratio:
-        """Take the design effect of another share where it is larger, and say that so many traces have told it."""
-        larger = other.effect.factor > self.effect.factor
-        factor = np.where(larger, other.effect.factor, self.effect.factor)
-        freedom = np.where(larger, other.effect.freedom, self.effect.freedom)
-        freedom = np.where(np.isinf(freedom), freedom, np.minimum(freedom, np.maximum(traces - 1, 0)))
-        return replace(self, effect=DesignEffect(factor, freedom))
-
 
 def shares(sample: Sample, flags: Flags, *, confidence: float) -> Estimates:
     """Estimate the share of the items of each group that have a flag, among all that there were.
@@ -58,6 +50,12 @@ def shares(sample: Sample, flags: Flags, *, confidence: float) -> Estimates:
     found = ratio(sample, flags[sample.order], again=2)
     share, worth = found.share, found.worth(confidence)
     lower, upper = _wilson(share, worth, confidence)
+    # Of a group of which only what was sure to be kept was seen, anything may have been dropped.
+    lost = np.where(sample.only_sure, may_be_unseen(sample, confidence), 0.0)
+    with np.errstate(invalid="ignore"):
+        total = sample.of_groups(sample.cluster_weight)
+        lower = np.fmin(lower, share * total / (total + lost))
+        upper = np.fmax(upper, (share * total + lost) / (total + lost))
     unknown = np.isnan(share)
     return Estimates(share, np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper))
 

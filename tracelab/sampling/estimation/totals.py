@@ -47,7 +47,8 @@ def totals(sample: Sample, items: Floats | Flags, *, confidence: float) -> Estim
         lower = np.maximum(kept, (number * size / rate) ** 2 / upper)
         upper = np.where(np.isinf(z), np.inf, upper)
     nothing = estimate == 0
-    unseen = np.where(sure > 0, 0.0, _unseen(sample, confidence))
+    # Where some were kept for sure and others that were seen are none of these, a rule may keep all of them.
+    unseen = np.where((sure > 0) & ~sample.only_sure, 0.0, may_be_unseen(sample, confidence))
     return Estimates(
         value=sure + estimate,
         lower=sure + np.where(nothing, 0.0, lower),
@@ -76,7 +77,6 @@ def _parts(sample: Sample, items: Floats | Flags) -> _Parts:
     return _Parts(weighted, kept, sample.variances(y), sample.lone_variances(y))
 
 
-def _unseen(sample: Sample, confidence: float) -> Floats:
+def may_be_unseen(sample: Sample, confidence: float) -> Floats:
     """Say how many items a group may have had, none of which was kept, if they had the largest weight of the group."""
-    heaviest = sample.most_of_groups(np.where(sample.chanced, sample.ordered_weight[sample.begins], 1.0))
-    return normal_quantile(confidence) ** 2 * (heaviest - 1)
+    return normal_quantile(confidence) ** 2 * (sample.heaviest - 1)
