@@ -101,3 +101,4 @@ def test_whole_numbers_are_rounded_as_where_nothing_is_weighed() -> None:
     for low in (1, 2):
         found = quantiles(sample, np.array([low, low + 1]), np.array([0.5]), confidence=0.95)
         assert found.value[0, 0] == low + np.rint(0.5)
+        assert found.nearest[0, 0] == 0

@@ -122,7 +122,9 @@ class _Curve:
         part = np.where(low == high, 0.0, part)
         step = (self.values[high] - self.values[low]) * part
         at = self.values[low] + (np.rint(step) if self.whole else step)
-        return at, self.by_value[np.where(part <= _HALF, low, high)]
+        # Of two that are equally near the one that has the even place, as `rint` says.
+        lower = (part < _HALF) | ((part == _HALF) & (np.rint(position) <= position))
+        return at, self.by_value[np.where(lower, low, high)]
 
     def value_at(self, number: Ints) -> Floats:
         """Give the value of so many-th item of each group, counted from 1; NaN where there is none."""
