@@ -55,7 +55,7 @@ def test_shares_are_per_cents(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["error_rate_kept", "error_rate_weighted", "error_rate_off_kept", "traces_kept", "bytes_kept"]
+    "name", ["error_rate_kept", "error_rate_weighted", "error_rate_off_kept", "traces_kept_share", "bytes_kept_share"]
 )
 def test_shares_of_what_a_policy_keeps_are_per_cents(name: str) -> None:
     assert words([0.04, None, 1.0], name) == ["4.0 %", None, "100 %"]
@@ -63,7 +63,7 @@ def test_shares_of_what_a_policy_keeps_are_per_cents(name: str) -> None:
 
 def test_what_a_policy_keeps_is_counted_where_it_is_no_share() -> None:
     assert words([1, 1234], "traces_kept") == ["1", "1,234"]
-    assert words([0.5, 2.0], "traces_kept") == ["0.5", "2"]
+    assert words([0.5, 1.0], "traces_kept") == ["0.5", "1"]
 
 
 def test_a_figure_may_be_off_by_more_than_itself() -> None:

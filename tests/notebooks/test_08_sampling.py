@@ -137,8 +137,8 @@ def test_the_plan_costs_what_the_first_policy_does(compared: dict[str, dict[str,
     production, plan = compared["production"], compared["plan"]
     assert round(production["spans_per_second"]) == 33
     assert plan["spans_per_second"] == pytest.approx(33, rel=0.05)
-    assert (plan["slow_traces_kept"], production["slow_traces_kept"] < 0.5) == (1, True)
-    assert plan["traces_kept"] < production["traces_kept"]
+    assert (plan["slow_traces_kept_share"], production["slow_traces_kept_share"] < 0.5) == (1, True)
+    assert plan["traces_kept_share"] < production["traces_kept_share"]
     shows("# Budget: 33 spans/s.", "probabilistic: {sampling_percentage: 3.51}")
 
 
@@ -149,7 +149,7 @@ def test_weights_repair_what_keeping_errors_does_to_figures(compared: dict[str, 
     assert tenth["error_rate_off"] == pytest.approx(tenth["error_rate_off_kept"], rel=0.01)
     for name in ("production", "everyday", "plan"):
         row = compared[name]
-        assert row["failed_traces_kept"] == 1
+        assert row["failed_traces_kept_share"] == 1
         assert row["error_rate_off_kept"] == pytest.approx(0.10, abs=0.015)
         assert row["error_rate_off"] == pytest.approx(0.005, abs=0.0005)
         assert row["error_rate_off"] < tenth["error_rate_off"]

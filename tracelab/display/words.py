@@ -19,9 +19,7 @@ from tracelab.markup import cut, visible
 from tracelab.schema import is_attribute
 from tracelab.units import NANOSECONDS, format_duration
 
-SHARES: Final = re.compile(
-    r"(?:.+_)?(?:share|error_rate(?:_(?:kept|weighted|off|off_kept))?)|.+s_kept|duration_off(?:_kept)?|intervals_right"
-)
+SHARES: Final = re.compile(r"(?:.+_)?(?:share|error_rate(?:_(?:kept|weighted|off|off_kept))?)|duration_off(?:_kept)?")
 """Float columns that read `4.0 %`, where no value is beyond 1."""
 
 DEVIATIONS: Final = re.compile(r".+_off(?:_kept)?")

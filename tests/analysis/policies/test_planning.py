@@ -42,7 +42,7 @@ def test_each_unit_is_what_it_says(spans: pl.DataFrame, unit: str) -> None:
         "bytes": everything["bytes_per_day"] / 86_400,
     }[unit]
     policies = tl.plan_sampling(spans, budget=f"{whole / 4:.9f} {unit}/s")
-    found = tl.compare_policies(spans, {"plan": policies})[f"{unit}_kept"].item()
+    found = tl.compare_policies(spans, {"plan": policies})[f"{unit}_kept_share"].item()
     assert found == pytest.approx(0.25, rel=0.1)
 
 
@@ -51,11 +51,11 @@ def test_what_matters_most_is_kept_first(spans: pl.DataFrame) -> None:
     rich = tl.plan_sampling(spans, budget=f"{whole * 0.6:.6f} spans/s")
     assert names(rich)[:2] == ["errors", "slow"]
     compared = tl.compare_policies(spans, {"rich": rich}).row(0, named=True)
-    assert compared["failed_traces_kept"] == 1
-    assert compared["slow_traces_kept"] > 0.95
+    assert compared["failed_traces_kept_share"] == 1
+    assert compared["slow_traces_kept_share"] > 0.95
     poor = tl.plan_sampling(spans, budget=f"{whole * 0.001:.6f} spans/s")
     assert names(poor) == ["errors", "share-of-the-rest"]
-    assert 0 < tl.compare_policies(spans, {"poor": poor})["failed_traces_kept"].item() < 1
+    assert 0 < tl.compare_policies(spans, {"poor": poor})["failed_traces_kept_share"].item() < 1
 
 
 def test_a_budget_for_everything_keeps_everything() -> None:

@@ -25,7 +25,7 @@ def points(figure: go.Figure, name: str) -> dict[str, Any]:
 def test_a_policy_is_drawn_as_kept_and_as_estimated_where_its_costs_are() -> None:
     compared = tl.compare_policies(SPANS, POLICIES).filter(policy="errors and some").row(0, named=True)
     drawn = points(tl.plot_sampling_report(SPANS, POLICIES), "errors and some")
-    assert drawn["upper"].x == drawn["lower"].x == (compared["spans_kept"],) * 2
+    assert drawn["upper"].x == drawn["lower"].x == (compared["spans_kept_share"],) * 2
     assert drawn["upper"].y == pytest.approx((compared["error_rate_off_kept"] * 100, compared["error_rate_off"] * 100))
     assert drawn["lower"].y == pytest.approx((compared["duration_off_kept"] * 100, compared["duration_off"] * 100))
     assert drawn["upper"].y[1] < drawn["upper"].y[0], "weights repair what keeping all errors does to the rate"

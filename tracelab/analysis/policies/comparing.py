@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import polars as pl
 
 from tracelab.analysis.latency.percentiles import percentile_names
-from tracelab.analysis.policies.fidelity import figures
+from tracelab.analysis.policies.fidelity import compared_figures, true_figures
 from tracelab.analysis.policies.losses import KINDS, things, with_users
 from tracelab.analysis.policies.replayed import BROKEN, BYTES, FAILED, TRACE, described, measured, replayed
 from tracelab.conforming import takes_any_frame
@@ -60,16 +60,17 @@ def compare_policies(
 
     Returns
     -------
-    One row per policy, in their order: `policy` (String), `traces_kept`, `spans_kept`, `bytes_kept` (Float64, shares of
-    all there was), `spans_per_second`, `bytes_per_day` (Float64, what is kept, at the pace of these spans; bytes as in
-    `sampling_report`), `failed_traces_kept`, `slow_traces_kept` (Float64, shares of the traces with a failed span, and
-    of the slow ones; null if there are none), `failures_lost`, `routes_lost`, `users_lost`, `services_lost` (UInt32,
-    see `sampling_losses`), `broken_traces` (UInt32, see `sampling_report`), then how far its figures are off, each the
-    mean over services, weighted by their requests: `error_rate_off_kept`, `error_rate_off` (Float64, the difference
-    between the true error rate and that of what is kept, and its weighted estimate), `duration_off_kept`,
-    `duration_off` (Float64, the same of the quantile, as a share of the true one), and `intervals_right` (Float64, the
-    share of the weighted intervals of services, of error rates and quantiles, that hold the true figure; null where
-    there is none). A service of which nothing is kept counts with an error of its whole rate, and of 100 %.
+    One row per policy, in their order: `policy` (String), `traces_kept_share`, `spans_kept_share`, `bytes_kept_share`
+    (Float64, of all there was), `spans_per_second`, `bytes_per_day` (Float64, what is kept, at the pace of these spans;
+    bytes as in `sampling_report`), `failed_traces_kept_share`, `slow_traces_kept_share` (Float64, of the traces with a
+    failed span, and of the slow ones; null if there are none), `failures_lost`, `routes_lost`, `users_lost`,
+    `services_lost` (UInt32, see `sampling_losses`), `broken_traces` (UInt32, see `sampling_report`), then how far its
+    figures are off, each the mean over services, weighted by their requests: `error_rate_off_kept`, `error_rate_off`
+    (Float64, the difference between the true error rate and that of what is kept, and its weighted estimate),
+    `duration_off_kept`, `duration_off` (Float64, the same of the quantile, as a share of the true one), and
+    `intervals_right_share` (Float64, of the weighted intervals of services, of error rates and quantiles, those that
+    hold the true figure; null where there is none). A service of which nothing is kept counts with an error of its
+    whole rate, and of 100 %.
 
     Raises
     ------
@@ -88,17 +89,17 @@ def compare_policies(
     ... api  ====!
     ... ''')
     >>> compared = compare_policies(spans, {"all": AlwaysOn(), "errors": presets.production(ratio=0)})
-    >>> compared.select("policy", "traces_kept", "failed_traces_kept", "error_rate_off_kept").rows()
+    >>> compared.select("policy", "traces_kept_share", "failed_traces_kept_share", "error_rate_off_kept").rows()
     [('all', 1.0, 1.0, 0.0), ('errors', 0.5, 1.0, 0.5)]
     """
     named = _named(policies)
     shares = share("quantile", quantile, ends=False)
     frame = with_users(described(measured(spans.lazy().collect())), user)
-    whole = _Whole.of(frame, shares)
+    whole = _Whole.of(frame, shares, confidence)
     rows = []
     for name, policy in named.items():
         told = replayed(whole.spans, policy, arrival=arrival, missing_parents=missing_parents)
-        rows.append(pl.DataFrame({"policy": name}).hstack(whole.beside(told, confidence)))
+        rows.append(pl.DataFrame({"policy": name}).hstack(whole.beside(told)))
     # Of no spans there are no shares.
     return pl.concat(rows).with_columns(pl.col(pl.Float64).fill_nan(None))
 
@@ -124,54 +125,61 @@ class _Whole:
         From the first start to the last end.
     quantile
         Which quantile is compared.
+    options
+        How figures are made, of all there was and of what is kept.
+    true
+        The figures of services.
     """
 
     spans: pl.DataFrame
     seconds: float
     quantile: float
+    options: dict[str, Any]
+    true: pl.DataFrame
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, quantile: float) -> _Whole:
+    def of(cls, frame: pl.DataFrame, quantile: float, confidence: float) -> _Whole:
         lengths = trace_lengths(frame.lazy()).collect()
         limit = lengths["length"].quantile(quantile, interpolation="linear")
         slow = lengths.filter(pl.col("length") > (limit or 0))["trace_id"]
         marked = frame.with_columns(
             pl.col("trace_id").is_in(slow.implode()).alias(_SLOW), pl.col(FAILED).any().over(TRACE).alias(_BAD)
         )
-        return cls(marked, seconds_of(frame), quantile)
+        options = {"by": "service_name", "every": None, "entry_only": True, "confidence": confidence}
+        true = true_figures(frame, ["service_name"], [quantile], options)
+        return cls(marked, seconds_of(frame), quantile, options, true)
 
-    def beside(self, told: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    def beside(self, told: pl.DataFrame) -> pl.DataFrame:
         """Measure what a policy keeps against all there was."""
         kept = pl.col(KEPT)
         traces = told.lazy().group_by(TRACE).agg(kept.any(), pl.col(_SLOW, _BAD).first(), pl.col(BROKEN).any())
         pace = 1 / self.seconds if self.seconds else None
         costs = told.select(
-            traces_kept=pl.lit(None, dtype=pl.Float64),
-            spans_kept=kept.mean(),
-            bytes_kept=pl.col(BYTES).filter(kept).sum() / pl.col(BYTES).sum(),
+            traces_kept_share=pl.lit(None, dtype=pl.Float64),
+            spans_kept_share=kept.mean(),
+            bytes_kept_share=pl.col(BYTES).filter(kept).sum() / pl.col(BYTES).sum(),
             spans_per_second=kept.sum() * pl.lit(pace, dtype=pl.Float64),
             bytes_per_day=pl.col(BYTES).filter(kept).sum() * pl.lit(pace, dtype=pl.Float64) * _DAY,
         )
         by_trace = traces.select(
-            traces_kept=kept.mean(),
-            failed_traces_kept=kept.filter(_BAD).mean(),
-            slow_traces_kept=kept.filter(_SLOW).mean(),
+            traces_kept_share=kept.mean(),
+            failed_traces_kept_share=kept.filter(_BAD).mean(),
+            slow_traces_kept_share=kept.filter(_SLOW).mean(),
             broken_traces=pl.col(BROKEN).sum().cast(pl.UInt32),
         ).collect()
         lost = things(told).filter(pl.col("spans_kept") == 0).group_by("kind").len()
         counts = {kind: lost.filter(pl.col("kind") == kind)["len"].sum() for kind in KINDS}
         return (
-            costs.with_columns(by_trace["traces_kept"])
-            .hstack(by_trace.select("failed_traces_kept", "slow_traces_kept"))
+            costs.with_columns(by_trace["traces_kept_share"])
+            .hstack(by_trace.select("failed_traces_kept_share", "slow_traces_kept_share"))
             .with_columns(pl.lit(counts[kind], dtype=pl.UInt32).alias(f"{kind}s_lost") for kind in KINDS)
             .hstack([by_trace["broken_traces"]])
-            .hstack(self._deviations(told, confidence))
+            .hstack(self._deviations(told.filter(kept)))
         )
 
-    def _deviations(self, told: pl.DataFrame, confidence: float) -> pl.DataFrame:
+    def _deviations(self, kept: pl.DataFrame) -> pl.DataFrame:
         """Say how far the figures of services are off, weighted by their requests."""
-        options = {"by": "service_name", "every": None, "entry_only": True, "confidence": confidence}
-        found = figures(told, [pl.col("service_name")], [self.quantile], options)
+        found = compared_figures(self.true, kept, ["service_name"], [self.quantile], self.options)
         name = percentile_names([self.quantile])[0]
         asked = pl.col("requests")
         rate, length = pl.col("error_rate"), pl.col(name).to_physical()
@@ -195,7 +203,7 @@ class _Whole:
             error_rate_off=off(apart("error_rate_weighted")),
             duration_off_kept=off(longer(f"{name}_kept")),
             duration_off=off(longer(f"{name}_weighted")),
-            intervals_right=pl.concat([rates.filter(told_of), lengths.filter(told_of)]).mean(),
+            intervals_right_share=pl.concat([rates.filter(told_of), lengths.filter(told_of)]).mean(),
         )
 
 

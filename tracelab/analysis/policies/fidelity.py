@@ -103,30 +103,64 @@ def sampling_report(
     wanted = checked_quantiles(quantiles)
     options = {"by": by, "every": every, "entry_only": flag("entry_only", entry_only), "confidence": confidence}
     keys = grouped_by(spans, by, every, made=[*_TRACES, *_RATES, *_TRUST, *_ASKED, *_VOLUMES])
-    frame = measured(spans.lazy().collect())
-    return figures(replayed(frame, policy, arrival=arrival, missing_parents=missing_parents), keys, wanted, options)
-
-
-def figures(frame: pl.DataFrame, keys: list[pl.Expr], quantiles: list[float], options: dict[str, Any]) -> pl.DataFrame:
-    """Put what a policy keeps beside what there was, in a frame that was measured and replayed."""
+    frame = replayed(measured(spans.lazy().collect()), policy, arrival=arrival, missing_parents=missing_parents)
     names = names_of(keys)
-    kept = frame.filter(KEPT)
-    parts = [_volumes(frame, keys, names), *_errors(frame, kept, names, options)]
-    parts += _lengths(frame, kept, names, quantiles, options)
+    true = true_figures(frame, names, wanted, options)
+    found = compared_figures(true, frame.filter(KEPT), names, wanted, options)
+    told = _joined([_volumes(frame, keys, names), found], names)
+    counts = pl.col("requests", "requests_kept", "errors", "errors_kept", "unknown_weight").fill_null(0)
+    percentiles = [
+        f"{name}{end}" for name in percentile_names(wanted) for end in ("", "_kept", "_weighted", "_lower", "_upper")
+    ]
+    # Wide tables are read from the left: first what the question was, the volumes at the end.
+    columns = [*names, *_TRACES, *_RATES, *percentiles, *_TRUST, *_ASKED, *_VOLUMES]
+    return told.with_columns(counts).select(columns).sort(names or "traces", nulls_last=True)
+
+
+def true_figures(
+    frame: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
+) -> pl.DataFrame:
+    """Measure error rates and percentiles of all there was."""
+    rates = error_rates(frame, **options).select(*names, "error_rate", "errors", requests="spans")
+    lengths = latency_percentiles(frame, quantiles=quantiles, wide=True, **options)
+    return _joined([rates, lengths.select(*names, *percentile_names(quantiles))], names)
+
+
+def compared_figures(
+    true: pl.DataFrame, kept: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
+) -> pl.DataFrame:
+    """Put beside true figures those of the spans that a policy keeps, as kept and estimated."""
+    return _joined([true, *_kept_figures(kept, names, quantiles, options)], names)
+
+
+def _kept_figures(
+    kept: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
+) -> list[pl.DataFrame]:
+    """Measure error rates and percentiles of the spans that a policy keeps: as kept, then estimated by weights."""
+    percentiles = percentile_names(quantiles)
+    lengths = {**options, "quantiles": quantiles, "wide": True}
+    return [
+        error_rates(kept, **options).select(
+            *names, error_rate_kept="error_rate", requests_kept="spans", errors_kept="errors"
+        ),
+        error_rates(kept, weights=SAMPLING_WEIGHT, **options).select(
+            *names, *_TRUST, error_rate_weighted="error_rate", error_rate_lower="lower", error_rate_upper="upper"
+        ),
+        latency_percentiles(kept, **lengths).select(*names, pl.col(percentiles).name.suffix("_kept")),
+        latency_percentiles(kept, weights=SAMPLING_WEIGHT, **lengths).select(
+            *names,
+            pl.col(percentiles).name.suffix("_weighted"),
+            *(f"{name}_{end}" for name in percentiles for end in ("lower", "upper")),
+        ),
+    ]
+
+
+def _joined(parts: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+    """Put answers about the same groups side by side, for the groups of the first."""
     first, *others = (part.lazy() if names else part.lazy().with_columns(pl.lit(0).alias(_ALL)) for part in parts)
     for part in others:
         first = first.join(part, on=names or [_ALL], how="left", nulls_equal=True)
-    counts = pl.col("requests", "requests_kept", "errors", "errors_kept", "unknown_weight").fill_null(0)
-    percentiles = [
-        f"{name}{end}" for name in percentile_names(quantiles) for end in ("", "_kept", "_weighted", "_lower", "_upper")
-    ]
-    return (
-        first.with_columns(counts)
-        .sort(names or [_ALL], nulls_last=True)
-        # Wide tables are read from the left: first what the question was, the volumes at the end.
-        .select(*names, *_TRACES, *_RATES, *percentiles, *_TRUST, *_ASKED, *_VOLUMES)
-        .collect()
-    )
+    return first.drop(_ALL, strict=False).collect()
 
 
 def _volumes(frame: pl.DataFrame, keys: list[pl.Expr], names: list[str]) -> pl.DataFrame:
@@ -146,42 +180,3 @@ def _volumes(frame: pl.DataFrame, keys: list[pl.Expr], names: list[str]) -> pl.D
         .with_columns(pl.col("traces", "traces_kept", "spans", "spans_kept", "broken_traces").cast(pl.UInt32))
         .collect()
     )
-
-
-def _errors(frame: pl.DataFrame, kept: pl.DataFrame, names: list[str], options: dict[str, Any]) -> list[pl.DataFrame]:
-    """Measure error rates: the true one, that of what is kept, and its estimate."""
-    true, naive = (error_rates(each, **options) for each in (frame, kept))
-    weighted = error_rates(kept, weights=SAMPLING_WEIGHT, **options)
-    counts = {"spans": "requests", "errors": "errors"}
-    return [
-        true.select(*names, "error_rate", *(pl.col(old).alias(new) for old, new in counts.items())),
-        naive.select(
-            *names,
-            pl.col("error_rate").alias("error_rate_kept"),
-            *(pl.col(old).alias(f"{new}_kept") for old, new in counts.items()),
-        ),
-        weighted.select(
-            *names,
-            "effective_sample_size",
-            "unknown_weight",
-            error_rate_weighted="error_rate",
-            error_rate_lower="lower",
-            error_rate_upper="upper",
-        ),
-    ]
-
-
-def _lengths(
-    frame: pl.DataFrame, kept: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
-) -> list[pl.DataFrame]:
-    """Measure percentiles: the true ones, those of what is kept, and their estimates."""
-    options = {**options, "quantiles": quantiles, "wide": True}
-    true, naive = (latency_percentiles(each, **options) for each in (frame, kept))
-    weighted = latency_percentiles(kept, weights=SAMPLING_WEIGHT, **options)
-    columns = percentile_names(quantiles)
-    bounds = [f"{name}_{end}" for name in columns for end in ("lower", "upper")]
-    return [
-        true.select(*names, *columns),
-        naive.select(*names, *(pl.col(name).alias(f"{name}_kept") for name in columns)),
-        weighted.select(*names, *(pl.col(name).alias(f"{name}_weighted") for name in columns), *bounds),
-    ]

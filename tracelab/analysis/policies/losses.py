@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import polars as pl
 
-from tracelab.analysis.errors.exceptions import exceptions_of
 from tracelab.analysis.grouping import Spans, keys
-from tracelab.analysis.policies.replayed import FAILED, ROUTE, TRACE, USER, described, numbered, replayed
+from tracelab.analysis.policies.replayed import FAILURE, ROUTE, TRACE, USER, described, numbered, replayed
 from tracelab.conforming import takes_any_frame
 from tracelab.sampling.deciding import KEPT
 
@@ -16,6 +15,7 @@ KINDS: Final = ("failure", "route", "user", "service")
 """What may be lost: a failing operation, a route, a user, a whole service."""
 
 _COUNTS: Final = ("traces", "spans")
+_SERVICE: Final = pl.col("service_name")
 _NOTHING: Final = pl.lit(None, dtype=pl.String)
 
 
@@ -84,14 +84,11 @@ def with_users(frame: pl.DataFrame, user: str | None) -> pl.DataFrame:
 
 def things(frame: pl.DataFrame) -> pl.DataFrame:
     """Count each thing that may be lost, and what is left of it, in a frame that was measured and replayed."""
-    failing = frame.filter(FAILED)
-    said = exceptions_of(failing, pl.Series(range(failing.height), dtype=pl.UInt32))["exception_type"]
-    failure = pl.concat_str("name", pl.lit(said), separator=": ", ignore_nulls=True)
     parts = [
-        _counted(failing, "failure", failure, service=pl.col("service_name")),
-        _counted(frame.filter("entry"), "route", pl.col(ROUTE), service=pl.col("service_name")),
-        _counted(frame.filter(pl.col(USER).is_not_null()), "user", pl.col(USER), service=_NOTHING),
-        _counted(frame, "service", _NOTHING, service=pl.col("service_name")),
+        _counted(frame, "failure", FAILURE),
+        _counted(frame, "route", ROUTE),
+        _counted(frame, "user", USER, service=_NOTHING),
+        _counted(frame, "service", None),
     ]
     return pl.concat(parts)
 
@@ -106,12 +103,13 @@ def lost(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _counted(frame: pl.DataFrame, kind: str, value: pl.Expr, *, service: pl.Expr) -> pl.DataFrame:
+def _counted(frame: pl.DataFrame, kind: str, thing: str | None, *, service: pl.Expr = _SERVICE) -> pl.DataFrame:
+    """Count things of a kind, which a column names; without one they are the services themselves."""
+    there = frame.lazy() if thing is None else frame.lazy().filter(pl.col(thing).is_not_null())
     return (
-        frame.lazy()
-        .select(
+        there.select(
             service.cast(pl.String).alias("service_name"),
-            value.cast(pl.String).alias("value"),
+            (_NOTHING if thing is None else pl.col(thing)).cast(pl.String).alias("value"),
             "trace_id",
             TRACE,
             KEPT,

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
+from tracelab.analysis.errors.exceptions import exceptions_of
 from tracelab.analysis.errors.routes import first_of, route
 from tracelab.analysis.failures import has_failed
 from tracelab.forest import build_forest
@@ -16,6 +17,7 @@ from tracelab.sampling.tail.sizes import span_sizes
 TRACE: Final = "__trace"
 BYTES: Final = "__bytes"
 FAILED: Final = "__failed"
+FAILURE: Final = "__failure"
 ROUTE: Final = "__route"
 USER: Final = "__user"
 BROKEN: Final = "__broken"
@@ -34,10 +36,22 @@ def numbered(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def described(frame: pl.DataFrame) -> pl.DataFrame:
-    """Say of each span what may be lost with it: failure, route and user."""
-    return frame.with_columns(
-        has_failed(frame).fill_null(value=False).alias(FAILED), route().alias(ROUTE), first_of(USER_KEYS).alias(USER)
+    """Say of each span what may be lost with it, as far as there is that: failure, route and user."""
+    known = frame.with_columns(has_failed(frame).fill_null(value=False).alias(FAILED))
+    return known.with_columns(
+        _failures(known),
+        pl.when("entry").then(route()).alias(ROUTE),
+        first_of(USER_KEYS).alias(USER),
     )
+
+
+def _failures(frame: pl.DataFrame) -> pl.Series:
+    """Name the failures of spans that failed, by the operation and what happened there."""
+    rows = frame[FAILED].arg_true()
+    failing = frame[rows]
+    said = exceptions_of(failing, rows)["exception_type"]
+    named = failing.select(pl.concat_str("name", pl.lit(said), separator=": ", ignore_nulls=True)).to_series()
+    return pl.Series(FAILURE, [None], dtype=pl.String).new_from_index(0, frame.height).scatter(rows, named)
 
 
 def replayed(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: Any) -> pl.DataFrame:

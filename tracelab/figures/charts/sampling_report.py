@@ -112,8 +112,8 @@ def _draw_policies(figure: go.Figure, rows: list[dict[str, Any]], percentile: st
     """Draw each policy in both panels, under a number of its own, since colours alone tell few apart."""
     names = [f"{number} {row['policy']}" for number, row in enumerate(rows, start=1)]
     colors = service_colors(names)
-    zero = log_zero([row["spans_kept"] or 0.0 for row in rows])
-    places = [row["spans_kept"] or zero or 1.0 for row in rows]
+    zero = log_zero([row["spans_kept_share"] or 0.0 for row in rows])
+    places = [row["spans_kept_share"] or zero or 1.0 for row in rows]
     for panel, value in enumerate(("error_rate_off", "duration_off")):
         numbers = _numbers(places, [_per_cent(row[value]) for row in rows], _range_of(rows, value))
         for name, row, place, number in zip(names, rows, places, numbers, strict=True):
@@ -163,7 +163,7 @@ def _numbers(places: list[float], values: list[float | None], top: float) -> lis
 
 
 def _form(row: dict[str, Any]) -> str:
-    kept = row["failed_traces_kept"]
+    kept = row["failed_traces_kept_share"]
     if kept is None:
         return "no trace failed"
     return f"{'all' if kept == 1 else 'some'} failed traces kept" if kept else "no failed trace kept"
@@ -213,11 +213,11 @@ def _lowest(places: list[float]) -> float:
 
 def _kept_axis(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Give the axis of shares up to all, with spans per second below each share where their pace is known."""
-    kept = [row["spans_kept"] or 0.0 for row in rows]
+    kept = [row["spans_kept_share"] or 0.0 for row in rows]
     zero = log_zero(kept)
     lowest = _lowest([share or zero or 1.0 for share in kept])
     first = min((share for share in kept if share > 0), default=0.5) / 1.5 if zero else 10.0**lowest
-    pace = next((row["spans_per_second"] / row["spans_kept"] for row in rows if _has_pace(row)), None)
+    pace = next((row["spans_per_second"] / row["spans_kept_share"] for row in rows if _has_pace(row)), None)
     ticks: list[float] = []
     texts: list[str] = []
     for steps in _STEPS:
@@ -234,7 +234,7 @@ def _kept_axis(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _has_pace(row: dict[str, Any]) -> bool:
-    return bool(row["spans_kept"]) and row["spans_per_second"] is not None
+    return bool(row["spans_kept_share"]) and row["spans_per_second"] is not None
 
 
 def _tick(share: float, pace: float | None) -> str:
@@ -255,15 +255,16 @@ def _hover(row: dict[str, Any], percentile: str) -> str:
     if (pace := row["spans_per_second"]) is not None:
         size = f", {format_bytes(round(row['bytes_per_day']))}/day" if row["bytes_per_day"] else ""
         volume = f"<br>{format_number(pace)} spans/s{size}"
-    kept = ", ".join(f"{_share(row[f'{what}_kept'])} of the {what}" for what in ("spans", "traces", "bytes"))
+    kept = ", ".join(f"{_share(row[f'{what}_kept_share'])} of the {what}" for what in ("spans", "traces", "bytes"))
     lost = [counted(row[f"{what}_lost"], what.removesuffix("s")) for what in _LOST if row[f"{what}_lost"]]
+    failed, slow = (_share(row[f"{which}_traces_kept_share"]) for which in ("failed", "slow"))
     lines = [
         f"<b>{plain(row['policy'], longest=120)}</b>",
         f"kept: {kept}{volume}",
-        f"failed traces kept: {_share(row['failed_traces_kept'])}, slow ones: {_share(row['slow_traces_kept'])}",
+        f"failed traces kept: {failed}, slow ones: {slow}",
         f"error rate off by {_points(row['error_rate_off'])}, without weights {_points(row['error_rate_off_kept'])}",
         f"{percentile} off by {_share(row['duration_off'])}, without weights {_share(row['duration_off_kept'])}",
-        f"intervals that hold the true figure: {_share(row['intervals_right'])}",
+        f"intervals that hold the true figure: {_share(row['intervals_right_share'])}",
         f"lost altogether: {', '.join(lost) or 'nothing'}",
         f"broken traces: {row['broken_traces']:,}",
     ]
