@@ -29,7 +29,7 @@ def test_what_became_of_missing_parents_is_handed_on_to_head_samplers(option: st
     kept = int(option == "sampled")
     assert found["spans_kept"].to_list() == [kept]
     assert tl.sampling_report(ORPHAN, FOLLOWER, missing_parents=option)["spans_kept"].to_list() == [kept]
-    assert tl.compare_policies(ORPHAN, {"one": FOLLOWER}, missing_parents=option)["spans_kept"].to_list() == [kept]
+    assert tl.compare_policies(ORPHAN, {"one": FOLLOWER}, missing_parents=option)["spans_kept_share"].item() == kept
     assert ("web" in tl.sampling_losses(ORPHAN, FOLLOWER, missing_parents=option)["service_name"]) == (not kept)
 
 
@@ -47,6 +47,22 @@ def test_what_became_of_missing_parents_is_handed_on_to_head_samplers(option: st
 def test_another_word_is_refused_whatever_the_policy(asked: Callable[[Any], Any], policy: Any) -> None:
     with pytest.raises(tl.TracelabError, match=r"`missing_parents` must be one of .* Did you mean 'root'"):
         asked(policy)
+
+
+@pytest.mark.parametrize("policy", [FOLLOWER, presets.production()], ids=["head", "tail"])
+def test_arrivals_are_checked_whatever_the_policy(policy: Any) -> None:
+    with pytest.raises(tl.SchemaError, match=r"`arrival` names 'start_tme'.* Did you mean 'start_time'"):
+        tl.sampling_report(ORPHAN, policy, arrival="start_tme")
+
+
+@pytest.mark.parametrize("wrong", [None, 0.1, True, AlwaysOn])
+def test_what_is_no_policy_is_refused_by_name(wrong: Any) -> None:
+    for asked in (tl.sampling_decisions, tl.sampling_report, tl.sampling_losses):
+        with pytest.raises(tl.TracelabError, match="`policy` must be a sampler"):
+            asked(ORPHAN, wrong)
+    with pytest.raises(tl.TracelabError, match="`policy` must be a sampler") as caught:
+        tl.compare_policies(ORPHAN, {"one": presets.production(), "other": wrong})
+    assert caught.value.__notes__ == ["This is about the policy 'other'."]
 
 
 def test_fleets_are_told_from_configurations() -> None:

@@ -91,3 +91,14 @@ def test_yaml_quotes_what_a_collector_would_take_for_something_else() -> None:
     assert (second.name, vars(second)["key"], vars(second)["values"]) == ("010", "on", tuple(values))
     assert vars(first)["values"] == tuple(values)
     assert read._repr_markdown_().startswith("````yaml\n")
+
+
+def test_a_quantile_is_one_also_where_a_length_is_given() -> None:
+    with pytest.raises(tl.TracelabError, match="`quantile` must lie between 0 and 1"):
+        presets.everyday("1s", quantile=95)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, float("nan"), ""])
+def test_what_is_slow_is_a_length_of_time(wrong: Any) -> None:
+    with pytest.raises(tl.TracelabError, match="`slow`"):
+        presets.everyday(wrong)

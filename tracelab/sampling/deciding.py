@@ -8,14 +8,19 @@ from typing import Any, Final
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.options import choice
+from tracelab.errors import PolicyError
+from tracelab.options import choice, shown
+from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.decisions import head_decisions
 from tracelab.sampling.head.keeping import sample_head
 from tracelab.sampling.head.processor import ProbabilisticProcessor
 from tracelab.sampling.head.replay import MISSING_PARENTS
 from tracelab.sampling.head.samplers import Sampler
+from tracelab.sampling.tail.clock import arrival_column
+from tracelab.sampling.tail.configuration import policies_may_be
 from tracelab.sampling.tail.deciding import sample_tail, tail_decisions
+from tracelab.sampling.tail.policies import TailPolicies
 
 KEPT: Final = "__kept"
 _ROW: Final = "__row"
@@ -75,7 +80,7 @@ def sampling_decisions(
     >>> sampling_decisions(spans, AlwaysOff()).select("decision", "policy").row(0)
     ('not_sampled', 'AlwaysOff()')
     """
-    missing = choice("missing_parents", missing_parents, MISSING_PARENTS)
+    missing = _checked(spans, policy, arrival, missing_parents)
     if is_head(policy):
         return head_decisions(spans, policy, missing_parents=missing)
     return tail_decisions(spans, policy, arrival=arrival)
@@ -84,7 +89,7 @@ def sampling_decisions(
 def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: Any) -> pl.DataFrame:
     """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
     rows = frame.drop(SAMPLING_WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
-    missing = choice("missing_parents", missing_parents, MISSING_PARENTS)
+    missing = _checked(rows, policy, arrival, missing_parents)
     if is_head(policy):
         found = sample_head(rows, policy, missing_parents=missing)
     else:
@@ -92,6 +97,18 @@ def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: A
     kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(found[_ROW], True)
     weights = pl.Series(SAMPLING_WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
     return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[SAMPLING_WEIGHT]))
+
+
+def _checked(spans: pl.DataFrame | pl.LazyFrame, policy: Any, arrival: Any, missing_parents: Any) -> str:
+    """Refuse what is no policy at all, and options that are wrong, also where this policy does not need them."""
+    missing = choice("missing_parents", missing_parents, MISSING_PARENTS)
+    arrival_column(spans, arrival)
+    if not (is_head(policy) or isinstance(policy, Dialect | TailPolicies) or policies_may_be(policy)):
+        raise PolicyError(
+            "`policy` must be a sampler such as TraceIdRatioBased(0.1), a fleet of these, what tail_policies or "
+            f"refinery_rules makes, or the path, text or mapping of a Collector's configuration, got {shown(policy)}."
+        )
+    return missing
 
 
 def is_head(policy: Any) -> bool:

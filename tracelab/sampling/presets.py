@@ -24,6 +24,7 @@ processors:
 from __future__ import annotations
 
 from datetime import timedelta
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
@@ -109,10 +110,11 @@ def slower_than(length: int) -> dict[str, Any]:
 
 def slow_from(slow: Any, *, quantile: float) -> int:
     """Say from which length in nanoseconds a trace is slow."""
-    if isinstance(slow, str | timedelta):
+    which = share("quantile", quantile, ends=False)
+    if slow is None or isinstance(slow, str | timedelta | Real):
         return nanoseconds("slow", slow)
     lengths = trace_lengths(span_frame(slow).lazy())
-    found = lengths.select(pl.col("length").quantile(share("quantile", quantile, ends=False))).collect().item()
+    found = lengths.select(pl.col("length").quantile(which)).collect().item()
     if found is None:
         raise TracelabError("There are no spans to tell from what is slow. Give a length instead, such as '800ms'.")
     return int(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -62,3 +64,14 @@ def test_routes_are_method_and_route_where_these_are_known() -> None:
 
 def test_no_spans_have_nothing_to_lose() -> None:
     assert lost(SPANS.clear(), AlwaysOff()) == []
+
+
+@pytest.mark.parametrize("wrong", [[], ["name"], 5, True])
+def test_users_are_named_by_one_key(wrong: Any) -> None:
+    with pytest.raises(tl.TracelabError, match="`user` must be the key of an attribute"):
+        tl.sampling_losses(draw("api =!"), AlwaysOff(), user=wrong)
+
+
+def test_near_names_of_users_are_those_of_the_spans() -> None:
+    with pytest.raises(tl.SchemaError, match=r"Did you mean [^_]*\?$"):
+        tl.sampling_losses(draw("api =! usr=7"), AlwaysOff(), user="user")

@@ -10,7 +10,7 @@ import pytest
 
 import tracelab as tl
 from tests.sampling.tail.settings import one, policy
-from tracelab.errors import QueryWarning, SamplingWarning, SchemaError
+from tracelab.errors import PolicyError, QueryWarning, SamplingWarning, SchemaError
 from tracelab.sampling import policy_matches, sample_tail, tail_decisions, tail_policies
 from tracelab.synthetic import draw
 
@@ -350,8 +350,36 @@ def test_on_a_terminal_one_sees_which_policies_never_matched() -> None:
     assert any(line.startswith("slow") and line.endswith("true") for line in lines)
 
 
-def test_arrivals_are_times() -> None:
-    spans = traces("api =")
-    for wrong in ("name", "none", 5, pl.col("start_time").head(0)):
-        with pytest.raises(SchemaError, match="`arrival`"):
-            sample_tail(spans, [ERRORS], arrival=wrong)
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("name", r"gives String\. Write a column of datetimes"),
+        ("start_tme", r"names 'start_tme', which is no column of the spans\. Did you mean 'start_time'"),
+        ("none", r"is no column of the spans\. Write a column of datetimes"),
+        (5, r"must be the name of a column or an expression, got 5\."),
+        (pl.col("start_time").head(0), "gives 0 for 1 spans"),
+        (pl.col("not_there") + 1, r"cannot be computed from these spans: unable to find column \"not_there\"\.$"),
+        (pl.all(), "takes one column, got "),
+        (pl.lit(None, pl.Datetime("ns")), "1 have none"),
+    ],
+)
+def test_arrivals_are_times(wrong: Any, said: str) -> None:
+    with pytest.raises(SchemaError, match=f"`arrival` .*{said}"):
+        sample_tail(traces("api ="), [ERRORS], arrival=wrong)
+
+
+def test_what_a_lazy_frame_has_no_column_for_is_refused_at_once() -> None:
+    with pytest.raises(SchemaError, match="`arrival` names 'none'"):
+        sample_tail(traces("api =").lazy(), [ERRORS], arrival="none")
+
+
+def test_spans_that_were_kept_once_are_told_of_anew_at_the_end() -> None:
+    spans = sample_tail(traces("api =!"), [ERRORS]).with_columns(mine=pl.lit(1))
+    for found in (sample_tail(spans, [ERRORS]), sample_tail(spans.lazy(), [ERRORS]).collect()):
+        assert found.columns[-3:] == ["mine", "sampling_policy", "sampling_weight"]
+
+
+@pytest.mark.parametrize("wrong", [None, 5, float("nan"), b"x", tl.sampling.AlwaysOn()])
+def test_what_is_no_policy_is_refused(wrong: Any) -> None:
+    with pytest.raises(PolicyError, match="`policies` must be what tail_policies or refinery_rules makes"):
+        sample_tail(traces("api ="), wrong)

@@ -10,7 +10,7 @@ import polars as pl
 
 from tracelab.analysis.latency.percentiles import percentile_names
 from tracelab.analysis.policies.fidelity import compared_figures, true_figures
-from tracelab.analysis.policies.losses import KINDS, things, with_users
+from tracelab.analysis.policies.losses import KINDS, things, user_column
 from tracelab.analysis.policies.replayed import BROKEN, BYTES, FAILED, TRACE, described, measured, replayed
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
@@ -94,11 +94,16 @@ def compare_policies(
     """
     named = _named(policies)
     shares = share("quantile", quantile, ends=False)
-    frame = with_users(described(measured(spans.lazy().collect())), user)
+    users = user_column(spans, user)
+    frame = described(measured(spans.lazy().collect()), users)
     whole = _Whole.of(frame, shares, confidence)
     rows = []
     for name, policy in named.items():
-        told = replayed(whole.spans, policy, arrival=arrival, missing_parents=missing_parents)
+        try:
+            told = replayed(whole.spans, policy, arrival=arrival, missing_parents=missing_parents)
+        except TracelabError as error:
+            error.add_note(f"This is about the policy {name!r}.")
+            raise
         rows.append(pl.DataFrame({"policy": name}).hstack(whole.beside(told)))
     # Of no spans there are no shares.
     return pl.concat(rows).with_columns(pl.col(pl.Float64).fill_nan(None))

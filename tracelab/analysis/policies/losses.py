@@ -9,6 +9,8 @@ import polars as pl
 from tracelab.analysis.grouping import Spans, keys
 from tracelab.analysis.policies.replayed import FAILURE, ROUTE, TRACE, USER, described, numbered, replayed
 from tracelab.conforming import takes_any_frame
+from tracelab.errors import TracelabError
+from tracelab.options import shown
 from tracelab.sampling.deciding import KEPT
 
 KINDS: Final = ("failure", "route", "user", "service")
@@ -70,16 +72,25 @@ def sampling_losses(
     >>> sampling_losses(spans, presets.production(ratio=0)).select("kind", "value").rows()
     [('route', 'GET /cart')]
     """
-    frame = with_users(described(numbered(spans.lazy().collect())), user)
+    users = user_column(spans, user)
+    frame = described(numbered(spans.lazy().collect()), users)
     return lost(replayed(frame, policy, arrival=arrival, missing_parents=missing_parents))
 
 
-def with_users(frame: pl.DataFrame, user: str | None) -> pl.DataFrame:
-    """Read users from an attribute of one's own."""
+def user_column(spans: Spans, user: Any) -> pl.Expr | None:
+    """Turn `user` into the expression for whom each span served; None where nobody says which attribute tells it.
+
+    Raises
+    ------
+    TracelabError
+        It is neither a key nor an expression, or cannot be read.
+    """
     if user is None:
-        return frame
-    (key,) = keys(frame, user, option="user")
-    return frame.with_columns(key.cast(pl.String).alias(USER))
+        return None
+    if not isinstance(user, str | pl.Expr):
+        raise TracelabError(f"`user` must be the key of an attribute, such as 'user.id', or None, got {shown(user)}.")
+    (key,) = keys(spans, user, option="user")
+    return key.cast(pl.String)
 
 
 def things(frame: pl.DataFrame) -> pl.DataFrame:

@@ -35,13 +35,13 @@ def numbered(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("trace_id").cast(pl.Categorical).to_physical().alias(TRACE))
 
 
-def described(frame: pl.DataFrame) -> pl.DataFrame:
+def described(frame: pl.DataFrame, user: pl.Expr | None) -> pl.DataFrame:
     """Say of each span what may be lost with it, as far as there is that: failure, route and user."""
     known = frame.with_columns(has_failed(frame).fill_null(value=False).alias(FAILED))
     return known.with_columns(
         _failures(known),
         pl.when("entry").then(route()).alias(ROUTE),
-        first_of(USER_KEYS).alias(USER),
+        (first_of(USER_KEYS) if user is None else user).alias(USER),
     )
 
 

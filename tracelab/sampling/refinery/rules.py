@@ -67,7 +67,8 @@ class RefineryRules:
         outcome, traces = replay.outcome(), replay.events.traces
         rows = pl.Series(np.flatnonzero(outcome.kept[traces.number]))
         kept = traces.number[rows.to_numpy()]
-        return traces.spans.select(pl.all().gather(rows)).with_columns(
+        left = traces.spans.drop(SAMPLING_POLICY, SAMPLING_WEIGHT, strict=False)
+        return left.select(pl.all().gather(rows)).with_columns(
             self._names(outcome.decider[kept]).alias(SAMPLING_POLICY),
             pl.Series(SAMPLING_WEIGHT, outcome.rate[kept], dtype=pl.Float64),
         )

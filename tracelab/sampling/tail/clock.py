@@ -12,6 +12,7 @@ import polars as pl
 
 from tracelab.errors import SchemaError
 from tracelab.options import shown
+from tracelab.sampling.documents import near
 from tracelab.sampling.tail.groups import Groups
 
 if TYPE_CHECKING:
@@ -19,6 +20,38 @@ if TYPE_CHECKING:
     from tracelab.sampling.tail.policies import TailPolicies
 
 _SECOND: Final = 1_000_000_000
+_WRITE: Final = " Write a column of datetimes, or None: then spans come when they end."
+
+
+def arrival_column(spans: pl.DataFrame | pl.LazyFrame, arrival: Any) -> pl.Expr | None:
+    """Turn `arrival` into the expression for the times at which spans came; None where nobody says it.
+
+    Raises
+    ------
+    SchemaError
+        There is no such column, or it holds no times.
+    """
+    if arrival is None:
+        return None
+    if not isinstance(arrival, str | pl.Expr):
+        raise SchemaError(f"`arrival` must be the name of a column or an expression, got {shown(arrival)}.{_WRITE}")
+    schema = spans.lazy().collect_schema()
+    if isinstance(arrival, str) and arrival not in schema:
+        raise SchemaError(
+            f"`arrival` names {arrival!r}, which is no column of the spans.{near(arrival, schema.names()) or _WRITE}"
+        )
+    column = pl.col(arrival) if isinstance(arrival, str) else arrival
+    try:
+        found = pl.DataFrame(schema=schema).select(column).schema
+    except pl.exceptions.PolarsError as error:
+        reason = str(error).partition("\n")[0].partition("; valid columns")[0]
+        raise SchemaError(f"`arrival` cannot be computed from these spans: {reason}.") from error
+    dtypes = found.dtypes()
+    if len(dtypes) != 1:
+        raise SchemaError(f"`arrival` takes one column, got {len(dtypes)}: {shown(found.names())}.")
+    if not isinstance(dtypes[0], pl.Datetime):
+        raise SchemaError(f"`arrival` must give the time at which each span came, and gives {dtypes[0]}.{_WRITE}")
+    return column
 
 
 def arrivals(frame: pl.DataFrame, arrival: Any) -> Ints:
@@ -27,19 +60,19 @@ def arrivals(frame: pl.DataFrame, arrival: Any) -> Ints:
     Raises
     ------
     SchemaError
-        There is no such column, or it holds no times.
+        There is no such column, or it holds no times, or not one for each span.
     """
-    if arrival is None:
+    column = arrival_column(frame, arrival)
+    if column is None:
         ends = frame["start_time"].to_physical() + frame["duration"].to_physical()
         return ends.to_numpy()
-    if not isinstance(arrival, str | pl.Expr):
-        raise SchemaError(f"`arrival` must be the name of a column or an expression, got {shown(arrival)}.")
-    try:
-        times = frame.select(pl.col(arrival) if isinstance(arrival, str) else arrival).to_series()
-    except pl.exceptions.PolarsError as error:
-        raise SchemaError(f"`arrival` cannot be read: {str(error).partition(chr(10))[0]}") from error
-    if not isinstance(times.dtype, pl.Datetime) or times.len() != frame.height or times.null_count():
-        raise SchemaError(f"`arrival` must give a time for every span, and gives {times.dtype}.")
+    times = frame.select(column).to_series()
+    if times.len() != frame.height:
+        raise SchemaError(
+            f"`arrival` must give a time for every span, and gives {times.len():,} for {frame.height:,} spans."
+        )
+    if times.null_count():
+        raise SchemaError(f"`arrival` must give a time for every span, and {times.null_count():,} have none.")
     return times.dt.cast_time_unit("ns").to_physical().to_numpy()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from os import PathLike
 from typing import Any, Final
 
-from tracelab.errors import QueryWarning, warn_caller
+from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.options import shown
 from tracelab.sampling.documents import dumped, near, read_document
 from tracelab.sampling.tail.policies import (
@@ -93,7 +95,19 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
 
 def as_policies(policies: Any) -> TailPolicies:
     """Take policies, or whatever `tail_policies` makes some of."""
-    return policies if isinstance(policies, TailPolicies) else tail_policies(policies)
+    if isinstance(policies, TailPolicies):
+        return policies
+    if not policies_may_be(policies):
+        raise PolicyError(
+            f"`policies` must be what tail_policies or refinery_rules makes, or the path of a configuration, its text, "
+            f"a mapping or a list, got {shown(policies)}. Samplers of SDKs are for sample_head."
+        )
+    return tail_policies(policies)
+
+
+def policies_may_be(policies: Any) -> bool:
+    """Tell what may be a configuration from what is none, whatever it holds."""
+    return isinstance(policies, str | PathLike | Mapping | list | tuple)
 
 
 def _document(source: Any) -> Item:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -14,6 +14,7 @@ from tracelab.sampling.decided import DECISION, EVALUATIONS, MATCHES, SAMPLING_P
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
+from tracelab.sampling.tail.clock import arrival_column
 from tracelab.sampling.tail.configuration import as_policies
 from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, NOT_SAMPLED, SAMPLED
 from tracelab.sampling.tail.policies import (
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
+_ADDED: Final = (SAMPLING_POLICY, SAMPLING_WEIGHT)
 _SAMPLED, _NOT_SAMPLED, _PARTIAL, _DROPPED, _UNKNOWN = map(DECISION.categories.to_list().index, ALL_DECISIONS)
 
 
@@ -81,9 +83,9 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     >>> sample_tail(spans, rules).select("name", "sampling_policy", "sampling_weight").rows()
     [('api', 'errors', 1.0), ('db', 'errors', 1.0)]
     """
-    known = _taken(policies, arrival)
+    known = _taken(spans, policies, arrival)
     if isinstance(spans, pl.LazyFrame):
-        schema = spans.collect_schema()
+        schema = spans.drop(_ADDED, strict=False).collect_schema()
         schema.update({SAMPLING_POLICY: pl.String(), SAMPLING_WEIGHT: pl.Float64()})
         return spans.map_batches(
             lambda frame: _sampled(frame, known, arrival),
@@ -128,7 +130,7 @@ def tail_decisions(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     >>> tail_decisions(draw("api =========="), rules).select("decision", "policy", "sampling_probability").row(0)
     ('sampled', 'slow', 1.0)
     """
-    known = _taken(policies, arrival)
+    known = _taken(spans, policies, arrival)
     if not isinstance(known, TailPolicies):
         return known.decisions(spans)
     told = replay(spans.lazy().collect(), known, arrival)
@@ -169,7 +171,7 @@ def policy_matches(spans: pl.DataFrame | pl.LazyFrame, policies: Any, *, arrival
     >>> policy_matches(draw("api =========="), rules).select("policy", "traces", "matched", "never_matched").row(0)
     ('slow', 1, 0, True)
     """
-    known = _taken(policies, arrival)
+    known = _taken(spans, policies, arrival)
     if not isinstance(known, TailPolicies):
         return known.matches(spans)
     told = replay(spans.lazy().collect(), known, arrival)
@@ -205,10 +207,12 @@ def _count(told: Replay, chosen: Flags) -> int:
     return int(np.unique(told.lives.trace[chosen]).size)
 
 
-def _taken(policies: Any, arrival: Any) -> TailPolicies | Dialect:
+def _taken(spans: pl.DataFrame | pl.LazyFrame, policies: Any, arrival: Any) -> TailPolicies | Dialect:
     """Take policies of the Collector, or of another dialect, which has its own idea of when spans come."""
     if isinstance(policies, TailPolicies) or not isinstance(policies, Dialect):
-        return as_policies(policies)
+        known = as_policies(policies)
+        arrival_column(spans, arrival)
+        return known
     if arrival is not None:
         raise PolicyError(f"`arrival` is for policies of the Collector, and these are {type(policies).__name__}.")
     return policies
@@ -236,7 +240,8 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
     names = pl.Series(SAMPLING_POLICY, [policy.name for policy in told.policies.policies], dtype=pl.String)
     with np.errstate(divide="ignore", over="ignore"):
         weights = 1.0 / told.chances.probability
-    return frame.filter(pl.Series(kept)).with_columns(
+    left = frame.filter(pl.Series(kept)).drop(_ADDED, strict=False)
+    return left.with_columns(
         names.gather(pl.Series(told.verdict.decider[lives])).alias(SAMPLING_POLICY),
         pl.Series(SAMPLING_WEIGHT, weights[lives]).fill_nan(None),
     )
