@@ -43,6 +43,7 @@ NULL: Final = "\N{EN DASH}"
 LONGEST: Final = 120
 _ITEMS: Final = 3
 _ID_LENGTH: Final = 64
+_BYTES: Final = ((1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"))
 _MICROSECOND: Final = 1_000
 
 Word = Callable[[Any], str]
@@ -150,11 +151,13 @@ def format_bytes(count: int) -> str:
     Examples
     --------
     >>> format_bytes(17), format_bytes(4_321), format_bytes(1_234_567_890)
-    ('17 bytes', '4.3 kB', '1,234.6 MB')
+    ('17 bytes', '4.3 kB', '1.2 GB')
     """
     if count < 1_000:
         return counted(count, "byte")
-    return f"{count / 1e3:.1f} kB" if count < 999_950 else f"{count / 1e6:,.1f} MB"
+    # A unit is left where one decimal would round to a thousand of it.
+    size, unit = next((one for one in _BYTES if count < 999.95 * one[0]), _BYTES[-1])
+    return f"{count / size:,.1f} {unit}"
 
 
 def _column(column: pl.Series, *, share: bool) -> Column:
