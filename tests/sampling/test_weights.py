@@ -209,7 +209,22 @@ def test_sources_are_listed_with_what_they_say() -> None:
     honeycomb, legacy = rows["SampleRate"], rows["sampling.probability"]
     assert (honeycomb["spans"], honeycomb["refused"], honeycomb["used"], honeycomb["largest"]) == (1, 1, 1, 20)
     assert (legacy["spans"], legacy["used"], legacy["least"]) == (2, 1, 2)
-    assert rows["ot=th"]["spans"] == 0
+    assert len(rows) == 2
+
+
+def test_sources_that_are_not_there_have_no_row() -> None:
+    assert weight_sources(draw("api =")).rows() == []
+    assert weight_sources(draw("api =").clear()).rows() == []
+    only_refused = weight_sources(with_state("ot=th:zz"))
+    assert only_refused.select("source", "spans", "refused").rows() == [("ot=th", 0, 1)]
+
+
+def test_where_nothing_is_recorded_one_can_still_say_it() -> None:
+    with pytest.warns(SamplingWarning, match=r"say it: with_weights\(spans, 0\.1\)"):
+        with_weights(draw("api ="))
+    with pytest.warns(SamplingWarning) as caught:
+        with_weights(draw("api ="), {"web": 0.1})
+    assert "say it" not in str(caught[0].message)
 
 
 def test_weights_of_kept_traces_sum_to_the_number_of_all_within_their_interval() -> None:

@@ -98,10 +98,10 @@ def weight_sources(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
     Returns
     -------
-    One row per source that `with_weights` reads, in the order in which it prefers them: `source` (String), `spans`
-    (UInt32, those that it gives a weight), `refused` (UInt32, those of which it says what cannot be trusted), `used`
-    (UInt32, those whose weight `with_weights` takes from it), `least`, `largest` (Float64, its weights), `reason`
-    (String, why most of the refused are; null where none is).
+    One row per source that is there, of those that `with_weights` reads, in the order in which it prefers them:
+    `source` (String), `spans` (UInt32, those that it gives a weight), `refused` (UInt32, those of which it says what
+    cannot be trusted), `used` (UInt32, those whose weight `with_weights` takes from it), `least`, `largest` (Float64,
+    its weights), `reason` (String, why most of the refused are; null where none is).
 
     Examples
     --------
@@ -110,7 +110,7 @@ def weight_sources(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     ... api    === SampleRate=20
     ...   db   .=
     ... ''')
-    >>> weight_sources(spans).filter(pl.col("spans") > 0).select("source", "spans", "used", "largest").rows()
+    >>> weight_sources(spans).select("source", "spans", "used", "largest").rows()
     [('SampleRate', 1, 1, 20.0)]
     """
     frame = spans.lazy().collect()
@@ -119,6 +119,8 @@ def weight_sources(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for name, one in told.items():
         known = one.weight.is_not_null()
+        if not known.any() and not one.refused.count():
+            continue
         used = known & left
         left &= ~known
         reasons = one.refused.drop_nulls().value_counts(sort=True)
@@ -247,7 +249,9 @@ def _what_is_missing(told: Told, weight: pl.Series) -> str:
         of = f"of {silent:,} " if parts else ""
         parts.append(f"{of}it is not known how they were sampled")
     known = [f"{one.weight.count():,} by {name}" for name, one in told.items() if one.weight.count()]
-    also = f" Known are {', '.join(known)}." if known else " weight_sources(spans) shows what is read."
+    also = f" Known are {', '.join(known)}." if known else ""
+    if told.keys() <= SOURCES.keys() and not known:
+        also = " If you know the rate or the policy, say it: with_weights(spans, 0.1)."
     count, whole = int(missing.sum()), counted(weight.len(), "span")
     spans = f"{count:,} of {whole}" if count < weight.len() else f"all {whole}" if count > 1 else whole
     return f"{SAMPLING_WEIGHT!r} is null on {spans}: {'; '.join(parts)}.{also}"
