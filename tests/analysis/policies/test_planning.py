@@ -83,6 +83,21 @@ def test_what_is_shown_says_what_it_keeps_and_is_a_configuration(spans: pl.DataF
     assert "policies" in yaml.safe_load(text)["processors"]["tail_sampling"]
 
 
+def test_what_is_lost_is_said_too(spans: pl.DataFrame) -> None:
+    with_users = spans.with_columns(pl.col("trace_id").str.slice(29).alias("span.user.id"))
+    policies = tl.plan_sampling(with_users, budget=f"{pace(spans) / 50:.6f} spans/s")
+    lost = tl.sampling_losses(with_users, policies)["kind"].to_list()
+    (line,) = (line for line in str(policies).splitlines() if line.startswith("# Lost altogether: "))
+    assert f"{lost.count('user'):,} of {with_users['span.user.id'].n_unique():,} users" in line
+    for kind in ("failure", "route", "service"):
+        assert (kind in line) == (kind in lost)
+
+
+def test_it_is_said_if_nothing_is_lost() -> None:
+    text = str(tl.plan_sampling(draw("api =! user.id=7"), budget="1 TB/s"))
+    assert "# Lost altogether: none of the kinds of failure, routes, users, services.\n" in text
+
+
 def test_spans_of_one_moment_have_no_pace() -> None:
     moment = draw("api =").with_columns(duration=pl.lit(0).cast(pl.Duration("ns")))
     for spans in (moment, moment.clear()):

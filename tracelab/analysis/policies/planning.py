@@ -11,10 +11,13 @@ import polars as pl
 
 from tracelab.analysis.policies.budgets import parse_budget
 from tracelab.analysis.policies.comparing import seconds_of
+from tracelab.analysis.policies.losses import things
+from tracelab.analysis.policies.replayed import described, numbered
 from tracelab.conforming import takes_any_frame
 from tracelab.display.words import format_bytes, format_number, format_share
 from tracelab.errors import TracelabError
 from tracelab.options import share
+from tracelab.sampling.deciding import marked
 from tracelab.sampling.presets import ERRORS, development, policies_of, share_of_the_rest, slower_than, trace_lengths
 from tracelab.sampling.tail.deciding import tail_decisions
 from tracelab.sampling.tail.sizes import span_sizes
@@ -34,6 +37,7 @@ _MOST_ROUTES: Final = 100
 _LEAST_SHARE: Final = 1e-6
 _ERRORS_SALT: Final = "errors"
 _DAY: Final = 86_400
+_THINGS: Final = {"failure": "kinds of failure", "route": "routes", "user": "users", "service": "services"}
 
 
 @takes_any_frame
@@ -71,7 +75,7 @@ def plan_sampling(
     Returns
     -------
     Policies as `tail_policies` gives them. `print` shows them as YAML for a Collector, with comments that say what they
-    keep of these spans: an estimate for others.
+    keep and what they lose altogether of these spans (`sampling_losses` lists it): an estimate for others.
 
     Raises
     ------
@@ -241,7 +245,21 @@ def _words(policies: TailPolicies, frame: pl.DataFrame, traces: _Traces, budget:
             lines.append(
                 f"Traces {what}: {format_share(float(chance[which].mean()))} of {format_number(int(which.sum()))}."
             )
+    lines.append(_losses(frame, policies))
     return "".join(f"# {line}\n" for line in lines)
+
+
+def _losses(frame: pl.DataFrame, policies: TailPolicies) -> str:
+    """Say of what no trace would be left."""
+    told = marked(described(numbered(frame), None), policies, arrival=None, missing_parents="root")
+    counts = things(told).group_by("kind").agg(there=pl.len(), lost=(pl.col("spans_kept") == 0).sum()).sort("kind")
+    lost = [
+        f"{format_number(row['lost'])} of {format_number(row['there'])} {_THINGS[row['kind']]}"
+        for row in counts.iter_rows(named=True)
+        if row["lost"]
+    ]
+    nothing = f"none of the {', '.join(_THINGS[kind] for kind in counts['kind'])}"
+    return f"Lost altogether: {', '.join(lost) or nothing}."
 
 
 def _pace(amount: float, budget: Budget) -> str:
