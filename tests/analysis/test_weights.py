@@ -40,6 +40,15 @@ def test_without_weights_answers_have_no_further_columns(answer: Callable[..., p
     assert answer(spans).equals(answer(spans.drop("sampling_weight")))
 
 
+@pytest.mark.parametrize("wide", [False, True])
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_the_exemplar_stands_last_with_weights_and_without(answer: Callable[..., pl.DataFrame], wide: bool) -> None:
+    options = {"wide": True} if wide and answer in (latency_percentiles, trace_latency_percentiles) else {}
+    plain, weighted = (answer(two_traces(1, 9), weights=each, **options).columns for each in (None, "sampling_weight"))
+    assert plain[-1] == weighted[-1] == "exemplar_trace_id"
+    assert [name for name in weighted if name in plain] == plain
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize(
     ("weights", "words"),

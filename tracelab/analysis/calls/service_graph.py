@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 
 _EDGE: Final = (
     "caller", "callee", "callee_type", "instrumented", "calls", "messages", "errors",
-    "p50", "p95", "network_p50", "network_p95", "exemplar_trace_id",
+    "p50", "p95", "network_p50", "network_p95",
 )  # fmt: skip
 
+_EXEMPLAR: Final = "exemplar_trace_id"
 _BOUNDS: Final = ("p50_lower", "p50_upper", "p95_lower", "p95_upper")
 _RATE: Final = ("error_rate", "error_rate_lower", "error_rate_upper")
 _SHARES: Final = np.array([0.5, 0.95])
@@ -70,8 +71,8 @@ def service_graph(spans: Spans, *, weights: Weights = None) -> pl.DataFrame:
     where none did).
 
     With `weights` the quantiles are of all calls that there were, `calls`, `messages`, `errors` those that were seen,
-    and these columns follow: `p50_lower`, `p50_upper`, `p95_lower`, `p95_upper` (Duration, null where there is no
-    bound), `estimated_calls`, `estimated_calls_lower`, `estimated_calls_upper`, `estimated_errors`,
+    and before `exemplar_trace_id` stand `p50_lower`, `p50_upper`, `p95_lower`, `p95_upper` (Duration, null where there
+    is no bound), `estimated_calls`, `estimated_calls_lower`, `estimated_calls_upper`, `estimated_errors`,
     `estimated_errors_lower`, `estimated_errors_upper`, `error_rate`, `error_rate_lower`, `error_rate_upper` (Float64),
     `effective_sample_size` (Float64, how many traces, each with as many calls and the same weight, would tell as much),
     `unknown_weight` (UInt32, calls whose weight is not known). Where there is such a call, what would rest on it is
@@ -117,12 +118,12 @@ def service_graph(spans: Spans, *, weights: Weights = None) -> pl.DataFrame:
         network_p95=_quantile(pl.col("network"), 0.95),
         exemplar=pl.coalesce(pl.col("failed_place").min(), pl.col("place").min()),
     )
-    answer = edges.with_columns(frame["trace_id"].gather(edges["exemplar"]).alias("exemplar_trace_id"))
+    answer = edges.with_columns(frame["trace_id"].gather(edges["exemplar"]).alias(_EXEMPLAR))
     if not weight:
-        return answer.select(_EDGE).sort("calls", "caller", "callee", descending=[True, False, False])
+        return answer.select(*_EDGE, _EXEMPLAR).sort("calls", "caller", "callee", descending=[True, False, False])
     return (
         answer.with_columns(_weighted(frame, calls, edges))
-        .select(*_EDGE, *_BOUNDS, *estimated_names("calls", "errors")[:6], *_RATE, *estimated_names())
+        .select(*_EDGE, *_BOUNDS, *estimated_names("calls", "errors")[:6], *_RATE, *estimated_names(), _EXEMPLAR)
         .sort("estimated_calls", "calls", "caller", "callee", descending=[True, True, False, False], nulls_last=True)
     )
 

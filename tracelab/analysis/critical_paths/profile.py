@@ -115,14 +115,14 @@ def critical_path_profile(
     traces of the band.
 
     With `weights` shares, means, `excess`, `p50` and `p95` are of all traces that there were (the slowest share of them
-    too), `time` and `traces` of those that were seen, and these columns follow: `share_lower`, `share_upper`,
-    `trace_share_lower`, `trace_share_upper` (Float64), `p50_lower`, `p50_upper`, `p95_lower`, `p95_upper` (Duration,
-    null where there is no bound), `estimated_seconds`, `estimated_seconds_lower`, `estimated_seconds_upper`,
-    `estimated_traces`, `estimated_traces_lower`, `estimated_traces_upper` (Float64: what `time`, in seconds, and
-    `traces` would have been), `effective_sample_size` (Float64, how many traces of one weight would tell as much as
-    those of the group), `unknown_weight` (UInt32, traces of the band whose weight is not known). Where there is such a
-    trace in a band, shares and means are null, and so is what rests on one of the group. Intervals have a confidence of
-    95 %. The longest estimated time comes first.
+    too), `time` and `traces` of those that were seen, and before `exemplar_trace_id` stand `share_lower`,
+    `share_upper`, `trace_share_lower`, `trace_share_upper` (Float64), `p50_lower`, `p50_upper`, `p95_lower`,
+    `p95_upper` (Duration, null where there is no bound), `estimated_seconds`, `estimated_seconds_lower`,
+    `estimated_seconds_upper`, `estimated_traces`, `estimated_traces_lower`, `estimated_traces_upper` (Float64: what
+    `time`, in seconds, and `traces` would have been), `effective_sample_size` (Float64, how many traces of one weight
+    would tell as much as those of the group), `unknown_weight` (UInt32, traces of the band whose weight is not known).
+    Where there is such a trace in a band, shares and means are null, and so is what rests on one of the group.
+    Intervals have a confidence of 95 %. The longest estimated time comes first.
 
     Raises
     ------
@@ -355,8 +355,8 @@ def _answer(profile: pl.DataFrame, names: list[str], *, banded: bool, weighted: 
             _duration(pl.col("p50")),
             _duration(pl.col("p95")),
             pl.when(time > 0).then(ambiguous / time).alias("ambiguous_share"),
-            "exemplar_trace_id",
             *((_duration(pl.col(name)) if name in _BOUNDS else pl.col(name)) for name in _WEIGHTED if weighted),
+            "exemplar_trace_id",
         )
         .sort(
             [

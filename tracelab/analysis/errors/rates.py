@@ -30,7 +30,8 @@ from tracelab.sampling.estimation.weighing import (
 if TYPE_CHECKING:
     from tracelab.sampling.estimation.weighing import Weights
 
-_MADE: Final = ("spans", "errors", "error_rate", "lower", "upper", "exemplar_trace_id")
+_RATE: Final = ("spans", "errors", "error_rate", "lower", "upper")
+_EXEMPLAR: Final = "exemplar_trace_id"
 _ALL: Final = "__all"
 
 
@@ -77,10 +78,10 @@ def error_rates(
     `exemplar_trace_id` (String, the smallest id of a trace with such an error; null if there is none).
 
     With `weights` the rate and its bounds are of all spans that there were, `spans` and `errors` those that were seen,
-    and these columns follow: `estimated_spans`, `estimated_spans_lower`, `estimated_spans_upper`, `estimated_errors`,
-    `estimated_errors_lower`, `estimated_errors_upper` (Float64), `effective_sample_size` (Float64, how many traces,
-    each with as many spans and the same weight, would tell as much), `unknown_weight` (UInt32, spans whose weight is
-    null). Where there is such a span, what would rest on it is null.
+    and before `exemplar_trace_id` stand `estimated_spans`, `estimated_spans_lower`, `estimated_spans_upper`,
+    `estimated_errors`, `estimated_errors_lower`, `estimated_errors_upper` (Float64), `effective_sample_size` (Float64,
+    how many traces, each with as many spans and the same weight, would tell as much), `unknown_weight` (UInt32, spans
+    whose weight is null). Where there is such a span, what would rest on it is null.
 
     Raises
     ------
@@ -105,7 +106,9 @@ def error_rates(
     ('api', 2, 1, 0.5)
     """
     weight = weight_column(spans, weights)
-    groups = grouped_by(spans, by, every, made=[*_MADE, *(estimated_names("spans", "errors") if weight else [])])
+    groups = grouped_by(
+        spans, by, every, made=[*_RATE, *(estimated_names("spans", "errors") if weight else []), _EXEMPLAR]
+    )
     if weight:
         return _weighted(spans, groups, weight, entry_only=flag("entry_only", entry_only), confidence=confidence)
     names = names_of(groups)
@@ -125,7 +128,7 @@ def error_rates(
             error_rate=pl.col("errors") / pl.col("spans"),
             lower=lower,
             upper=upper,
-            exemplar_trace_id="exemplar_trace_id",
+            exemplar_trace_id=_EXEMPLAR,
         )
         .sort(names or ["spans"], nulls_last=True)
         .collect(engine="streaming")
@@ -163,14 +166,14 @@ def _weighted(
             floats("error_rate", rate.value),
             floats("lower", rate.lower),
             floats("upper", rate.upper),
-            pl.Series("exemplar_trace_id", np.arange(found.height)).replace_strict(
+            pl.Series(_EXEMPLAR, np.arange(found.height)).replace_strict(
                 exemplars["group"], exemplars["id"], default=None, return_dtype=pl.String
             ),
             *counted("spans", sample, confidence=confidence),
             *estimated("errors", totals(sample, failed, confidence=confidence)),
             *quality(sample),
         )
-        .select(*names, *_MADE, *estimated_names("spans", "errors"))
+        .select(*names, *_RATE, *estimated_names("spans", "errors"), _EXEMPLAR)
         .sort(names or ["spans"], nulls_last=True)
         .collect()
     )

@@ -72,10 +72,10 @@ def latency_histogram(
     (Datetime, its start; only with `every`), `lower`, `upper` (Duration; a bin holds what is at least `lower` and less
     than `upper`, the last one its `upper` too), `count` (UInt32), `exemplar_trace_id` (String, the smallest trace id).
 
-    With `weights` these columns follow: `estimated_count`, `estimated_count_lower`, `estimated_count_upper` (Float64,
-    how many spans there were, with an interval of 95 %), `effective_sample_size` (Float64, how many traces, each with
-    as many spans and the same weight, would tell as much), `unknown_weight` (UInt32, spans whose weight is null). Where
-    there is such a span, the others are null.
+    With `weights` before `exemplar_trace_id` stand `estimated_count`, `estimated_count_lower`, `estimated_count_upper`
+    (Float64, how many spans there were, with an interval of 95 %), `effective_sample_size` (Float64, how many traces,
+    each with as many spans and the same weight, would tell as much), `unknown_weight` (UInt32, spans whose weight is
+    null). Where there is such a span, the others are null.
 
     Raises
     ------
@@ -124,8 +124,8 @@ def latency_histogram(
         pl.lit(lower).gather(pl.col(_BIN)).alias("lower"),
         pl.lit(upper).gather(pl.col(_BIN)).alias("upper"),
         "count",
-        "exemplar_trace_id",
         *(estimated_names("count") if weight else ()),
+        "exemplar_trace_id",
     )
 
 

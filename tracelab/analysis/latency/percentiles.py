@@ -130,8 +130,8 @@ def latency_percentiles(
     percentile, `p50`, `p50_lower`, `p50_upper` (Duration) and so on (0.999 is `p99.9`), and `exemplar_trace_id` (of the
     highest quantile).
 
-    With `weights` quantiles and bounds are of all spans that there were, `count` is of those that were seen, and these
-    columns follow: `estimated_count`, `estimated_count_lower`, `estimated_count_upper` (Float64),
+    With `weights` quantiles and bounds are of all spans that there were, `count` is of those that were seen, and before
+    `exemplar_trace_id` stand `estimated_count`, `estimated_count_lower`, `estimated_count_upper` (Float64),
     `effective_sample_size` (Float64, how many traces, each with as many spans and the same weight, would tell as much),
     `unknown_weight` (UInt32, spans whose weight is null). Where there is such a span, what would rest on it is null.
 
@@ -342,8 +342,8 @@ def _side_by_side(found: _Percentiles, shares: Floats, *, worst_first: bool) -> 
             *found.names,
             "count",
             *(column.name for column in columns),
-            "exemplar_trace_id",
             *(column.name for column in found.estimates),
+            "exemplar_trace_id",
         )
         .sort([*worst, *found.names] or ["count"], nulls_last=True)
         .collect()
@@ -372,8 +372,8 @@ def _below_each_other(found: _Percentiles, shares: Floats, *, worst_first: bool)
             "duration",
             *(pl.when(there).then(side).alias(side) for side, there in known.items()),
             "count",
-            "exemplar_trace_id",
             *(column.name for column in found.estimates),
+            "exemplar_trace_id",
             _WORST,
         )
         .sort([*([_WORST] if worst_first else []), *names, "quantile"], nulls_last=True)
