@@ -107,6 +107,18 @@ def test_sample_gives_json_with_exact_numbers(dump: str, tmp_path: Path) -> None
     assert b"Wrote 2 of 2 spans" in done.stderr
 
 
+def test_sample_takes_a_word_for_what_became_of_parents_that_are_missing(tmp_path: Path) -> None:
+    orphan, out = tmp_path / "orphan.jsonl", tmp_path / "kept.jsonl"
+    tl.write(draw("web =====\n  db .===").filter(name="db"), orphan)
+    assert "Traces kept: 1 of 1" in run("sample", str(orphan), "--policy", "ratio:1")
+    words = ("sample", str(orphan), "--policy", "ratio:1", "--missing-parents", "not_sampled")
+    text = run(*words)
+    assert "Traces kept: 0 of 1" in text
+    assert "Lost altogether: 1 route, 1 service." in text
+    assert "Wrote 0 of 1 span " in run(*words, "-o", str(out))
+    assert "a --budget plans" in run("sample", str(orphan), "--budget", "1 GB/day", "--missing-parents", "root", code=2)
+
+
 def test_sample_plans_a_policy_within_a_budget_and_replays_it(dump: str) -> None:
     text = run("sample", dump, "--budget", "5 GB/day")
     assert text.startswith("# Budget: 5 GB/day.\n")

@@ -100,6 +100,8 @@ def test_samplers_are_called_as_sdks_call_them(text: str, sampler: Any) -> None:
         ("ratio:0.1", {"environment": "prod"}, "--environment is for rules of Refinery, and ratio is no file"),
         ("ratio:0.1", {"collector_version": "0.150"}, "--collector-version is for a Collector"),
         ("production", {"processor": "tail_sampling"}, "--processor is for files"),
+        ("production", {"missing_parents": "root"}, "--missing-parents is for samplers of SDKs, and production is"),
+        ("ratio:0.1", {"missing_parents": "samled"}, "`--missing-parents` must be one of .* Did you mean 'sampled'"),
         ("production", {"collector_version": "3"}, "version"),
     ],
 )
@@ -114,6 +116,9 @@ def test_options_that_a_file_has_nothing_to_do_with_are_refused(tmp_path: Path) 
         policy_of(written(tmp_path, COLLECTOR), environment="prod", processor="tail_sampling/one")
     with pytest.raises(tl.TracelabError, match=r"--processor is for a Collector's configuration, and .* holds rules"):
         policy_of(written(tmp_path, RULES), processor="tail_sampling/one")
+    for text in (COLLECTOR, RULES):
+        with pytest.raises(tl.TracelabError, match="--missing-parents is for samplers of SDKs, and "):
+            policy_of(written(tmp_path, text), missing_parents="sampled")
 
 
 @pytest.mark.parametrize("text", ["nope.yaml", "folder/production", "ratios/0.1"])

@@ -240,12 +240,21 @@ def sample(
         str | None,
         typer.Option(metavar="NAME", help="Which one, where a Collector has several.", show_default=False),
     ] = None,
+    missing_parents: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WORD",
+            help="Samplers of SDKs: what became of parents that are not in the dump: root (decide on their children as "
+            "on roots), sampled or not_sampled.",
+            show_default=False,
+        ),
+    ] = None,
     as_json_object: Annotated[bool, typer.Option("--json", help="Print one JSON object with exact numbers.")] = False,
     force: Force = False,
     server: Server,
 ) -> None:
     """Say what a sampling policy would keep of a dump, and how far its figures could be trusted; or write that."""
-    option = PolicyOption(policy or "", environment, collector_version, processor)
+    option = PolicyOption(policy or "", environment, collector_version, processor, missing_parents)
     with usage():
         made = None if budget is not None else _policy(option)
         if budget is not None:
@@ -254,14 +263,15 @@ def sample(
         elif cost_per_million is not None:
             stop("--cost-per-million is the price of a --budget.", USAGE)
     target = None if output is None else _writable(path, output, force=force)
-    spans = server.spans(path)
+    spans, missing = server.spans(path), missing_parents or "root"
     if made is None:
         chosen: Any = tl.plan_sampling(spans, budget=str(budget), cost_per_million=cost_per_million)
     else:
         chosen = made(spans)
     yaml = str(chosen) if made is None else None
     if target is not None:
-        kept = tl.sample_head(spans, chosen) if is_head(chosen) else tl.sample_tail(spans, chosen)
+        head = is_head(chosen)
+        kept = tl.sample_head(spans, chosen, missing_parents=missing) if head else tl.sample_tail(spans, chosen)
         tl.write(kept, target)
         tell = note if as_json_object else say
         tell(f"Wrote {kept.height:,} of {counted(spans.height, 'span')} to {target}{_size(target)}.")
@@ -269,7 +279,7 @@ def sample(
             tell("OTLP has no place for sampling_weight and sampling_policy: a .parquet file keeps them.")
     if target is None or as_json_object:
         with usage():
-            told = Kept(spans, chosen, by=by or ["service_name"], every=every)
+            told = Kept(spans, chosen, by=by or ["service_name"], every=every, missing_parents=missing)
         _tell_kept(told, yaml, as_object=as_json_object)
     elif yaml is not None:
         write(yaml)

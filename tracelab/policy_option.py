@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import SourceError, TracelabError
 from tracelab.files import expanded
-from tracelab.options import shown
+from tracelab.options import choice, shown
 from tracelab.sampling import (
     AlwaysOff,
     AlwaysOn,
@@ -19,6 +19,7 @@ from tracelab.sampling import (
     tail_policies,
 )
 from tracelab.sampling.documents import read_document
+from tracelab.sampling.head.replay import MISSING_PARENTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,12 +57,15 @@ class PolicyOption:
         Of Refinery's rules: whose sampler.
     collector_version, processor
         Of a Collector's configuration: whose rules are followed, and which of several processors is meant.
+    missing_parents
+        Of a sampler of an SDK: what became of parents that are not in the dump.
     """
 
     text: str
     environment: str | None = None
     collector_version: str | None = None
     processor: str | None = None
+    missing_parents: str | None = None
 
     def read(self) -> Callable[[pl.DataFrame], Any]:
         """Read it as far as that goes without spans; what is given back makes the policy, given spans.
@@ -75,6 +79,8 @@ class PolicyOption:
         TracelabError
             It is none of what it may be, or something else was said that does not go with it.
         """
+        if self.missing_parents is not None:
+            choice("--missing-parents", self.missing_parents, MISSING_PARENTS)
         path = expanded(self.text)
         if path.exists():
             policy = self._of_file(path)
@@ -82,8 +88,10 @@ class PolicyOption:
         word, *values = self.text.strip().split(":")
         if word not in _WORDS:
             self._refuse_name(word)
-        self._refuse_beside(f"{word} is no file", environment=True, collector=word not in _PRESETS)
-        if word in _PRESETS:
+        preset = word in _PRESETS
+        self._refuse_beside(f"{word} is no file", environment=True, collector=not preset)
+        if preset:
+            self._refuse_missing_parents(f"{word} is a preset, and looks at whole traces")
             return self._preset(word, values)
         sampler = _sampler(word, values)
         return lambda _spans: sampler
@@ -97,8 +105,10 @@ class PolicyOption:
             raise SourceError(f"{self.text} cannot be read: {error}.") from error
         values = read_document(source, name="policy").values
         if isinstance(values, dict) and not _RULES_KEYS.isdisjoint(values):
+            self._refuse_missing_parents(f"{self.text} holds rules of Refinery")
             self._refuse_beside(f"{self.text} holds rules of Refinery", environment=False, collector=True)
             return refinery_rules(source, environment=self.environment)
+        self._refuse_missing_parents(f"{self.text} is a file of policies")
         self._refuse_beside(f"{self.text} holds no rules of Refinery", environment=True, collector=False)
         version = {} if self.collector_version is None else {"collector_version": self.collector_version}
         return tail_policies(source, processor=self.processor, **version)
@@ -127,6 +137,10 @@ class PolicyOption:
         for option, value in said if collector else ():
             if value is not None:
                 raise TracelabError(f"{option} is for a Collector's configuration, and {reason}.")
+
+    def _refuse_missing_parents(self, reason: str) -> None:
+        if self.missing_parents is not None:
+            raise TracelabError(f"--missing-parents is for samplers of SDKs, and {reason}.")
 
     def _refuse_name(self, word: str) -> None:
         near = get_close_matches(word, _WORDS, n=3)

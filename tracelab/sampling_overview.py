@@ -36,12 +36,15 @@ class Kept:
         As `policy_matches` gives them; None for samplers of SDKs, which have no policies.
     """
 
-    def __init__(self, spans: pl.DataFrame, policy: Any, *, by: list[str], every: str | None) -> None:
-        self.groups = sampling_report(spans, policy, by=by, every=every, quantiles=_QUANTILE)
+    def __init__(
+        self, spans: pl.DataFrame, policy: Any, *, by: list[str], every: str | None, missing_parents: str = "root"
+    ) -> None:
+        options: dict[str, Any] = {"missing_parents": missing_parents}
+        self.groups = sampling_report(spans, policy, by=by, every=every, quantiles=_QUANTILE, **options)
         self.keys = self.groups.columns[: self.groups.columns.index("traces")]
-        self.total = sampling_report(spans, policy, by=None, quantiles=_QUANTILE)
-        self.decisions = sampling_decisions(spans, policy)
-        self.losses = sampling_losses(spans, policy)
+        self.total = sampling_report(spans, policy, by=None, quantiles=_QUANTILE, **options)
+        self.decisions = sampling_decisions(spans, policy, **options)
+        self.losses = sampling_losses(spans, policy, **options)
         self.matches = None if is_head(policy) else policy_matches(spans, policy)
 
     def as_json(self, *, yaml: str | None) -> str:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 import tracelab as tl
-from tracelab.sampling import AlwaysOff, AlwaysOn, TraceIdRatioBased, presets
+from tracelab.sampling import AlwaysOff, AlwaysOn, ParentBased, TraceIdRatioBased, presets
 from tracelab.synthetic import draw, generate
 
 if TYPE_CHECKING:
@@ -75,6 +75,19 @@ def test_one_policy_goes_without_a_name_and_a_name_stays_text() -> None:
     figure = tl.plot_sampling_report(SPANS, {"<b>$x$</b>": AlwaysOn(), " ": AlwaysOff()})
     assert "<b>$" not in figure.to_json()
     assert "&lt;b&gt;&#36;x" in figure.data[0].name
+
+
+def test_what_became_of_missing_parents_is_handed_on() -> None:
+    orphan = draw("web =====\n  db .===").filter(name="db")
+    follower = {"follows": ParentBased(AlwaysOn())}
+    kept = [
+        "kept: 100 % of the spans" in points(figure, "follows")["upper"].hovertext[1]
+        for figure in (
+            tl.plot_sampling_report(orphan, follower),
+            tl.plot_sampling_report(orphan, follower, missing_parents="not_sampled"),
+        )
+    ]
+    assert kept == [True, False]
 
 
 def test_thirty_policies_have_thirty_entries_and_marks_on_one_another_show_one_number() -> None:

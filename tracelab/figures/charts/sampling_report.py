@@ -49,6 +49,7 @@ def plot_sampling_report(
     user: str | None = None,
     confidence: float = 0.95,
     arrival: Any = None,
+    missing_parents: str = "root",
 ) -> go.Figure:
     """Draw what sampling policies keep of these spans, against how far the figures are off that are made of it.
 
@@ -61,7 +62,7 @@ def plot_sampling_report(
         The spans, taken for all that there was.
     policies
         A mapping of names to policies, each whatever `sampling_decisions` takes; or a single policy that is no mapping.
-    quantile, user, confidence, arrival
+    quantile, user, confidence, arrival, missing_parents
         As in `compare_policies`.
 
     Returns
@@ -83,7 +84,15 @@ def plot_sampling_report(
     (100.0, 100.0)
     """
     named = policies if isinstance(policies, Mapping) else {_name_of(policies): policies}
-    compared = compare_policies(spans, named, quantile=quantile, user=user, confidence=confidence, arrival=arrival)
+    compared = compare_policies(
+        spans,
+        named,
+        quantile=quantile,
+        user=user,
+        confidence=confidence,
+        arrival=arrival,
+        missing_parents=missing_parents,
+    )
     rows = list(compared.iter_rows(named=True))
     (percentile,) = percentile_names([quantile])
     figure = go.Figure()
