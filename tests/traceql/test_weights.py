@@ -57,6 +57,24 @@ def test_whole_weights_are_as_good_as_copies(function: str) -> None:
     assert values(text, copies, "w") == pytest.approx(query_metrics(many, text, instant=True)["value"].to_list())
 
 
+def test_an_expression_sees_the_spans_that_the_query_leaves_out() -> None:
+    spans = draw("""
+        api ==== kind=server
+          db == n=1
+    """)
+    of_the_trace = pl.when(pl.col("name") == "api").then(5.0).max().over("trace_id")
+    assert values("{ span.n = 1 } | count_over_time()", spans, of_the_trace) == [5]
+
+
+@pytest.mark.parametrize(("stage", "wanted"), [("topk(2)", [5, 4]), ("bottomk(1)", [4]), ("topk(3)", [5, 4, None])])
+def test_what_is_not_known_ranks_behind_what_is(stage: str, wanted: list[float | None]) -> None:
+    spans = pl.concat(
+        [WEIGHTED, draw("unknown =").with_columns(sampling_weight=pl.lit(None, dtype=pl.Float64))], how="diagonal"
+    )
+    found = values(f"{{}} | count_over_time() by (resource.service.name) | {stage}", spans)
+    assert sorted(found, key=lambda value: -(value or 0)) == wanted
+
+
 def test_counts_have_intervals_and_other_metrics_have_none() -> None:
     row = query_metrics(WEIGHTED, "{} | count_over_time()", instant=True, weights="sampling_weight").row(0, named=True)
     assert row["lower"] < 9 < row["upper"]

@@ -117,8 +117,11 @@ def query_metrics(
     if not weight and _extrapolates(parsed):
         frame = spans.lazy().collect()
         spans, weight = frame.with_columns(by_threshold(frame).weight.alias(_THRESHOLD)), [_BY_THRESHOLD]
-    lazy = spans.lazy()
     columns = Columns.of(spans)
+    if isinstance(weights, pl.Expr):
+        # An expression may look at other spans, such as those of the same trace, so it comes before every filter.
+        spans, weight = spans.with_columns(weight), [pl.col(WEIGHT)]
+    lazy = spans.lazy()
     columns.require("a metrics query", "start_time")
     with plain_errors():
         warn_of_unknown(columns, _parts(parsed.body))

@@ -23,6 +23,7 @@ def ranked(series: Series, rank: n.Rank) -> Series:
     """Keep the points of the k largest (or smallest) series of each interval.
 
     Of equal values `topk` keeps the one whose labels come first in the alphabet, `bottomk` the one whose come last.
+    A value that is not known has no rank, and stands behind all that are.
     """
     if not series.labels:
         return series
@@ -32,7 +33,11 @@ def ranked(series: Series, rank: n.Rank) -> Series:
     top = rank.function == "topk"
     text = pl.concat_str([pl.col(label).cast(pl.String).fill_null("") for label in series.labels], separator="\x00")
     placed = frame.with_columns(text.alias("traceql order")).sort(
-        "interval", "value", "traceql order", descending=[False, top, not top]
+        "interval",
+        pl.col("value").fill_nan(None),
+        "traceql order",
+        descending=[False, top, not top],
+        nulls_last=[False, True, False],
     )
     kept = placed.filter(pl.int_range(pl.len()).over("interval") < rank.limit)
     return Series(kept.drop("traceql order"), series.labels)
