@@ -93,9 +93,11 @@ def test_sample_writes_the_spans_that_are_kept(dump: str, tmp_path: Path) -> Non
     assert "is there. Choose another name" in run("sample", dump, "--policy", "production", "-o", str(out), code=2)
     run("sample", dump, "--policy", "always_off", "-o", str(out), "--force")
     assert tl.read(out).is_empty()
-    lines = tmp_path / "kept.jsonl"
-    assert "OTLP has no place for sampling_weight" in run("sample", dump, "--policy", "ratio:1", "-o", str(lines))
-    assert tl.read(lines).height == 2
+    for name in ("kept.jsonl", "kept.jsonl.gz", "kept.jsonl.zst"):
+        lines = tmp_path / name
+        assert "OTLP has no place for weights" in run("sample", dump, "--policy", "ratio:1", "-o", str(lines))
+        assert tl.read(lines).height == 2
+    assert "OTLP" not in run("sample", dump, "--policy", "ratio:1", "-o", str(tmp_path / "folder"))
     assert "it would be written over" in run("sample", dump, "--policy", "ratio:1", "-o", dump, "--force", code=2)
 
 

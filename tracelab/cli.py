@@ -275,8 +275,8 @@ def sample(
         tl.write(kept, target)
         tell = note if as_json_object else say
         tell(f"Wrote {kept.height:,} of {counted(spans.height, 'span')} to {target}{_size(target)}.")
-        if target.suffix == ".jsonl":
-            tell("OTLP has no place for sampling_weight and sampling_policy: a .parquet file keeps them.")
+        if target.suffix not in ("", ".parquet"):
+            tell("OTLP has no place for weights: a .parquet file keeps sampling_weight.")
     if target is None or as_json_object:
         with usage():
             told = Kept(spans, chosen, by=by or ["service_name"], every=every, missing_parents=missing)
