@@ -7,8 +7,15 @@ import polars as pl
 import pytest
 
 import tracelab as tl
-from tracelab.errors import SamplingWarning, SchemaError, TracelabError
-from tracelab.sampling import AlwaysOn, TraceIdRatioBased, sample_head, weight_sources, with_weights
+from tracelab.errors import QueryWarning, SamplingWarning, SchemaError, TracelabError
+from tracelab.sampling import (
+    AlwaysOn,
+    ProbabilisticProcessor,
+    TraceIdRatioBased,
+    sample_head,
+    weight_sources,
+    with_weights,
+)
 from tracelab.sampling.tail.deciding import sample_tail
 from tracelab.synthetic import draw, generate
 
@@ -152,6 +159,34 @@ def test_a_sampler_is_replayed_span_by_span() -> None:
     fleet = {"*": TraceIdRatioBased(0.3), "accounts": AlwaysOn()}
     kept = sample_head(spans, fleet)
     assert weights(kept.drop("sampling_weight"), fleet) == pytest.approx(kept["sampling_weight"].to_list())
+
+
+@pytest.mark.parametrize("mode", ["hash_seed", "proportional", "equalizing"])
+def test_a_processor_is_not_replayed_on_what_it_has_written(mode: str) -> None:
+    processor = ProbabilisticProcessor(15, mode=mode)
+    kept = sample_head(generate(3_000, seed=2), processor)
+    assert weights(kept, processor) == pytest.approx(kept["sampling_weight"].to_list())
+    # Where the trace state is lost, it is replayed.
+    lost = kept.with_columns(trace_state=pl.lit(None, dtype=pl.String))
+    assert weights(lost, processor) == pytest.approx(kept["sampling_weight"].to_list())
+
+
+def test_a_name_that_is_nearly_a_service_s_is_said() -> None:
+    with pytest.warns(QueryWarning, match=r"probability for 'Gateway'.* Did you mean 'gateway'"):
+        assert weights(draw("gateway ="), {"Gateway": 0.1, "*": 0.5}) == [2]
+
+
+@pytest.mark.parametrize("source", [1e-20, "sampling.probability", "SampleRate"])
+def test_what_is_too_rare_for_any_sampler_has_no_weight(source: Any) -> None:
+    spans = attributes("api = sampling.probability=1e-300 SampleRate=1e30")
+    with pytest.warns(SamplingWarning, match=r"more than 2\^64"):
+        assert with_weights(spans, source)["sampling_weight"].to_list() == [None]
+    assert weights(spans, 2.0**-64) == [2.0**64]
+
+
+def test_a_bare_list_of_policies_is_replayed_too() -> None:
+    policies = [{"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 20}}]
+    assert set(weights(sample_tail(generate(5_000, seed=1), policies), policies)) == {5.0}
 
 
 def test_tail_policies_are_replayed_and_what_they_cannot_tell_is_null() -> None:

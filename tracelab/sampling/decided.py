@@ -1,4 +1,4 @@
-"""What may be decided on a trace: the words and the types that tables of decisions of all dialects share."""
+"""What may be decided on a trace: the words, types and limits that all dialects share."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ DECISION: Final = pl.Enum(DECISIONS)
 
 SAMPLING_POLICY: Final = "sampling_policy"
 """The column that says which policy kept a span."""
+
+MOST_WEIGHT: Final = 2.0**64
+"""How many spans one may stand for: no sampler has finer chances."""
 
 EVALUATIONS: Final = pl.List(
     pl.Struct({"policy": pl.String(), "type": pl.String(), "decision": pl.String(), "reason": pl.String()})

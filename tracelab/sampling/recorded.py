@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import polars as pl
 
+from tracelab.sampling.decided import MOST_WEIGHT
 from tracelab.sampling.ids import TraceIds
 from tracelab.sampling.trace_state import SamplingState, probability
 from tracelab.schema import attribute_value
@@ -38,12 +39,23 @@ class Recorded:
     @classmethod
     def of(cls, frame: pl.DataFrame, chance: pl.Expr, *reasons: tuple[pl.Expr, str]) -> Recorded:
         """Turn probabilities into weights where no reason speaks against it; the first one that does counts."""
+        given = chance.cast(pl.Float64)
+        too_rare = (given > 0) & (given < 1 / MOST_WEIGHT), "would be one of more than 2^64 spans"
         refused = pl.coalesce(
-            *(pl.when(test).then(pl.lit(why)) for test, why in reasons), pl.lit(None, dtype=pl.String)
+            *(pl.when(test).then(pl.lit(why)) for test, why in (*reasons, too_rare)), pl.lit(None, dtype=pl.String)
         )
         weight = pl.when(pl.col("refused").is_null() & (pl.col("chance") > 0)).then(1 / pl.col("chance"))
-        found = frame.select(chance.cast(pl.Float64).alias("chance"), refused.alias("refused"))
+        found = frame.select(given.alias("chance"), refused.alias("refused"))
         return cls(found.select(weight=weight)["weight"], found["refused"])
+
+    def before(self, other: Recorded) -> Recorded:
+        """Let another source speak for the spans of which this one says nothing."""
+        silent = self.weight.is_null() & self.refused.is_null()
+        weight, refused = (
+            pl.select(pl.when(silent).then(theirs).otherwise(own)).to_series().alias(own.name)
+            for own, theirs in ((self.weight, other.weight), (self.refused, other.refused))
+        )
+        return Recorded(weight, refused)
 
     def through_traces(self, trace_ids: pl.Series) -> Recorded:
         """Let what one span says hold for its trace, as for decisions that are made once and handed on.

@@ -18,8 +18,9 @@ from tracelab.frames import as_polars
 from tracelab.options import share, shown
 from tracelab.sampling.deciding import is_head
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
-from tracelab.sampling.head.replay import replay
-from tracelab.sampling.recorded import SOURCES, Recorded
+from tracelab.sampling.head.processor import ProbabilisticProcessor
+from tracelab.sampling.head.replay import replay, warn_of_services
+from tracelab.sampling.recorded import SOURCES, Recorded, by_threshold
 from tracelab.sampling.tail.deciding import tail_decisions
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
@@ -49,8 +50,9 @@ def with_weights(spans: FrameT, source: Any = "auto") -> FrameT:
         (early SDKs of OpenTelemetry). `weight_sources` shows what there is.
 
         Or a probability: a number for all, or a mapping of service names to numbers, with `"*"` for the rest. Or what
-        kept them: a sampler, a fleet of samplers or tail policies (or their YAML), which are replayed on the spans. Or
-        a frame of decisions with `trace_id` and `sampling_probability`.
+        kept them: a sampler, a fleet of samplers or tail policies (or their YAML), which are replayed on the spans;
+        but what a `ProbabilisticProcessor` wrote into a trace state is what it did, and is taken from there. Or a
+        frame of decisions with `trace_id` and `sampling_probability`.
 
     Returns
     -------
@@ -68,6 +70,8 @@ def with_weights(spans: FrameT, source: Any = "auto") -> FrameT:
     -----
     SamplingWarning
         Some spans have no weight: how many, and why.
+    QueryWarning
+        There is a probability for a service that no span is of, and one of nearly that name has none.
 
     Examples
     --------
@@ -159,6 +163,8 @@ def _told(frame: pl.DataFrame, source: Any) -> Told:
         return {"the given rates": _of_rates(frame, source)}
     if is_head(source):
         return {"the sampler": _of_sampler(frame, source)}
+    if _are_policies(source):
+        return {"the policies": _of_decisions(frame, tail_decisions(frame, source))}
     if isinstance(source, list | tuple) and source and all(isinstance(name, str) for name in source):
         return {name: SOURCES[_known(name)](frame) for name in dict.fromkeys(source)}
     if isinstance(source, pl.DataFrame | pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
@@ -184,6 +190,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool | np.bool_)
 
 
+def _are_policies(source: Any) -> bool:
+    """Tell the bare list of policies, which `tail_policies` takes, from a list of names."""
+    return isinstance(source, list | tuple) and bool(source) and all(isinstance(each, Mapping) for each in source)
+
+
 def _of_rates(frame: pl.DataFrame, rates: Mapping[Any, Any]) -> Recorded:
     """Look the rate of the service of each span up."""
     for name, rate in rates.items():
@@ -195,19 +206,25 @@ def _of_rates(frame: pl.DataFrame, rates: Mapping[Any, Any]) -> Recorded:
             )
     chances = {name: float(rate) for name, rate in rates.items() if name != _REST}
     rest = float(rates[_REST]) if _REST in rates else None
+    warn_of_services(chances, frame["service_name"], "`source` has a probability")
     services = pl.col("service_name")
     return Recorded.of(frame, services.replace_strict(chances, default=rest, return_dtype=pl.Float64))
 
 
 def _of_sampler(frame: pl.DataFrame, sampler: Any) -> Recorded:
-    """Replay a head sampler: each span has the probability that it gives."""
+    """Replay a head sampler: each span has the probability that it gives.
+
+    The Collector's processor goes on from the thresholds that it finds, so that on what it has written itself it would
+    sample once more.
+    """
     found = replay(frame, sampler, missing_parents="root")
     chance = pl.Series(found.probability).fill_nan(None)
-    return Recorded.of(
+    replayed = Recorded.of(
         frame,
         pl.lit(chance),
         (pl.lit(~pl.Series(found.kept) & pl.Series(found.decided)), "would not have been kept by the sampler"),
     )
+    return by_threshold(frame).before(replayed) if isinstance(sampler, ProbabilisticProcessor) else replayed
 
 
 def _of_decisions(frame: pl.DataFrame, decisions: Any) -> Recorded:

@@ -10,6 +10,7 @@ import polars as pl
 
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.options import shown
+from tracelab.sampling.decided import MOST_WEIGHT
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ EFFECTIVE: Final = "effective_sample_size"
 UNKNOWN: Final = "unknown_weight"
 
 _HAIR: Final = 1e-9
-_MOST: Final = 2.0**64
 
 
 def weight_column(spans: pl.DataFrame | pl.LazyFrame, weights: Weights) -> list[pl.Expr]:
@@ -93,7 +93,7 @@ def checked_weights(values: pl.Series) -> Floats:
         One is below 1, which no kept span can have, or larger than chances are written, or no number.
     """
     weights: Floats = values.to_numpy().astype(np.float64)
-    wrong = values.is_not_null().to_numpy() & ~((weights >= 1 - _HAIR) & (weights <= _MOST))
+    wrong = values.is_not_null().to_numpy() & ~((weights >= 1 - _HAIR) & (weights <= MOST_WEIGHT))
     if wrong.any():
         example = float(weights[np.argmax(wrong)])
         meant = f" {example:g} looks like a probability: its weight is {1 / example:g}." if 0 < example < 1 else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
@@ -244,16 +244,19 @@ def _sampler_numbers(fleet: dict[str, Sampler], samplers: list[Sampler], service
             f"The fleet has no sampler for {', '.join(map(repr, missing[:5]))}"
             f"{f' and {len(missing) - 5} more' if len(missing) > 5 else ''}. Name them, or add `*` for the rest."
         )
-    others = [name for name in there if name not in fleet]
-    for name in fleet:
-        if name not in there and (near := get_close_matches(name, others, n=1)):
-            warn_caller(
-                f"The fleet has a sampler for {name!r}, and no span is of that service. Did you mean {near[0]!r}?",
-                QueryWarning,
-            )
+    warn_of_services(fleet, services, "The fleet has a sampler")
     rest = samplers.index(fleet[_REST]) if _REST in fleet else 0
     numbers = {name: samplers.index(sampler) for name, sampler in fleet.items()}
     return services.replace_strict(numbers, default=rest, return_dtype=pl.Int64).to_numpy()
+
+
+def warn_of_services(named: Iterable[str], services: pl.Series, what: str) -> None:
+    """Warn of names that no service has, where a service of nearly that name is not named."""
+    there, names = services.drop_nulls().unique().to_list(), list(named)
+    others = [name for name in there if name not in names]
+    for name in names:
+        if name not in there and (near := get_close_matches(name, others, n=1)):
+            warn_caller(f"{what} for {name!r}, and no span is of that service. Did you mean {near[0]!r}?", QueryWarning)
 
 
 def _warn_of_ids(found: Replay) -> None:
