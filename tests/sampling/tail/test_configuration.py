@@ -181,11 +181,20 @@ def test_values_are_read_as_the_collector_reads_them() -> None:
 def test_bounds_of_zero_are_none_since_numbers_may_be_open() -> None:
     rule = "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 5}}]"
     bounds = []
-    for version in ("0.119", "0.120"):
+    for version in ("0.100", "0.120", "0.130", "0.132"):
         (policy,) = tail_policies(rule, collector_version=version).policies
         assert isinstance(policy, NumericAttribute)
         bounds.append((policy.min_value, policy.max_value))
-    assert bounds == [(5, 0), (5, None)]
+    assert bounds == [(5, 0), (5, 0), (5, 0), (5, None)]
+
+
+def test_a_single_bound_of_zero_is_one_before_numbers_may_be_open() -> None:
+    rule = "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 0}}]"
+    (policy,) = tail_policies(rule, collector_version="0.130").policies
+    assert isinstance(policy, NumericAttribute)
+    assert (policy.min_value, policy.max_value) == (0, 0)
+    with pytest.raises(PolicyError, match="one of min_value and max_value is needed"):
+        tail_policies(rule, collector_version="0.132")
 
 
 def test_budgets_have_twice_their_rate_at_first() -> None:

@@ -79,7 +79,7 @@ RULES: Final[dict[str, Since]] = {
     "and_passes_inversions": _since(109, 102),
     "and_gives_plain": _since(116),  # an `and` says not_sampled where a sub-policy said so, inverted or not
     "names_needed": _since(119),
-    "open_numbers": _since(120),  # a bound of 0 of numeric_attribute is none
+    "open_numbers": _since(132, 130),  # a bound of 0 of numeric_attribute is none
     "dropped": _since(132, 130),  # before, what a drop policy drops counts as not sampled
     "free_keys": _since(139, 136),  # unknown keys of a policy are settings of an extension, whose values are mappings
     "plain_inversions": _since(144, 142),
