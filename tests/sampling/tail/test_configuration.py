@@ -197,6 +197,24 @@ def test_a_single_bound_of_zero_is_one_before_numbers_may_be_open() -> None:
         tail_policies(rule, collector_version="0.132")
 
 
+def test_what_is_filled_in_outside_of_the_processor_is_no_matter() -> None:
+    text = """
+exporters:
+  otlp: {endpoint: "${env:HOST}:4317", headers: {api-key: "${KEY}"}}
+processors:
+  batch: {timeout: "${env:TIMEOUT:-1s}"}
+  tail_sampling/other:
+    policies: [{name: b, type: latency, latency: {threshold_ms: "${env:SLOW}"}}]
+  tail_sampling:
+    policies: [{name: a, type: always_sample}]
+"""
+    assert [policy.name for policy in tail_policies(text, processor="tail_sampling").policies] == ["a"]
+    with pytest.raises(PolicyError, match=r"line 7, processors.tail_sampling/other.policies\[0\].latency.threshold_ms"):
+        tail_policies(text, processor="tail_sampling/other")
+    with pytest.raises(PolicyError, match=r"line 1, processors: '\$\{file:p.yaml\}' is filled in where"):
+        tail_policies("processors: ${file:p.yaml}\n")
+
+
 def test_budgets_have_twice_their_rate_at_first() -> None:
     (policy,) = tail_policies(
         [{"name": "a", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 7}}]

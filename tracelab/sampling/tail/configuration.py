@@ -24,7 +24,7 @@ from tracelab.sampling.tail.policies import (
     has_budgets,
 )
 from tracelab.sampling.tail.reading import check_keys, read_policies
-from tracelab.sampling.tail.sections import Item, Section, items_of, plain, refuse
+from tracelab.sampling.tail.sections import Item, Section, items_of, plain, refuse, refuse_references
 from tracelab.sampling.tail.versions import Version, parse_version
 
 PROCESSOR: Final = "tail_sampling"
@@ -68,8 +68,8 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
     Raises
     ------
     PolicyError
-        This version refuses it, or what is asked for cannot be replayed: `${env:...}` is filled in where the Collector
-        runs, extensions make their own decisions, and `tail_storage` is one.
+        This version refuses it, or what is asked for cannot be replayed: `${env:...}` in the block of the processor is
+        filled in where the Collector runs, extensions make their own decisions, and `tail_storage` is one.
     SourceError
         There is no such file.
 
@@ -87,6 +87,7 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
     """
     version = parse_version(collector_version)
     name, item, path = _block(_document(source), processor)
+    refuse_references(item, path)
     if isinstance(item.value, list):
         item, path = Item({"policies": item}, item.line), ""
     read = _read(Section.of(item, path), version, name)
@@ -124,6 +125,8 @@ def _block(item: Item, wanted: str | None) -> tuple[str, Item, str]:
             refuse(item, "", "this is no configuration: `tail_sampling:` stands in one, with its policies")
         return PROCESSOR, item, ""
     path, among = ("processors", item.value["processors"]) if "processors" in item.value else ("", item)
+    if among.reference:
+        refuse_references(among, path)
     named = Section.of(among, path)
     found = [name for name in named.items if name == PROCESSOR or name.startswith(f"{PROCESSOR}/")]
     if wanted is not None:

@@ -35,32 +35,45 @@ _REFERENCE: Final = re.compile(r"(?<!\$)(?:\$\$)*(\$\{[^}]*\})")
 
 @dataclass(frozen=True)
 class Item:
-    """A value of a configuration, and where it stands: `line 7`, or nothing where it was given as a mapping."""
+    """A value of a configuration, and where it stands: `line 7`, or nothing where it was given as a mapping.
+
+    `reference` is what is filled in from elsewhere where the Collector runs, such as `${env:HOST}`.
+    """
 
     value: Scalar | list[Item] | dict[str, Item]
     line: str = ""
+    reference: str = ""
 
 
 def items_of(document: Document, value: Any, path: Path_ = ()) -> Item:
-    """Give the values of a document with their lines.
-
-    Raises
-    ------
-    PolicyError
-        A value is to be filled in from elsewhere, or is none that YAML has.
-    """
+    """Give the values of a document with their lines."""
     line = document.where(path).rpartition(", ")[0] if document.lines else document.source
     if isinstance(value, dict):
         return Item({key: items_of(document, each, (*path, key)) for key, each in value.items()}, line)
     if isinstance(value, list):
         return Item([items_of(document, each, (*path, index)) for index, each in enumerate(value)], line)
     if isinstance(value, str):
-        if reference := _REFERENCE.search(value):
-            document.refuse(
-                path, f"{shown(reference[1])} is filled in where the Collector runs. Write what stands there."
-            )
-        return Item(value.replace("$$", "$"), line)
+        reference = _REFERENCE.search(value)
+        return Item(value.replace("$$", "$"), line, reference[1] if reference else "")
     return Item(value, line)
+
+
+def refuse_references(item: Item, path: str) -> None:
+    """Refuse what is filled in from elsewhere.
+
+    Raises
+    ------
+    PolicyError
+        There is such a value.
+    """
+    if item.reference:
+        refuse(item, path, f"{shown(item.reference)} is filled in where the Collector runs. Write what stands there")
+    if isinstance(item.value, dict):
+        for key, each in item.value.items():
+            refuse_references(each, f"{path}.{key}" if path else key)
+    if isinstance(item.value, list):
+        for index, each in enumerate(item.value):
+            refuse_references(each, f"{path}[{index}]")
 
 
 def plain(item: Item) -> Any:
