@@ -35,6 +35,7 @@ _NO_NUMBERS: Final = {
     for name, word in ((".inf", "inf"), (".Inf", "inf"), (".INF", "inf"))
     for sign in ("", "+", "-")
 } | dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan"))
+_TEXT_OR_TAB: Final = re.compile(r"""("(?:[^"\\]|\\.)*"|'[^']*')|\t""", re.DOTALL)
 _BASES: Final = {"0b": 2, "0o": 8, "0x": 16}
 _LONGEST_INTEGER: Final = 24
 
@@ -103,6 +104,8 @@ def read_document(source: Any, *, name: str) -> Document:
     """
     if isinstance(source, Mapping):
         return Document(_plain(source, ()))
+    if isinstance(source, str) and not source.strip():
+        raise PolicyError(f"`{name}` must be the path of a file, its text or a mapping, and is an empty text.")
     if isinstance(source, str) and _is_text(source):
         return _read_text(source, "")
     if not isinstance(source, str | PathLike) or not str(source):
@@ -132,7 +135,7 @@ def _read_text(text: str, source: str) -> Document:
     if source.endswith(".toml"):
         return Document(_toml(text, source, None), source=source)
     try:
-        documents = list(yaml.compose_all(text, Loader=_Loader))
+        documents = _composed(text)
     except yaml.YAMLError as error:
         return Document(_toml(text, source, error), source=source)
     except RecursionError as error:
@@ -147,6 +150,16 @@ def _read_text(text: str, source: str) -> Document:
     if isinstance(values, str) and "=" in values:
         return Document(_toml(text, source, None), source=source)
     return Document(values, reader.lines, source)
+
+
+def _composed(text: str) -> list[yaml.Node]:
+    """Compose the documents of a text; Go takes tabs between the values of JSON, which the YAML of Python does not."""
+    try:
+        return list(yaml.compose_all(text, Loader=_Loader))
+    except yaml.YAMLError:
+        if "\t" not in text or not text.lstrip().startswith(("{", "[")):
+            raise
+        return list(yaml.compose_all(_TEXT_OR_TAB.sub(lambda found: found[1] or " ", text), Loader=_Loader))
 
 
 def _toml(text: str, source: str, error: yaml.YAMLError | None) -> Any:

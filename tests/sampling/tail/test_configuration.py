@@ -215,6 +215,25 @@ processors:
         tail_policies("processors: ${file:p.yaml}\n")
 
 
+def test_json_may_be_indented_by_tabs() -> None:
+    rules = '[{"name": "a\\tb", "type": "always_sample"}]'
+    text = f'{{\n\t"tail_sampling": {{\n\t\t"policies":\t{rules},\n\t\t"num_trace": 1}}}}'
+    with pytest.raises(PolicyError, match=r"line 4, tail_sampling\.num_trace: "):
+        tail_policies(text)
+    assert [policy.name for policy in tail_policies(text.replace("num_trace", "num_traces")).policies] == ["a\tb"]
+
+
+def test_rules_of_refinery_are_told_from_a_configuration() -> None:
+    with pytest.raises(PolicyError, match="these are rules of Refinery, which refinery_rules reads"):
+        tail_policies("RulesVersion: 2\nSamplers: {__default__: {DeterministicSampler: {SampleRate: 2}}}\n")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_an_empty_text_is_called_empty(text: str) -> None:
+    with pytest.raises(PolicyError, match="and is an empty text"):
+        tail_policies(text)
+
+
 def test_budgets_have_twice_their_rate_at_first() -> None:
     (policy,) = tail_policies(
         [{"name": "a", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 7}}]

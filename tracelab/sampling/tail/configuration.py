@@ -45,6 +45,7 @@ _BLOCK_KEYS: Final = (
     "maximum_trace_size_bytes",
     "num_shards",
 )
+_RULES_OF_REFINERY: Final = frozenset(("RulesVersion", "Samplers"))
 _CACHE_KEYS: Final = ("sampled_cache_size", "non_sampled_cache_size")
 
 
@@ -140,6 +141,8 @@ def _block(item: Item, wanted: str | None) -> tuple[str, Item, str]:
     if found:
         return found[0], named.items[found[0]], named.at(found[0])
     if path or not ({"policies", *_BLOCK_KEYS} & item.value.keys()):
+        if _RULES_OF_REFINERY & item.value.keys():
+            refuse(item, "", "these are rules of Refinery, which refinery_rules reads")
         refuse(among, path, f"there is no `tail_sampling` here.{near(PROCESSOR, named.items)}")
     return PROCESSOR, item, ""
 
