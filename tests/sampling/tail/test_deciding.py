@@ -111,6 +111,19 @@ def test_numbers_are_read_by_their_type() -> None:
     assert decided(spans, around) == ["not_sampled", "sampled", "sampled", "not_sampled"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("string_attribute", {"values": [".*"], "enabled_regex_matching": True}),
+        ("boolean_attribute", {"value": False}),
+        ("numeric_attribute", {"min_value": -1, "max_value": 1}),
+    ],
+)
+def test_a_service_that_nobody_named_has_no_name(kind: str, values: dict[str, Any]) -> None:
+    spans = traces("unknown_service::get =", "api =")
+    assert decided(spans, one(kind, key="service.name", **values)) == ["not_sampled", "sampled"]
+
+
 def test_attributes_without_a_column_are_found() -> None:
     spans = traces("api =", "api =").with_columns(
         more_attributes=pl.Series(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags
 
 _MORE: Final = "more_attributes"
+_SERVICE: Final = "service_name"
+_NO_SERVICE: Final = "unknown_service"
 
 
 def columns_of(key: str) -> list[str]:
@@ -94,6 +96,9 @@ def _finds(text: str, patterns: Sequence[str]) -> bool:
 def _read(frame: pl.DataFrame, name: str) -> tuple[pl.Series | None, pl.Series | None]:
     """Read an attribute, and the type of each value where they differ; None where there is no such attribute."""
     column = INTRINSIC_ATTRIBUTES.get(name, name)
+    if column == _SERVICE and column in frame.columns:
+        # What loaders write where there is no name; the Collector sees none.
+        return frame[column].set((frame[column] == _NO_SERVICE).fill_null(value=False), None), None
     if column in frame.columns:
         return frame[column], _types(frame[column + TYPE_SUFFIX]) if column + TYPE_SUFFIX in frame.columns else None
     if _MORE not in frame.columns or frame[_MORE].null_count() == frame.height:
