@@ -184,6 +184,21 @@ def test_a_service_that_nobody_named_is_nil() -> None:
     assert ours(spans, "Len(resource.attributes) == 0") == ["true"]
 
 
+def test_a_test_that_is_true_or_false_nowhere_may_be_joined_to_another() -> None:
+    spans = draw("\n".join(f"s{place} ==" for place in range(8))).with_columns(pl.Series("span.c", ["x", *[None] * 7]))
+    never = 'Now() < HasPrefix(attributes["c"], "x")'  # unknown, and where there is no text it fails
+    assert ours(spans, f'{never} or span_id.string < "0"') == ["unknown", *["error"] * 7]
+    assert ours(spans, f'{never} or name == "s0"') == ["true", *["error"] * 7]
+
+
+def test_converters_that_cannot_be_replayed_fail_on_values_that_they_do_not_take() -> None:
+    spans = draw("api == a=x")
+    assert ours(spans, 'ToKeyValueString(status.code) == "1" or name == "api"') == ["error"]
+    assert ours(spans, 'ToKeyValueString(attributes) == "1" or name == "api"') == ["true"]
+    assert ours(spans, 'ParseXML(attributes["none"]) == {}') == ["error"]
+    assert ours(spans, 'ParseXML(attributes["a"]) == {}') == ["unknown"]
+
+
 def test_parts_that_nothing_settled_are_answered_on_few_rows_as_on_all() -> None:
     spans = draw("\n".join(f"s{place} == n={place}" for place in range(40)))
     for word, first in (("and", '"s7"'), ("or", '"s7"')):

@@ -139,6 +139,15 @@ def unknown(columns: Sequence[Cells]) -> pl.Series | None:
     return reduce(lambda one, other: one | other, found) if found else None
 
 
+def truth_of(column: Column) -> pl.Series:
+    """Give the bools of a column; null where it has none."""
+    return (
+        column.parts[BOOL]
+        if BOOL in column.parts
+        else pl.Series([None], dtype=pl.Boolean()).new_from_index(0, column.height)
+    )
+
+
 def spread(cells: Cells, height: int) -> Column:
     """Give a value to all rows, where it is the same for all."""
     if isinstance(cells, Column):

@@ -28,6 +28,7 @@ from tracelab.sampling.ottl.columns import (
     mapped,
     raw,
     spread,
+    truth_of,
     unknown,
     with_faults,
 )
@@ -151,8 +152,7 @@ def _compared_with_rare(operator: str, left: Column, right: Cells, height: int) 
 
 def merged(everything: Column, some: Column, rows: pl.Series) -> Column:
     """Put what was found out of some rows in the place of what stands there; both are bools."""
-    nothing = pl.Series([None], dtype=pl.Boolean()).new_from_index(0, rows.len())
-    truth = everything.parts[BOOL].scatter(rows, some.parts.get(BOOL, nothing))
+    truth = truth_of(everything).scatter(rows, truth_of(some))
     failures, unsure = everything.failures, everything.unknown
     if some.failures is not None:
         failures = (

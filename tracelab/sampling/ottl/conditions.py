@@ -9,8 +9,8 @@ import polars as pl
 
 from tracelab.errors import PolicyError
 from tracelab.options import shown
-from tracelab.sampling.ottl.columns import Column, always, spread
-from tracelab.sampling.ottl.evaluating import Evaluator, truth_of
+from tracelab.sampling.ottl.columns import Column, always, spread, truth_of
+from tracelab.sampling.ottl.evaluating import Evaluator
 from tracelab.sampling.ottl.parser import parse
 from tracelab.sampling.ottl.paths import CONTEXTS
 from tracelab.sampling.ottl.planning import Planner

@@ -18,6 +18,7 @@ from tracelab.sampling.ottl.columns import (
     first_of,
     mapped,
     spread,
+    truth_of,
 )
 from tracelab.sampling.ottl.comparing import calculate, compare, merged
 from tracelab.sampling.ottl.fast import FAST
@@ -160,7 +161,7 @@ class Evaluator:
     def apply(self, converter: Converter, arguments: Sequence[p.Value | None]) -> Cells:
         """Apply a converter, with series where that can be done, else once for each combination of arguments."""
         if converter.missing:
-            return Constant(Unknown())
+            return self.unanswered(converter, arguments)
         if converter.name == "Coalesce":
             return self.coalesced(arguments[0])
         whole = arguments[0] if arguments else None
@@ -172,15 +173,24 @@ class Evaluator:
             found = fast(self.rows, *cells)
             if found is not None:
                 return found
-        kinds = [
-            "any" if argument is None or converter.looks else parameter.kind
-            for parameter, argument in zip(converter.parameters, arguments, strict=True)
-        ]
+        kinds = _kinds(converter, arguments)
 
         def function(*values: Any) -> Any:
             return converter.function(*map(as_kind, kinds, values))
 
         return mapped(function, [Constant(None) if each is None else each for each in cells], self.height)
+
+    def unanswered(self, converter: Converter, arguments: Sequence[p.Value | None]) -> Cells:
+        """Give unknown where a converter that cannot be replayed is asked: it fails on values that it does not take."""
+        kinds = _kinds(converter, arguments)
+        cells = [Constant(None) if argument is None else self.value(argument) for argument in arguments]
+
+        def function(*values: Any) -> Any:
+            for kind, value in zip(kinds, values, strict=True):
+                as_kind(kind, value)
+            return Unknown()
+
+        return mapped(function, cells, self.height)
 
     def counted(self, name: str, context: str) -> Cells:
         """Answer how many attributes there are, for which no map has to be put together."""
@@ -206,13 +216,11 @@ class Evaluator:
         return found
 
 
-def truth_of(column: Column) -> pl.Series:
-    """Give the bools of a column; null where it has none."""
-    return (
-        column.parts[BOOL]
-        if BOOL in column.parts
-        else pl.Series([None], dtype=pl.Boolean()).new_from_index(0, column.height)
-    )
+def _kinds(converter: Converter, arguments: Sequence[p.Value | None]) -> list[str]:
+    return [
+        "any" if argument is None or converter.looks else parameter.kind
+        for parameter, argument in zip(converter.parameters, arguments, strict=True)
+    ]
 
 
 def _joined(one: Column, other: Column, *, decisive: bool) -> Column:
