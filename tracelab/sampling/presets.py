@@ -40,12 +40,20 @@ if TYPE_CHECKING:
 ERRORS: Final = {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}
 """Keeps every trace with a failed span."""
 
+EVERYTHING: Final = {"name": "everything", "type": "always_sample"}
+
+DECISION_WAIT: Final = 30
+"""Seconds from the first span of a trace to the decision, as the Collector has them by itself."""
+
+NUM_TRACES: Final = 50_000
+"""How many traces are held, as the Collector has it by itself."""
+
 _MILLISECOND: Final = 1_000_000
 
 
 def development() -> TailPolicies:
     """Keep everything, as one does where one develops."""
-    return policies_of({"name": "everything", "type": "always_sample"})
+    return policies_of(EVERYTHING)
 
 
 def production(*, ratio: float = 0.1) -> TailPolicies:
@@ -92,9 +100,11 @@ def everyday(slow: Any, *, quantile: float = 0.95, ratio: float = 0.01) -> TailP
     return policies_of(ERRORS, slower_than(slow_from(slow, quantile=quantile)), share_of_the_rest(ratio))
 
 
-def policies_of(*policies: dict[str, Any]) -> TailPolicies:
-    """Put policies into a block with the times that the Collector has by itself, so that they can be seen."""
-    return tail_policies({"tail_sampling": {"decision_wait": "30s", "num_traces": 50_000, "policies": list(policies)}})
+def policies_of(*policies: dict[str, Any], wait: int = DECISION_WAIT, traces: int = NUM_TRACES) -> TailPolicies:
+    """Put policies into a block that says how many seconds it waits and how many traces it holds."""
+    return tail_policies(
+        {"tail_sampling": {"decision_wait": f"{wait}s", "num_traces": traces, "policies": list(policies)}}
+    )
 
 
 def share_of_the_rest(ratio: float, *, name: str = "share-of-the-rest") -> dict[str, Any]:

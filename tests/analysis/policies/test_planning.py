@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import polars as pl
 import pytest
 import yaml
@@ -72,6 +74,52 @@ def test_routes_that_are_rare_are_kept() -> None:
     (rare,) = [policy for policy in policies.policies if policy.name == "rare-routes"]
     assert vars(rare)["values"] == ("/rare",)
     assert first in tl.sample_tail(spans, policies)["trace_id"]
+
+
+@pytest.mark.parametrize("route", ["/price/$id", "/a/$$b", "/a/${env:HOME}", "/a/$${x}", "$"])
+def test_a_dollar_sign_in_a_route_is_no_reference(route: str) -> None:
+    many = generate(2_000, spans_per_trace=1).with_columns(pl.lit("/usual").alias("span.http.route"))
+    first = many["trace_id"][0]
+    spans = many.with_columns(
+        pl.when(pl.col("trace_id") == first).then(pl.lit(route)).otherwise("span.http.route").alias("span.http.route")
+    )
+    policies = tl.plan_sampling(spans, budget=f"{pace(spans) / 2:.6f} spans/s", slow=1)
+    for each in (policies, tail_policies(str(policies))):
+        (rare,) = [policy for policy in each.policies if policy.name == "rare-routes"]
+        assert vars(rare)["values"] == (route,)
+
+
+def stretched(spans: pl.DataFrame, factor: float) -> pl.DataFrame:
+    since = pl.col("start_time") - pl.col("start_time").min()
+    return spans.with_columns(
+        start_time=pl.col("start_time").min() + since * factor, duration=pl.col("duration") * factor
+    )
+
+
+def test_traces_that_take_minutes_are_waited_for(spans: pl.DataFrame) -> None:
+    longest = spans["duration"].max()
+    assert isinstance(longest, timedelta)
+    slow = stretched(spans, 120 / longest.total_seconds())
+    policies = tl.plan_sampling(slow, budget=f"{pace(slow) * 0.3:.9f} spans/s")
+    assert policies.decision_wait > 30e9
+    assert "# decision_wait: of 99.9 % of the traces all has come after " in str(policies)
+    compared = tl.compare_policies(slow, {"plan": policies}).row(0, named=True)
+    assert compared["failed_traces_kept_share"] == 1
+    assert compared["slow_traces_kept_share"] > 0.95
+
+
+def test_traces_are_waited_for_ten_minutes_at_most(spans: pl.DataFrame) -> None:
+    slow = stretched(spans, 100_000)
+    assert tl.plan_sampling(slow, budget=f"{pace(slow) / 2:.9f} spans/s").decision_wait == 600e9
+
+
+def test_as_many_traces_are_held_as_come_meanwhile() -> None:
+    spans = stretched(generate(60_000, spans_per_trace=1), 1e-3)
+    policies = tl.plan_sampling(spans, budget=f"{pace(spans) / 4:.6f} spans/s")
+    assert policies.num_traces >= 2 * spans["trace_id"].n_unique()
+    assert "# num_traces: " in str(policies)
+    found = tl.compare_policies(spans, {"plan": policies})["spans_kept_share"].item()
+    assert found == pytest.approx(0.25, rel=0.1)
 
 
 def test_what_is_shown_says_what_it_keeps_and_is_a_configuration(spans: pl.DataFrame) -> None:

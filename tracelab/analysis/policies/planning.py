@@ -14,11 +14,20 @@ from tracelab.analysis.policies.comparing import seconds_of
 from tracelab.analysis.policies.losses import things
 from tracelab.analysis.policies.replayed import described, numbered
 from tracelab.conforming import takes_any_frame
-from tracelab.display.words import format_bytes, format_number, format_share
+from tracelab.display.words import counted, format_bytes, format_number, format_share
 from tracelab.errors import TracelabError
 from tracelab.options import share
 from tracelab.sampling.deciding import marked
-from tracelab.sampling.presets import ERRORS, development, policies_of, share_of_the_rest, slower_than, trace_lengths
+from tracelab.sampling.presets import (
+    DECISION_WAIT,
+    ERRORS,
+    EVERYTHING,
+    NUM_TRACES,
+    policies_of,
+    share_of_the_rest,
+    slower_than,
+    trace_lengths,
+)
 from tracelab.sampling.tail.deciding import tail_decisions
 from tracelab.sampling.tail.sizes import span_sizes
 from tracelab.schema import attribute_value
@@ -37,6 +46,11 @@ _MOST_ROUTES: Final = 100
 _LEAST_SHARE: Final = 1e-6
 _ERRORS_SALT: Final = "errors"
 _DAY: Final = 86_400
+_SECOND: Final = 1_000_000_000
+_WHOLE: Final = 0.999
+"""The share of the traces whose spans should all have come before the decision."""
+
+_LONGEST_WAIT: Final = 600
 _THINGS: Final = {"failure": "kinds of failure", "route": "routes", "user": "users", "service": "services"}
 
 
@@ -101,8 +115,60 @@ def plan_sampling(
     traces = _Traces.of(frame, asked)
     allowed = asked.amount * seconds
     fits = traces.cost.sum() <= allowed
-    made = development() if fits else policies_of(*_chosen(traces, allowed, **limits))
-    return replace(made, yaml=_words(made, frame, traces, asked, seconds) + made.yaml)
+    chosen = [EVERYTHING] if fits else _chosen(traces, allowed, **limits)
+    held = _Held.of(frame)
+    made = policies_of(*chosen, wait=held.wait, traces=held.traces)
+    lines = [*_words(made, frame, traces, asked, seconds), *held.words()]
+    return replace(made, yaml="".join(f"# {line}\n" for line in lines) + made.yaml)
+
+
+@dataclass(frozen=True)
+class _Held:
+    """How long traces are waited for, and how many are held meanwhile.
+
+    A trace is decided on what has come of it by then, and one that is pushed out of memory is lost.
+
+    Attributes
+    ----------
+    wait
+        Seconds.
+    apart
+        How many seconds the first and the last span of a trace come apart, but for the longest few traces.
+    traces
+        How many, at least twice as many as came within that time.
+    """
+
+    wait: int
+    apart: float
+    traces: int
+
+    @classmethod
+    def of(cls, frame: pl.DataFrame) -> _Held:
+        end = (pl.col("start_time").to_physical() + pl.col("duration").to_physical()).alias("end")
+        came = frame.lazy().group_by("trace_id").agg(first=end.min(), last=end.max()).sort("first").collect()
+        first = came["first"].to_numpy()
+        apart = float(np.quantile(came["last"].to_numpy() - first, _WHOLE, method="higher")) / _SECOND
+        wait = min(max(_round(apart + 1), DECISION_WAIT), _LONGEST_WAIT)
+        # The Collector's clock ticks once a second, so that a trace stays up to two longer.
+        within = np.searchsorted(first, first + (wait + 2) * _SECOND, side="right") - np.arange(first.size)
+        return cls(wait, apart, max(_round(2.0 * float(within.max())), NUM_TRACES))
+
+    def words(self) -> list[str]:
+        """Say why there is more than the Collector has by itself."""
+        lines = []
+        if self.wait > DECISION_WAIT:
+            lines.append(
+                f"decision_wait: of {format_share(_WHOLE)} of the traces all has come after {self.apart:,.0f} s."
+            )
+        if self.traces > NUM_TRACES:
+            lines.append("num_traces: twice as many as came within that time at most.")
+        return lines
+
+
+def _round(number: float) -> int:
+    """Round up to two digits."""
+    step: int = 10 ** max(0, int(np.floor(np.log10(max(number, 1)))) - 1)
+    return int(np.ceil(number / step)) * step
 
 
 @dataclass(frozen=True)
@@ -220,7 +286,9 @@ def _some_errors(chance: float) -> dict[str, Any]:
 
 
 def _with_routes(routes: list[str]) -> dict[str, Any]:
-    return {"name": "rare-routes", "type": "string_attribute", "string_attribute": {"key": _ROUTE, "values": routes}}
+    # A dollar sign in a configuration begins a reference, and two of them stand for one.
+    values = [route.replace("$", "$$") for route in routes]
+    return {"name": "rare-routes", "type": "string_attribute", "string_attribute": {"key": _ROUTE, "values": values}}
 
 
 def _rounded_down(ratio: float) -> float:
@@ -229,16 +297,17 @@ def _rounded_down(ratio: float) -> float:
     return float(np.floor(ratio * 10.0**digits + 1e-9) / 10.0**digits)
 
 
-def _words(policies: TailPolicies, frame: pl.DataFrame, traces: _Traces, budget: Budget, seconds: float) -> str:
-    """Say in comments what the policies keep."""
+def _words(policies: TailPolicies, frame: pl.DataFrame, traces: _Traces, budget: Budget, seconds: float) -> list[str]:
+    """Say what the policies keep."""
     told = tail_decisions(frame, policies).sort("trace_id")
     chance = told["sampling_probability"].fill_null(0.0).to_numpy()
     expected = float((chance * traces.cost).sum()) / seconds
     whole = float(traces.cost.sum()) / seconds
+    length = format_number(seconds if seconds < 1 else round(seconds))
     lines = [
         f"Budget: {budget.text}{budget.price}.",
         f"Expected: {_pace(expected, budget)} of {_pace(whole, budget)} ({format_share(expected / whole)}), if traffic",
-        f"stays as in these {format_number(told.height)} traces of {format_number(round(seconds))} s.",
+        f"stays as in {counted(told.height, 'trace')} of {length} s.",
     ]
     for what, which in (("with an error", traces.failed), ("without one", ~traces.failed)):
         if which.any():
@@ -246,7 +315,7 @@ def _words(policies: TailPolicies, frame: pl.DataFrame, traces: _Traces, budget:
                 f"Traces {what}: {format_share(float(chance[which].mean()))} of {format_number(int(which.sum()))}."
             )
     lines.append(_losses(frame, policies))
-    return "".join(f"# {line}\n" for line in lines)
+    return lines
 
 
 def _losses(frame: pl.DataFrame, policies: TailPolicies) -> str:
