@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from tracelab.sampling.estimation.quantiles import quantiles
-from tracelab.sampling.estimation.samples import Flags, Floats, Ints, Sample
+from tracelab.sampling.estimation.samples import Sample
 from tracelab.sampling.estimation.shares import shares
 from tracelab.sampling.estimation.totals import totals
+
+if TYPE_CHECKING:
+    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
 
 QUANTILES: Final = np.array([0.5, 0.95, 0.99])
 FIGURES: Final = ("total", "share", "p50", "p95", "p99")

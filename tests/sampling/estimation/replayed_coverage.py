@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -23,9 +23,12 @@ import yaml
 import tracelab as tl
 from tracelab.sampling import presets
 from tracelab.sampling.estimation.quantiles import quantiles
-from tracelab.sampling.estimation.samples import Flags, Floats, Ints, Sample
+from tracelab.sampling.estimation.samples import Sample
 from tracelab.sampling.estimation.shares import shares
 from tracelab.sampling.estimation.totals import totals
+
+if TYPE_CHECKING:
+    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
 
 SAMPLES: Final = Path(__file__).parents[3] / "sample_data"
 QUANTILES: Final = np.array([0.5, 0.9, 0.95, 0.99])

@@ -9,21 +9,21 @@ from tests.sampling.estimation.samples import sample_of
 from tracelab.sampling.estimation.totals import totals
 
 
-def test_a_total_is_the_sum_of_weights_and_its_interval_that_of_a_binomial_number() -> None:
-    sample = sample_of(*((0, trace, 4.0) for trace in range(9)))
-    found = totals(sample, np.ones(9), confidence=0.95)
-    # By hand: 9 = N / 4 -+ 1.96 sqrt(N / 4 * 3 / 4), for N.
+def test_a_total_is_the_sum_of_weights_and_its_interval_nearly_that_of_a_binomial_number() -> None:
+    sample = sample_of(*((0, trace, 4.0) for trace in range(90)))
+    found = totals(sample, np.ones(90), confidence=0.95)
+    # By hand: 90 = N / 4 -+ 1.96 sqrt(N / 4 * 3 / 4), for N.
     for bound in (found.lower[0], found.upper[0]):
-        assert abs(9 - bound / 4) == pytest.approx(1.959964 * np.sqrt(bound / 4 * 0.75))
-    assert found.value[0] == 36
-    assert 9 <= found.lower[0] < 36 < found.upper[0]
+        assert abs(90 - bound / 4) == pytest.approx(1.959964 * np.sqrt(bound / 4 * 0.75), rel=0.02)
+    assert found.value[0] == 360
+    assert 90 <= found.lower[0] < 360 < found.upper[0]
 
 
 @pytest.mark.parametrize(("traces", "chance"), [(20, 0.1), (200, 0.1), (10, 0.5), (41, 0.5), (500, 0.01)])
 def test_few_traces_of_one_weight_have_intervals_that_hold_the_truth_as_often_as_they_say(
     traces: int, chance: float
 ) -> None:
-    bounds = [(0.0, 1.959964**2 * (1 / chance - 1))]
+    bounds = [(0.0, 3.1 * (1 / chance - 1))]
     for kept in range(1, min(2 * traces, 60)):
         found = totals(sample_of(*((0, one, 1 / chance) for one in range(kept))), np.ones(kept), confidence=0.95)
         bounds.append((found.lower[0] - 1e-9, found.upper[0] + 1e-9))
@@ -37,7 +37,7 @@ def test_few_traces_of_one_weight_have_intervals_that_hold_the_truth_as_often_as
 
     # Over numbers of traces around this one, as each of them alone has a coverage of its own: what is kept is whole.
     coverage = [held(there) for there in range(traces - traces // 10, traces + traces // 10 + 1)]
-    assert 0.93 <= np.mean(coverage) <= 0.97
+    assert 0.935 <= np.mean(coverage) <= 0.975
 
 
 def test_spans_of_one_trace_are_drawn_together() -> None:
@@ -58,14 +58,36 @@ def test_a_group_of_which_only_what_is_sure_was_seen_may_have_had_more() -> None
     sample = sample_of((0, 1, 1.0), (0, 2, 1.0), *((1, trace, 10.0) for trace in range(3, 30)))
     found = totals(sample, np.ones(29), confidence=0.95)
     assert (found.value[0], found.lower[0]) == (2, 2)
-    assert found.upper[0] == pytest.approx(2 + 1.959964**2 * 9)
+    assert found.upper[0] == pytest.approx(2 + 3 * 9, rel=0.1)
 
 
 def test_what_was_never_seen_may_have_been_dropped() -> None:
     sample = sample_of(*((0, trace, 10.0) for trace in range(20)))
-    found = totals(sample, np.zeros(20), confidence=0.95)
+    found = totals(sample, np.zeros(20, dtype=np.bool_), confidence=0.95)
     assert (found.value[0], found.lower[0]) == (0, 0)
-    assert found.upper[0] == pytest.approx(1.959964**2 * 9)
+    assert found.upper[0] == pytest.approx(3 * 9, rel=0.1)
+
+
+def test_how_large_numbers_are_that_were_never_seen_is_not_known() -> None:
+    chanced, sure = sample_of((0, 1, 10.0), (0, 2, 10.0)), sample_of((0, 1, 1.0))
+    assert np.isinf(totals(chanced, np.zeros(2), confidence=0.95).upper[0])
+    assert totals(sure, np.zeros(1), confidence=0.95).upper[0] == 0
+
+
+def test_what_a_rule_seems_to_keep_for_sure_is_counted_as_seen() -> None:
+    sample = sample_of((0, 0, 1.0), *((0, trace, 10.0) for trace in range(1, 20)))
+    found = totals(sample, np.arange(20) < 1, confidence=0.95)
+    assert (found.value[0], found.lower[0], found.upper[0]) == (1, 1, 1)
+
+
+def test_a_few_sure_draws_beside_a_few_of_much_weight_leave_open_what_the_latter_do() -> None:
+    heavy = sample_of(*((0, trace, 100.0) for trace in range(8)))
+    both = sample_of(*((0, trace, 100.0) for trace in range(8)), *((0, trace, 1.0) for trace in range(8, 80)))
+    alone, beside = (totals(each, np.ones(each.group.size), confidence=0.95) for each in (heavy, both))
+    for name in ("value", "lower", "upper"):
+        assert getattr(beside, name)[0] == pytest.approx(getattr(alone, name)[0] + 72)
+    # With a mean of 4 there are 8 or more, of which half those of 8 count, in 3.6 % of all cases: it is possible.
+    assert alone.lower[0] < 400
 
 
 def test_an_unknown_weight_leaves_nothing_known_of_its_group_only() -> None:
@@ -74,21 +96,20 @@ def test_an_unknown_weight_leaves_nothing_known_of_its_group_only() -> None:
     assert found.value[1] == 2
 
 
-def test_a_single_trace_that_might_have_been_dropped_bounds_nothing_from_above() -> None:
-    found = totals(sample_of((0, 1, 8.0), (0, 1, 8.0)), np.ones(2), confidence=0.95)
+def test_a_single_trace_that_might_have_been_dropped_says_little() -> None:
+    found = totals(sample_of((0, 1, 8.0), (0, 1, 8.0)), np.ones(2, dtype=np.bool_), confidence=0.95)
     assert found.value[0] == 16
-    assert found.lower[0] == 2
-    assert np.isinf(found.upper[0])
+    assert 2 <= found.lower[0] < 3
+    # Of a Poisson number of which 1 was seen, the mean may be 4.7 to 5.6.
+    assert 4.5 * 16 < found.upper[0] < 5.6 * 16
 
 
-def test_variances_of_spans_with_weights_of_their_own_are_unbiased() -> None:
-    # A parent that is kept by R >= 1/2 and a child by R >= 3/4, for the same R: both, the parent alone, or none.
-    both = sample_of((0, 1, 2.0), (0, 1, 4.0))
-    parent = sample_of((0, 1, 2.0))
-    mean = 0.25 * both.variances(np.ones(2))[0] + 0.25 * parent.variances(np.ones(1))[0]
-    sums = np.array([6.0, 2.0, 0.0])
-    chances = np.array([0.25, 0.25, 0.5])
-    assert mean == pytest.approx(float(chances @ (sums - chances @ sums) ** 2))
+def test_spans_of_one_trace_with_weights_of_their_own_are_no_surer_than_traces() -> None:
+    together = sample_of(*((0, item // 2, 2.0 + 2 * (item % 2)) for item in range(60)))
+    alone = sample_of(*((0, item, 2.0 + 2 * (item % 2)) for item in range(60)))
+    whole, parts = (totals(each, np.ones(60), confidence=0.95) for each in (together, alone))
+    assert whole.value[0] == parts.value[0] == 180
+    assert whole.upper[0] - whole.lower[0] > 1.2 * (parts.upper[0] - parts.lower[0])
 
 
 def test_effective_numbers_are_kishs() -> None:
@@ -103,5 +124,6 @@ def test_flags_are_counted_as_ones_are_added(mixed: bool) -> None:
     sample, flags = sample_of(*items), random.random(400) < 0.4
     counted = totals(sample, flags, confidence=0.95)
     added = totals(sample, flags.astype(np.float64), confidence=0.95)
-    for name in ("value", "lower", "upper"):
-        assert getattr(counted, name) == pytest.approx(getattr(added, name))
+    assert counted.value == pytest.approx(added.value)
+    for name in ("lower", "upper"):
+        assert getattr(counted, name) == pytest.approx(getattr(added, name), rel=0.01)

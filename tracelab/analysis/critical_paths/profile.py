@@ -36,7 +36,7 @@ from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.critical_paths.algorithm import Sections
-    from tracelab.sampling.estimation.samples import Floats
+    from tracelab.sampling.estimation.arrays import Floats
     from tracelab.sampling.estimation.weighing import Weights
 
 BAND: Final = pl.Enum(["slowest", "rest"])

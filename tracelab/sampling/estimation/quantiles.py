@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from tracelab.sampling.estimation.distributions import normal_quantile
-from tracelab.sampling.estimation.excesses import Draws, Excess
+from tracelab.sampling.estimation.excesses import Excess, Places
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.samples import Flags, Floats, Ints, Sample
+    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.sampling.estimation.samples import Sample
 
 _HALF: Final = 0.5
 
@@ -58,18 +59,18 @@ def quantiles(sample: Sample, items: Floats | Ints, probabilities: Floats, *, co
     if not some.any():
         return Quantiles(value, lower, upper, nearest)
 
-    places = [curve.quantile(p) for p in probabilities.tolist()]
-    at = np.stack([found for found, _ in places], axis=1)
-    draws, z = Draws.of(sample, curve.by_value), normal_quantile(confidence)
+    found = [curve.quantile(p) for p in probabilities.tolist()]
+    at = np.stack([one for one, _ in found], axis=1)
+    places, z = Places.ordered(sample, curve.by_value), normal_quantile(confidence)
     with ThreadPoolExecutor() as threads:
-        excesses = list(threads.map(lambda p: Excess.of(draws, p), probabilities.tolist()))
+        excesses = list(threads.map(lambda p: Excess.of(places, p), probabilities.tolist()))
     low = np.stack([curve.value_at(excess.first(z, upper=False)) for excess in excesses], axis=1)
     high = np.stack([curve.value_at(excess.first(z, upper=True)) for excess in excesses], axis=1)
-    exact = (draws.unit <= 1)[:, None]
+    exact = (sample.heaviest <= 1)[:, None]
     value[some] = at[some]
     lower[some] = np.where(exact, at, np.minimum(low, at))[some]
     upper[some] = np.where(exact, at, np.maximum(high, at))[some]
-    nearest[some] = np.stack([place for _, place in places], axis=1)[some]
+    nearest[some] = np.stack([place for _, place in found], axis=1)[some]
     return Quantiles(value, lower, upper, nearest)
 
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
+
+from tracelab.sampling.estimation.draws import Draws
 
 if TYPE_CHECKING:
     import polars as pl
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
-Numbers: TypeAlias = npt.NDArray[np.uint64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints, Numbers
 
 
 @dataclass(frozen=True)
@@ -120,11 +118,6 @@ class Sample:
         return self.of_clusters(self.ordered_weight)
 
     @cached_property
-    def own_variances(self) -> Floats:
-        """What each cluster adds to the variance of the number of items."""
-        return self.variances(np.ones(self.group.size))
-
-    @cached_property
     def only_sure(self) -> Flags:
         """Tell of which groups nothing was seen but what was sure to be kept, while others were left to chance."""
         only: Flags = (self.of_groups(self.chanced.astype(np.float64)) == 0) & (self.heaviest > 1)
@@ -139,6 +132,22 @@ class Sample:
         of_clusters = np.fmax.reduceat(self.ordered_weight, self.begins) if self.group.size else np.zeros(0)
         largest = self.most_of_groups(of_clusters)
         return np.where(largest <= 1, float(largest.max(initial=1.0)), largest)
+
+    @cached_property
+    def draws(self) -> Draws:
+        """What was kept or dropped together."""
+        begins, weight = self.begins, self.ordered_weight
+        times = np.ones(begins.size)
+        if self.mixed.size:
+            new = np.zeros(weight.size, dtype=np.bool_)
+            new[begins] = True
+            several = new.copy()
+            several[1:] |= weight[1:] != weight[:-1]
+            begins = np.flatnonzero(several)
+            cluster = np.cumsum(new)[begins] - 1
+            chances = np.bincount(cluster, weights=weight[begins] > 1)
+            times = np.maximum(chances, 1)[cluster]
+        return Draws(self.order, begins, self.ordered_group[begins], weight[begins], times, self.heaviest)
 
     @cached_property
     def effective(self) -> Floats:
@@ -159,49 +168,3 @@ class Sample:
         most = np.zeros(self.groups)
         np.fmax.at(most, self.cluster_group, clusters)
         return most
-
-    def variances(self, items: Floats) -> Floats:
-        """Estimate for each cluster what it adds to the variance of the weighted sum of some numbers, in `order`.
-
-        With one weight w, kept with the probability 1/w, the sum y of a cluster adds w (w - 1) y^2 (Horvitz and
-        Thompson, for traces that are kept independently of each other). Where spans of one trace have weights of their
-        own, one random number decides on all of them: two are kept together as often as the one with the larger weight.
-        """
-        weight = self.ordered_weight
-        weighted = self.of_clusters(weight * items)
-        result = weighted**2 * (1 - 1 / self.first_weight)
-        if self.mixed.size:
-            result[self.mixed] = self._mixed_variances(items, weighted[self.mixed])
-        return result
-
-    def share_variances(self, flags: Flags, share: Floats) -> tuple[Floats, Floats]:
-        """Do as `variances` and `lone_variances` do, for what flags are more than the share of their group."""
-        if self.mixed.size:
-            residual = flags - share[self.ordered_group]
-            return self.variances(residual), self.lone_variances(residual)
-        # With one weight in each cluster, counts of flags are enough, which are quicker than looks at all items.
-        flagged, size, r = self.of_clusters(flags), self.cluster_size, share[self.cluster_group]
-        factor = self.first_weight * (self.first_weight - 1)
-        return factor * (flagged - r * size) ** 2, factor * (flagged * (1 - r) ** 2 + (size - flagged) * r**2)
-
-    def flagged_weight(self, flags: Flags) -> Floats:
-        """Give for each cluster how many items those that have a flag stand for."""
-        if self.mixed.size:
-            return self.of_clusters(self.ordered_weight * flags)
-        return self.of_clusters(flags) * self.first_weight
-
-    def lone_variances(self, items: Floats) -> Floats:
-        """Do as `variances` does, as if every item was drawn by itself."""
-        weight = self.ordered_weight
-        return self.of_clusters(weight * (weight - 1) * items**2)
-
-    def _mixed_variances(self, items: Floats, weighted: Floats) -> Floats:
-        counts = np.diff(self.begins, append=items.size)[self.mixed]
-        starts = np.cumsum(counts) - counts
-        places = np.arange(counts.sum()) + np.repeat(self.begins[self.mixed] - starts, counts)
-        y, w = items[places], self.ordered_weight[places]
-        # The sum of y_i y_j max(w_i, w_j) over all pairs, as the weights of a cluster grow.
-        before = np.cumsum(y) - y
-        before -= np.repeat(before[starts], counts)
-        together = np.add.reduceat(w * y * (2 * before + y), starts)
-        return np.maximum(weighted**2 - together, 0.0)

@@ -3,61 +3,130 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import polars as pl
 
-from tracelab.sampling.estimation.design import DesignEffect, design_effect
-from tracelab.sampling.estimation.distributions import normal_quantile, student_quantile
-from tracelab.sampling.estimation.totals import Estimates, may_be_unseen
+from tracelab.sampling.estimation.distributions import normal_quantile
+from tracelab.sampling.estimation.dropped import Dropped, difference
+from tracelab.sampling.estimation.totals import Estimates
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.samples import Flags, Floats, Sample
+    from collections.abc import Callable
 
+    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.sampling.estimation.draws import Draws
+    from tracelab.sampling.estimation.samples import Sample
 
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """The estimated share of each group, and how much is known of it.
-
-    Attributes
-    ----------
-    share
-        The share; NaN where it is not known.
-    alone
-        How many items would leave the same uncertainty, if each was drawn by itself; infinite where nothing was left
-        to chance.
-    effect
-        How many times fewer it is, because they come trace by trace.
-    """
-
-    share: Floats
-    alone: Floats
-    effect: DesignEffect
-
-    def worth(self, confidence: float) -> Floats:
-        """Give the effective number of items, less what is lost because it is itself estimated (Korn and Graubard)."""
-        t = student_quantile(confidence, self.effect.freedom)
-        with np.errstate(invalid="ignore"):
-            return np.where(np.isinf(t), 0.0, self.alone / self.effect.factor * (normal_quantile(confidence) / t) ** 2)
+_HAIR: Final = 1e-10
+_HALVINGS: Final = 40
 
 
 def shares(sample: Sample, flags: Flags, *, confidence: float) -> Estimates:
     """Estimate the share of the items of each group that have a flag, among all that there were.
 
-    The interval is Wilson's for as many items as `ratio` finds the sample to be worth (as E. Korn and B. Graubard do
-    with the one of Clopper and Pearson, Survey Methodology 24, 1998).
+    The estimate is J. Hajek's ratio. Its interval has the shares p of which the excess, over all draws the sum of how
+    many items with the flag they have less p times how many items, may be 0. The draws that have more than their share
+    and those that have less are different ones, so that what was dropped of either is bounded by itself. Where some of
+    one side were kept for sure, as errors often are, and none of it by chance, a rule may keep all of it, and none is
+    taken to have been dropped; but of a group of which only what is sure was seen, anything may have been.
     """
-    found = ratio(sample, flags[sample.order], again=2)
-    share, worth = found.share, found.worth(confidence)
-    lower, upper = _wilson(share, worth, confidence)
-    # Of a group of which only what was sure to be kept was seen, anything may have been dropped.
-    lost = np.where(sample.only_sure, may_be_unseen(sample, confidence), 0.0)
-    with np.errstate(invalid="ignore"):
-        total = sample.of_groups(sample.cluster_weight)
-        lower = np.fmin(lower, share * total / (total + lost))
-        upper = np.fmax(upper, (share * total + lost) / (total + lost))
-    unknown = np.isnan(share)
-    return Estimates(share, np.where(unknown, np.nan, lower), np.where(unknown, np.nan, upper))
+    draws, z = sample.draws, normal_quantile(confidence)
+    flagged = draws.added(flags)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = draws.of_groups(draws.stands_for * flagged) / draws.of_groups(draws.stands_for * draws.size)
+    excess, inside = _Excess.of(sample, flagged), np.clip(np.nan_to_num(share), 0, 1)
+    lower = _border(lambda p: excess.range(p, z)[0] <= 0, inside, np.zeros(sample.groups))
+    upper = _border(lambda p: excess.range(p, z)[1] >= 0, inside, np.ones(sample.groups))
+    known = np.where(np.isnan(share), np.nan, inside)
+    exact = np.isnan(share) | (draws.unit <= 1)
+    return Estimates(known, np.where(exact, known, lower), np.where(exact, known, upper))
+
+
+@dataclass(frozen=True, slots=True)
+class _Excess:
+    """How many items with a flag more than a part p of all there were, as a sample knows it.
+
+    Draws of a group that have as many items, and as many with the flag, are put together: for each such
+    kind there are the sums of the moments of its draws, and how many of them were sure.
+    """
+
+    draws: Draws
+    only_sure: Flags
+    seen_flagged: Floats
+    seen: Floats
+    group: Ints
+    flagged: Floats
+    size: Floats
+    moments: tuple[Floats, Floats, Floats]
+    sure: Floats
+
+    @classmethod
+    def of(cls, sample: Sample, flagged: Floats) -> _Excess:
+        """Find the kinds of draws."""
+        draws = sample.draws
+        mean, variance, third = draws.moments
+        kinds = (
+            pl.LazyFrame(
+                {
+                    "group": draws.group,
+                    "size": draws.size,
+                    "flagged": flagged,
+                    "mean": mean,
+                    "variance": variance,
+                    "third": third,
+                    "sure": draws.stands_for <= 1,
+                }
+            )
+            .group_by("group", "size", "flagged", maintain_order=True)
+            .agg(pl.col("mean", "variance", "third").sum(), pl.col("sure").sum().cast(pl.Float64))
+            .sort("group", "size", "flagged")
+            .collect()
+        )
+        column = {name: kinds[name].to_numpy() for name in kinds.columns}
+        return cls(
+            draws=draws,
+            only_sure=sample.only_sure,
+            seen_flagged=draws.of_groups(flagged),
+            seen=draws.of_groups(draws.size),
+            group=column["group"],
+            flagged=column["flagged"],
+            size=column["size"],
+            moments=(column["mean"], column["variance"], column["third"]),
+            sure=column["sure"],
+        )
+
+    def range(self, p: Floats, z: float) -> tuple[Floats, Floats]:
+        """Bound the excess of each group over its own p."""
+        own = self.flagged - p[self.group] * self.size
+        more, fewer = self._side(own, 1 - p, z), self._side(-own, p, z)
+        low, high = difference(more, fewer)
+        seen = self.seen_flagged - p * self.seen
+        # What is left of rounding is nothing.
+        hair = _HAIR * self.seen
+        return seen + self.draws.unit * low - hair, seen + self.draws.unit * high + hair
+
+    def _side(self, own: Floats, unseen: Floats, z: float) -> tuple[Floats, Floats, Floats]:
+        """Bound what was dropped of the draws that lie on one side; an item there that was not seen adds `unseen`."""
+        own = np.maximum(own, 0)
+        powers = (own, own**2, own**3)
+        dropped = Dropped(*(self._of_groups(part * power) for part, power in zip(self.moments, powers, strict=True)))
+        may_be_unseen = (self._of_groups(self.sure * (own > 0)) == 0) | self.only_sure
+        return dropped.limits(unseen * self.draws.usual, self.draws.unseen_chance, z, may_be_unseen)
+
+    def _of_groups(self, kinds: Floats) -> Floats:
+        return np.bincount(self.group, weights=kinds, minlength=self.seen.size).astype(np.float64)
+
+
+def _border(possible: Callable[[Floats], Flags], inside: Floats, outside: Floats) -> Floats:
+    """Search, between a number that is possible and one that may not be, for the last that is."""
+    inside = np.where(possible(outside), outside, inside)
+    for _ in range(_HALVINGS):
+        middle = (inside + outside) / 2
+        there = possible(middle)
+        inside, outside = np.where(there, middle, inside), np.where(there, outside, middle)
+    return inside
 
 
 def parts_of_whole(
@@ -99,41 +168,3 @@ def _wilson(share: Floats, worth: Floats, confidence: float) -> tuple[Floats, Fl
     lower = np.where((worth == 0) | (share <= 0), 0.0, middle - reach)
     upper = np.where((worth == 0) | (share >= 1), 1.0, middle + reach)
     return lower, upper
-
-
-def ratio(sample: Sample, flags: Flags, *, again: int = 1) -> Ratio:
-    """Estimate a share; the flags come in the order of the sample.
-
-    Both sums are estimated (J. Hajek's ratio), and the variance is that of the residuals, summed up trace by trace
-    (C.-E. Sarndal, B. Swensson and J. Wretman, "Model Assisted Survey Sampling", 1992, section 5.6).
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        total = sample.of_groups(sample.cluster_weight)
-        share = np.clip(sample.of_groups(sample.flagged_weight(flags)) / total, 0, 1)
-        together, alone = sample.share_variances(flags, share)
-        effect = design_effect(sample, together, alone, again=again)
-        effective = share * (1 - share) * total**2 / sample.of_groups(alone)
-    alike = (share <= 0) | (share >= 1)
-    if alike.any():
-        effective = np.where(alike, _where_all_are_alike(sample, total, share), effective)
-    return Ratio(
-        share=share,
-        alone=effective,
-        effect=DesignEffect(np.where(alike, 1.0, effect.factor), np.where(alike, np.inf, effect.freedom)),
-    )
-
-
-def _where_all_are_alike(sample: Sample, total: Floats, share: Floats) -> Floats:
-    """Say how many independent traces a group is worth in which all items, or none, have the flag.
-
-    The residuals are nothing there, and say nothing of those that were dropped: a trace with the largest weight that
-    was seen may have been among them. Where everything that is left is sure to be kept and flagged, as errors often
-    are, what is not flagged may have been dropped at the rate that other groups are.
-    """
-    heaviest = sample.most_of_groups(sample.ordered_weight[sample.begins])
-    everywhere = float(np.nanmax(heaviest, initial=1.0))
-    heaviest = np.where((share >= 1) & (heaviest <= 1), everywhere, heaviest)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        size = total / sample.of_groups(sample.cluster_weight / sample.cluster_size)
-        variance = sample.of_groups(sample.own_variances)
-        return np.minimum(total**2 / variance, total / (size * (heaviest - 1)))

@@ -14,7 +14,8 @@ from tracelab.sampling.decided import MOST_WEIGHT
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.samples import Floats, Ints, Sample
+    from tracelab.sampling.estimation.arrays import Floats, Ints
+    from tracelab.sampling.estimation.samples import Sample
     from tracelab.sampling.estimation.totals import Estimates
 
 Weights: TypeAlias = str | pl.Expr | None
