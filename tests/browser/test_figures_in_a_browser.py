@@ -44,6 +44,15 @@ TEXTS = """() => {
   }));
 }"""
 
+LABELS = """() => {
+  const boxes = selector => [...document.querySelectorAll(selector)].map(part => {
+    const {left, right, top, bottom} = part.getBoundingClientRect();
+    return {text: part.textContent, left, right, top, bottom};
+  });
+  return {labels: boxes("#figure .textpoint text").filter(label => label.text),
+          marks: boxes("#figure .scatterlayer .point")};
+}"""
+
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
 
 
@@ -149,3 +158,21 @@ def test_plotly_complains_about_a_list_where_one_color_goes(browser: Browser) ->
     figure.data[0].marker.pattern = {"shape": "/", "fillmode": "overlay"}
     browser.draw(figure)
     assert any("Invalid color specifier" in complaint for complaint in browser.complaints)
+
+
+@pytest.mark.parametrize("width", [700, 1100])
+def test_numbers_of_policies_cover_neither_points_nor_each_other(
+    browser: Browser, frames: dict[str, pl.DataFrame], width: int
+) -> None:
+    half, production = tl.sampling.TraceIdRatioBased(0.5), tl.sampling.presets.production()
+    close = {str(ratio): tl.sampling.presets.production(ratio=ratio) for ratio in (0.08, 0.09, 0.1, 0.11, 0.13)}
+    browser.draw(
+        tl.plot_sampling_report(frames["shop"], {"half": half, "same": half, "p": production, **close}), width=width
+    )
+    drawn = browser.page.evaluate(LABELS)
+    labels, marks = drawn["labels"], drawn["marks"]
+    assert len(labels) >= 10
+    assert [
+        (one, other) for place, one in enumerate(labels) for other in labels[:place] if overlapping(one, other)
+    ] == []
+    assert [(label, mark) for label in labels for mark in marks if overlapping(label, mark)] == []

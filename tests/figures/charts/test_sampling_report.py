@@ -90,8 +90,20 @@ def test_what_became_of_missing_parents_is_handed_on() -> None:
     assert kept == [True, False]
 
 
-def test_thirty_policies_have_thirty_entries_and_marks_on_one_another_show_one_number() -> None:
+def numbers(figure: go.Figure, axis: str) -> list[str]:
+    return [trace.text[1] for trace in figure.data if trace.mode != "markers" and trace.yaxis == axis]
+
+
+def test_thirty_policies_have_thirty_entries_and_as_many_numbers_as_have_room() -> None:
     figure = tl.plot_sampling_report(SPANS, {f"same {number}": AlwaysOn() for number in range(30)})
-    upper = [trace for trace in figure.data if trace.mode != "markers" and trace.yaxis == "y"]
-    assert [trace.text[1] for trace in upper] == [""] * 29 + ["30"]
+    shown = [number for number in numbers(figure, "y") if number]
+    assert shown == [str(number) for number in range(31 - len(shown), 31)]
+    assert 3 <= len(shown) <= 8
     assert len({trace.name for trace in figure.data if trace.showlegend}) == 30 + 2
+
+
+def test_policies_that_are_apart_all_have_their_number() -> None:
+    policies = {str(ratio): TraceIdRatioBased(ratio) for ratio in (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)}
+    figure = tl.plot_sampling_report(SPANS, policies)
+    for axis in ("y", "y2"):
+        assert numbers(figure, axis) == ["1", "2", "3", "4", "5", "6"]

@@ -15,7 +15,8 @@ from tracelab.colors import service_colors
 from tracelab.conforming import takes_any_frame
 from tracelab.display.words import counted, format_bytes, format_number, format_share
 from tracelab.figures.parts.axes import log_zero
-from tracelab.figures.parts.style import GRID, LINE, NARROWEST, framed, in_legend
+from tracelab.figures.parts.labels import Box, label_sides
+from tracelab.figures.parts.style import GRID, LINE, NARROWEST, TEXT, framed, in_legend
 from tracelab.figures.parts.text import shortened, text_width
 from tracelab.markup import plain
 
@@ -26,9 +27,8 @@ _HIGH, _APART = 190, 34
 _LONGEST_NAME: Final = 46
 _LEFT: Final = 110
 _PAST_ALL: Final = 0.12
-_MARK, _SMALL_MARK, _NUMBER = 18, 10, 13
+_MARK, _HOLLOW_MARK, _NUMBER = 11, 10, 11
 _BELOW: Final = 0.08
-_ON_COLOR: Final = "#f0f0f0"
 _STEPS: Final = ((1, 2, 5), (1, 3), (1,))
 _LOST: Final = ("failures", "routes", "users", "services")
 _SYMBOLS: Final = {
@@ -102,8 +102,7 @@ def plot_sampling_report(
     return framed(
         figure,
         title="What sampling policies keep, and how far their figures are off",
-        subtitle="The mean over services, by their requests. Filled: estimated by weights. Hollow: as kept, every span "
-        "counted once",
+        subtitle="The mean over services, by their requests. Filled: estimated by weights. Hollow: without",
         inner=2 * _HIGH + _APART,
         bottom=76,
         nothing="" if spans.lazy().select("trace_id").head(1).collect().height else "No spans",
@@ -124,8 +123,8 @@ def _draw_policies(figure: go.Figure, rows: list[dict[str, Any]], percentile: st
     zero = log_zero([row["spans_kept_share"] or 0.0 for row in rows])
     places = [row["spans_kept_share"] or zero or 1.0 for row in rows]
     for panel, value in enumerate(("error_rate_off", "duration_off")):
-        numbers = _numbers(places, [_per_cent(row[value]) for row in rows], _range_of(rows, value))
-        for name, row, place, number in zip(names, rows, places, numbers, strict=True):
+        sides = _number_sides(places, rows, value)
+        for number, (name, row, place, side) in enumerate(zip(names, rows, places, sides, strict=True), start=1):
             group, symbol, said = plain(shortened(name, _LONGEST_NAME)), _SYMBOLS[_form(row)], _hover(row, percentile)
             figure.add_scatter(
                 x=[place, place],
@@ -138,14 +137,14 @@ def _draw_policies(figure: go.Figure, rows: list[dict[str, Any]], percentile: st
                 line={"color": colors[name], "width": 1.5, "dash": "dot"},
                 marker={
                     "symbol": [f"{symbol}-open", symbol],
-                    "size": [_SMALL_MARK, _MARK],
+                    "size": [_HOLLOW_MARK, _MARK],
                     "color": colors[name],
                     "opacity": 1,
-                    "line": {"width": 2, "color": colors[name]},
+                    "line": {"width": [2, 0], "color": colors[name]},
                 },
-                text=["", number],
-                textfont={"size": 10, "color": _ON_COLOR},
-                textposition="middle center",
+                text=["", str(number) if side else ""],
+                textfont={"size": _NUMBER, "color": TEXT},
+                textposition=side or "middle right",
                 cliponaxis=False,
                 hoverinfo="text",
                 hovertext=[f"{said}<br><i>{_AS_KEPT}</i>", said],
@@ -155,20 +154,31 @@ def _draw_policies(figure: go.Figure, rows: list[dict[str, Any]], percentile: st
         in_legend(figure, plain(shortened(name, _LONGEST_NAME)), go.Scatter, mode="markers", marker=style)
 
 
-def _numbers(places: list[float], values: list[float | None], top: float) -> list[str]:
-    """Give points their numbers; of those that lie on one another only the uppermost, which is the last, shows it."""
-    shown: list[tuple[float, float]] = []
-    texts = [""] * len(places)
-    wide = (NARROWEST - _LEFT) / (_PAST_ALL - _lowest(places))
-    for at in reversed(range(len(places))):
-        value = values[at]
-        if value is None:
-            continue
-        point = log10(places[at]) * wide, value / top * _HIGH
-        if all(max(abs(point[0] - x), abs(point[1] - y)) > _NUMBER for x, y in shown):
-            shown.append(point)
-            texts[at] = str(at + 1)
-    return texts
+def _number_sides(places: list[float], rows: list[dict[str, Any]], value: str) -> list[str]:
+    """Say on which side of its point each number stands; nothing where there is no room or no point."""
+    lowest, top = _lowest(places), _range_of(rows, value)
+    wide = NARROWEST - _LEFT
+    xs = [(log10(place) - lowest) / (_PAST_ALL - lowest) * wide for place in places]
+    ends = [
+        [
+            None if share is None else share / top * _HIGH
+            for share in (_per_cent(row[f"{value}_kept"]), _per_cent(row[value]))
+        ]
+        for row in rows
+    ]
+    taken = [Box(0, wide, 0, 0)]
+    for x, (hollow, filled) in zip(xs, ends, strict=True):
+        taken += [Box.around(x, y, mark / 2) for y, mark in ((hollow, _HOLLOW_MARK), (filled, _MARK)) if y is not None]
+        if hollow is not None and filled is not None:
+            taken.append(Box(x, x, min(hollow, filled), max(hollow, filled)))
+    labels = [
+        (x, filled, str(number))
+        for number, (x, (_, filled)) in enumerate(zip(xs, ends, strict=True), start=1)
+        if filled is not None
+    ]
+    area = Box(-_NUMBER, wide + _NUMBER, -_BELOW * _HIGH - _NUMBER, _HIGH)
+    found = iter(label_sides(labels, taken, area, radius=_MARK / 2, size=_NUMBER))
+    return ["" if filled is None else next(found) for _, filled in ends]
 
 
 def _form(row: dict[str, Any]) -> str:
