@@ -59,6 +59,16 @@ def test_a_pipe_is_read_once(tmp_path: Path) -> None:
     writer.join()
 
 
+def test_a_name_is_the_same_whatever_files_are_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "production").write_text("tail_sampling: {policies: [{name: everything, type: always_sample}]}")
+    (tmp_path / "development").mkdir()
+    with pytest.warns(tl.QueryWarning, match=r"file of that name is \./production"):
+        assert policy_of("production").yaml == presets.production().yaml
+    assert [policy.name for policy in policy_of("./production").policies] == ["everything"]
+    assert policy_of("development").yaml == presets.development().yaml
+
+
 def test_presets_have_names_and_may_have_shares() -> None:
     assert policy_of("production").yaml == presets.production().yaml
     assert policy_of("production:0.25").yaml == presets.production(ratio=0.25).yaml

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.errors import SourceError, TracelabError
+from tracelab.errors import QueryWarning, SourceError, TracelabError, warn_caller
 from tracelab.files import expanded
 from tracelab.options import choice, shown
 from tracelab.sampling import (
@@ -52,7 +52,7 @@ class PolicyOption:
     Attributes
     ----------
     text
-        A path, the name of a preset, or a sampler.
+        A path, the name of a preset, or a sampler. Names are the same everywhere, whatever files are called.
     environment
         Of Refinery's rules: whose sampler.
     collector_version, processor
@@ -82,12 +82,16 @@ class PolicyOption:
         if self.missing_parents is not None:
             choice("--missing-parents", self.missing_parents, MISSING_PARENTS)
         path = expanded(self.text)
-        if path.exists():
-            policy = self._of_file(path)
-            return lambda _spans: policy
         word, *values = self.text.strip().split(":")
         if word not in _WORDS:
-            self._refuse_name(word)
+            if not path.exists():
+                self._refuse_name(word)
+            policy = self._of_file(path)
+            return lambda _spans: policy
+        if path.is_file():
+            warn_caller(
+                f"{self.text} names a preset or a sampler here. The file of that name is ./{self.text}.", QueryWarning
+            )
         preset = word in _PRESETS
         self._refuse_beside(f"{word} is no file", environment=True, collector=not preset)
         if preset:
