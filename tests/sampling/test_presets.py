@@ -46,6 +46,13 @@ def test_everyday_keeps_errors_and_what_is_longer_than_it_is_told(slow: Any) -> 
     assert kept(presets.everyday(slow, ratio=0)) == [4, 18]
 
 
+def test_what_is_slow_only_after_the_usual_wait_is_waited_for() -> None:
+    spans = draw("api ==========\n  db .==\n\napi ====\n  db .==").with_columns(pl.col("duration") * 10_000)
+    policies = presets.everyday("50s", ratio=0)
+    assert policies.decision_wait == 100e9
+    assert set(sample_tail(spans, policies)["trace_id"]) == {spans["trace_id"][0]}
+
+
 def test_everyday_learns_from_spans_what_is_slow() -> None:
     many = generate(20_000, spans_per_trace=20)
     (slow,) = [policy for policy in presets.everyday(many).policies if policy.name == "slow"]

@@ -49,6 +49,7 @@ NUM_TRACES: Final = 50_000
 """How many traces are held, as the Collector has it by itself."""
 
 _MILLISECOND: Final = 1_000_000
+_SECOND: Final = 1_000_000_000
 
 
 def development() -> TailPolicies:
@@ -75,6 +76,9 @@ def production(*, ratio: float = 0.1) -> TailPolicies:
 def everyday(slow: Any, *, quantile: float = 0.95, ratio: float = 0.01) -> TailPolicies:
     """Keep all traces with an error, all slow ones, and a small share of the others.
 
+    The Collector waits twice as long as a slow trace takes at least, if that is more than its 30 s: it knows of a trace
+    only what has come before it decides.
+
     Parameters
     ----------
     slow
@@ -97,7 +101,9 @@ def everyday(slow: Any, *, quantile: float = 0.95, ratio: float = 0.01) -> TailP
     >>> [policy.name for policy in everyday("800ms").policies]
     ['errors', 'slow', 'share-of-the-rest']
     """
-    return policies_of(ERRORS, slower_than(slow_from(slow, quantile=quantile)), share_of_the_rest(ratio))
+    length = slow_from(slow, quantile=quantile)
+    wait = max(DECISION_WAIT, -(-2 * length // _SECOND))
+    return policies_of(ERRORS, slower_than(length), share_of_the_rest(ratio), wait=wait)
 
 
 def policies_of(*policies: dict[str, Any], wait: int = DECISION_WAIT, traces: int = NUM_TRACES) -> TailPolicies:
