@@ -10,7 +10,7 @@ import tracelab.sampling.ottl as room
 from tests.sampling.ottl.asking import ours
 from tracelab import conform
 from tracelab.errors import PolicyError
-from tracelab.sampling.ottl import Conditions
+from tracelab.sampling.ottl import Conditions, history
 from tracelab.sampling.ottl.converters.all import CONVERTERS
 from tracelab.sampling.ottl.converters.registry import EXPERIMENTAL
 from tracelab.synthetic import draw
@@ -227,3 +227,10 @@ def test_the_room_lists_every_converter_once() -> None:
     listed.remove("Conditions")
     listed.remove("PolicyError")
     assert sorted(listed) == sorted([*CONVERTERS, *EXPERIMENTAL])
+
+
+def test_what_came_later_is_known_today() -> None:
+    assert history.CONVERTERS.keys() <= CONVERTERS.keys()
+    for table in (history.ADDED, history.LEFT_OUT, history.OPENED):
+        for name, parameter in table:
+            assert parameter in [each.name for each in CONVERTERS[name].parameters]

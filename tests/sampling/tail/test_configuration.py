@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -213,6 +214,53 @@ processors:
         tail_policies(text, processor="tail_sampling/other")
     with pytest.raises(PolicyError, match=r"line 1, processors: '\$\{file:p.yaml\}' is filled in where"):
         tail_policies("processors: ${file:p.yaml}\n")
+
+
+@pytest.mark.parametrize(
+    ("context", "condition", "last", "first", "words"),
+    [
+        (
+            "span",
+            'HasPrefix(name, "x")',
+            "0.125",
+            "0.130",
+            "0.125 has no converter `HasPrefix`: it is there since",
+        ),
+        ("span", "flags == 1", "0.142", "0.147", "has no path `flags`: it is there since 0.147 at the latest"),
+        ("span", 'span.name == "x"', "0.120", "0.130", "no paths that begin with `span.`"),
+        ("span", 'scope.name == "x"', "0.120", "0.130", "no paths that begin with `scope.`"),
+        ("spanevent", 'spanevent.name == "x"', "0.120", "0.130", "no paths that begin with `spanevent.`"),
+        ("spanevent", "event_index == 1", "0.120", "0.130", "no path `event_index`"),
+        (
+            "span",
+            "IsMatch(name, status.message)",
+            "0.135",
+            "0.140",
+            "no `pattern` of `IsMatch` that is not written",
+        ),
+        ("span", 'span_id == SpanID("0000000000000001")', "0.140", "0.142", "`SpanID` that is not written out"),
+        ("span", 'Concat(attributes["a"], "") == "x"', "0.157", "0.161", "no `vals` of `Concat` that is not written"),
+        ("span", 'Substring(name, 0, 1, true) == "x"', "0.152", "0.157", "no `utf8_safe` of `Substring`"),
+        ("span", 'SliceToMap(attributes["a"]) != nil', "0.130", "0.135", "no `SliceToMap` without its `key_path`"),
+        ("span", "attributes[name] != nil", "0.115", "0.120", "no keys in brackets that are not written out"),
+        ("span", '-attributes["a"] < 2', "0.142", "0.147", "no sign before what is no number"),
+        ("span", '{"a": 1} == attributes', "0.105", "0.110", "no maps that are written out"),
+    ],
+)
+def test_what_the_ottl_of_a_version_does_not_have_is_refused(
+    context: str, condition: str, last: str, first: str, words: str
+) -> None:
+    rules = [{"name": "a", "type": "ottl_condition", "ottl_condition": {context: ["name == nil", condition]}}]
+    tail_policies(rules, collector_version=first)
+    with pytest.raises(PolicyError, match=re.escape(words)) as caught:
+        tail_policies(rules, collector_version=last)
+    assert f"ottl_condition.{context}[1]: " in str(caught.value)
+
+
+def test_events_always_knew_their_spans() -> None:
+    conditions = {"spanevent": ['span.name == "x"'], "span": ['IsMatch(name, "x") and -1 < 2']}
+    rules = [{"name": "a", "type": "ottl_condition", "ottl_condition": conditions}]
+    assert tail_policies(rules, collector_version="0.110").policies
 
 
 def test_json_may_be_indented_by_tabs() -> None:

@@ -3,7 +3,8 @@
 `Conditions` reads conditions as the tail sampler's policy `ottl_condition` takes them, for spans and for span events,
 and answers them for every span. The language is that of the Collector 0.165 (OTTL 1.4.1): what it refuses when it
 starts is refused when the conditions are read, by a `PolicyError` that points at the place; where it fails on a span,
-the answer says so. Conditions only: no statements, and no functions that change spans.
+the answer says so. Conditions only: no statements, and no functions that change spans. Of an older Collector is known
+what it does not have (`history.py`), which is refused; what it has is taken to answer as the newest does.
 
 The converters
 --------------

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.sampling.ottl import plans as p
+    from tracelab.sampling.releases import Version
 
 ERROR_MODES: Final = ("propagate", "ignore", "silent")
 """What becomes of a condition that fails: it fails the whole, or it counts as not holding."""
@@ -37,6 +38,9 @@ class Conditions:
         `span`, or `spanevent`: then the conditions are about the events of a span.
     error_mode
         `propagate`: where a condition fails, the whole fails. `ignore` or `silent`: the next condition is tried.
+    version
+        The version of the Collector, such as `(0, 161)`: what it does not have is refused. Without one it is the newest
+        that is known.
 
     Raises
     ------
@@ -54,6 +58,7 @@ class Conditions:
     texts: Sequence[str]
     context: str = "span"
     error_mode: str = "propagate"
+    version: Version | None = None
     plans: tuple[p.Test, ...] = field(init=False, repr=False, compare=False)
     unreplayable: tuple[str, ...] = field(init=False, repr=False, compare=False)
     """What in the conditions cannot be replayed on a span frame, and why; spans on which it matters are unknown."""
@@ -70,7 +75,7 @@ class Conditions:
         plans, missing = [], []
         for text in self.texts:
             node = parse(text)
-            planner = Planner(text, self.context)
+            planner = Planner(text, self.context, self.version)
             plans.append(planner.test(node))
             missing += planner.missing
         object.__setattr__(self, "texts", tuple(self.texts))

@@ -44,13 +44,15 @@ _OF_THE_REQUEST: Final = "a span frame does not hold what came with the request 
 class Place:
     """Where a value stands: in what of a span, under which name, and behind which keys.
 
-    `missing` says why a span frame does not hold it; it is empty where it does.
+    `missing` says why a span frame does not hold it; it is empty where it does. `given` says that the path names the
+    context itself.
     """
 
     context: str
     name: str
     keys: tuple[n.Value, ...]
     missing: str = ""
+    given: bool = False
 
 
 class UnknownPathError(ValueError):
@@ -86,7 +88,7 @@ def place_of(path: n.Path, context: str) -> Place:
         raise UnknownPathError("`trace_state` takes one key in brackets.", first.start)
     missing = _OF_THE_REQUEST if within == "otelcol" else _NOT_HELD.get(name, "")
     within = "scope" if within == "instrumentation_scope" else within
-    return Place(within, name, keys, missing)
+    return Place(within, name, keys, missing, given)
 
 
 def _wrong_part(segments: tuple[n.Segment, ...], names: list[str]) -> n.Segment:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from tracelab.errors import PolicyError
+from tracelab.sampling.ottl import history
 from tracelab.sampling.ottl import nodes as n
 from tracelab.sampling.ottl import plans as p
 from tracelab.sampling.ottl.converters.all import CONVERTERS
@@ -14,8 +15,12 @@ from tracelab.sampling.ottl.converters.names import camel
 from tracelab.sampling.ottl.converters.parsing import without_mapping
 from tracelab.sampling.ottl.converters.registry import EXPERIMENTAL, OPEN, Converter, Parameter
 from tracelab.sampling.ottl.operators import compared
-from tracelab.sampling.ottl.paths import UnknownPathError, place_of
+from tracelab.sampling.ottl.paths import Place, UnknownPathError, place_of
 from tracelab.sampling.ottl.values import ConditionFailedError, NotReplayableError, RawList, as_kind
+from tracelab.sampling.releases import written
+
+if TYPE_CHECKING:
+    from tracelab.sampling.releases import Since, Version
 
 ENUMS: Final = {
     "SPAN_KIND_UNSPECIFIED": 0,
@@ -36,11 +41,15 @@ _NO_ORDER: Final = "neither a span frame nor Go keeps maps in an order, and this
 
 
 class Planner:
-    """Plans one condition; `missing` collects why parts of it cannot be replayed."""
+    """Plans one condition; `missing` collects why parts of it cannot be replayed.
 
-    def __init__(self, source: str, context: str) -> None:
+    With a version of the Collector, what that version does not have is refused.
+    """
+
+    def __init__(self, source: str, context: str, version: Version | None = None) -> None:
         self.source = source
         self.context = context
+        self.version = version
         self.missing: list[str] = []
 
     def test(self, node: n.Condition) -> p.Test:
@@ -92,12 +101,15 @@ class Planner:
             case n.MapOf():
                 return self.map(node)
             case n.Negative():
+                if not isinstance(node.operand, n.Literal):
+                    self.needs(history.SIGNS, "no sign before what is no number", node.start)
                 return p.Negate(self.value(node.operand))
             case n.Arithmetic():
                 return p.Calculate(node.operator, self.value(node.left), self.value(node.right))
         raise AssertionError(node)
 
     def map(self, node: n.MapOf) -> p.Value:
+        self.needs(history.MAPS, "no maps that are written out", node.start)
         keys: list[str] = []
         for key, _ in node.items:
             if not (isinstance(key, n.Literal) and isinstance(key.value, str)):
@@ -118,17 +130,30 @@ class Planner:
             place = place_of(node, self.context)
         except UnknownPathError as error:
             self.refuse(str(error), error.start)
+        self.needs_path(node, place)
         if place.missing:
             self.missing.append(f"`{node}`: {place.missing}")
         return p.Read(place.context, place.name, self.keys(place.keys), place.missing)
 
+    def needs_path(self, node: n.Path, place: Place) -> None:
+        """Refuse a path that the version has not."""
+        first = node.segments[0]
+        older = first.name == "span" and self.context == "spanevent"
+        if place.given and not older:
+            self.needs(history.CONTEXTS.get(first.name), f"no paths that begin with `{first.name}.`", first.start)
+        self.needs(history.PATHS.get((place.context, place.name)), f"no path `{node}`", first.start)
+
     def keys(self, keys: tuple[n.Value, ...]) -> tuple[p.Value, ...]:
+        for key in keys:
+            if not isinstance(key, n.Literal):
+                self.needs(history.COMPUTED_KEYS, "no keys in brackets that are not written out", key.start)
         return tuple(self.value(key) for key in keys)
 
     def call(self, node: n.Call, within: str = "") -> p.Apply:
         found = CONVERTERS.get(node.name)
         if found is None or (found.only_in and found.only_in != self.context):
             self.refuse(_unknown_converter(node.name, self.context), node.start)
+        self.needs(history.CONVERTERS.get(found.name), f"no converter `{found.name}`", node.start)
         arguments = self.arguments(node, found)
         self.check(node, found, arguments)
         missing = found.missing
@@ -154,11 +179,25 @@ class Planner:
                 self.refuse("An argument without a name stands behind one that has one.", argument.start)
             named = argument.name is not None
             where = place if argument.name is None else self.named(argument.name, found, argument.start)
+            self.needs_parameter(found.name, parameters[where], argument.value)
             given[where] = self.argument(argument.value, parameters[where], found.name)
         for parameter, value in zip(parameters, given, strict=True):
+            name = f"`{_snake(parameter.name)}`"
             if value is None and not parameter.optional:
-                self.refuse(f"`{found.name}` is not told its `{_snake(parameter.name)}`.", node.start)
+                self.refuse(f"`{found.name}` is not told its {name}.", node.start)
+            if value is None:
+                late = history.LEFT_OUT.get((found.name, parameter.name))
+                self.needs(late, f"no `{found.name}` without its {name}", node.start)
         return tuple(given)
+
+    def needs_parameter(self, converter: str, parameter: Parameter, value: n.Value) -> None:
+        """Refuse an argument that the version does not take."""
+        place, name = (converter, parameter.name), f"`{_snake(parameter.name)}` of `{converter}`"
+        self.needs(history.ADDED.get(place), f"no {name}", value.start)
+        plain: type = n.ListOf if parameter.kind.startswith("[") else n.Literal
+        wants_bytes = parameter.kind == "bytes-like"
+        if not isinstance(value, plain) or (wants_bytes and not isinstance(getattr(value, "value", None), bytes)):
+            self.needs(history.OPENED.get(place), f"no {name} that is not written out", value.start)
 
     def named(self, name: str, found: Converter, start: int) -> int:
         names = [parameter.name for parameter in found.parameters]
@@ -213,6 +252,11 @@ class Planner:
             found.check(*(_written_out(kind, argument) for kind, argument in zip(kinds, arguments, strict=True)))
         except (ConditionFailedError, NotReplayableError) as error:
             self.refuse(f"`{found.name}` cannot be made: {error}.", node.start)
+
+    def needs(self, first: Since | None, what: str, start: int) -> None:
+        """Refuse what the version has not."""
+        if self.version is not None and first is not None and not first.holds(self.version):
+            self.refuse(f"{written(self.version)} has {what}: it is there {first}.", start)
 
     def refuse(self, why: str, start: int) -> NoReturn:
         raise PolicyError(why, source=self.source, position=start)

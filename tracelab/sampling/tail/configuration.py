@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from os import PathLike
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.errors import PolicyError, QueryWarning, warn_caller
 from tracelab.options import shown
@@ -25,7 +25,10 @@ from tracelab.sampling.tail.policies import (
 )
 from tracelab.sampling.tail.reading import check_keys, read_policies
 from tracelab.sampling.tail.sections import Item, Section, items_of, plain, refuse, refuse_references
-from tracelab.sampling.tail.versions import Version, parse_version
+from tracelab.sampling.tail.versions import parse_version
+
+if TYPE_CHECKING:
+    from tracelab.sampling.releases import Version
 
 PROCESSOR: Final = "tail_sampling"
 _STRATEGIES: Final = ("trace-complete", "span-ingest")
@@ -58,7 +61,8 @@ def tail_policies(source: Any, *, collector_version: str = "0.165", processor: s
         The path of a YAML file, YAML text, or the mapping or list that it makes: a whole configuration of a Collector,
         the block of the processor (with or without its name), or the bare list of policies.
     collector_version
-        The version whose rules are followed, from 0.100 to 0.165, with its feature gates as they are by default.
+        The version whose rules are followed, from 0.100 to 0.165, with its feature gates as they are by default. What
+        its OTTL does not have is refused; what it has is answered as 0.165 does.
     processor
         Which one is meant where a Collector has several, such as `tail_sampling/slow`.
 

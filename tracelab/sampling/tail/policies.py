@@ -6,10 +6,12 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from tracelab.sampling.tail.versions import Version, rule_holds
+from tracelab.sampling.tail.versions import rule_holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tracelab.sampling.releases import Version
 
 DEFAULT_SALT: Final = "default-hash-seed"
 

@@ -9,6 +9,7 @@ from tracelab.go_regexes import RegexError, searching
 from tracelab.options import shown
 from tracelab.sampling.documents import near, near_or_all
 from tracelab.sampling.ottl import Conditions
+from tracelab.sampling.releases import Version, written
 from tracelab.sampling.tail.policies import (
     DEFAULT_SALT,
     AlwaysSample,
@@ -31,7 +32,7 @@ from tracelab.sampling.tail.policies import (
     TraceState,
 )
 from tracelab.sampling.tail.sections import Item, Section, refuse, where
-from tracelab.sampling.tail.versions import KEYS, TYPES, Version, rule_holds, written
+from tracelab.sampling.tail.versions import KEYS, TYPES, rule_holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -203,19 +204,18 @@ def _statuses(settings: Section, name: str, path: str, version: Version) -> Poli
 
 
 def _conditions(settings: Section, name: str, path: str, version: Version) -> Policy:
-    del version
     span, event = settings.texts("span"), settings.texts("spanevent")
     if not span and not event:
         refuse(settings.item, settings.path, "a condition is needed, under `span` or `spanevent`")
     for key, texts in (("span", span), ("spanevent", event)):
         for index, text in enumerate(texts):
-            _check_condition(settings, key, index, text)
+            _check_condition(settings, key, index, text, version)
     return OttlCondition(name, path, settings.text("error_mode").lower(), span, event)
 
 
-def _check_condition(settings: Section, key: str, index: int, text: str) -> None:
+def _check_condition(settings: Section, key: str, index: int, text: str, version: Version) -> None:
     try:
-        Conditions((text,), key)
+        Conditions((text,), key, version=version)
     except PolicyError as error:
         stands = settings.items[key]
         item = stands.value[index] if isinstance(stands.value, list) else stands

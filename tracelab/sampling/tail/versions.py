@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from tracelab.errors import PolicyError
 from tracelab.options import shown
-
-Version: TypeAlias = tuple[int, int]
+from tracelab.sampling.releases import Since, Version, since, written
 
 OLDEST: Final[Version] = (0, 100)
 NEWEST: Final[Version] = (0, 165)
 _TEXT: Final = re.compile(r"v?(\d{1,3})\.(\d{1,4})(?:\.\d{1,4})?", re.ASCII)
-
-
-@dataclass(frozen=True)
-class Since:
-    """A version that has something, and the last one that was seen not to: what lies between was not looked at."""
-
-    version: Version
-    after: Version
-
-    def holds(self, version: Version) -> bool:
-        """Say whether a version has it; those that nobody looked at are taken to have it."""
-        return version > self.after
-
-    def __str__(self) -> str:
-        """Say which versions have it."""
-        has, lacks = written(self.version), written(self.after)
-        return f"since {has}" if self.version[1] == self.after[1] + 1 else f"since {has} at the latest, not in {lacks}"
-
-
-def _since(minor: int, after: int | None = None) -> Since:
-    return Since((0, minor), (0, minor - 1 if after is None else after))
 
 
 TYPES: Final[dict[str, Since | None]] = {
@@ -51,43 +28,43 @@ TYPES: Final[dict[str, Since | None]] = {
     "trace_state": None,
     "boolean_attribute": None,
     "ottl_condition": None,
-    "drop": _since(128, 121),
-    "bytes_limiting": _since(141),
-    "not": _since(145),
-    "trace_flags": _since(145),
+    "drop": since(128, 121),
+    "bytes_limiting": since(141),
+    "not": since(145),
+    "trace_flags": since(145),
 }
 """Policy types; None where the oldest version has them too."""
 
 KEYS: Final[dict[str, Since]] = {
-    "decision_cache": _since(109, 102),
-    "decision_cache.non_sampled_cache_size": _since(115),
-    "sample_on_first_match": _since(128, 121),
-    "block_on_overflow": _since(135, 132),
-    "drop_pending_traces_on_shutdown": _since(141),
-    "decision_wait_after_root_received": _since(144, 142),
-    "maximum_trace_size_bytes": _since(145),
-    "sampling_strategy": _since(149),
-    "tail_storage": _since(150),
-    "num_shards": _since(159),
-    "boolean_attribute.invert_match": _since(110),
-    "rate_limiting.burst_capacity": _since(153),
+    "decision_cache": since(109, 102),
+    "decision_cache.non_sampled_cache_size": since(115),
+    "sample_on_first_match": since(128, 121),
+    "block_on_overflow": since(135, 132),
+    "drop_pending_traces_on_shutdown": since(141),
+    "decision_wait_after_root_received": since(144, 142),
+    "maximum_trace_size_bytes": since(145),
+    "sampling_strategy": since(149),
+    "tail_storage": since(150),
+    "num_shards": since(159),
+    "boolean_attribute.invert_match": since(110),
+    "rate_limiting.burst_capacity": since(153),
 }
 """Keys that came later than the oldest version, of the block or of a policy type."""
 
 RULES: Final[dict[str, Since]] = {
-    "resource_numbers": _since(109, 102),  # numeric_attribute looks at resources too, and inverts as the others do
-    "and_passes_inversions": _since(109, 102),
-    "and_gives_plain": _since(116),  # an `and` says not_sampled where a sub-policy said so, inverted or not
-    "names_needed": _since(119),
-    "open_numbers": _since(132, 130),  # a bound of 0 of numeric_attribute is none
-    "dropped": _since(132, 130),  # before, what a drop policy drops counts as not sampled
-    "free_keys": _since(139, 136),  # unknown keys of a policy are settings of an extension, whose values are mappings
-    "plain_inversions": _since(144, 142),
-    "token_bucket": _since(153),  # before, rate_limiting counts in seconds of the clock, and keeps less than its limit
-    "not_inside": _since(154),  # `and` and `drop` take `not`
-    "exclusive_latency": _since(157),
-    "equal_shares": _since(159),  # sub-policies of a composite that no rate is allocated to share equally
-    "least_threshold": _since(162),  # of several policies that sample, the one with the highest ratio decides
+    "resource_numbers": since(109, 102),  # numeric_attribute looks at resources too, and inverts as the others do
+    "and_passes_inversions": since(109, 102),
+    "and_gives_plain": since(116),  # an `and` says not_sampled where a sub-policy said so, inverted or not
+    "names_needed": since(119),
+    "open_numbers": since(132, 130),  # a bound of 0 of numeric_attribute is none
+    "dropped": since(132, 130),  # before, what a drop policy drops counts as not sampled
+    "free_keys": since(139, 136),  # unknown keys of a policy are settings of an extension, whose values are mappings
+    "plain_inversions": since(144, 142),
+    "token_bucket": since(153),  # before, rate_limiting counts in seconds of the clock, and keeps less than its limit
+    "not_inside": since(154),  # `and` and `drop` take `not`
+    "exclusive_latency": since(157),
+    "equal_shares": since(159),  # sub-policies of a composite that no rate is allocated to share equally
+    "least_threshold": since(162),  # of several policies that sample, the one with the highest ratio decides
 }
 """Rules whose meaning changed, with the version from which they hold."""
 
@@ -115,8 +92,3 @@ def parse_version(text: Any) -> Version:
             "Take the nearest one."
         )
     return version
-
-
-def written(version: Version) -> str:
-    """Write a version as people do."""
-    return f"{version[0]}.{version[1]}"
