@@ -86,7 +86,11 @@ class Kept:
         if self.matches is not None:
             never = self.matches.filter("never_matched")["policy"].to_list()
             lines += [f"Never matched: {_listed(never)}."] if never else []
-        lost = [counted(count, kind) for kind in KINDS if (count := self.losses.filter(pl.col("kind") == kind).height)]
+        lost = [
+            counted(count, words)
+            for kind, words in KINDS.items()
+            if (count := self.losses.filter(pl.col("kind") == kind).height)
+        ]
         return [*lines, f"Lost altogether: {', '.join(lost) or 'nothing'}."]
 
     def error_rates(self) -> pl.DataFrame:

@@ -137,13 +137,13 @@ def test_what_is_lost_is_said_too(spans: pl.DataFrame) -> None:
     lost = tl.sampling_losses(with_users, policies)["kind"].to_list()
     (line,) = (line for line in str(policies).splitlines() if line.startswith("# Lost altogether: "))
     assert f"{lost.count('user'):,} of {with_users['span.user.id'].n_unique():,} users" in line
-    for kind in ("failure", "route", "service"):
-        assert (kind in line) == (kind in lost)
+    for kind, word in (("failure", "failing operation"), ("route", "route"), ("service", "service")):
+        assert (word in line) == (kind in lost)
 
 
 def test_it_is_said_if_nothing_is_lost() -> None:
     text = str(tl.plan_sampling(draw("api =! user.id=7"), budget="1 TB/s"))
-    assert "# Lost altogether: none of the kinds of failure, routes, users, services.\n" in text
+    assert "# Lost altogether: none of the failing operations, routes, users, services.\n" in text
 
 
 def test_spans_of_one_moment_have_no_pace() -> None:

@@ -13,8 +13,8 @@ from tracelab.errors import TracelabError
 from tracelab.options import shown
 from tracelab.sampling.deciding import KEPT
 
-KINDS: Final = ("failure", "route", "user", "service")
-"""What may be lost: a failing operation, a route, a user, a whole service."""
+KINDS: Final = {"failure": "failing operation", "route": "route", "user": "user", "service": "service"}
+"""What may be lost, in words of columns and of people."""
 
 _COUNTS: Final = ("traces", "spans")
 _SERVICE: Final = pl.col("service_name")
@@ -132,6 +132,6 @@ def _counted(frame: pl.DataFrame, kind: str, thing: str | None, *, service: pl.E
             spans_kept=pl.col(KEPT).sum().cast(pl.UInt32),
             exemplar_trace_id=pl.col("trace_id").min(),
         )
-        .select(pl.lit(kind, dtype=pl.Enum(KINDS)).alias("kind"), pl.all())
+        .select(pl.lit(kind, dtype=pl.Enum([*KINDS])).alias("kind"), pl.all())
         .collect()
     )

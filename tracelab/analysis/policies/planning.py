@@ -11,7 +11,7 @@ import polars as pl
 
 from tracelab.analysis.policies.budgets import parse_budget
 from tracelab.analysis.policies.comparing import seconds_of
-from tracelab.analysis.policies.losses import things
+from tracelab.analysis.policies.losses import KINDS, things
 from tracelab.analysis.policies.replayed import described, numbered
 from tracelab.conforming import takes_any_frame
 from tracelab.display.words import counted, format_bytes, format_number, format_share
@@ -51,7 +51,6 @@ _WHOLE: Final = 0.999
 """The share of the traces whose spans should all have come before the decision."""
 
 _LONGEST_WAIT: Final = 600
-_THINGS: Final = {"failure": "kinds of failure", "route": "routes", "user": "users", "service": "services"}
 
 
 @takes_any_frame
@@ -323,11 +322,11 @@ def _losses(frame: pl.DataFrame, policies: TailPolicies) -> str:
     told = marked(described(numbered(frame), None), policies, arrival=None, missing_parents="root")
     counts = things(told).group_by("kind").agg(there=pl.len(), lost=(pl.col("spans_kept") == 0).sum()).sort("kind")
     lost = [
-        f"{format_number(row['lost'])} of {format_number(row['there'])} {_THINGS[row['kind']]}"
+        f"{format_number(row['lost'])} of {format_number(row['there'])} {KINDS[row['kind']]}s"
         for row in counts.iter_rows(named=True)
         if row["lost"]
     ]
-    nothing = f"none of the {', '.join(_THINGS[kind] for kind in counts['kind'])}"
+    nothing = f"none of the {', '.join(f'{KINDS[kind]}s' for kind in counts['kind'])}"
     return f"Lost altogether: {', '.join(lost) or nothing}."
 
 

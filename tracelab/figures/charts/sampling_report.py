@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from tracelab.analysis.latency.percentiles import percentile_names
 from tracelab.analysis.policies.comparing import compare_policies
+from tracelab.analysis.policies.losses import KINDS
 from tracelab.colors import service_colors
 from tracelab.conforming import takes_any_frame
 from tracelab.display.words import counted, format_bytes, format_number, format_share
@@ -30,7 +31,6 @@ _PAST_ALL: Final = 0.12
 _MARK, _HOLLOW_MARK, _NUMBER = 11, 10, 11
 _BELOW: Final = 0.08
 _STEPS: Final = ((1, 2, 5), (1, 3), (1,))
-_LOST: Final = ("failures", "routes", "users", "services")
 _SYMBOLS: Final = {
     "all failed traces kept": "diamond",
     "some failed traces kept": "circle",
@@ -275,7 +275,7 @@ def _hover(row: dict[str, Any], percentile: str) -> str:
         size = f", {format_bytes(round(row['bytes_per_day']))}/day" if row["bytes_per_day"] else ""
         volume = f"<br>{format_number(pace)} spans/s{size}"
     kept = ", ".join(f"{_share(row[f'{what}_kept_share'])} of the {what}" for what in ("spans", "traces", "bytes"))
-    lost = [counted(row[f"{what}_lost"], what.removesuffix("s")) for what in _LOST if row[f"{what}_lost"]]
+    lost = [counted(row[f"{kind}s_lost"], words) for kind, words in KINDS.items() if row[f"{kind}s_lost"]]
     failed, slow = (_share(row[f"{which}_traces_kept_share"]) for which in ("failed", "slow"))
     lines = [
         f"<b>{plain(row['policy'], longest=120)}</b>",

@@ -24,7 +24,7 @@ from tracelab.sampling.tail.policies import (
     has_budgets,
 )
 from tracelab.sampling.tail.reading import check_keys, read_policies
-from tracelab.sampling.tail.sections import Item, Section, items_of, plain, refuse, refuse_references
+from tracelab.sampling.tail.sections import Item, Section, items_of, kind, plain, refuse, refuse_references
 from tracelab.sampling.tail.versions import parse_version
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _block(item: Item, wanted: str | None) -> tuple[str, Item, str]:
     """Find the block of the processor: its name, itself, and the path to it."""
     if not isinstance(item.value, dict):
         if not isinstance(item.value, list):
-            refuse(item, "", "this is no configuration: `tail_sampling:` stands in one, with its policies")
+            refuse(item, "", f"`tail_sampling:` stands in one, with its policies, got {kind(item)}")
         return PROCESSOR, item, ""
     path, among = ("processors", item.value["processors"]) if "processors" in item.value else ("", item)
     if among.reference:
