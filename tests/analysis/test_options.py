@@ -115,6 +115,13 @@ def test_by_cannot_name_a_column_that_the_answer_makes(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GROUPED))
+@pytest.mark.parametrize("column", ["__trace", "__weight", "__failed", "__all", "__group", "__"])
+def test_by_cannot_name_columns_that_answers_are_made_with(name: str, column: str) -> None:
+    with pytest.raises(TracelabError, match=rf"names '{column}', .*rename the key"):
+        GROUPED[name](SPANS.with_columns(pl.lit(1).alias(column)), by=column)
+
+
+@pytest.mark.parametrize("name", sorted(GROUPED))
 @pytest.mark.parametrize(
     ("by", "message"),
     [

@@ -19,6 +19,7 @@ By: TypeAlias = str | pl.Expr | Sequence[str | pl.Expr] | None
 Every: TypeAlias = str | timedelta | None
 
 WINDOW: Final = "window"
+_INSIDE: Final = "__"
 _QUOTED: Final = re.compile(r'"([^"]+)"')
 
 
@@ -113,6 +114,11 @@ def _checked(schema: pl.Schema, key: pl.Expr, *, made: Sequence[str], option: st
     if len(made_here) != 1:
         raise TracelabError(f"`{option}` takes expressions for one column each, got {shown(str(key))}.")
     (name,) = made_here
+    if name.startswith(_INSIDE):
+        raise TracelabError(
+            f"`{option}` names {name!r}, and names that begin with {_INSIDE} are those of columns that answers are "
+            f"made with. If you mean it, rename the key: pl.col({name!r}).alias({name.lstrip('_') or 'key'!r})."
+        )
     if name in made:
         raise TracelabError(
             f"`{option}` names {name!r}, and the answer has a column of its own of that name. "
