@@ -256,6 +256,14 @@ def test_the_longest_waits_end_with_time() -> None:
         assert decided(spans, block, arrival="came") == ["sampled"]
 
 
+@pytest.mark.parametrize("came", [(-(2**63) + 1, 2**63 - 1), (2**63 - 1, 2**63 - 1), (-(2**63) + 1,) * 2])
+def test_the_first_and_the_last_time_there_is_are_times(came: tuple[int, int]) -> None:
+    times = pl.Series(came, dtype=pl.Int64).cast(pl.Datetime("ns", "UTC"))
+    spans = traces("api =\n  db =!").with_columns(came=times)
+    found = tail_decisions(spans, one("always_sample"), arrival="came")
+    assert found.select("decision", "spans_kept").row(0) == ("sampled", 2)
+
+
 def test_a_root_brings_the_decision_forward() -> None:
     spans = at(traces("api ==========\n  db .=!"), [1, 5])
     block = {"decision_wait": "10s", "decision_wait_after_root_received": "1s", "policies": [ERRORS]}

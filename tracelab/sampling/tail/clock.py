@@ -164,9 +164,11 @@ def _schedule(groups: Groups, arrival: Ints, policies: TailPolicies) -> tuple[In
 
 
 def _tick(times: Ints, wait: int) -> Ints:
-    """Give the tick that is so many after some instants, or the last there is."""
+    """Give the tick that is so many after some instants, or the last there is, which is none before them."""
     last = np.iinfo(np.int64).max // _SECOND
-    return np.minimum(times // _SECOND, last - min(wait, last)) * _SECOND + min(wait, last) * _SECOND
+    # Seconds first: the second that the earliest instant lies in begins before nanoseconds do.
+    ticks: Ints = (np.minimum(times // _SECOND, last - min(wait, last)) + min(wait, last)) * _SECOND
+    return np.maximum(ticks, times)
 
 
 def _lives_one_by_one(
