@@ -22,6 +22,12 @@ from tracelab.analysis.policies.budgets import parse_budget
         ("5gb a day", "bytes", 5e9 / 86_400),
         ("1 GiB/month", "bytes", 2**30 / 2_592_000),
         ("8 bytes/s", "bytes", 8),
+        ("3 000 spans/h", "spans", 3_000 / 3_600),
+        ("3_000 spans/h", "spans", 3_000 / 3_600),
+        ("2e3 spans/s", "spans", 2000),
+        ("10 spans/30s", "spans", 1 / 3),
+        ("1.5 GB per 12 hours", "bytes", 1.5e9 / 43_200),
+        ("1,234,567.5 traces/s", "traces", 1_234_567.5),
     ],
 )
 def test_budgets_are_read_per_second(text: str, unit: str, amount: float) -> None:
@@ -30,7 +36,9 @@ def test_budgets_are_read_per_second(text: str, unit: str, amount: float) -> Non
     assert found.amount == pytest.approx(amount)
 
 
-@pytest.mark.parametrize("text", ["300/month", "300 USD/month", "300 € a month"])
+@pytest.mark.parametrize(
+    "text", ["300/month", "300 USD/month", "300 € a month", "$300/month", "€ 300 per month", "0.3k/month"]
+)
 def test_money_buys_spans(text: str) -> None:
     found = parse_budget(text, 0.5)
     assert found.unit == "spans"
@@ -47,7 +55,13 @@ def test_money_buys_spans(text: str) -> None:
         ("5 GB/fortnight", None, "no length of time"),
         ("0 spans/s", None, "above 0"),
         ("5 apples/day", None, "no unit"),
-        ("300/month", None, "cost_per_million"),
+        ("300/month", None, "may be money, and then `cost_per_million` is needed"),
+        ("$300/month", None, "`cost_per_million` is needed"),
+        ("$300 GB/month", 1, "says both"),
+        ("1,5 GB/day", None, "A comma parts thousands"),
+        ("1,0000 spans/s", None, "A comma parts thousands"),
+        ("5 spans/0s", None, "for some time"),
+        ("5 Mbit/s", None, "'Mbit' is no unit"),
         ("300 USD/month", None, "cost_per_million"),
         ("300/month", 0, "above 0"),
         ("300/month", "1", "above 0"),

@@ -12,15 +12,20 @@ from tracelab.options import above, shown
 Unit: TypeAlias = Literal["spans", "traces", "bytes"]
 
 _WRITTEN: Final = re.compile(
-    r"\s*(?P<amount>\d[\d,_]*(?:\.\d+)?|\.\d+)\s*(?P<scale>[kKM](?=\s|spans?\b|traces?\b))?\s*(?P<unit>[A-Za-z$€£]*)\s*"
-    r"(?:/|\bper\b|\ba\b)\s*(?P<period>[A-Za-z]+)\s*"
+    r"\s*(?P<sign>[$€£¥]?)\s*"
+    r"(?P<amount>(?:\d{1,3}(?:[,_\s]\d{3})+|\d+)(?:\.\d+)?(?:[eE]\+?\d+)?|\.\d+)\s*"
+    r"(?P<scale>[kKM](?=\s|/|spans?\b|traces?\b))?\s*(?P<unit>[A-Za-z$€£¥]*)\s*"
+    r"(?:/|\bper\b|\ba\b)\s*(?P<periods>\d{1,9})?\s*(?P<period>[A-Za-z]+)\s*"
 )
+_NO_THOUSANDS: Final = re.compile(r"\d,\d")
+_MONEY: Final = re.compile(r"[A-Z]{0,3}|[$€£¥]")
 _SCALES: Final = {None: 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
 _BYTES: Final = {
     "b": 1,
     **{f"{prefix}b": 1000**power for power, prefix in enumerate("kmgtp", start=1)},
     **{f"{prefix}ib": 1024**power for power, prefix in enumerate("kmgtp", start=1)},
 }
+_BETWEEN: Final = re.compile(r"[,_\s]")
 _DAY: Final = 86_400.0
 _PERIODS: Final = {
     **dict.fromkeys(("s", "sec", "second", "seconds"), 1.0),
@@ -82,16 +87,24 @@ def parse_budget(budget: Any, cost_per_million: Any = None) -> Budget:
     """
     found = _WRITTEN.fullmatch(budget) if isinstance(budget, str) else None
     if found is None:
-        raise TracelabError(f"`budget` must be an amount and a time, got {shown(budget)}. {_EXAMPLES}")
+        comma = ""
+        if isinstance(budget, str) and _NO_THOUSANDS.search(budget):
+            comma = " A comma parts thousands, and a point the fraction."
+        raise TracelabError(f"`budget` must be an amount and a time, got {shown(budget)}.{comma} {_EXAMPLES}")
     period = _PERIODS.get(found["period"].lower())
     if period is None:
         raise TracelabError(
             f"`budget`: {shown(found['period'])} is no length of time. Use s, min, h, day, week, month."
         )
-    amount = float(found["amount"].replace(",", "").replace("_", "")) * _SCALES[found["scale"]] / period
+    every = int(found["periods"] or 1) * period
+    if not every:
+        raise TracelabError(f"`budget` must be for some time, got {shown(budget)}. {_EXAMPLES}")
+    amount = float(_BETWEEN.sub("", found["amount"])) * _SCALES[found["scale"]] / every
     if not 0 < amount < float("inf"):
         raise TracelabError(f"`budget` must be above 0, got {shown(budget)}.")
-    unit, budget = found["unit"], " ".join(budget.split())
+    unit, budget = found["unit"] or found["sign"], " ".join(budget.split())
+    if found["sign"] and found["unit"]:
+        raise TracelabError(f"`budget` is money or {found['unit']}, and {shown(budget)} says both. {_EXAMPLES}")
     if cost_per_million is not None:
         return Budget(
             _spans_for(amount, unit, cost_per_million, budget),
@@ -105,8 +118,12 @@ def parse_budget(budget: Any, cost_per_million: Any = None) -> Budget:
         return Budget(amount, "traces", budget)
     size = _BYTES.get(unit.lower()) or (1 if unit.lower() in {"byte", "bytes"} else None)
     if size is None:
-        money = " It may be money: then say cost_per_million=, what a million spans cost." if unit.isupper() else ""
-        raise TracelabError(f"`budget`: {shown(unit)} is no unit of what is kept.{money} {_EXAMPLES}")
+        if _MONEY.fullmatch(unit):
+            raise TracelabError(
+                f"`budget`: {shown(budget)} may be money, and then `cost_per_million` is needed: what a million spans "
+                f"cost. {_EXAMPLES}"
+            )
+        raise TracelabError(f"`budget`: {shown(unit)} is no unit of what is kept. {_EXAMPLES}")
     return Budget(amount * size, "bytes", budget)
 
 
