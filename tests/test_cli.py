@@ -83,7 +83,7 @@ def test_sample_tells_what_is_kept_what_is_lost_and_what_it_is_worth(dump: str) 
     assert "Lost altogether: nothing." in text
     for heading in ("Error rates", "95th percentiles", "Policies"):
         assert heading in text
-    assert "GET /" in run("sample", dump, "--policy", "always_off", "--by", "name")
+    assert "GET /" in run("sample", dump, "--policy", "always_off", "--by", "name", "--by", "name")
 
 
 def test_sample_writes_the_spans_that_are_kept(dump: str, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def sample_tail(spans: FrameT, policies: Any, *, arrival: Any = None) -> FrameT:
     Parameters
     ----------
     spans
-        The spans.
+        The spans, taken for all that there was: a `sampling_weight` that they have is replaced.
     policies
         What `tail_policies` or `refinery_rules` made, or what `tail_policies` takes.
     arrival
