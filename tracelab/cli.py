@@ -279,7 +279,8 @@ def sample(
             tell("OTLP has no place for weights: a .parquet file keeps sampling_weight.")
     if target is None or as_json_object:
         with usage():
-            told = Kept(spans, chosen, by=list(dict.fromkeys(by or ["service_name"])), every=every, missing_parents=missing)
+            keys = list(dict.fromkeys(by or ["service_name"]))
+            told = Kept(spans, chosen, by=keys, every=every, missing_parents=missing)
         _tell_kept(told, yaml, as_object=as_json_object)
     elif yaml is not None:
         write(yaml)

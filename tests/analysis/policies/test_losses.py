@@ -72,6 +72,13 @@ def test_users_are_named_by_one_key(wrong: Any) -> None:
         tl.sampling_losses(draw("api =!"), AlwaysOff(), user=wrong)
 
 
+@pytest.mark.parametrize("column", ["duration", "events"])
+def test_what_is_no_text_names_no_users(column: str) -> None:
+    for call in (tl.sampling_losses, lambda spans, policy, user: tl.compare_policies(spans, {"a": policy}, user=user)):
+        with pytest.raises(tl.SchemaError, match=f"`user` reads '{column}', which is "):
+            call(draw("api =!"), AlwaysOff(), user=column)
+
+
 def test_near_names_of_users_are_those_of_the_spans() -> None:
     with pytest.raises(tl.SchemaError, match=r"Did you mean [^_]*\?$"):
         tl.sampling_losses(draw("api =! usr=7"), AlwaysOff(), user="user")

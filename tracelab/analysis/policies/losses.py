@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.analysis.grouping import Spans, keys
 from tracelab.analysis.policies.replayed import FAILURE, ROUTE, TRACE, USER, described, numbered, replayed
 from tracelab.conforming import takes_any_frame
-from tracelab.errors import TracelabError
+from tracelab.errors import SchemaError, TracelabError
 from tracelab.options import shown
 from tracelab.sampling.deciding import KEPT
 
@@ -90,6 +90,9 @@ def user_column(spans: Spans, user: Any) -> pl.Expr | None:
     if not isinstance(user, str | pl.Expr):
         raise TracelabError(f"`user` must be the key of an attribute, such as 'user.id', or None, got {shown(user)}.")
     (key,) = keys(spans, user, option="user")
+    name, dtype = next(iter(pl.DataFrame(schema=spans.lazy().collect_schema()).select(key).schema.items()))
+    if dtype.is_nested() or isinstance(dtype, pl.Duration | pl.Binary):
+        raise SchemaError(f"`user` reads {name!r}, which is {dtype}. What names users is text or a number.")
     return key.cast(pl.String)
 
 
