@@ -10,6 +10,7 @@ from tracelab.analysis import (
     error_rates,
     latency_histogram,
     latency_percentiles,
+    outcomes,
     service_graph,
     trace_latency_percentiles,
 )
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ANSWERS: list[Callable[..., pl.DataFrame]] = [
     error_rates,
+    outcomes,
     latency_percentiles,
     latency_histogram,
     trace_latency_percentiles,

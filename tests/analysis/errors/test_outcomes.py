@@ -297,3 +297,76 @@ def test_outcomes_take_the_spans_that_are_there() -> None:
 def test_outcomes_say_what_is_wrong(confidence: float) -> None:
     with pytest.raises(TracelabError, match="`confidence` must lie between 0 and 1"):
         outcomes(draw("a ="), confidence=confidence)
+
+
+ANSWERED = """
+    web::GET /x   ==  kind=server http.response.status_code=200
+
+    web::GET /x   ==  kind=server http.response.status_code=200
+
+    web::GET /x   ==! kind=server http.response.status_code=500
+
+    web::GET /y   ==  kind=server http.response.status_code=200
+"""
+
+
+def weighted(*weights: float | None) -> pl.DataFrame:
+    return outcomes(draw(ANSWERED).with_columns(w=pl.Series(weights, dtype=pl.Float64)), weights="w")
+
+
+def test_requests_count_as_often_as_their_roots_stand_for() -> None:
+    found = weighted(10, 10, 1, 4)
+    assert found.select("route", "outcome", "requests", "share", "estimated_requests").rows() == [
+        ("GET /x", "500", 1, pytest.approx(1 / 21), 1.0),
+        ("GET /x", "200", 2, pytest.approx(20 / 21), 20.0),
+        ("GET /y", "200", 1, 1.0, 4.0),
+    ]
+    assert found["effective_sample_size"].to_list() == pytest.approx([21**2 / 201, 21**2 / 201, 1])
+    for bounds in (("lower", "share", "upper"), [f"estimated_requests{side}" for side in ("_lower", "", "_upper")]):
+        low, value, high = (found[name] for name in bounds)
+        assert ((low <= value) & (value <= high)).all()
+    assert (found["lower"][1], found["upper"][1]) != (found["share"][1], found["share"][1])
+
+
+def test_requests_that_were_all_kept_leave_nothing_open() -> None:
+    plain, found = outcomes(draw(ANSWERED)), weighted(1, 1, 1, 1)
+    same = [name for name in plain.columns if name not in {"lower", "upper"}]
+    assert found.select(same).equals(plain.select(same))
+    assert found["lower"].equals(found["share"], check_names=False)
+    assert found["upper"].equals(found["share"], check_names=False)
+    assert (plain.columns[-1], found.columns[-1]) == ("exemplar_trace_id", "exemplar_trace_id")
+
+
+def test_an_unknown_weight_leaves_the_shares_of_its_route_unknown() -> None:
+    found = {(row["route"], row["outcome"]): row for row in weighted(10, None, 1, 4).iter_rows(named=True)}
+    failed, fine, other = found["GET /x", "500"], found["GET /x", "200"], found["GET /y", "200"]
+    assert (failed["share"], failed["lower"], failed["estimated_requests"], failed["unknown_weight"]) == (
+        None,
+        None,
+        1,
+        1,
+    )
+    assert (fine["share"], fine["estimated_requests"], fine["requests"]) == (None, None, 2)
+    assert (other["share"], other["unknown_weight"]) == (1, 0)
+
+
+def test_the_most_estimated_requests_come_first() -> None:
+    assert weighted(1, 1, 1, 50)["route"].to_list() == ["GET /x", "GET /y", "GET /x"]
+
+
+def test_beyond_a_hundred_outcomes_of_a_route_there_are_shares_without_bounds() -> None:
+    one = draw("web::GET /x == kind=server http.response.status_code=200")
+    many = pl.concat([one] * 150).with_columns(
+        pl.int_range(150).cast(pl.String).str.zfill(32).alias("trace_id"),
+        pl.int_range(1000, 1150).alias("span.http.response.status_code"),
+        w=2.0,
+    )
+    found = outcomes(many, weights="w")
+    assert found["share"].to_list() == pytest.approx([1 / 150] * 150)
+    assert found["upper"].null_count() == 50
+
+
+def test_weighted_outcomes_of_nothing_have_all_columns() -> None:
+    found = outcomes(draw("api =").with_columns(w=pl.lit(1.0)).clear(), weights="w")
+    assert found.height == 0
+    assert found.schema == weighted(1, 1, 1, 1).schema
