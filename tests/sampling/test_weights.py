@@ -12,6 +12,7 @@ from tracelab.sampling import (
     AlwaysOn,
     ProbabilisticProcessor,
     TraceIdRatioBased,
+    refinery_rules,
     sample_head,
     weight_sources,
     with_weights,
@@ -200,6 +201,27 @@ def test_tail_policies_are_replayed_and_what_they_cannot_tell_is_null() -> None:
     kept = sample_tail(spans, policies)
     assert weights(kept, policies) == pytest.approx(kept["sampling_weight"].to_list())
     assert set(kept["sampling_weight"].round(3)) == {1.0, 5.0}
+
+
+def test_spans_that_policies_would_not_have_kept_have_no_weight() -> None:
+    spans = generate(5_000, seed=1)
+    policies = [{"name": "some", "type": "probabilistic", "probabilistic": {"sampling_percentage": 20}}]
+    kept = spans["trace_id"].is_in(sample_tail(spans, policies)["trace_id"].implode())
+    with pytest.warns(SamplingWarning, match="would not have been kept"):
+        found = with_weights(spans, policies)["sampling_weight"]
+    assert found.filter(kept).unique().to_list() == [5.0]
+    assert found.filter(~kept).null_count() == (~kept).sum()
+
+
+def test_a_simulated_draw_says_nothing_against_spans_that_are_there() -> None:
+    rules = refinery_rules("""
+        RulesVersion: 2
+        Samplers:
+          __default__:
+            RulesBasedSampler:
+              Rules: [{Name: some, SampleRate: 20}]
+    """)
+    assert weights(generate(2_000, seed=1), rules) == [20.0] * 2_000
 
 
 def test_decisions_are_joined_by_trace() -> None:

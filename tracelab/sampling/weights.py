@@ -50,9 +50,9 @@ def with_weights(spans: FrameT, source: Any = "auto") -> FrameT:
         (early SDKs of OpenTelemetry). `weight_sources` shows what there is.
 
         Or a probability: a number for all, or a mapping of service names to numbers, with `"*"` for the rest. Or what
-        kept them: a sampler, a fleet of samplers or tail policies (or their YAML), which are replayed on the spans;
-        but what a `ProbabilisticProcessor` wrote into a trace state is what it did, and is taken from there. Or a
-        frame of decisions with `trace_id` and `sampling_probability`.
+        kept them: a sampler, a fleet of samplers or tail policies (or their YAML), which are replayed on the spans, for
+        tail policies on whole traces; but what a `ProbabilisticProcessor` wrote into a trace state is what it did, and
+        is taken from there. Or a frame of decisions with `trace_id` and `sampling_probability`.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def _told(frame: pl.DataFrame, source: Any) -> Told:
     if is_head(source):
         return {"the sampler": _of_sampler(frame, source)}
     if _are_policies(source):
-        return {"the policies": _of_decisions(frame, tail_decisions(frame, source))}
+        return {"the policies": _of_policies(frame, source)}
     if isinstance(source, list | tuple) and source and all(isinstance(name, str) for name in source):
         return {name: SOURCES[_known(name)](frame) for name in dict.fromkeys(source)}
     if isinstance(source, pl.DataFrame | pl.LazyFrame) or hasattr(source, "__arrow_c_stream__"):
@@ -175,7 +175,7 @@ def _told(frame: pl.DataFrame, source: Any) -> Told:
             f"`source` must be 'auto', the name of a source, a probability, a sampler or policies, got "
             f"{shown(source)}. Names are {', '.join(map(repr, SOURCES))}."
         )
-    return {"the policies": _of_decisions(frame, tail_decisions(frame, source))}
+    return {"the policies": _of_policies(frame, source)}
 
 
 def _known(name: str) -> str:
@@ -225,6 +225,21 @@ def _of_sampler(frame: pl.DataFrame, sampler: Any) -> Recorded:
         (pl.lit(~pl.Series(found.kept) & pl.Series(found.decided)), "would not have been kept by the sampler"),
     )
     return by_threshold(frame).before(replayed) if isinstance(sampler, ProbabilisticProcessor) else replayed
+
+
+def _of_policies(frame: pl.DataFrame, policies: Any) -> Recorded:
+    """Replay tail policies: each span has the probability of its trace, unless they would not have kept it.
+
+    A decision that rests on simulated draws or arrivals says nothing against a span that is here.
+    """
+    decisions = tail_decisions(frame, policies)
+    unkept = pl.col("decision").is_in(["not_sampled", "dropped"]) & ~pl.col("simulated")
+    return _of_decisions(
+        frame,
+        decisions.with_columns(
+            pl.when(unkept).then(0.0).otherwise("sampling_probability").alias("sampling_probability")
+        ),
+    )
 
 
 def _of_decisions(frame: pl.DataFrame, decisions: Any) -> Recorded:
