@@ -239,7 +239,7 @@ def test_the_warning_counts_what_was_found_and_what_was_not() -> None:
     (warning,) = caught
     text = str(warning.message)
     assert "null on 2 of 3 spans" in text
-    assert "1 have an `ot=th` that their random value does not reach" in text
+    assert "1 has an `ot=th` that the random value does not reach" in text
     assert "of 1 it is not known" in text
     assert "1 by ot=th" in text
     assert warning.filename == __file__

@@ -99,7 +99,7 @@ def by_threshold(frame: pl.DataFrame) -> Recorded:
     return Recorded.of(
         frame,
         pl.lit(probability(state.threshold)),
-        (pl.lit(below.fill_null(value=False)), "have an `ot=th` that their random value does not reach"),
+        (pl.lit(below.fill_null(value=False)), "have an `ot=th` that the random value does not reach"),
         (pl.lit(state.broken), "have an `ot=th` that cannot be read"),
     )
 
@@ -111,9 +111,9 @@ def by_p_value(frame: pl.DataFrame) -> Recorded:
     return Recorded.of(
         frame,
         pl.when(p <= _MOST_BITS).then(pl.lit(0.5).pow(p)),
-        (p == _MOST_BITS + 1, "have `ot=p:63`: they were not kept by chance"),
+        (p == _MOST_BITS + 1, "have `ot=p:63`, which is none of chance"),
         (p > _MOST_BITS + 1, "have an `ot=p` that cannot be read"),
-        (p > r, "have an `ot=p` that their `r` does not reach"),
+        (p > r, "have an `ot=p` that the `r` beside it does not reach"),
     )
 
 
@@ -124,7 +124,7 @@ def by_elastic(frame: pl.DataFrame) -> Recorded:
     return Recorded.of(
         frame,
         rate,
-        (rate == 0, "have `es=s:0`: they were not sampled"),
+        (rate == 0, "have `es=s:0`, which says that nothing is sampled"),
         (said.is_not_null() & ~_is_rate(rate), "have an `es=s` that is no rate"),
     )
 

@@ -30,6 +30,7 @@ _REST: Final = "*"
 _POLICIES: Final = re.compile(r"\n|\.(?:ya?ml|toml|json)$", re.IGNORECASE)
 """What a text with policies, or the path of one, has, and the name of a source has not."""
 
+_OF_ONE: Final = {"have": "has", "were": "was"}
 _KEPT_SHARE: Final = "A tenth is 0.1."
 
 
@@ -265,6 +266,12 @@ def _of_decisions(frame: pl.DataFrame, decisions: Any) -> Recorded:
     return Recorded.of(frame, pl.lit(chance), (pl.lit(chance == 0), "would not have been kept"))
 
 
+def _said_of(count: int, reason: str) -> str:
+    """Say a reason of so many spans."""
+    verb, _, others = reason.partition(" ")
+    return f"{count:,} {_OF_ONE.get(verb, verb) if count == 1 else verb} {others}"
+
+
 def _what_is_missing(told: Told, weight: pl.Series) -> str:
     """Put into words which spans have no weight, and why."""
     missing = weight.is_null()
@@ -276,7 +283,7 @@ def _what_is_missing(told: Told, weight: pl.Series) -> str:
             reasons[reason] = reasons.get(reason, 0) + count
         left = left & one.refused.is_null()
     silent = int(left.sum())
-    parts = [f"{count:,} {reason}" for reason, count in reasons.items()]
+    parts = [_said_of(count, reason) for reason, count in reasons.items()]
     if silent:
         of = f"of {silent:,} " if parts else ""
         parts.append(f"{of}it is not known how they were sampled")
