@@ -50,6 +50,18 @@ SETTINGS: Final[dict[str, dict[str, Any]]] = {
         "policies": [ERRORS],
     },
     "ingest": {"decision_wait": "1s", "sampling_strategy": "span-ingest", "policies": [ERRORS]},
+    "ingest-cached": {
+        "decision_wait": "1s",
+        "sampling_strategy": "span-ingest",
+        "decision_cache": {"sampled_cache_size": 5, "non_sampled_cache_size": 5},
+        "policies": [ERRORS],
+    },
+    "ingest-one": {
+        "decision_wait": "30s",
+        "sampling_strategy": "span-ingest",
+        "num_traces": 1,
+        "policies": one("span_count", min_spans=2),
+    },
     "ingest-drop": {
         "decision_wait": "1s",
         "sampling_strategy": "span-ingest",

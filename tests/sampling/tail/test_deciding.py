@@ -293,6 +293,47 @@ def test_a_trace_that_is_forgotten_too_early_is_lost() -> None:
     assert decided(spans, {**block, "block_on_overflow": True}, arrival="came") == ["sampled"] * 3
 
 
+def test_what_was_decided_on_a_trace_is_forgotten_where_a_cache_is_too_small() -> None:
+    spans = at(traces("api =!\n  db =", "api =!", "api =!"), [1, 60, 20, 30])
+    block = {"decision_wait": "5s", "policies": [ERRORS]}
+    for size, kept in ((0, 4), (3, 4), (2, 3), (1, 3)):
+        cached = {**block, "decision_cache": {"sampled_cache_size": size}}
+        assert sample_tail(spans, cached, arrival="came").height == kept
+
+
+def test_what_each_life_of_a_trace_got_says_which_cache_holds_it() -> None:
+    # The first life is sampled and held; the second begins when it is pushed out, and is not.
+    spans = at(traces("api =!\n  db =\n  db =", "api =!"), [1, 40, 60, 20])
+    block = {"decision_wait": "5s", "policies": [ERRORS]}
+    cached = {**block, "decision_cache": {"sampled_cache_size": 1, "non_sampled_cache_size": 9}}
+    found = tail_decisions(spans, cached, arrival="came").select("decision", "spans_kept", "simulated")
+    assert found.rows() == [("partial", 1, True), ("sampled", 1, False)]
+
+
+def test_a_trace_that_was_pushed_out_is_decided_with_the_batch_that_it_was_in_before() -> None:
+    spans = at(traces("api =\n  db =!\n  db =!", "api ="), [1, 25, 40, 20])
+    block = {"decision_wait": "30s", "num_traces": 1, "policies": one("span_count", min_spans=2)}
+    # Its first batch is decided at second 32, when only one of the two other spans is there.
+    assert decided(spans, block, arrival="came") == ["not_sampled", "not_sampled"]
+    spans = at(traces("api =\n  db =!\n  db =!", "api ="), [1, 25, 31, 20])
+    assert sample_tail(spans, block, arrival="came")["name"].to_list() == ["db", "db"]
+
+
+def test_spans_that_are_decided_when_they_come_are_late_where_no_is_remembered() -> None:
+    spans = at(traces("api =\n  db =!"), [1, 40])
+    block = {"decision_wait": "5s", "sampling_strategy": "span-ingest", "policies": [ERRORS]}
+    assert sample_tail(spans, block, arrival="came")["name"].to_list() == ["db"]
+    cached = {**block, "decision_cache": {"non_sampled_cache_size": 9}}
+    assert sample_tail(spans, cached, arrival="came").height == 0
+
+
+def test_what_comes_after_a_span_that_decided_makes_no_trace_too_large() -> None:
+    spans = at(traces("api =!\n  db =\n  db =\n  db ="), [1, 2, 3, 4])
+    block = {"maximum_trace_size_bytes": 300, "policies": [ERRORS]}
+    assert decided(spans, block, arrival="came") == ["not_sampled"]
+    assert decided(spans, {**block, "sampling_strategy": "span-ingest"}, arrival="came") == ["sampled"]
+
+
 def test_a_trace_that_is_too_large_is_lost() -> None:
     spans = traces("api =!", "api =!\n  db =!\n  db =!\n  db =!")
     block = {"maximum_trace_size_bytes": 300, "policies": [ERRORS]}

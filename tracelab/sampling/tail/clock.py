@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -118,9 +118,12 @@ class Lives:
         return _lives(self, rows, groups.group * 2 + later, arrival, policies)
 
     def may_be_forgotten(self, arrival: Ints, policies: TailPolicies) -> bool:
-        """Say whether some trace is pushed out by younger ones while it still matters."""
+        """Say whether a trace, or what was decided on it, is pushed out by others while it still matters."""
         room = max(policies.num_traces, 1)
         count = self.first.size
+        caches = [size for size in (policies.sampled_cache_size, policies.non_sampled_cache_size) if size > 0]
+        if any(size < count or policies.span_ingest for size in caches) and self.late(arrival) is not None:
+            return True
         if count <= room or policies.block_on_overflow:
             return False
         order = np.argsort(self.first, kind="stable")
@@ -128,18 +131,28 @@ class Lives:
         return bool((self.first[order][room:] <= matters[: count - room]).any())
 
 
-def forgetful(lives: Lives, arrival: Ints, policies: TailPolicies, sampled: Flags) -> Lives:
-    """Part traces into lives as they are pushed out of memory; `sampled` says what is decided on each trace.
+Ending: TypeAlias = tuple[bool, int]
+"""Whether a life is sampled, and at the coming of which row that is decided; -1 where it is at a tick of the clock."""
 
-    Spans are taken one by one in the order of their arrival, since who is pushed out depends on all before.
+
+def forgetful(lives: Lives, arrival: Ints, policies: TailPolicies, endings: list[list[Ending]]) -> Lives:
+    """Part traces into lives as they, and what was decided on them, are pushed out of memory.
+
+    `endings` says what is thought to be decided on the lives of each trace. Spans are taken one by one in the order of
+    their arrival, since who is pushed out depends on all before.
     """
     groups = lives.groups
     rows = np.arange(groups.places) if groups.rows is None else groups.rows
     order = np.lexsort((rows, arrival[rows]))
-    life, lost = _lives_one_by_one(groups.group[order], arrival[rows[order]], lives, policies, sampled)
+    memory = _Memory(policies, endings)
+    is_root = groups.frame["parent_span_id"].is_null().to_numpy()[rows[order]].tolist()
+    spans = zip(groups.group[order].tolist(), arrival[rows[order]].tolist(), rows[order].tolist(), is_root, strict=True)
+    life = [memory.take(trace, time, row, root=root) for trace, time, row, root in spans]
+    memory.tick()
     placed = np.empty(rows.size, dtype=np.int64)
     placed[order] = life
-    return replace(_lives(lives, rows, placed, arrival, policies), lost=np.array(lost, dtype=bool))
+    found = _lives(lives, rows, placed, arrival, policies)
+    return replace(found, decided=np.array(memory.ticks), lost=np.array(memory.lost, dtype=bool))
 
 
 def _lives(lives: Lives, rows: Ints, life: Ints, arrival: Ints, policies: TailPolicies) -> Lives:
@@ -171,40 +184,103 @@ def _tick(times: Ints, wait: int) -> Ints:
     return np.maximum(ticks, times)
 
 
-def _lives_one_by_one(
-    traces: Ints, times: Ints, lives: Lives, policies: TailPolicies, sampled: Flags
-) -> tuple[Ints, list[bool]]:
-    room = max(policies.num_traces, 1)
-    caches = {True: _Recent(policies.sampled_cache_size), False: _Recent(policies.non_sampled_cache_size)}
-    memory: OrderedDict[int, int] = OrderedDict()
-    waiting: list[tuple[int, int, int]] = []
-    pending: set[int] = set()
-    lost: list[bool] = []
-    lifes = np.empty(traces.size, dtype=np.int64)
-    waits = (lives.decided - lives.first // _SECOND * _SECOND).tolist()
-    kept = sampled.tolist()
-    for place, (trace, time) in enumerate(zip(traces.tolist(), times.tolist(), strict=True)):
-        while waiting and waiting[0][0] < time:
-            _, life, other = heappop(waiting)
-            pending.discard(life)
-            if memory.get(other) == life and caches[kept[other]].put(other, life):
-                del memory[other]
-        known = memory.get(trace)
+class _Memory:
+    """What the Collector holds: traces, the batches of their ids that it decides on one a second, and decisions.
+
+    A batch holds ids: a trace that was pushed out and comes again is decided with the batch that it was in before.
+    """
+
+    def __init__(self, policies: TailPolicies, endings: list[list[Ending]]) -> None:
+        self.endings = endings
+        self.ingest = policies.span_ingest
+        self.room = None if policies.block_on_overflow else max(policies.num_traces, 1)
+        self.wait = max(policies.decision_wait // _SECOND, 1) + 1
+        after_root = policies.decision_wait_after_root_received
+        self.wait_after_root = after_root // _SECOND + 1 if after_root > 0 else None
+        self.caches = {True: _Recent(policies.sampled_cache_size), False: _Recent(policies.non_sampled_cache_size)}
+        self.held: OrderedDict[int, int] = OrderedDict()
+        self.born = [0] * len(endings)
+        self.batches: list[tuple[int, int]] = []
+        self.waiting: set[tuple[int, int]] = set()
+        self.batch: list[int] = []
+        self.pending: set[int] = set()
+        self.end: list[Ending] = []
+        self.ticks: list[int] = []
+        self.lost: list[bool] = []
+
+    def take(self, trace: int, time: int, row: int, *, root: bool) -> int:
+        """Take a span, and say of which life it is."""
+        self.tick(time)
+        known = self.caches[True].get(trace)
         if known is None:
-            known = caches[True].get(trace)
-        if known is None:
-            known = caches[False].get(trace)
-        if known is None:
-            if len(memory) >= room:
-                _, oldest = memory.popitem(last=False)
-                lost[oldest] = oldest in pending
-            known = len(lost)
-            lost.append(False)
-            memory[trace] = known
-            pending.add(known)
-            heappush(waiting, (time // _SECOND * _SECOND + waits[trace], known, trace))
-        lifes[place] = known
-    return lifes, lost
+            known = self.caches[False].get(trace)
+        if known is not None:
+            return known
+        life = self.held.get(trace)
+        if life is None:
+            life = self._begin(trace, time)
+        if root and self.wait_after_root is not None:
+            tick = _one_tick(time, self.wait_after_root)
+            if tick < self.batch[life]:
+                self.waiting.discard((self.batch[life], trace))
+                self._wait(trace, life, tick)
+        if self.end[life][1] == row and life in self.pending:
+            self._decide(trace, life)
+        return life
+
+    def tick(self, time: int | None = None) -> None:
+        """Let the clock go on to a time, or to where nothing is left to decide."""
+        while self.batches and (time is None or self.batches[0][0] < time):
+            entry = heappop(self.batches)
+            if entry not in self.waiting:
+                continue  # it was moved to another batch
+            self.waiting.discard(entry)
+            tick, trace = entry
+            life = self.held.get(trace)
+            if life is None or life not in self.pending:
+                continue
+            self.ticks[life] = tick
+            if self.ingest:
+                self.end[life] = (False, -1)
+            self._decide(trace, life)
+            if self.ingest:
+                self.held.pop(trace, None)
+
+    def _begin(self, trace: int, time: int) -> int:
+        if self.room is not None and len(self.held) >= self.room:
+            _, oldest = self.held.popitem(last=False)
+            self.lost[oldest] = oldest in self.pending
+            self.pending.discard(oldest)
+        life = len(self.lost)
+        told = self.endings[trace]
+        self.end.append(told[self.born[trace]] if self.born[trace] < len(told) else (False, -1))
+        self.born[trace] += 1
+        self.lost.append(False)
+        self.batch.append(0)
+        self.ticks.append(0)
+        self.held[trace] = life
+        self.pending.add(life)
+        self._wait(trace, life, _one_tick(time, self.wait))
+        return life
+
+    def _wait(self, trace: int, life: int, tick: int) -> None:
+        self.batch[life] = tick
+        if life in self.pending:
+            self.ticks[life] = tick
+        if (tick, trace) not in self.waiting:
+            self.waiting.add((tick, trace))
+            heappush(self.batches, (tick, trace))
+
+    def _decide(self, trace: int, life: int) -> None:
+        self.pending.discard(life)
+        if self.caches[self.end[life][0]].put(trace, life):
+            del self.held[trace]
+
+
+def _one_tick(time: int, wait: int) -> int:
+    last = int(np.iinfo(np.int64).max) // _SECOND
+    wait = min(wait, last)
+    return (min(time // _SECOND, last - wait) + wait) * _SECOND
 
 
 class _Recent:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from tracelab.sampling.ids import TraceIds
 from tracelab.sampling.tail.chances import Chances, chances
-from tracelab.sampling.tail.clock import Lives, arrivals, forgetful
+from tracelab.sampling.tail.clock import Ending, Lives, arrivals, forgetful
 from tracelab.sampling.tail.content import DROPPED, ERROR, NOT_SAMPLED, Content
 from tracelab.sampling.tail.groups import Groups, trace_groups
 from tracelab.sampling.tail.limits import shared_seconds, token_bucket, whole_seconds
@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
     from tracelab.sampling.tail.groups import Codes
 
-Decided: TypeAlias = "tuple[dict[str, Codes], Verdict, Content, Callable[[], Chances]]"
+Decided: TypeAlias = "tuple[dict[str, Codes], Verdict, Content, Ints, Callable[[], Chances]]"
+
+_ROUNDS: Final = 20
 
 
 @dataclass
@@ -113,6 +115,8 @@ class Replay:
         Whether its end rests on when spans came: some came late, or it was forgotten.
     errors
         What went wrong, for policies that had errors.
+    ends
+        The row of the span at whose coming it was decided, on ingest; -1 where it was at a tick of the clock.
     """
 
     policies: TailPolicies
@@ -126,12 +130,22 @@ class Replay:
     counted: Flags
     strange: Flags
     errors: dict[Policy, str]
+    ends: Ints = field(repr=False)
     find_chances: Callable[[], Chances] = field(repr=False)
 
     @cached_property
     def labels(self) -> dict[str, str]:
         """The names of policies, by path."""
         return labels(self.policies)
+
+    @property
+    def endings(self) -> list[list[Ending]]:
+        """What was decided on the lives of each trace, and at which row, in the order in which they began."""
+        found: list[list[Ending]] = [[] for _ in range(self.groups.starts.size)]
+        ends = zip(self.lives.trace.tolist(), self.verdict.sampled.tolist(), self.ends.tolist(), strict=True)
+        for trace, sampled, row in ends:
+            found[trace].append((sampled, row))
+        return found
 
     @cached_property
     def chances(self) -> Chances:
@@ -164,13 +178,27 @@ def replay(frame: pl.DataFrame, policies: TailPolicies, arrival: Any = None) -> 
     order = None if arrival is None else np.argsort(np.argsort(came, kind="stable"), kind="stable")
     lives = Lives.of(groups, came, policies)
     judge = _Judge(policies, ids.bytes, ids.known, came, order)
+    if lives.may_be_forgotten(came, policies):
+        return _replay_forgetful(judge, groups, lives)
     if policies.span_ingest:
         return _replay_on_ingest(judge, groups, lives)
-    if not lives.may_be_forgotten(came, policies):
-        return judge.judged(groups, lives)
-    caches = policies.sampled_cache_size > 0 or policies.non_sampled_cache_size > 0
-    sampled = judge.judged(groups, lives).sampled if caches else np.zeros(lives.trace.size, dtype=bool)
-    return judge.judged(groups, forgetful(lives, came, policies, sampled))
+    return judge.judged(groups, lives)
+
+
+def _replay_forgetful(judge: _Judge, groups: Groups, lives: Lives) -> Replay:
+    """Replay what the Collector remembers, which depends on what it decides, which depends on what it remembers.
+
+    What is decided first rests on no decision, so that each round gets at least one more right.
+    """
+    told = judge.judged(groups, lives)
+    endings = told.endings
+    for _ in range(_ROUNDS):
+        told = judge.judged(groups, forgetful(lives, judge.came, judge.policies, endings))
+        found = told.endings
+        if found == endings or not judge.remembers:
+            break
+        endings = found
+    return told
 
 
 def _replay_on_ingest(judge: _Judge, groups: Groups, lives: Lives) -> Replay:
@@ -192,6 +220,12 @@ class _Judge:
     came: Ints
     order: Ints | None
 
+    @property
+    def remembers(self) -> bool:
+        """Say whether what is decided on a trace changes how long it is held."""
+        its = self.policies
+        return its.span_ingest or its.sampled_cache_size > 0 or its.non_sampled_cache_size > 0
+
     def judged(self, groups: Groups, lives: Lives) -> Replay:
         """Decide on each life, on the spans that came in time, or on each span when it comes."""
         late = lives.late(self.came)
@@ -202,12 +236,17 @@ class _Judge:
         if lives.trace.size > groups.starts.size:
             strange |= np.bincount(lives.trace)[lives.trace] > 1
         counted = ~lives.lost & self.known[lives.trace]
-        if most := self.policies.maximum_trace_size_bytes:
+        most = self.policies.maximum_trace_size_bytes
+        if most and not self.policies.span_ingest:
             too_large = trace_sizes(heard) > most
             counted &= ~too_large
             strange |= too_large
         decide = self._on_ingest if self.policies.span_ingest else self._on_tick
-        codes, found, content, find = decide(heard, lives, counted)
+        codes, found, content, ends, find = decide(heard, lives, counted)
+        if most and self.policies.span_ingest:
+            too_large = trace_sizes(self._until(heard, ends)) > most
+            counted &= ~too_large
+            strange |= too_large
         if not counted.all():
             decision = np.where(counted, found.decision, NOT_SAMPLED).astype(np.int8)
             found = Verdict(decision, np.where(counted, found.decider, NOBODY))
@@ -224,8 +263,14 @@ class _Judge:
             counted=counted,
             strange=strange | unsure,
             errors=content.errors,
+            ends=ends,
             find_chances=find,
         )
+
+    def _until(self, heard: Groups, ends: Ints) -> Groups:
+        """Take what had come of each life when it was decided."""
+        last = np.where(ends < 0, heard.most(self.came), self.came[ends])
+        return heard.only(heard.placed(self.came) <= np.repeat(last, heard.sizes))
 
     def _on_tick(self, heard: Groups, lives: Lives, counted: Flags) -> Decided:
         """Decide on all that came of each life."""
@@ -238,7 +283,7 @@ class _Judge:
         def find() -> Chances:
             return chances(self.policies, answers, lambda case: verdict(case, count).sampled, count)
 
-        return walk.codes, found, content, find
+        return walk.codes, found, content, np.full(count, -1), find
 
     def _on_ingest(self, heard: Groups, lives: Lives, counted: Flags) -> Decided:
         """Decide on each span by itself, as if it had come alone; the first that is sampled or dropped decides."""
@@ -268,7 +313,8 @@ class _Judge:
         def find() -> Chances:
             return chances(policies, answers, kept, heard.starts.size)
 
-        return {path: codes[place] for path, codes in walk.codes.items()}, found, content, find
+        row = np.where(decides, rows[sequence][place], -1)
+        return {path: codes[place] for path, codes in walk.codes.items()}, found, content, row, find
 
 
 def _forwarded(walk: Walk, alone: Verdict) -> Flags:
