@@ -287,6 +287,10 @@ def test_budgets_have_twice_their_rate_at_first() -> None:
         [{"name": "a", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 7}}]
     ).policies
     assert isinstance(policy, RateLimiting)
+    huge = {"name": "a", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 2**63 - 1}}
+    (round_about,) = tail_policies([huge]).policies
+    assert isinstance(round_about, RateLimiting)
+    assert round_about.burst_capacity == -2
     assert policy.burst_capacity == 14
 
 

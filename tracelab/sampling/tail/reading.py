@@ -224,7 +224,8 @@ def _check_condition(settings: Section, key: str, index: int, text: str, version
 
 def _budget(settings: Section, key: str) -> tuple[int, int]:
     rate, burst = settings.int64(key), settings.int64("burst_capacity")
-    return rate, burst if burst > 0 else 2 * rate
+    # Go's numbers of 64 bits go round where they are too small.
+    return rate, burst if burst > 0 else (2 * rate + 2**63) % 2**64 - 2**63
 
 
 _MAKERS: Final[dict[str, Callable[[Section, str, str, Version], Policy]]] = {
