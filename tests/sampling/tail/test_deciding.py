@@ -290,7 +290,12 @@ def test_a_trace_that_is_forgotten_too_early_is_lost() -> None:
     block = {"decision_wait": "30s", "num_traces": 2, "policies": [ERRORS]}
     found = tail_decisions(spans, block, arrival="came").select("decision", "policy", "simulated").rows()
     assert found == [("not_sampled", None, True), ("sampled", "errors", False), ("sampled", "errors", False)]
-    assert decided(spans, {**block, "block_on_overflow": True}, arrival="came") == ["sampled"] * 3
+    waiting = {**block, "block_on_overflow": True}
+    cached = {**waiting, "decision_cache": {"sampled_cache_size": 9, "non_sampled_cache_size": 9}}
+    assert decided(spans, cached, arrival="came") == ["sampled"] * 3
+    with pytest.warns(QueryWarning, match="takes no more when it has had 2, which is not replayed"):
+        assert decided(spans, waiting, arrival="came") == ["sampled"] * 3
+    assert decided(spans, waiting, "0.136", arrival="came") == ["sampled"] * 3
 
 
 def test_what_was_decided_on_a_trace_is_forgotten_where_a_cache_is_too_small() -> None:

@@ -194,7 +194,19 @@ def _read(block: Section, version: Version, name: str) -> TailPolicies:
     )
     if read.span_ingest:
         _check_stateless(block, read)
+    if read.block_on_overflow and read.follows("caches_make_room"):
+        _check_room(block, read)
     return read
+
+
+def _check_room(block: Section, read: TailPolicies) -> None:
+    """Warn of a Collector that nothing would make room in."""
+    if min(read.sampled_cache_size, read.non_sampled_cache_size) <= 0:
+        warn_caller(
+            f"{block.at('block_on_overflow')}: only decision caches of both kinds make room for new traces. Without "
+            f"them this Collector takes no more when it has had {read.num_traces:,}, which is not replayed.",
+            QueryWarning,
+        )
 
 
 def _check_stateless(block: Section, read: TailPolicies) -> None:

@@ -59,6 +59,7 @@ RULES: Final[dict[str, Since]] = {
     "open_numbers": since(132, 130),  # a bound of 0 of numeric_attribute is none
     "dropped": since(132, 130),  # before, what a drop policy drops counts as not sampled
     "free_keys": since(139, 136),  # unknown keys of a policy are settings of an extension, whose values are mappings
+    "caches_make_room": since(142, 136),  # with block_on_overflow, decided traces stay unless a cache holds them
     "plain_inversions": since(144, 142),
     "token_bucket": since(153),  # before, rate_limiting counts in seconds of the clock, and keeps less than its limit
     "not_inside": since(154),  # `and` and `drop` take `not`
