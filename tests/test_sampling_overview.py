@@ -29,7 +29,8 @@ def test_sentences_say_what_is_kept_lost_and_never_matched() -> None:
     ]
     said = kept(rules).sentences()
     assert said[:2] == ["Traces kept: 1 of 2 (50.0 %).", "Spans kept: 2 of 3 (66.7 %)."]
-    assert said[3:] == ["Never matched: slow.", "Lost altogether: 1 route."]
+    assert said[3].startswith("Not estimated: what rests on 1 request of which none that is kept tells")
+    assert said[4:] == ["Never matched: slow.", "Lost altogether: 1 route."]
 
 
 def test_sentences_of_no_spans_have_no_shares() -> None:
@@ -53,7 +54,7 @@ def test_simulated_decisions_and_unknown_probabilities_are_said() -> None:
 def test_tables_put_what_is_true_beside_what_is_kept_and_estimated() -> None:
     told = kept(presets.production(ratio=0))
     assert told.error_rates().rows() == [
-        ("api", "1 of 2", "0 %", "0 %", "0 %", told.error_rates()["95 % interval"][0]),
+        ("api", "1 of 2", "0 %", "0 %", "-", told.error_rates()["95 % interval"][0]),
         ("db", "1 of 1", "100 %", "100 %", "100 %", told.error_rates()["95 % interval"][1]),
     ]
     assert told.percentiles()["true"].to_list() == ["9.7 ms", "5 ms"]

@@ -83,6 +83,11 @@ class Kept:
                 f"Not estimated: what rests on {counted(row['unknown_weight'], 'kept request')} whose probability "
                 "is not known."
             )
+        if row["untold_requests"]:
+            lines.append(
+                f"Not estimated: what rests on {counted(row['untold_requests'], 'request')} of which none that is kept "
+                "tells, as the policy never keeps their like, or as often as is not known."
+            )
         if self.matches is not None:
             never = self.matches.filter("never_matched")["policy"].to_list()
             lines += [f"Never matched: {_listed(never)}."] if never else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
@@ -13,16 +14,16 @@ from tracelab.options import choice, shown
 from tracelab.sampling.dialects import Dialect
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.decisions import head_decisions
-from tracelab.sampling.head.keeping import sample_head
 from tracelab.sampling.head.processor import ProbabilisticProcessor
-from tracelab.sampling.head.replay import MISSING_PARENTS
+from tracelab.sampling.head.replay import MISSING_PARENTS, replay
 from tracelab.sampling.head.samplers import Sampler
 from tracelab.sampling.tail.clock import arrival_column
 from tracelab.sampling.tail.configuration import policies_may_be
-from tracelab.sampling.tail.deciding import sample_tail, tail_decisions
+from tracelab.sampling.tail.deciding import sample_tail, tail_chances, tail_decisions
 from tracelab.sampling.tail.policies import TailPolicies
 
 KEPT: Final = "__kept"
+UNTOLD: Final = "__untold"
 _ROW: Final = "__row"
 
 
@@ -87,16 +88,25 @@ def sampling_decisions(
 
 
 def marked(frame: pl.DataFrame, policy: Any, *, arrival: Any, missing_parents: Any) -> pl.DataFrame:
-    """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does."""
+    """Keep all spans, and say of each whether the policy keeps it (`KEPT`), and its `sampling_weight` if it does.
+
+    Spans that are not kept, and for which no weight of others stands, are `UNTOLD`: the policy never keeps their like,
+    or with a probability that is not known.
+    """
     rows = frame.drop(SAMPLING_WEIGHT, strict=False).with_columns(pl.int_range(pl.len(), dtype=pl.UInt32).alias(_ROW))
     missing = _checked(rows, policy, arrival, missing_parents)
     if is_head(policy):
-        found = sample_head(rows, policy, missing_parents=missing)
+        found = replay(rows, policy, missing_parents=missing)
+        kept, chances = pl.Series(KEPT, found.kept), found.probability
+        with np.errstate(divide="ignore"):
+            weights = pl.Series(SAMPLING_WEIGHT, np.where(found.kept, 1 / chances, np.nan), nan_to_null=True)
     else:
-        found = sample_tail(rows, policy, arrival=arrival)
-    kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(found[_ROW], True)
-    weights = pl.Series(SAMPLING_WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
-    return rows.drop(_ROW).with_columns(kept, weights.scatter(found[_ROW], found[SAMPLING_WEIGHT]))
+        sampled, chances = sample_tail(rows, policy, arrival=arrival), tail_chances(rows, policy, arrival=arrival)
+        kept = pl.Series(KEPT, [False], dtype=pl.Boolean).new_from_index(0, rows.height).scatter(sampled[_ROW], True)
+        weights = pl.Series(SAMPLING_WEIGHT, [None], dtype=pl.Float64).new_from_index(0, rows.height)
+        weights = weights.scatter(sampled[_ROW], sampled[SAMPLING_WEIGHT])
+    untold = pl.Series(UNTOLD, ~kept.to_numpy() & ~(chances > 0))
+    return rows.drop(_ROW).with_columns(kept, weights, untold)
 
 
 def _checked(spans: pl.DataFrame | pl.LazyFrame, policy: Any, arrival: Any, missing_parents: Any) -> str:

@@ -127,3 +127,53 @@ def test_no_spans_give_no_rows() -> None:
 def test_a_name_of_the_report_is_no_key() -> None:
     with pytest.raises(tl.TracelabError, match="has a column of its own"):
         tl.sampling_report(SPANS.with_columns(traces=pl.lit(1)), AlwaysOn(), by="traces")
+
+
+CHECKOUTS = draw("\n\n".join(["web::POST /pay ====!"] * 5 + ["web::POST /pay ==="] * 3 + ["docs ="] * 8))
+ESTIMATES = [f"{name}_{end}" for name in ("error_rate", "p95") for end in ("weighted", "lower", "upper")]
+
+
+def test_requests_that_a_policy_never_keeps_leave_nothing_to_be_estimated() -> None:
+    rules = [{"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}}]
+    (web,) = tl.sampling_report(CHECKOUTS, rules).filter(service_name="web").rows(named=True)
+    assert (web["error_rate"], web["error_rate_kept"]) == (5 / 8, 1)
+    assert [web[name] for name in ESTIMATES] == [None] * 6
+    assert (web["untold_requests"], web["unknown_weight"]) == (3, 0)
+
+
+def test_a_service_of_which_all_is_kept_is_estimated_beside_one_of_which_some_never_is() -> None:
+    rules = [
+        {"name": "pay", "type": "string_attribute", "string_attribute": {"key": "service.name", "values": ["web"]}},
+    ]
+    web, docs = (
+        tl.sampling_report(CHECKOUTS, rules).filter(service_name=name).row(0, named=True) for name in ("web", "docs")
+    )
+    assert web["error_rate_weighted"] == web["error_rate_lower"] == web["error_rate_upper"] == 5 / 8
+    assert (web["untold_requests"], docs["untold_requests"]) == (0, 8)
+    assert docs["error_rate_weighted"] is None
+
+
+@pytest.mark.parametrize("rate", [1, 10])
+def test_of_requests_that_were_dropped_by_chance_those_that_are_kept_tell(rate: int) -> None:
+    report = tl.sampling_report(generate(5_000, spans_per_trace=10), presets.production(ratio=rate / 100))
+    assert report["untold_requests"].sum() == 0
+    seen = report.filter(pl.col("requests_kept") > 0)
+    assert seen["error_rate_weighted"].null_count() == 0
+    assert (seen["error_rate_lower"] < seen["error_rate_upper"]).all()
+
+
+def test_what_a_rate_limit_drops_leaves_nothing_to_be_estimated_beside_what_is_sure() -> None:
+    rules = [
+        {"name": "errors", "type": "status_code", "status_code": {"status_codes": ["ERROR"]}},
+        {"name": "few", "type": "rate_limiting", "rate_limiting": {"spans_per_second": 0}},
+    ]
+    (web,) = tl.sampling_report(CHECKOUTS, rules).filter(service_name="web").rows(named=True)
+    assert web["requests_kept"] == 5
+    assert [web[name] for name in ESTIMATES] == [None] * 6
+    assert web["untold_requests"] == 3
+
+
+def test_a_service_that_a_fleet_never_samples_has_requests_that_nothing_tells_of() -> None:
+    fleet = {"web": TraceIdRatioBased(0.999), "docs": AlwaysOff()}
+    report = tl.sampling_report(CHECKOUTS, fleet)
+    assert dict(report.select("service_name", "untold_requests").rows()) == {"docs": 8, "web": 0}

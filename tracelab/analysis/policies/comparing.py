@@ -69,8 +69,8 @@ def compare_policies(
     (Float64, the difference between the true error rate and that of what is kept, and its weighted estimate),
     `duration_off_kept`, `duration_off` (Float64, the same of the quantile, as a share of the true one), and
     `intervals_right_share` (Float64, of the weighted intervals of services, of error rates and quantiles, those that
-    hold the true figure; null where there is none). A service of which nothing is kept counts with an error of its
-    whole rate, and of 100 %.
+    hold the true figure; null where there is none). A service of which nothing is kept, or some requests never are
+    (its `untold_requests`), has no estimate, which counts with an error of its whole rate, and of 100 %.
 
     Raises
     ------
@@ -179,12 +179,12 @@ class _Whole:
             .hstack(by_trace.select("failed_traces_kept_share", "slow_traces_kept_share"))
             .with_columns(pl.lit(counts[kind], dtype=pl.UInt32).alias(f"{kind}s_lost") for kind in KINDS)
             .hstack([by_trace["broken_traces"]])
-            .hstack(self._deviations(told.filter(kept)))
+            .hstack(self._deviations(told))
         )
 
-    def _deviations(self, kept: pl.DataFrame) -> pl.DataFrame:
+    def _deviations(self, told: pl.DataFrame) -> pl.DataFrame:
         """Say how far the figures of services are off, weighted by their requests."""
-        found = compared_figures(self.true, kept, ["service_name"], [self.quantile], self.options)
+        found = compared_figures(self.true, told, ["service_name"], [self.quantile], self.options)
         name = percentile_names([self.quantile])[0]
         asked = pl.col("requests")
         rate, length = pl.col("error_rate"), pl.col(name).to_physical()

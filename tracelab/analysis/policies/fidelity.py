@@ -13,7 +13,7 @@ from tracelab.analysis.policies.replayed import BROKEN, BYTES, TRACE, measured, 
 from tracelab.conforming import takes_any_frame
 from tracelab.options import flag
 from tracelab.options import quantiles as checked_quantiles
-from tracelab.sampling.deciding import KEPT
+from tracelab.sampling.deciding import KEPT, UNTOLD
 from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 
 if TYPE_CHECKING:
@@ -25,7 +25,9 @@ _TRACES: Final = ("traces", "traces_kept")
 _VOLUMES: Final = ("spans", "spans_kept", "bytes", "bytes_kept", "broken_traces")
 _ASKED: Final = ("requests", "requests_kept", "errors", "errors_kept")
 _RATES: Final = ("error_rate", "error_rate_kept", "error_rate_weighted", "error_rate_lower", "error_rate_upper")
-_TRUST: Final = ("effective_sample_size", "unknown_weight")
+_ESTIMATES: Final = ("_weighted", "_lower", "_upper")
+_KNOWN: Final = ("effective_sample_size", "unknown_weight")
+_TRUST: Final = (*_KNOWN, "untold_requests")
 
 
 @takes_any_frame
@@ -74,10 +76,12 @@ def sampling_report(
     `error_rate_kept`, `error_rate_weighted`, `error_rate_lower`, `error_rate_upper` (Float64), then for each quantile,
     named as a percentile, `p95`, `p95_kept`, `p95_weighted`, `p95_lower`, `p95_upper` (Duration),
     `effective_sample_size` (Float64, see `latency_percentiles`), `unknown_weight` (UInt32, kept requests whose
-    probability is not known: what rests on them is null), `requests`, `requests_kept`, `errors`, `errors_kept`
-    (UInt32, of entry spans), `spans`, `spans_kept` (UInt32), `bytes`, `bytes_kept` (Int64, of the spans as protobuf of
-    OTLP; resources, which are sent once per request, are not in it) and `broken_traces` (UInt32, traces of which a kept
-    span lost its parent to the policy).
+    probability is not known: what rests on them is null), `untold_requests` (UInt32, requests that are not kept, and
+    for which no kept one stands: the policy never keeps their like, or with a probability that is not known; where
+    there are any, all that is weighted is null, as no weight makes up for what is never seen), `requests`,
+    `requests_kept`, `errors`, `errors_kept` (UInt32, of entry spans), `spans`, `spans_kept` (UInt32), `bytes`,
+    `bytes_kept` (Int64, of the spans as protobuf of OTLP; resources, which are sent once per request, are not in it)
+    and `broken_traces` (UInt32, traces of which a kept span lost its parent to the policy).
 
     Raises
     ------
@@ -106,12 +110,10 @@ def sampling_report(
     frame = replayed(measured(spans.lazy().collect()), policy, arrival=arrival, missing_parents=missing_parents)
     names = names_of(keys)
     true = true_figures(frame, names, wanted, options)
-    found = compared_figures(true, frame.filter(KEPT), names, wanted, options)
+    found = compared_figures(true, frame, names, wanted, options)
     told = _joined([_volumes(frame, keys, names), found], names)
-    counts = pl.col("requests", "requests_kept", "errors", "errors_kept", "unknown_weight").fill_null(0)
-    percentiles = [
-        f"{name}{end}" for name in percentile_names(wanted) for end in ("", "_kept", "_weighted", "_lower", "_upper")
-    ]
+    counts = pl.col(*_ASKED, "unknown_weight").fill_null(0)
+    percentiles = [f"{name}{end}" for name in percentile_names(wanted) for end in ("", "_kept", *_ESTIMATES)]
     # Wide tables are read from the left: first what the question was, the volumes at the end.
     columns = [*names, *_TRACES, *_RATES, *percentiles, *_TRUST, *_ASKED, *_VOLUMES]
     return told.with_columns(counts).select(columns).sort(names or "traces", nulls_last=True)
@@ -127,10 +129,18 @@ def true_figures(
 
 
 def compared_figures(
-    true: pl.DataFrame, kept: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
+    true: pl.DataFrame, told: pl.DataFrame, names: list[str], quantiles: list[float], options: dict[str, Any]
 ) -> pl.DataFrame:
-    """Put beside true figures those of the spans that a policy keeps, as kept and estimated."""
-    return _joined([true, *_kept_figures(kept, names, quantiles, options)], names)
+    """Put beside true figures those of the spans that a policy keeps, as kept and estimated.
+
+    Where some requests are such as are never kept there is no estimate.
+    """
+    untold = error_rates(told.filter(UNTOLD), **options).select(*names, untold_requests="spans")
+    found = _joined([true, *_kept_figures(told.filter(KEPT), names, quantiles, options), untold], names)
+    estimates = [f"{name}{end}" for name in ("error_rate", *percentile_names(quantiles)) for end in _ESTIMATES]
+    return found.with_columns(pl.col("untold_requests").fill_null(0)).with_columns(
+        pl.when(pl.col("untold_requests") == 0).then(pl.col(estimates))
+    )
 
 
 def _kept_figures(
@@ -144,7 +154,7 @@ def _kept_figures(
             *names, error_rate_kept="error_rate", requests_kept="spans", errors_kept="errors"
         ),
         error_rates(kept, weights=SAMPLING_WEIGHT, **options).select(
-            *names, *_TRUST, error_rate_weighted="error_rate", error_rate_lower="lower", error_rate_upper="upper"
+            *names, *_KNOWN, error_rate_weighted="error_rate", error_rate_lower="lower", error_rate_upper="upper"
         ),
         latency_percentiles(kept, **lengths).select(*names, pl.col(percentiles).name.suffix("_kept")),
         latency_percentiles(kept, weights=SAMPLING_WEIGHT, **lengths).select(

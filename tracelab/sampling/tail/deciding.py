@@ -29,6 +29,7 @@ from tracelab.sampling.tail.replaying import Replay, replay
 
 if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
+    from tracelab.sampling.estimation.arrays import Floats
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
@@ -245,6 +246,23 @@ def _sampled(frame: pl.DataFrame, policies: TailPolicies | Dialect, arrival: Any
         names.gather(pl.Series(told.verdict.decider[lives])).alias(SAMPLING_POLICY),
         pl.Series(SAMPLING_WEIGHT, weights[lives]).fill_nan(None),
     )
+
+
+def tail_chances(frame: pl.DataFrame, policies: Any, *, arrival: Any = None) -> Floats:
+    """Give the probability with which each span would be kept, whether it is or not; NaN where it is not known."""
+    known = _taken(frame, policies, arrival)
+    if not isinstance(known, TailPolicies):
+        decisions = known.decisions(frame).select("trace_id", "sampling_probability")
+        found = frame.select("trace_id").join(decisions, on="trace_id", how="left", maintain_order="left")
+        return found["sampling_probability"].to_numpy().astype(np.float64)
+    told = replay(frame, known, arrival)
+    groups = told.lives.groups
+    chances = np.repeat(np.where(told.undecided, np.nan, told.chances.probability), groups.sizes)
+    if groups.rows is None:
+        return chances
+    by_row = np.empty(chances.size)
+    by_row[groups.rows] = chances
+    return by_row
 
 
 def _by_trace(told: Replay) -> pl.DataFrame:
