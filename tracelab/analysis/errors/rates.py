@@ -92,7 +92,9 @@ def error_rates(
     -----
     With weights the intervals say what *all* traces of the time would have shown, had none been dropped: what is kept
     with certainty is not uncertain. Without, they say what other spans of the same kind would show. All spans of a
-    trace are taken to be kept or dropped together.
+    trace are taken to be kept or dropped together. A weight stands for others that were dropped by chance: of what is
+    never kept (no policy matches it) no weight can tell, and `sampling_report` says where a policy does so. Where all
+    errors that were seen were sure to be kept, and others were not, all errors are taken to be kept.
 
     Examples
     --------
