@@ -14,6 +14,9 @@ DECISION: Final = pl.Enum(DECISIONS)
 SAMPLING_POLICY: Final = "sampling_policy"
 """The column that says which policy kept a span."""
 
+SAMPLING_WEIGHT: Final = "sampling_weight"
+"""The column that says how many spans each stands for."""
+
 MOST_WEIGHT: Final = 2.0**64
 """How many spans one may stand for: no sampler has finer chances."""
 

@@ -11,8 +11,8 @@ import polars as pl
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import PolicyError
 from tracelab.options import choice, shown
+from tracelab.sampling.decided import SAMPLING_WEIGHT
 from tracelab.sampling.dialects import Dialect
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.decisions import head_decisions
 from tracelab.sampling.head.processor import ProbabilisticProcessor
 from tracelab.sampling.head.replay import MISSING_PARENTS, replay

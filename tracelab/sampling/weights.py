@@ -16,8 +16,8 @@ from tracelab.display.words import counted
 from tracelab.errors import SamplingWarning, SchemaError, TracelabError, warn_caller
 from tracelab.frames import as_polars
 from tracelab.options import share, shown
+from tracelab.sampling.decided import SAMPLING_WEIGHT
 from tracelab.sampling.deciding import is_head
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.head.processor import ProbabilisticProcessor
 from tracelab.sampling.head.replay import replay, warn_of_services
 from tracelab.sampling.recorded import SOURCES, Recorded, by_threshold

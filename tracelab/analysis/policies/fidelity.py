@@ -13,8 +13,8 @@ from tracelab.analysis.policies.replayed import BROKEN, BYTES, TRACE, measured, 
 from tracelab.conforming import takes_any_frame
 from tracelab.options import flag
 from tracelab.options import quantiles as checked_quantiles
+from tracelab.sampling.decided import SAMPLING_WEIGHT
 from tracelab.sampling.deciding import KEPT, UNTOLD
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

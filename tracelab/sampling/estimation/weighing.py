@@ -10,7 +10,7 @@ import polars as pl
 
 from tracelab.errors import SchemaError, TracelabError
 from tracelab.options import shown
-from tracelab.sampling.decided import MOST_WEIGHT
+from tracelab.sampling.decided import MOST_WEIGHT, SAMPLING_WEIGHT
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Weights: TypeAlias = str | pl.Expr | None
 
-SAMPLING_WEIGHT: Final = "sampling_weight"
 WEIGHT: Final = "__weight"
 EFFECTIVE: Final = "effective_sample_size"
 UNKNOWN: Final = "unknown_weight"

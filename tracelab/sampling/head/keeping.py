@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.conforming import takes_any_frame
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
+from tracelab.sampling.decided import SAMPLING_WEIGHT
 from tracelab.sampling.head.replay import replay
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)

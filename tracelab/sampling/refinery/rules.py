@@ -11,9 +11,8 @@ import polars as pl
 from tracelab.conforming import span_frame
 from tracelab.errors import PolicyError
 from tracelab.options import nanoseconds, shown, whole
-from tracelab.sampling.decided import DECISION, DECISIONS, EVALUATIONS, MATCHES, SAMPLING_POLICY
+from tracelab.sampling.decided import DECISION, DECISIONS, EVALUATIONS, MATCHES, SAMPLING_POLICY, SAMPLING_WEIGHT
 from tracelab.sampling.documents import near_or_all, read_document
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.refinery.fields import Events
 from tracelab.sampling.refinery.outcomes import Replay, rule_type, rules_of
 from tracelab.sampling.refinery.reading import DEFAULT, read_samplers

@@ -10,10 +10,9 @@ import pyarrow as pa
 
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import PolicyError, SamplingWarning, warn_caller
-from tracelab.sampling.decided import DECISION, EVALUATIONS, MATCHES, SAMPLING_POLICY
+from tracelab.sampling.decided import DECISION, EVALUATIONS, MATCHES, SAMPLING_POLICY, SAMPLING_WEIGHT
 from tracelab.sampling.decided import DECISIONS as ALL_DECISIONS
 from tracelab.sampling.dialects import Dialect
-from tracelab.sampling.estimation.weighing import SAMPLING_WEIGHT
 from tracelab.sampling.tail.clock import arrival_column
 from tracelab.sampling.tail.configuration import as_policies
 from tracelab.sampling.tail.content import DECISIONS, DROPPED, ERROR, INVERT_SAMPLED, NOT_SAMPLED, SAMPLED
