@@ -122,7 +122,9 @@ def critical_path_profile(
     `time`, in seconds, and `traces` would have been), `effective_sample_size` (Float64, how many traces of one weight
     would tell as much as those of the group), `unknown_weight` (UInt32, traces of the band whose weight is not known).
     Where there is such a trace in a band, shares and means are null, and so is what rests on one of the group.
-    Intervals have a confidence of 95 %. The longest estimated time comes first.
+    Intervals have a confidence of 95 %. Those of `share` and `estimated_seconds` hold less often where the time of a
+    group lies in a few long traces (worth less than about 50 equal ones) of which few or none may have been kept: they
+    know nothing of how long those are. The longest estimated time comes first.
 
     Raises
     ------
