@@ -79,15 +79,11 @@ class Kept:
         if unknown:
             lines.append(f"Undecided: {counted(unknown, 'trace')}, whose ids no sampler can decide on.")
         if row["unknown_weight"]:
-            lines.append(
-                f"Not estimated: what rests on {counted(row['unknown_weight'], 'kept request')} whose probability "
-                "is not known."
-            )
+            kept = counted(row["unknown_weight"], "kept request")
+            lines.append(f"Not estimated: what rests on {kept} of unknown probability.")
         if row["untold_requests"]:
-            lines.append(
-                f"Not estimated: what rests on {counted(row['untold_requests'], 'request')} of which none that is kept "
-                "tells, as the policy never keeps their like, or as often as is not known."
-            )
+            untold = f"{row['untold_requests']:,}"
+            lines.append(f"Not estimated: groups with requests that no kept one stands for ({untold}).")
         if self.matches is not None:
             never = self.matches.filter("never_matched")["policy"].to_list()
             lines += [f"Never matched: {_listed(never)}."] if never else []

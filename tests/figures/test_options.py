@@ -60,6 +60,7 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     (tl.plot_sampling_report, "user", [5, True, ["a"], ""]),
     (tl.plot_sampling_report, "confidence", [*NO_SHARE, 0, 1]),
     (tl.plot_sampling_report, "arrival", [5, True]),
+    (tl.plot_sampling_report, "missing_parents", [None, 5, True, "Root", ""]),
 ]
 NEEDED: dict[Callable[..., go.Figure], dict[str, Any]] = {
     tl.plot_sampling_report: {"policies": {"recommended": tl.sampling.presets.production()}}

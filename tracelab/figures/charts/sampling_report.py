@@ -80,7 +80,7 @@ def plot_sampling_report(
     >>> from tracelab.sampling import AlwaysOff, AlwaysOn
     >>> from tracelab.synthetic import draw
     >>> figure = plot_sampling_report(draw("api ==!"), {"all": AlwaysOn(), "nothing": AlwaysOff()})
-    >>> figure.data[2].y  # the error rate of `nothing`, as kept and estimated, in points of per cent
+    >>> figure.data[1].y  # the error rate of `nothing`, as kept and estimated, in points of per cent
     (100.0, 100.0)
     """
     named = policies if isinstance(policies, Mapping) else {_name_of(policies): policies}
