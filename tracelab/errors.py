@@ -32,7 +32,16 @@ class SourceError(TracelabError):
     """A source that cannot be reached: no such file, no such server, no permission."""
 
 
-class QueryError(TracelabError):
+class _PointingError(TracelabError):
+    """An error in a text, which shows the place below a caret."""
+
+    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
+        self.source = source
+        self.position = position
+        super().__init__(message if position is None else f"{message}\n{_pointed_at(source, position)}")
+
+
+class QueryError(_PointingError):
     """A query that cannot be answered.
 
     Attributes
@@ -43,11 +52,6 @@ class QueryError(TracelabError):
         Where the trouble starts, as an index into `source`; None where no single place is at fault.
     """
 
-    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
-        self.source = source
-        self.position = position
-        super().__init__(message if position is None else f"{message}\n{_pointed_at(source, position)}")
-
 
 class QuerySyntaxError(QueryError):
     """A text that is no query."""
@@ -57,7 +61,7 @@ class QueryTypeError(QueryError):
     """A query that parses but compares or combines what does not go together."""
 
 
-class PolicyError(TracelabError):
+class PolicyError(_PointingError):
     """A sampling configuration, or a condition in it, that its program would refuse.
 
     Attributes
@@ -67,11 +71,6 @@ class PolicyError(TracelabError):
     position
         Where the trouble starts, as an index into `source`; None where no single place is at fault.
     """
-
-    def __init__(self, message: str, *, source: str = "", position: int | None = None) -> None:
-        self.source = source
-        self.position = position
-        super().__init__(message if position is None else f"{message}\n{_pointed_at(source, position)}")
 
 
 class LoadWarning(UserWarning):
