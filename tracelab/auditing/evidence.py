@@ -1,0 +1,300 @@
+"""What the rules read: a frame's spans as numbers, made once for all of them.
+
+Texts are slow to compare, so services, kinds, libraries and traces are numbers here. Attributes are read when a rule
+asks for them, and kept, since several rules read the same ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.forest import Forest, build_forest
+from tracelab.schema import KINDS, attribute_names, attribute_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracelab.forest import Flags, Ints
+
+UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
+
+HOST_KEYS: Final = ("resource.host.id", "resource.host.ip", "resource.host.name", "resource.k8s.node.name")
+LANGUAGE: Final = "resource.telemetry.sdk.language"
+HTTP_KEYS: Final = ("span.http.request.method", "span.http.method", "span.http.route", "span.http.url", "span.url.full")
+RPC_KEYS: Final = ("span.rpc.system.name", "span.rpc.system", "span.rpc.method", "span.rpc.service")
+QUEUE_KEYS: Final = ("span.messaging.system", "span.messaging.destination.name", "span.messaging.destination")
+DATABASE_KEYS: Final = ("span.db.system.name", "span.db.system")
+_DENSE: Final = 1 << 22
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The spans of a frame, in places: trace after trace, and in a trace depth first.
+
+    Attributes
+    ----------
+    frame
+        The spans with all their columns, in the order of places.
+    forest
+        Who is below whom; `forest.parent` is the place of the parent, -1 where there is none in the frame.
+    """
+
+    frame: pl.DataFrame = field(repr=False)
+    forest: Forest = field(repr=False)
+
+    @classmethod
+    def of(cls, spans: pl.DataFrame) -> Evidence:
+        """Put the spans into places."""
+        others = [name for name in spans.columns if name not in {"depth", "tree_left", "tree_right"}]
+        frame, forest = build_forest(spans, *others)
+        return cls(frame, forest)
+
+    @property
+    def count(self) -> int:
+        """How many spans there are."""
+        return self.frame.height
+
+    @property
+    def parent(self) -> Ints:
+        """Place of the parent, -1 where it is not in the frame."""
+        return self.forest.parent
+
+    @cached_property
+    def named_parent(self) -> Flags:
+        """Mark the spans that name a parent, be it in the frame or not."""
+        named: Flags = self.frame["parent_span_id"].is_not_null().to_numpy()
+        return named
+
+    @cached_property
+    def orphan(self) -> Flags:
+        """Mark the spans that name a parent that is not in the frame."""
+        return self.named_parent & (self.parent < 0)
+
+    @cached_property
+    def true_root(self) -> Flags:
+        """Mark the spans that name no parent."""
+        return ~self.named_parent
+
+    @cached_property
+    def trace(self) -> Ints:
+        """Number of the trace, from 0 in the order of places."""
+        return self.forest.trace
+
+    @cached_property
+    def kind(self) -> Ints:
+        """Kind of the span, in the order of `schema.KINDS`."""
+        return self.frame["kind"].to_physical().to_numpy().astype(np.int64)
+
+    @cached_property
+    def start(self) -> Ints:
+        """Start, in nanoseconds since 1970."""
+        return self.frame["start_time"].to_physical().to_numpy()
+
+    @cached_property
+    def duration(self) -> Ints:
+        """Duration, in nanoseconds."""
+        return self.frame["duration"].to_physical().to_numpy()
+
+    @cached_property
+    def end(self) -> Ints:
+        """End, in nanoseconds since 1970."""
+        return self.start + self.duration
+
+    @cached_property
+    def _services(self) -> tuple[Ints, pl.Series]:
+        return coded(self.frame["service_name"])
+
+    @property
+    def service(self) -> Ints:
+        """Number of the service."""
+        return self._services[0]
+
+    @property
+    def services(self) -> pl.Series:
+        """Names of the services by their numbers."""
+        return self._services[1]
+
+    @cached_property
+    def parent_service(self) -> Ints:
+        """Number of the service of the parent, -1 where there is no parent in the frame."""
+        return np.where(self.parent >= 0, self.service[self.parent], -1)
+
+    @cached_property
+    def crossing(self) -> Flags:
+        """Mark the spans whose parent is in the frame and in another service."""
+        return (self.parent >= 0) & (self.parent_service != self.service)
+
+    @cached_property
+    def childless(self) -> Flags:
+        """Mark the spans that are nobody's parent in the frame."""
+        found = np.ones(self.count, dtype=bool)
+        found[self.parent[self.parent >= 0]] = False
+        return found
+
+    @cached_property
+    def _libraries(self) -> tuple[Ints, pl.DataFrame]:
+        name, names = coded(self.frame["scope_name"])
+        version, versions = coded(self.frame["scope_version"])
+        number, distinct = renumbered((name + 1) * (versions.len() + 1) + version + 1)
+        name_of, version_of = distinct // (versions.len() + 1) - 1, distinct % (versions.len() + 1) - 1
+        table = pl.DataFrame(
+            {"scope_name": gathered(names, name_of), "scope_version": gathered(versions, version_of)},
+            schema={"scope_name": pl.String, "scope_version": pl.String},
+        )
+        return number, table
+
+    @property
+    def library(self) -> Ints:
+        """Number of the instrumentation library (its name and version)."""
+        return self._libraries[0]
+
+    @property
+    def libraries(self) -> pl.DataFrame:
+        """Names and versions of instrumentation libraries by their numbers: `scope_name`, `scope_version`."""
+        return self._libraries[1]
+
+    @cached_property
+    def host(self) -> Ints:
+        """Number of the host that a span was made on, -1 where it is not known."""
+        return self.numbers(*HOST_KEYS)[0]
+
+    @cached_property
+    def hosts(self) -> pl.Series:
+        """Names of hosts by their numbers."""
+        return self.numbers(*HOST_KEYS)[1]
+
+    @cached_property
+    def hop(self) -> Ints:
+        """How each span talks to others: a number of `findings.HOPS`, -1 where its attributes do not say."""
+        hop = np.full(self.count, -1, dtype=np.int64)
+        hop[self.has(*HTTP_KEYS)] = 0
+        if self.knows(*RPC_KEYS):
+            rpc, systems = self.numbers("span.rpc.system.name", "span.rpc.system")
+            hop[self.has(*RPC_KEYS)] = 2
+            grpc = np.flatnonzero(systems.str.to_lowercase().eq("grpc").to_numpy()) if systems.len() else np.empty(0)
+            hop[np.isin(rpc, grpc)] = 1
+        hop[self.has(*QUEUE_KEYS) | (self.kind == PRODUCER) | (self.kind == CONSUMER)] = 3
+        hop[self.has(*DATABASE_KEYS)] = 4
+        return hop
+
+    def knows(self, *keys: str) -> bool:
+        """Say whether any span may have one of these attributes (keys with their scope)."""
+        return any(name in self._columns for key in keys for name in attribute_names(key)) or any(
+            name in self._rare for key in keys for name in attribute_names(key)
+        )
+
+    def has(self, *keys: str) -> Flags:
+        """Mark the spans that have one of these attributes."""
+        found = np.zeros(self.count, dtype=bool)
+        for key in keys:
+            for name in attribute_names(key):
+                if name in self._columns:
+                    found |= self.frame[name].is_not_null().to_numpy()
+                elif name in self._rare:
+                    found |= self.text(name).is_not_null().to_numpy()
+        return found
+
+    def text(self, *keys: str) -> pl.Series:
+        """Read the first of these attributes that a span has, as text; null where it has none."""
+        return self._kept_series(keys, pl.String())
+
+    def number(self, *keys: str, dtype: pl.DataType | None = None) -> pl.Series:
+        """Read the first of these attributes that a span has, as a whole number (or `dtype`); null where it is none."""
+        return self._kept_series(keys, pl.Int64() if dtype is None else dtype)
+
+    def numbers(self, *keys: str) -> tuple[Ints, pl.Series]:
+        """Give numbers to the distinct texts of the first of these attributes that a span has; -1 where it has none."""
+        if keys not in self._numbered:
+            self._numbered[keys] = coded(self.text(*keys))
+        return self._numbered[keys]
+
+    def language(self, service: str | None) -> str | None:
+        """Give the language of a service's SDK, where its spans say it."""
+        return self._languages.get(service) if service is not None else None
+
+    @cached_property
+    def _languages(self) -> Mapping[str, str]:
+        language, languages = self.numbers(LANGUAGE)
+        if not languages.len():
+            return {}
+        table = pl.DataFrame({"service": self.service, "language": language}).filter(pl.col("language") >= 0)
+        most = table.group_by("service").agg(pl.col("language").mode().min())
+        names, said = self.services.gather(most["service"]), languages.gather(most["language"])
+        return dict(zip(names.to_list(), said.to_list(), strict=True))
+
+    @cached_property
+    def _columns(self) -> frozenset[str]:
+        """List the attribute columns that hold anything."""
+        return frozenset(
+            name for name in self.frame.columns if "." in name and self.frame[name].null_count() < self.frame.height
+        )
+
+    @cached_property
+    def _rare(self) -> frozenset[str]:
+        """List the attributes that live in `more_attributes`."""
+        more = self.frame["more_attributes"]
+        if more.null_count() == self.frame.height:
+            return frozenset()
+        keys = more.drop_nulls().map.keys().explode().unique().drop_nulls()
+        return frozenset(keys.to_list())
+
+    @cached_property
+    def _series(self) -> dict[tuple[str, ...], pl.Series]:
+        return {}
+
+    @cached_property
+    def _numbered(self) -> dict[tuple[str, ...], tuple[Ints, pl.Series]]:
+        return {}
+
+    def _kept_series(self, keys: tuple[str, ...], dtype: pl.DataType) -> pl.Series:
+        kept = (str(dtype), *keys)
+        if kept not in self._series:
+            self._series[kept] = self._read(keys, dtype)
+        return self._series[kept]
+
+    def _read(self, keys: tuple[str, ...], dtype: pl.DataType) -> pl.Series:
+        there = [key for key in keys if self.knows(key)]
+        if not there:
+            return pl.repeat(None, self.count, dtype=dtype, eager=True).alias(keys[0])
+        if len(there) == 1 and there[0] in self._columns and self.frame.schema[there[0]] == dtype:
+            return self.frame[there[0]]
+        return self.frame.select(
+            pl.coalesce(*(attribute_value(key, dtype=dtype) for key in there)).alias(keys[0])
+        ).to_series()
+
+
+def coded(texts: pl.Series) -> tuple[Ints, pl.Series]:
+    """Give numbers to the distinct values of a text column in the order in which they come; null is -1."""
+    if texts.null_count() == texts.len():
+        return np.full(texts.len(), -1, dtype=np.int64), pl.Series(texts.name, [], dtype=pl.String)
+    # A category is numbered by when it is first seen, from 0 in categories that nobody else uses.
+    categorical = texts.cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
+    numbers = categorical.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
+    distinct = categorical.unique().drop_nulls()
+    order = np.argsort(distinct.to_physical().to_numpy())
+    return numbers, distinct.cast(pl.String).gather(order)
+
+
+def renumbered(values: Ints) -> tuple[Ints, Ints]:
+    """Give numbers from 0 on to the distinct values of an array, in their order; and list them."""
+    most = int(values.max(initial=0)) + 1
+    if most <= _DENSE and not (values.size and values.min() < 0):  # counting is ten times as fast as sorting
+        distinct = np.flatnonzero(np.bincount(values, minlength=most))
+        table = np.zeros(most, dtype=np.int64)
+        table[distinct] = np.arange(distinct.size)
+        return table[values], distinct
+    distinct, number = np.unique(values, return_inverse=True)
+    return number, distinct
+
+
+def gathered(texts: pl.Series, numbers: Ints) -> pl.Series:
+    """Give the texts of numbers, null where a number is -1."""
+    if not texts.len():
+        return pl.repeat(None, numbers.size, dtype=pl.String, eager=True).alias(texts.name)
+    index = pl.Series(numbers)
+    return texts.gather(index.set(index < 0, None))

@@ -1,0 +1,55 @@
+"""The audit: every rule asked of the same evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.findings import nothing, together
+from tracelab.auditing.rules import RULES
+from tracelab.conforming import takes_any_frame
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from tracelab.analysis.grouping import Spans
+
+
+@takes_any_frame
+def audit(spans: Spans) -> pl.DataFrame:
+    """Find where context propagation breaks, and what else is wrong with the instrumentation.
+
+    Parameters
+    ----------
+    spans
+        The spans.
+
+    Returns
+    -------
+    One row per finding, the most severe first, then the most frequent: `rule` (String, its id), `severity` (Enum:
+    info, warning, error; info is what something harmless explains, or what is only worth to know), `service_name`
+    (String, whose instrumentation it is), `caller`, `callee` (String, the edge, null where it is none), `hop` (String:
+    http, grpc, rpc, queue, database, in-process, null where it is not known), `library`, `library_version` (String,
+    the instrumentation library of most of these spans), `count`, `out_of` (UInt32: how many show it, of how many that
+    could), `unit` (String, what is counted), `share`, `share_lower`, `share_upper` (Float64, with Wilson's interval of
+    95 %), `finding` (String, what was seen, in a sentence), `explanation` (String, what explains it better than a
+    fault: sampling, the window, a lost export; else null), `fix` (String, what to do, in the words of the service's
+    SDK), `exemplar_trace_ids`, `exemplar_span_ids` (List(String), up to five spans that show it, the clearest first).
+    Names and values are shown with their secrets masked.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> spans = draw('''
+    ... web::GET /pay  =========== kind=server
+    ...   gone::GET
+    ...     bank::pay  ..======    kind=server
+    ... ''')
+    >>> audit(spans).select("rule", "service_name", "count", "out_of").rows()
+    [('missing-parent', 'bank', 1, 1)]
+    """
+    frame = spans.lazy().collect()
+    if not frame.height:
+        return nothing()
+    evidence = Evidence.of(frame)
+    return together([rule(evidence) for rule in RULES.values()])

@@ -1,0 +1,27 @@
+"""How to mend what a rule finds, in the words of the SDK that the service uses.
+
+A file per subject holds a table of its rules: a text for any language, and texts for those languages in which there is
+something more exact to say.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tracelab.auditing.fixes.structure import STRUCTURE
+
+if TYPE_CHECKING:
+    from tracelab.auditing.fixes.table import Fixes
+
+FIXES: Final[Fixes] = {**STRUCTURE}
+"""What to do about each rule's findings: by rule, or by `rule:hop` where hops differ; then by language, "" for any."""
+
+
+def fix_for(rule: str, *, language: str | None = None, hop: str | None = None) -> str:
+    """Say what to do about a finding of a rule, as exactly as the language and the hop let it be said."""
+    for name in (f"{rule}:{hop}", rule):
+        texts = FIXES.get(name, {})
+        text = texts.get((language or "").lower(), texts.get(""))
+        if text is not None:
+            return text
+    raise KeyError(rule)

@@ -1,0 +1,21 @@
+"""The rules: what each one looks for, by the subject that it is about.
+
+A rule is a function that is given the evidence and gives back findings. The names here are those that `rule` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import polars as pl
+
+from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.structure.missing_parents import missing_parent
+
+Rule: TypeAlias = Callable[[Evidence], pl.DataFrame]
+
+RULES: Final[dict[str, Rule]] = {
+    "missing-parent": missing_parent,
+}
+"""Every rule by its id, or the first of the ids of those that are found together."""
