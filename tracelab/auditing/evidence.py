@@ -127,7 +127,8 @@ class Evidence:
     @cached_property
     def crossing(self) -> Flags:
         """Mark the spans whose parent is in the frame and in another service."""
-        return (self.parent >= 0) & (self.parent_service != self.service)
+        found: Flags = (self.parent >= 0) & (self.parent_service != self.service)
+        return found
 
     @cached_property
     def childless(self) -> Flags:
