@@ -43,6 +43,7 @@ FINDINGS: Final = pl.Schema(
         "caller": pl.String(),
         "callee": pl.String(),
         "hop": pl.String(),
+        "detail": pl.String(),
         "library": pl.String(),
         "library_version": pl.String(),
         "count": pl.UInt32(),
@@ -270,6 +271,7 @@ def _in_words(evidence: Evidence, symptom: Symptom, groups: pl.DataFrame) -> pl.
         .agg("exemplar_trace_ids", "exemplar_span_ids")
     )
     worded = groups.with_columns(
+        pl.Series("detail", [text and masked(text) for text in groups["detail"]], dtype=pl.String),
         pl.Series("finding", finding, dtype=pl.String), pl.Series("fix", fix, dtype=pl.String),
         ids["exemplar_trace_ids"], ids["exemplar_span_ids"],
     )  # fmt: skip

@@ -1,0 +1,25 @@
+"""How rows that show a symptom become findings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.findings import Symptom, findings_of
+from tracelab.synthetic import draw
+
+
+def test_a_finding_names_the_detail_that_tells_it_apart_and_masks_secrets_in_it() -> None:
+    evidence = Evidence.of(draw("api ==\n\napi =\n\napi =\n"))
+    found = findings_of(
+        evidence,
+        Symptom(
+            "missing-parent",
+            "info",
+            lambda group: str(group["said_count"]),
+            shown=np.array([True, True, True]),
+            detail=np.array([0, 1, -1]),
+            details=("http.url", "token=abc123"),
+        ),
+    )
+    assert set(found["detail"]) == {"http.url", "token=***", None}
