@@ -1,3 +1,3 @@
-"""Where the boxes and arrows of a service graph are drawn."""
+"""Graphs of services: where boxes and arrows are, and what they are drawn with."""
 
 from __future__ import annotations

@@ -1,20 +1,19 @@
-"""Where the boxes and arrows of a service graph are, and the numbers before the arrows' heads."""
+"""Where the boxes and arrows of a graph of services are, and the numbers before the arrows' heads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-import polars as pl
 
 from tracelab.figures.graph_layout.layers import Layers, layered
 from tracelab.figures.parts.style import NARROWEST
 from tracelab.figures.parts.text import fitting, text_width
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
 NAME_SIZE, NUMBER_SIZE = 12, 10
 _ROOM: Final = NARROWEST - 24
@@ -24,18 +23,23 @@ _MOST_LABELS: Final = 60
 _NAME_WIDTHS: Final = (170.0, 150.0, 130.0, 115.0, 100.0, 84.0)
 _STEPS: Final = 16
 
-Ports: TypeAlias = dict[tuple[str, str], tuple[float, float]]
+Edge: TypeAlias = tuple[str, str]
+Numbers: TypeAlias = tuple[str, str]
+"""What stands above and below an edge before its head, as markup."""
+
+Ports: TypeAlias = dict[Edge, tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
     """Where everything is, in pixels of the narrowest figure.
 
-    `before` and `behind` say how far from the boxes of each layer numbers stand, on either side.
+    `numbers` are those for which there is room. `before` and `behind` say how far from the boxes of each layer they
+    stand, on either side.
     """
 
     laid: Layers
-    labelled: bool
+    numbers: Mapping[Edge, Numbers]
     lefts: list[float]
     rights: list[float]
     before: list[float]
@@ -44,27 +48,36 @@ class Picture:
     texts: dict[str, str]
 
     @classmethod
-    def of(cls, names: Sequence[str], edges: pl.DataFrame) -> Picture:
-        """Choose the fullest picture that is narrow enough: shorter names first, then none of the numbers."""
-        calls = {(caller, callee): count for caller, callee, count in edges.select("caller", "callee", "calls").rows()}
-        labels = (True, False) if edges.height <= _MOST_LABELS else (False,)
-        plans = [(longest, labelled) for labelled in labels for longest in _NAME_WIDTHS]
-        laid = {labelled: _laid_out(names, edges, calls, labelled=labelled) for labelled in labels}
-        pictures = (cls._planned(laid[labelled], edges, longest, labelled=labelled) for longest, labelled in plans)
+    def of(
+        cls,
+        names: Sequence[str],
+        weights: Mapping[Edge, int],
+        numbers: Mapping[Edge, Numbers],
+        *,
+        needed: Collection[Edge] = (),
+    ) -> Picture:
+        """Choose the fullest picture that is narrow enough: shorter names first, then none but the needed numbers."""
+        least = {edge: numbers[edge] for edge in numbers if edge in needed}
+        labels = (numbers, least) if len(weights) <= _MOST_LABELS else (least,)
+        laid = [_laid_out(names, weights, shown) for shown in labels]
+        plans = [(number, longest) for number in range(len(labels)) for longest in _NAME_WIDTHS]
+        pictures = (cls._planned(laid[number], weights, labels[number], longest) for number, longest in plans)
         picture = next((picture for picture in pictures if picture.width <= _ROOM), None)
-        return picture or cls._planned(laid[labels[0]], edges, _NAME_WIDTHS[2], labelled=labels[0])
+        return picture or cls._planned(laid[0], weights, labels[0], _NAME_WIDTHS[2])
 
     @classmethod
-    def _planned(cls, laid: Layers, edges: pl.DataFrame, longest: float, *, labelled: bool) -> Picture:
+    def _planned(
+        cls, laid: Layers, edges: Collection[Edge], numbers: Mapping[Edge, Numbers], longest: float
+    ) -> Picture:
         texts = {item.name: fitting(item.name, longest, NAME_SIZE) for item in laid.items if item.name}
-        ends = {(caller, callee): end_width(edge, labelled) for caller, callee, edge in rows_by_edge(edges)}
         depth = {item.name: item.layer for item in laid.items if item.name}
         count = len(laid.layers)
         before, behind, widths = [0.0] * count, [0.0] * count, [0.0] * count
-        for (caller, callee), width in ends.items():
+        for caller, callee in edges:
             bow = (caller, callee) in laid.bows
             side = behind if bow or (caller, callee) in laid.turned else before
-            side[depth[callee]] = max(side[depth[callee]], width + reach_of(laid, caller, callee) * bow)
+            width = end_width(numbers.get((caller, callee))) + reach_of(laid, caller, callee) * bow
+            side[depth[callee]] = max(side[depth[callee]], width)
         for name, text in texts.items():
             widths[depth[name]] = max(widths[depth[name]], text_width(text, NAME_SIZE) + 29)
         gaps = [behind[layer] + _BENDING + before[layer + 1] for layer in range(count - 1)]
@@ -76,31 +89,29 @@ class Picture:
             lefts.append(x)
             rights.append(x + width)
             x += width + (gaps[layer] + wider if layer < count - 1 else behind[-1])
-        return cls(laid, labelled and not edges.is_empty(), lefts, rights, before, behind, max(x, _ROOM), texts)
+        return cls(laid, numbers, lefts, rights, before, behind, max(x, _ROOM), texts)
 
 
-def _laid_out(
-    names: Sequence[str], edges: pl.DataFrame, calls: dict[tuple[str, str], int], *, labelled: bool
-) -> Layers:
+def _laid_out(names: Sequence[str], weights: Mapping[Edge, int], numbers: Mapping[Edge, Numbers]) -> Layers:
     """Lay boxes out that are high enough for the arrows at them, and for the numbers before their heads."""
-    port = _LABELLED_PORT if labelled else _BARE_PORT
-    inward, outward = (dict(edges.group_by(end).len().rows()) for end in ("callee", "caller"))
-    heights = {
-        name: max(LOWEST, port * inward.get(name, 0) + 4, (_BARE_PORT + 5) * outward.get(name, 0) + 4) for name in names
-    }
-    return layered(names, calls, heights)
+    inward, outward = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0)
+    for caller, callee in weights:
+        inward[callee] += _LABELLED_PORT if (caller, callee) in numbers else _BARE_PORT
+        outward[caller] += 1
+    heights = {name: max(LOWEST, inward[name] + 4, (_BARE_PORT + 5) * outward[name] + 4) for name in names}
+    return layered(names, weights, heights)
 
 
-def ports_of(picture: Picture, edges: pl.DataFrame) -> Ports:
+def ports_of(picture: Picture, edges: Iterable[Edge]) -> Ports:
     """Say at which height each edge leaves its caller and reaches its callee, so that none meet at a box."""
     laid = picture.laid
     place = {item.name: number for number, item in enumerate(laid.items) if item.name}
     # Each end: the box and side, the height of what is next on the way, the edge, and which end it is.
-    ends: dict[tuple[int, str], list[tuple[float, tuple[str, str], int]]] = {}
-    for caller, callee in edges.select("caller", "callee").iter_rows():
-        edge = (caller, callee)
+    ends: dict[tuple[int, str], list[tuple[float, Edge, int]]] = {}
+    for edge in edges:
         if edge in laid.bows:
             # A loop is below all else at its box; other bows begin and end towards each other.
+            caller, callee = edge
             heights_ = [laid.items[place[name]].y if caller != callee else float("inf") for name in (callee, caller)]
             for which, name in enumerate(edge):
                 ends.setdefault((place[name], "right"), []).append((heights_[which], edge, which))
@@ -109,16 +120,18 @@ def ports_of(picture: Picture, edges: pl.DataFrame) -> Ports:
         turned = edge in laid.turned
         ends.setdefault((route[0], "right"), []).append((laid.items[route[1]].y, edge, 1 if turned else 0))
         ends.setdefault((route[-1], "left"), []).append((laid.items[route[-2]].y, edge, 0 if turned else 1))
-    heights: dict[tuple[tuple[str, str], int], float] = {}
+    heights: dict[tuple[Edge, int], float] = {}
     for (number, _), side in ends.items():
         item = laid.items[number]
-        step = (item.height - 4) / max(len(side), 1)
-        for at, (_, edge, which) in enumerate(sorted(side)):
-            heights[edge, which] = item.y + (at - (len(side) - 1) / 2) * step
+        needs = [_LABELLED_PORT if which and edge in picture.numbers else _BARE_PORT for _, edge, which in sorted(side)]
+        pixel = (item.height - 4) / sum(needs)
+        middles = np.cumsum(needs) - np.array(needs) / 2
+        for (_, edge, which), middle in zip(sorted(side), middles.tolist(), strict=True):
+            heights[edge, which] = item.y + (middle - sum(needs) / 2) * pixel
     return {edge: (heights[edge, 0], heights[edge, 1]) for edge, _ in heights}
 
 
-def path_of(picture: Picture, edge: tuple[str, str], ports: Ports) -> tuple[list[float], list[float]]:
+def path_of(picture: Picture, edge: Edge, ports: Ports) -> tuple[list[float], list[float]]:
     """Give the points of an edge from its caller to its callee, its head at the last."""
     laid = picture.laid
     start, end = ports[edge]
@@ -160,25 +173,6 @@ def along(picture: Picture, layer: int) -> Iterable[float]:
     return map(float, np.linspace(left + 10, right - 10, max(int((right - left) // 20), 2)))
 
 
-def rows_by_edge(edges: pl.DataFrame) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    for edge in edges.with_columns(pl.col("p50", "p95").dt.total_nanoseconds()).iter_rows(named=True):
-        yield edge["caller"], edge["callee"], edge
-
-
-def numbers_of(edge: dict[str, Any]) -> tuple[str, str]:
-    """Write the calls short, and the share of them that failed where some did."""
-    calls, errors = edge["calls"], edge["errors"]
-    unit, scale = next(((unit, scale) for unit, scale in (("M", 1e6), ("k", 1e3)) if calls >= 10 * scale), ("", 1))
-    short = f"{calls / scale:.3g} {unit}" if unit else f"{calls:,}"
-    return short, share_text(errors / calls) if errors else ""
-
-
-def share_text(part: float) -> str:
-    if part < 0.001:
-        return "<0.1 %".replace("<", "&lt;")
-    return f"{part * 100:.1f} %" if part < 0.0995 else f"{part * 100:.0f} %"
-
-
-def end_width(edge: dict[str, Any], labelled: bool) -> float:
+def end_width(numbers: Numbers | None) -> float:
     """Say how long the straight end of an edge is, on which its numbers stand."""
-    return max(text_width(text, NUMBER_SIZE) for text in numbers_of(edge)) + 14 if labelled else _BARE_END
+    return max(text_width(text, NUMBER_SIZE) for text in numbers) + 14 if numbers else _BARE_END
