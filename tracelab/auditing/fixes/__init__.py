@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracelab.auditing.fixes.splits import SPLITS
 from tracelab.auditing.fixes.structure import STRUCTURE
 
 if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
-FIXES: Final[Fixes] = {**STRUCTURE}
+FIXES: Final[Fixes] = {**STRUCTURE, **SPLITS}
 """What to do about each rule's findings: by rule, or by `rule:hop` where hops differ; then by language, "" for any."""
 
 

@@ -11,11 +11,13 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
 from tracelab.auditing.rules.structure.missing_parents import missing_parent
 
 Rule: TypeAlias = Callable[[Evidence], pl.DataFrame]
 
 RULES: Final[dict[str, Rule]] = {
     "missing-parent": missing_parent,
+    "parentless-consumer": parentless_consumer,
 }
 """Every rule by its id, or the first of the ids of those that are found together."""

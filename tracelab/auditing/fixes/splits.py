@@ -1,0 +1,39 @@
+"""How to hand the context on: over HTTP and gRPC, through queues, between threads and tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tracelab.auditing.fixes.table import Fixes
+
+_QUEUES: Final = {
+    "": "Put the context into each message's headers where it is sent (`inject`), and take it out where it is consumed "
+    "(`extract`) as the parent of the span that works on one message, or as links of one that works on many. See that "
+    "the broker and what stands between keep headers.",
+    "python": "Instrument both ends with the package of the client library (opentelemetry-instrumentation-pika, "
+    "-kafka-python, -confluent-kafka, -aiokafka, -aio-pika, -celery, -botocore and -boto3sqs for SQS). By hand: "
+    "`propagate.inject(headers)` before sending, and `propagate.extract(headers)` with a getter that reads bytes "
+    "(Kafka's headers are a list of pairs) as `context=` of the consumer's span, or as `links=` for a batch. Redis "
+    "lists have no headers: put the carrier into the message.",
+    "java": "Run the Java agent on both ends, or wrap the clients: KafkaTelemetry of opentelemetry-kafka-clients-2.6 "
+    "(`wrap(producer)`, `wrap(consumer)`), SpringRabbit and SqsTelemetry likewise. In a batch listener add a link for "
+    "each record. The agent loses the context where records are handed to another thread: wrap that executor in "
+    "`Context.taskWrapping(executor)`.",
+    "nodejs": "Register the client's instrumentation before the client is required: @opentelemetry/instrumentation-"
+    "kafkajs, -amqplib, -aws-sdk (SQS, SNS). By hand: `propagation.inject(context.active(), message.headers)`, and "
+    "`propagation.extract(context.active(), message.headers)` as the parent; Kafka's header values are Buffers, turn "
+    "them into text. BullMQ has its telemetry in bullmq-otel.",
+    "go": "Wrap the client: kotel.NewKotel for franz-go, otelsarama's wrappers for sarama, or by hand "
+    "`otel.GetTextMapPropagator().Inject(ctx, carrier)` into the headers, and `Extract` where messages are consumed. "
+    "Call `otel.SetTextMapPropagator(propagation.TraceContext{})` once at the start: without it nothing is injected.",
+    "dotnet": "Use the client's own ActivitySource (RabbitMQ.Client 7 with RabbitMQ.Client.OpenTelemetry, "
+    "OpenTelemetry.Instrumentation.ConfluentKafka, MassTransit, Azure.Messaging.*), and add it with `AddSource`. By "
+    "hand: `Propagators.DefaultTextMapPropagator.Inject(...)` into the headers, `Extract` on the other end, its "
+    "ActivityContext as parent or link.",
+}  # fmt: skip
+
+SPLITS: Final[Fixes] = {
+    "parentless-consumer": _QUEUES,
+}
+"""Tables of the rules about splits."""

@@ -1,0 +1,37 @@
+"""Attributes and links of a few spans, without a look at all the others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracelab.schema import attribute_names, attribute_value
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+
+def texts_at(evidence: Evidence, rows: Ints, *keys: str) -> pl.Series:
+    """Read the first of these attributes that each of some spans has, as text; null where it has none."""
+    there = [key for key in keys if evidence.knows(key)]
+    if not there or not rows.size:
+        return pl.repeat(None, rows.size, dtype=pl.String, eager=True)
+    names = [name for key in there for name in attribute_names(key) if name in evidence.frame.columns]
+    few = evidence.frame.select("more_attributes", *dict.fromkeys(names))[rows]
+    return few.select(pl.coalesce(*(attribute_value(key) for key in there))).to_series()
+
+
+def has_links(evidence: Evidence, rows: Ints) -> Flags:
+    """Mark those of some spans that have links."""
+    links: Flags = (evidence.frame["links"].gather(rows).list.len().fill_null(0) > 0).to_numpy()
+    return links
+
+
+def children_of(evidence: Evidence, rows: Ints) -> Ints:
+    """List the spans whose parent is one of some spans."""
+    above = np.zeros(evidence.count, dtype=bool)
+    above[rows] = True
+    return np.flatnonzero((evidence.parent >= 0) & above[evidence.parent])
