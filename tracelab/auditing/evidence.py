@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.forest import Forest, build_forest
-from tracelab.schema import KINDS, attribute_names, attribute_value
+from tracelab.schema import KINDS, STATUS_CODES, attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
 
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
+UNSET, OK, ERROR = range(len(STATUS_CODES))
 
 HOST_KEYS: Final = ("resource.host.id", "resource.host.ip", "resource.host.name", "resource.k8s.node.name")
 LANGUAGE: Final = "resource.telemetry.sdk.language"
@@ -89,6 +90,11 @@ class Evidence:
     def kind(self) -> Ints:
         """Kind of the span, in the order of `schema.KINDS`."""
         return self.frame["kind"].to_physical().to_numpy().astype(np.int64)
+
+    @cached_property
+    def status(self) -> Ints:
+        """Status of the span, in the order of `schema.STATUS_CODES`."""
+        return self.frame["status_code"].to_physical().to_numpy().astype(np.int64)
 
     @cached_property
     def start(self) -> Ints:

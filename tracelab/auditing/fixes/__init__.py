@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracelab.auditing.fixes.failures import FAILURES
 from tracelab.auditing.fixes.splits import SPLITS
 from tracelab.auditing.fixes.structure import STRUCTURE
 
 if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
-FIXES: Final[Fixes] = {**STRUCTURE, **SPLITS}
+FIXES: Final[Fixes] = {**FAILURES, **SPLITS, **STRUCTURE}
 """What to do about each rule's findings: by rule, or by `rule:hop` where hops differ; then by language, "" for any."""
 
 
