@@ -72,9 +72,22 @@ class Evidence:
         return named
 
     @cached_property
+    def on_cut_cycle(self) -> Flags:
+        """Mark the spans at which the forest cut a cycle: each names a span below it, or itself, as its parent."""
+        found = self.named_parent & (self.parent < 0)
+        if not found.any():
+            return found
+        top = self.forest.root
+        rows = np.flatnonzero(found[top])
+        ids, named = self.frame["span_id"].gather(rows), self.frame["parent_span_id"].gather(top[rows])
+        cut = np.zeros(self.count, dtype=bool)
+        cut[top[rows[(ids == named).to_numpy()]]] = True
+        return cut
+
+    @cached_property
     def orphan(self) -> Flags:
         """Mark the spans that name a parent that is not in the frame."""
-        return self.named_parent & (self.parent < 0)
+        return self.named_parent & (self.parent < 0) & ~self.on_cut_cycle
 
     @cached_property
     def true_root(self) -> Flags:

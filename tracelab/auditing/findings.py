@@ -258,7 +258,9 @@ def _in_words(evidence: Evidence, symptom: Symptom, groups: pl.DataFrame) -> pl.
     finding, fix = [], []
     for group in groups.drop("exemplars").iter_rows(named=True):
         finding.append(symptom.says(_spoken(group, symptom.unit)))
-        fix.append(fix_for(group["rule"], language=evidence.language(group["service_name"]), hop=group["hop"]))
+        language = evidence.language(group["service_name"])
+        known = {"hop": group["hop"], "explanation": group["explanation"]}
+        fix.append(fix_for(group["rule"], language=language, **known))
     exemplars = groups.select("exemplars").with_row_index("place").explode("exemplars")
     rows = exemplars["exemplars"].cast(pl.Int64)
     ids = (

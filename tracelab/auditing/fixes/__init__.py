@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
 FIXES: Final[Fixes] = {**FAILURES, **SPLITS, **STRUCTURE}
-"""What to do about each rule's findings: by rule, or by `rule:hop` where hops differ; then by language, "" for any."""
+"""What to do about each rule's findings: by rule, `rule:hop` or `rule:explanation`; then by language, "" for any."""
 
 
-def fix_for(rule: str, *, language: str | None = None, hop: str | None = None) -> str:
-    """Say what to do about a finding of a rule, as exactly as the language and the hop let it be said."""
-    for name in (f"{rule}:{hop}", rule):
+def fix_for(rule: str, *, language: str | None = None, hop: str | None = None, explanation: str | None = None) -> str:
+    """Say what to do about a finding of a rule, as exactly as its explanation, the language and the hop let it be."""
+    for name in (f"{rule}:{explanation}", f"{rule}:{hop}", rule):
         texts = FIXES.get(name, {})
         text = texts.get((language or "").lower(), texts.get(""))
         if text is not None:

@@ -1,0 +1,115 @@
+"""Calls from service to service in which the span of one side is missing between two spans that are there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER
+from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+
+def missing_client_span(evidence: Evidence) -> pl.DataFrame:
+    """Find server and consumer spans right below a span of another service that is no client or producer."""
+    edges = _crossings(evidence, (SERVER, CONSUMER))
+    if edges is None:
+        return nothing()
+    above = evidence.kind[evidence.parent[edges]]
+    shown = (above == SERVER) | (above == INTERNAL) | (above == CONSUMER)
+    if not shown.any():
+        return nothing()
+    callers = evidence.parent_service[edges]
+    # Who writes no kinds at all writes "internal" everywhere: then a client span is not missing, but not marked.
+    marks = _services_with(evidence, SERVER, CLIENT, PRODUCER, CONSUMER)
+    return findings_of(
+        evidence,
+        Symptom(
+            "missing-client-span",
+            "warning",
+            _says_client,
+            shown=shown,
+            rows=edges,
+            service=callers,
+            caller=callers,
+            callee=evidence.service[edges],
+            hop=evidence.hop[edges],
+            unit="calls",
+            figures={"marks": (marks[callers] | (above != INTERNAL)).astype(np.float64)},
+            judge=_mild_without("marks"),
+        ),
+    )
+
+
+def internal_across_services(evidence: Evidence) -> pl.DataFrame:
+    """Find internal spans whose parent is in another service."""
+    edges = _crossings(evidence, (INTERNAL, SERVER, CONSUMER))
+    if edges is None:
+        return nothing()
+    shown = evidence.kind[edges] == INTERNAL
+    if not shown.any():
+        return nothing()
+    callees = evidence.service[edges]
+    marks = _services_with(evidence, SERVER, CONSUMER)
+    above = evidence.kind[evidence.parent[edges]]
+    marked = marks[callees] | (above == CLIENT) | (above == PRODUCER)
+    return findings_of(
+        evidence,
+        Symptom(
+            "internal-across-services",
+            "warning",
+            _says_internal,
+            shown=shown,
+            rows=edges,
+            caller=evidence.parent_service[edges],
+            callee=callees,
+            unit="calls",
+            figures={"marks": marked.astype(np.float64)},
+            judge=_mild_without("marks"),
+        ),
+    )
+
+
+def _crossings(evidence: Evidence, kinds: tuple[int, ...]) -> Ints | None:
+    """List the spans of these kinds whose parent is in another service."""
+    edges = np.flatnonzero(evidence.crossing)
+    edges = edges[np.isin(evidence.kind[edges], kinds)] if edges.size else edges
+    return edges if edges.size else None
+
+
+def _services_with(evidence: Evidence, *kinds: int) -> Flags:
+    """Mark the services that have spans of one of these kinds."""
+    found = np.zeros(evidence.services.len(), dtype=bool)
+    found[evidence.service[np.isin(evidence.kind, kinds)]] = True
+    return found
+
+
+def _mild_without(figure: str) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """Make those findings mild in which most rows lack what a figure says."""
+
+    def judge(groups: pl.DataFrame) -> pl.DataFrame:
+        mild = pl.when(pl.col(figure) < 1).then(pl.lit("info")).otherwise("severity")
+        return groups.with_columns(severity=mild)
+
+    return judge
+
+
+def _says_client(group: Group) -> str:
+    return (
+        f"{group['said_count']} from {group['caller']} to {group['callee']} have no client span: the span of "
+        f"{group['callee']} hangs below one of {group['caller']} that is no call."
+    )
+
+
+def _says_internal(group: Group) -> str:
+    return (
+        f"{group['said_count']} from {group['caller']} to {group['callee']} arrive at an internal span: no server span "
+        f"of {group['callee']} says that a request came in, or both run in one process under two names."
+    )

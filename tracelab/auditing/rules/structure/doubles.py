@@ -1,0 +1,101 @@
+"""One call that two instrumentations recorded, one below the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import CLIENT, SERVER
+from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+from tracelab.auditing.measures.some_rows import texts_at
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+_COVERED: Final = 0.6
+"""How much of the outer span the inner one covers, where both are the same call."""
+
+_ROOM: Final = 2_000_000
+"""Nanoseconds that the outer instrumentation may take itself, where calls are short."""
+
+_SAME: Final = (
+    ("span.http.request.method", "span.http.method"),
+    ("span.url.full", "span.http.url"),
+    ("span.server.address", "span.net.peer.name"),
+    ("span.rpc.method",),
+    ("span.db.query.text", "span.db.statement"),
+)
+"""What both say alike if they are one call; what only one says proves nothing."""
+
+_REMOTE: Final = 0x200
+
+
+def double_instrumentation(evidence: Evidence) -> pl.DataFrame:
+    """Find client spans below client spans, and server spans below server spans, that record one and the same call."""
+    found = [
+        _doubled(evidence, CLIENT, unit="client spans"),
+        _doubled(evidence, SERVER, unit="server spans"),
+    ]
+    return pl.concat(found)
+
+
+def _doubled(evidence: Evidence, kind: int, *, unit: str) -> pl.DataFrame:
+    of_kind = evidence.kind == kind
+    parent = evidence.parent
+    inner = np.flatnonzero(of_kind & (parent >= 0))
+    inner = inner[of_kind[parent[inner]] & ~evidence.crossing[inner]]
+    if inner.size:
+        inner = inner[_one_call(evidence, inner)]
+    if not inner.size:
+        return nothing()
+    rows = np.flatnonzero(of_kind)
+    shown = np.zeros(evidence.count, dtype=bool)
+    shown[inner] = True
+    return findings_of(
+        evidence,
+        Symptom(
+            "double-instrumentation",
+            "warning",
+            _says,
+            shown=shown[rows],
+            rows=rows,
+            hop=evidence.hop[rows],
+            unit=unit,
+        ),
+    )
+
+
+def _one_call(evidence: Evidence, inner: Ints) -> Flags:
+    """Mark the spans that are the same call as the span above them."""
+    outer = evidence.parent[inner]
+    alone = np.bincount(outer, minlength=evidence.count)[outer] == 1
+    within = (evidence.start[inner] >= evidence.start[outer]) & (evidence.end[inner] <= evidence.end[outer])
+    left_over = evidence.duration[outer] - evidence.duration[inner]
+    covers = (evidence.duration[inner] >= _COVERED * evidence.duration[outer]) | (left_over <= _ROOM)
+    same_way = evidence.hop[inner] == evidence.hop[outer]
+    found = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
+    places = np.flatnonzero(found)
+    for keys in _SAME if places.size else ():
+        if evidence.knows(*keys):
+            said = texts_at(evidence, inner[places], *keys) != texts_at(evidence, outer[places], *keys)
+            other = said.fill_null(value=False).to_numpy()
+            found[places[other]] = False
+    return found
+
+
+def _from_elsewhere(evidence: Evidence, inner: Ints) -> Flags:
+    """Mark the spans whose parent is in another process, as their flags say."""
+    flags = evidence.frame["flags"].gather(inner).fill_null(0).to_numpy()
+    found: Flags = (flags & _REMOTE) != 0
+    return found
+
+
+def _says(group: Group) -> str:
+    kind = group["unit"].removesuffix("s")
+    return (
+        f"{group['said_count']} of {group['service']} record a call that the {kind} above them records as well: two "
+        f"instrumentations wrap the same call, the inner one being {group['library'] or 'one that does not say its name'}."
+    )
