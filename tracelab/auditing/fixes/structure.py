@@ -29,8 +29,8 @@ STRUCTURE: Final[Fixes] = {
         "(OTEL_BSP_MAX_QUEUE_SIZE).",
         "python": "Look for what makes the parent and does not export it: call `provider.shutdown()` before the "
         "process ends, and with gunicorn or uWSGI set up the TracerProvider after the fork (a post_fork hook).",
-        "java": "Look for what makes the parent and does not export it: an instrumentation whose spans a processor or a "
-        "sampler drops, `SdkTracerProvider.shutdown()` that is never called, or a queue that overflows "
+        "java": "Look for what makes the parent and does not export it: an instrumentation whose spans a processor "
+        "or a sampler drops, `SdkTracerProvider.shutdown()` that is never called, or a queue that overflows "
         "(-Dotel.bsp.max.queue.size).",
         "nodejs": "Look for what makes the parent and does not export it: spans that are never ended, a process that "
         "ends before `sdk.shutdown()` has resolved, or a queue that overflows (OTEL_BSP_MAX_QUEUE_SIZE).",

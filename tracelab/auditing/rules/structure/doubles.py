@@ -76,7 +76,7 @@ def _one_call(evidence: Evidence, inner: Ints) -> Flags:
     left_over = evidence.duration[outer] - evidence.duration[inner]
     covers = (evidence.duration[inner] >= _COVERED * evidence.duration[outer]) | (left_over <= _ROOM)
     same_way = evidence.hop[inner] == evidence.hop[outer]
-    found = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
+    found: Flags = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
     places = np.flatnonzero(found)
     for keys in _SAME if places.size else ():
         if evidence.knows(*keys):
@@ -94,8 +94,8 @@ def _from_elsewhere(evidence: Evidence, inner: Ints) -> Flags:
 
 
 def _says(group: Group) -> str:
-    kind = group["unit"].removesuffix("s")
+    kind, inner = group["unit"].removesuffix("s"), group["library"] or "one that does not say its name"
     return (
         f"{group['said_count']} of {group['service']} record a call that the {kind} above them records as well: two "
-        f"instrumentations wrap the same call, the inner one being {group['library'] or 'one that does not say its name'}."
+        f"instrumentations wrap the same call, the inner one being {inner}."
     )

@@ -92,7 +92,8 @@ def _by_accident(evidence: Evidence, extra: Ints, inside: Ints) -> Flags:
     again = (there == service) & np.isin(evidence.kind[extra], (SERVER, CONSUMER))
     contained = np.bincount(service[inside >= 0], minlength=evidence.services.len())
     asked = np.bincount(service[inside > NOT_ASKED], minlength=evidence.services.len())
-    return again | (contained < _MOST * asked)[service]
+    accident: Flags = again | (contained < _MOST * asked)[service]
+    return accident
 
 
 def _says_client(group: Group) -> str:
@@ -111,6 +112,6 @@ def _says_inside(group: Group) -> str:
 
 def _says_apart(group: Group) -> str:
     return (
-        f"{group['said_count']} of {group['service']} have no parent in a trace that has another root, and ran inside of "
-        f"no other span of it."
+        f"{group['said_count']} of {group['service']} have no parent in a trace that has another root, and ran "
+        f"inside of no other span of it."
     )

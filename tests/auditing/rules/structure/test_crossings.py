@@ -1,0 +1,67 @@
+"""Calls in which the span of one side is missing between two that are there."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+
+def _found(spans: pl.DataFrame, rule: str) -> list[tuple[object, ...]]:
+    found = tl.audit(spans).filter(pl.col("rule") == rule)
+    return sorted(found.select("severity", "caller", "callee", "count", "out_of").rows())
+
+
+@pytest.mark.parametrize("kind", ["server", "consumer"])
+def test_a_span_that_comes_in_below_a_server_span_of_another_service_lacks_a_client_span(kind: str) -> None:
+    spans = draw(f"""
+        web::GET /pay   ========== kind=server
+          bank::pay     ..=====    kind={kind}
+
+        web::GET /pay   ========== kind=server
+          POST          .=======   kind=client
+            bank::pay   ..=====    kind={kind}
+    """).with_columns(service_name=pl.when(pl.col("name") == "POST").then(pl.lit("web")).otherwise("service_name"))
+    assert _found(spans, "missing-client-span") == [("warning", "web", "bank", 1, 2)]
+
+
+def test_a_client_span_between_two_services_is_no_missing_client_span() -> None:
+    spans = draw("""
+        web::GET /pay     ========== kind=server
+          web::POST       .=======   kind=client
+            bank::pay     ..=====    kind=server
+              bank::check ..===
+    """)
+    assert _found(spans, "missing-client-span") == []
+    assert _found(spans, "internal-across-services") == []
+
+
+def test_services_that_mark_no_calls_at_all_are_only_worth_to_know() -> None:
+    spans = draw("""
+        web::page    ==========
+          bank::pay  ..=====    kind=server
+    """)
+    assert _found(spans, "missing-client-span") == [("info", "web", "bank", 1, 1)]
+
+
+def test_an_internal_span_below_a_client_span_of_another_service_is_found() -> None:
+    spans = draw("""
+        web::GET /pay     ========== kind=server
+          web::POST       .=======   kind=client
+            bank::pay     ..=====
+    """)
+    assert _found(spans, "internal-across-services") == [("warning", "web", "bank", 1, 1)]
+
+
+def test_services_that_write_no_kinds_give_nothing_above_info() -> None:
+    spans = draw("""
+        web         ==========
+          api       .=======
+            db      ..=====
+    """)
+    assert _found(spans, "internal-across-services") == [
+        ("info", "api", "db", 1, 1),
+        ("info", "web", "api", 1, 1),
+    ]

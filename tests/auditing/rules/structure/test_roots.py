@@ -1,0 +1,58 @@
+"""Roots that should be none."""
+
+from __future__ import annotations
+
+import polars as pl
+
+import tracelab as tl
+from tracelab.synthetic import draw
+
+_TORN = """
+    web::GET /pay     ==========       kind=server
+      web::POST       .========        kind=client
+
+    bank::pay         ..=====          kind=server
+"""
+
+
+def _found(spans: pl.DataFrame, rule: str) -> list[tuple[object, ...]]:
+    found = tl.audit(spans).filter(pl.col("rule") == rule)
+    return found.select("severity", "service_name", "caller", "callee", "count", "out_of").rows()
+
+
+def _in_one_trace(picture: str) -> pl.DataFrame:
+    """Draw, and put everything into one trace, with times as they are drawn."""
+    spans = draw(picture)
+    number = pl.col("trace_id").str.to_integer(base=16) - 1
+    first = spans["trace_id"][0]
+    return spans.with_columns(
+        start_time=pl.col("start_time") - pl.duration(seconds=number, time_unit="ns"), trace_id=pl.lit(first)
+    ).select(pl.exclude("depth", "tree_left", "tree_right", "entry"))
+
+
+def test_a_root_inside_of_a_call_of_the_same_trace_lost_its_parent_on_that_edge() -> None:
+    assert _found(_in_one_trace(_TORN), "several-roots") == [("warning", "bank", "web", "bank", 1, 1)]
+
+
+def test_a_root_that_ran_inside_of_nothing_is_only_worth_to_know() -> None:
+    spans = _in_one_trace("""
+        web::GET /pay   ====             kind=server
+
+        web::GET /pay   ........====     kind=server
+    """)
+    assert _found(spans, "several-roots") == [("info", "web", None, None, 1, 2)]
+
+
+def test_one_root_a_trace_is_not_several() -> None:
+    assert _found(draw(_TORN), "several-roots") == []
+
+
+def test_a_trace_that_begins_with_a_call_is_worth_to_know() -> None:
+    spans = draw("""
+        job::GET      ====  kind=client
+          web::GET /  .==   kind=server
+
+        job::run      ====
+          job::GET    .==   kind=client
+    """)
+    assert _found(spans, "client-root") == [("info", "job", None, None, 1, 2)]
