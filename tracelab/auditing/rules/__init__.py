@@ -11,6 +11,10 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.conventions.levels import attribute_at_wrong_level
+from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_names
+from tracelab.auditing.rules.conventions.old_names import old_attribute_names
+from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
 from tracelab.auditing.rules.structure.crossings import internal_across_services, missing_client_span
@@ -22,7 +26,11 @@ from tracelab.auditing.rules.structure.roots import client_root, several_roots
 Rule: TypeAlias = Callable[[Evidence], pl.DataFrame]
 
 RULES: Final[dict[str, Rule]] = {
+    "attribute-at-wrong-level": attribute_at_wrong_level,
     "error-attribute-without-status": contradicting_failures,
+    "missing-service-name": missing_service_name,
+    "mixed-attribute-names": mixed_attribute_names,
+    "old-attribute-names": old_attribute_names,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,
