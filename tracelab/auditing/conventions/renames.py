@@ -276,6 +276,9 @@ SUCCESSORS: Final[dict[str, tuple[str, ...]]] = {
 """What old names are called now. Without those of metrics that any span may use as words of its own (`state`), and
 without those that exporters to Jaeger and Zipkin write to this day (`otel.library.name`)."""
 
+ONE_OF: Final = frozenset({"http.host", "net.peer.name", "net.peer.port", "net.sock.family"})
+"""Old names that one of their successors takes the place of: the span's kind, or the value, says which."""
+
 _PARTS: Final = frozenset({"rpc.service", "code.namespace", "enduser.role"})
 
 SAME_THING: Final[dict[str, str]] = {

@@ -82,3 +82,8 @@ def test_each_language_reads_its_own_way_out() -> None:
         **{"resource.telemetry.sdk.language": pl.lit("java")}
     )
     assert "Java agent" in old_names(spans)["fix"].item()
+
+
+def test_names_that_depend_on_the_kind_are_given_as_alternatives() -> None:
+    found = old_names(draw("web === net.peer.name=bank kind=client"))
+    assert "server.address or client.address" in found["finding"].item()

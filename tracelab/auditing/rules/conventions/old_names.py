@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
-from tracelab.auditing.conventions.renames import SUCCESSORS
+from tracelab.auditing.conventions.renames import ONE_OF, SUCCESSORS
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 
 if TYPE_CHECKING:
@@ -77,13 +77,18 @@ def _words(counts: dict[str, Any], *, of_span: bool) -> tuple[str, str, str | No
     """Say which names a group has, how much that matters, and what they are about."""
     there = {name: count for name, count in counts.items() if not name.startswith("_") and count}
     most_first = sorted(there, key=lambda name: (-there[name], name))
-    renamed = [f"{name} (now {' and '.join(SUCCESSORS[name][:2])})" for name in most_first[:_MOST_NAMES]]
+    renamed = [f"{name} (now {_now(name)})" for name in most_first[:_MOST_NAMES]]
     more = [f"{len(most_first) - _MOST_NAMES} more"] if len(most_first) > _MOST_NAMES else []
     *before, last = [*renamed, *more]
     said = f"{', '.join(before)} and {last}" if before else last
     settled = any(not name.startswith(_UNSETTLED) for name in there)
     areas = [area for name in most_first if (area := name.partition(".")[0]) in _HOPS]
     return said, "warning" if settled else "info", _HOPS[areas[0]] if areas and of_span else None
+
+
+def _now(name: str) -> str:
+    """List what took a name's place."""
+    return (" or " if name in ONE_OF else " and ").join(SUCCESSORS[name])
 
 
 def _says(group: Group) -> str:
