@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,10 +17,11 @@ from tracelab.forest import Forest, build_forest
 from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, attribute_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tracelab.forest import Flags, Ints
 
+Measured = TypeVar("Measured")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
 UNSET, OK, ERROR = range(len(STATUS_CODES))
 
@@ -246,6 +247,13 @@ class Evidence:
             self._numbered[keys] = coded(self.text(*keys))
         return self._numbered[keys]
 
+    def kept(self, name: str, measure: Callable[[], Measured]) -> Measured:
+        """Give what several rules measure: found out once, when it is first asked for."""
+        if name not in self._measured:
+            self._measured[name] = measure()
+        measured: Measured = self._measured[name]
+        return measured
+
     def language(self, service: str | None) -> str | None:
         """Give the language of a service's SDK, where its spans say it."""
         return self._languages.get(service) if service is not None else None
@@ -275,6 +283,10 @@ class Evidence:
             return frozenset()
         keys = more.drop_nulls().map.keys().explode().unique().drop_nulls()
         return frozenset(keys.to_list())
+
+    @cached_property
+    def _measured(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def _series(self) -> dict[tuple[str, ...], pl.Series]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracelab.auditing.fixes.clocks import CLOCKS
 from tracelab.auditing.fixes.conventions import CONVENTIONS
 from tracelab.auditing.fixes.failures import FAILURES
 from tracelab.auditing.fixes.splits import SPLITS
@@ -16,10 +17,8 @@ from tracelab.auditing.fixes.structure import STRUCTURE
 if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
-FIXES: Final[Fixes] = {**FAILURES, **SPLITS, **STRUCTURE}
+FIXES: Final[Fixes] = {**CLOCKS, **CONVENTIONS, **FAILURES, **SPLITS, **STRUCTURE}
 """What to do about each rule's findings: by rule, `rule:hop` or `rule:explanation`; then by language, "" for any."""
-FIXES: Final[Fixes] = {**CONVENTIONS, **FAILURES, **SPLITS, **STRUCTURE}
-"""What to do about each rule's findings: by rule, or by `rule:hop` where hops differ; then by language, "" for any."""
 
 
 def fix_for(rule: str, *, language: str | None = None, hop: str | None = None, explanation: str | None = None) -> str:

@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.clocks.skews import clock_skew
 from tracelab.auditing.rules.conventions.levels import attribute_at_wrong_level
 from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_names
 from tracelab.auditing.rules.conventions.old_names import old_attribute_names
@@ -31,6 +32,7 @@ RULES: Final[dict[str, Rule]] = {
     "missing-service-name": missing_service_name,
     "mixed-attribute-names": mixed_attribute_names,
     "old-attribute-names": old_attribute_names,
+    "clock-skew": clock_skew,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,
