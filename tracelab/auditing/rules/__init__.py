@@ -17,6 +17,7 @@ from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_name
 from tracelab.auditing.rules.conventions.old_names import old_attribute_names
 from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
+from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
 from tracelab.auditing.rules.structure.crossings import internal_across_services, missing_client_span
 from tracelab.auditing.rules.structure.cycles import span_cycle
@@ -33,6 +34,7 @@ RULES: Final[dict[str, Rule]] = {
     "mixed-attribute-names": mixed_attribute_names,
     "old-attribute-names": old_attribute_names,
     "clock-skew": clock_skew,
+    "lost-in-process": lost_in_process,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,
