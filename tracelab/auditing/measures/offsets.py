@@ -104,6 +104,18 @@ def machines(evidence: Evidence) -> tuple[Ints, pl.Series]:
     )
 
 
+def grains(start: Ints, host: Ints, hosts: int) -> Ints:
+    """Tell how coarse the clock of each host is written: in nanoseconds, microseconds or milliseconds."""
+    grain = np.ones(hosts, dtype=np.int64)
+    for size in (1_000, 1_000_000):
+        coarse = np.ones(hosts, dtype=bool)
+        coarse[host[start % size != 0]] = False
+        if not coarse.any():
+            break
+        grain[coarse] = size
+    return grain
+
+
 def most_agree(group: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     """Find for each group the values that most of its intervals hold (Marzullo's algorithm).
 
@@ -159,7 +171,7 @@ def _of_calls(evidence: Evidence, called: Ints, low: Ints, high: Ints) -> Clocks
     called, low, high, here, there = (values[apart] for values in (called, low, high, here, there))
     if not called.size:
         return _none()
-    grain = _grains(evidence.start, host, hosts.len())
+    grain = grains(evidence.start, host, hosts.len())
     slack = np.maximum(grain[here], grain[there])
     low, high = low - slack, high + slack
     contradicts = (low > 0) | (high < 0)
@@ -176,18 +188,6 @@ def _of_calls(evidence: Evidence, called: Ints, low: Ints, high: Ints) -> Clocks
     blamed = np.maximum(row_of[first], row_of[second])
     spoken = np.flatnonzero(blamed >= 0)
     return Clocks(hosts, host, wrong, called[spoken], blamed[spoken], contradicts[spoken])
-
-
-def _grains(start: Ints, host: Ints, hosts: int) -> Ints:
-    """Tell how coarse the clock of each host is written: in nanoseconds, microseconds or milliseconds."""
-    grain = np.ones(hosts, dtype=np.int64)
-    for size in (1_000, 1_000_000):
-        coarse = np.ones(hosts, dtype=bool)
-        coarse[host[start % size != 0]] = False
-        if not coarse.any():
-            break
-        grain[coarse] = size
-    return grain
 
 
 def _pairs(number: Ints, distinct: Ints, hosts: int, low: Ints, high: Ints, forward: Flags) -> tuple[_Pairs, Flags]:

@@ -11,6 +11,8 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.clocks.children import child_outside_parent
+from tracelab.auditing.rules.clocks.events import event_outside_span
 from tracelab.auditing.rules.clocks.skews import clock_skew
 from tracelab.auditing.rules.conventions.levels import attribute_at_wrong_level
 from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_names
@@ -33,8 +35,10 @@ RULES: Final[dict[str, Rule]] = {
     "missing-service-name": missing_service_name,
     "mixed-attribute-names": mixed_attribute_names,
     "old-attribute-names": old_attribute_names,
+    "child-outside-parent": child_outside_parent,
     "clock-skew": clock_skew,
     "lost-in-process": lost_in_process,
+    "event-outside-span": event_outside_span,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,

@@ -60,10 +60,7 @@ def _service_of(evidence: Evidence, clocks: Clocks) -> Ints:
 
 def _judged(groups: pl.DataFrame) -> pl.DataFrame:
     small = pl.col("offset").abs() < _HARMLESS
-    return groups.with_columns(
-        severity=pl.when(small).then(pl.lit("info")).otherwise("severity"),
-        explanation=pl.when(small).then(pl.lit("precision")).otherwise("explanation"),
-    )
+    return groups.with_columns(severity=pl.when(small).then(pl.lit("info")).otherwise("severity"))
 
 
 def _says(clocks: Clocks, group: Group) -> str:
