@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tracelab import workload
 from tracelab.errors import TracelabError
 from tracelab.synthetic import draw, generate
+from tracelab.workload import shop
 
 if TYPE_CHECKING:
     import numpy as np
@@ -117,12 +117,12 @@ def test_generate_refuses_what_cannot_be_made(options: dict[str, Any], message: 
 
 def test_generate_grows_no_larger_trees_than_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     grown: list[int] = []
-    grow = workload._endpoint
+    grow = shop._endpoint
 
     def counted(rng: np.random.Generator, size: int) -> Any:
         grown.append(size)
         return grow(rng, size)
 
-    monkeypatch.setattr(workload, "_endpoint", counted)
+    monkeypatch.setattr(shop, "_endpoint", counted)
     assert generate(2_000, spans_per_trace=10_000_000)["trace_id"].n_unique() == 1
     assert max(grown) == 2_000

@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
 
-from tracelab import workload
 from tracelab.conforming import conform
 from tracelab.errors import TracelabError
 from tracelab.options import nanoseconds, shown, whole
 from tracelab.schema import DURATION, KIND, SPAN_SCHEMA, STATUS_CODE, TIME
+from tracelab.workload import planting, shop
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _BAR: Final = re.compile(r"(?P<offset>\.*)(?P<length>=*)(?P<mark>[|!]?)")
 _ATTRIBUTE: Final = re.compile(r"(?P<key>[^\s=]+)=(?P<value>\"[^\"]*\"|\S*)")
@@ -24,6 +27,7 @@ _LINE: Final = re.compile(
 _START: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _MILLISECOND: Final = 1_000_000
 _MOST: Final = 2**31 - 1
+_MOST_TRACES: Final = 1_000_000
 # Nanoseconds of 64 bits reach from 1677 to 2262; spans take time after the start.
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC) for year in (1700, 2200))
 _LONGEST_TIME: Final = 60 * 365 * 86_400 * 10**9
@@ -146,14 +150,67 @@ def generate(
     length = nanoseconds("span_of_time", span_of_time)
     if length > _LONGEST_TIME:
         raise TracelabError(f"`span_of_time` must be at most 60 years, got {shown(span_of_time)}.")
-    drawn = workload.simulate(
+    drawn = shop.simulate(
         whole("count", count, least=0, most=_MOST),
         rng,
         spans_per_trace=whole("spans_per_trace", spans_per_trace, least=1, most=_MOST),
         start=_nanoseconds(start),
         span_of_time=length,
     )
-    return conform(workload.columns(drawn, rng)).sort("tree_left")
+    return conform(shop.columns(drawn, rng)).sort("tree_left")
+
+
+def generate_system(
+    seed: int = 0, *, traces: int = 250, faults: Mapping[str, int] | None = None, start: datetime = _START
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make the spans of a random system of services, with known faults in its instrumentation.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same system: 3 to 12 services in several languages that call each other over HTTP,
+        gRPC and queues, with databases and services outside that record nothing.
+    traces
+        How many requests come, several a second.
+    faults
+        How many faults to plant of each kind, such as `{"context-lost-http": 1}`. Each has a place of its own; where no
+        place is left, fewer are planted, and the truth tells which.
+    start
+        When the first request comes.
+
+    Returns
+    -------
+    A span frame in tree order; and a frame with a row per fault: `kind`, `rules` (List(String), the audit's rules that
+    find it), `consequences` (List(String), rules that may find it as well, and are right), `severity`, `service_name`
+    (whose fault it is), `services` (List(String), those that a finding of it may name), `caller`, `callee` (where it
+    belongs to an edge), `count` (Int64, the spans that show it), `findable` (Boolean: enough of them are left),
+    `fault` (a sentence), `trace_ids`, `span_ids` (List(String), what it is seen by).
+
+    Raises
+    ------
+    TracelabError
+        A number is none or too small, or there is no such kind of fault.
+
+    Examples
+    --------
+    >>> spans, truth = generate_system(1, traces=100, faults={"context-lost-http": 1})
+    >>> truth.select("kind", "rules").rows()
+    [('context-lost-http', ['split-trace'])]
+    """
+    wanted = dict(faults or {})
+    for kind, count in wanted.items():
+        if kind not in planting.FAULTS:
+            raise TracelabError(
+                f"There is no kind of fault {shown(kind)}. Kinds: {', '.join(sorted(planting.FAULTS))}."
+            )
+        whole(f"faults[{kind!r}]", count, least=0)
+    spans, truth = planting.plant(
+        np.random.default_rng(whole("seed", seed, least=0)),
+        traces=whole("traces", traces, least=1, most=_MOST_TRACES),
+        begin=_nanoseconds(start),
+        faults=wanted,
+    )
+    return conform(spans).sort("tree_left"), truth
 
 
 def _nanoseconds(instant: datetime) -> int:

@@ -1,1 +1,0 @@
-"""Rules about the ids of traces and spans: valid, unique, and random."""

@@ -1,0 +1,1 @@
+"""Made-up systems under load: what `tracelab.synthetic` draws its spans from."""

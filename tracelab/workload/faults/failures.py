@@ -1,0 +1,140 @@
+"""Failures that contradict themselves: status, error.type, codes and exceptions that do not agree.
+
+Each takes one service's failing (or succeeding) spans, and at most one of these faults is planted in a service, since
+two of them on the same spans would be a third one. What else would tell of the failure is taken away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from tracelab.schema import ATTRIBUTES, STATUS_CODE
+from tracelab.workload.faults.plot import HANDFUL, Fault, Plot
+from tracelab.workload.systems.endpoints import INTERNAL, SERVER
+from tracelab.workload.systems.landscape import DATABASE, HTTP, WORK
+
+if TYPE_CHECKING:
+    from tracelab.workload.systems.traffic import Flags, Ints
+
+_UNSET = pl.lit("unset", dtype=STATUS_CODE)
+_LEAST = 5
+
+
+def error_attribute_without_status(plot: Plot) -> Fault | None:
+    """Let failing work of a service say `error=true` and nothing else."""
+    draft = plot.draft
+    rows = _taken(plot, ((draft.hop == WORK) | (draft.hop == DATABASE)), least=HANDFUL)
+    if rows is None:
+        return None
+    rows = _some(plot, rows)
+    shown = _on(plot, rows)
+    _calm(plot, shown)
+    draft.put("span.error", shown, pl.lit(value=True))
+    return _fault(plot, "error-attribute-without-status", "says error=true and leaves the status unset.", rows)
+
+
+def server_error_without_status(plot: Plot) -> Fault | None:
+    """Let a service answer 5xx and leave its status unset."""
+    draft = plot.draft
+    column = "span.http.response.status_code"
+    if column not in draft.frame.columns:
+        return None
+    answered = (draft.frame[column].fill_null(0) >= 500).to_numpy()
+    rows = _taken(plot, (draft.kind == SERVER) & (draft.hop == HTTP) & answered, least=_LEAST)
+    if rows is None:
+        return None
+    _calm(plot, _on(plot, rows))
+    return _fault(plot, "server-error-without-status", "answers 5xx and leaves the status unset.", rows)
+
+
+def exception_without_error(plot: Plot) -> Fault | None:
+    """Let work of a service record exceptions on spans that are not failed."""
+    draft = plot.draft
+    fine = (draft.frame["status_code"] != "error").to_numpy()
+    rows = _taken(plot, (draft.kind == INTERNAL) & (draft.hop == WORK) & fine, least=3 * HANDFUL)
+    if rows is None:
+        return None
+    rows = np.sort(plot.rng.permutation(rows)[: max(HANDFUL, rows.size // 5)])
+    attributes = pl.concat_list(
+        [
+            pl.struct(key=pl.lit(key), value=pl.lit(value))
+            for key, value in (
+                ("exception.type", "OSError"),
+                ("exception.message", "broken pipe"),
+                ("exception.stacktrace", "OSError: broken pipe\n"),
+            )
+        ]
+    ).cast(ATTRIBUTES)
+    added = pl.DataFrame({"row": rows, "after": draft.duration[rows]}).with_columns(
+        name=pl.lit("exception"), attributes=attributes
+    )
+    draft.events = pl.concat([draft.events, added])
+    draft.put("status_code", _on(plot, rows), _UNSET)
+    return _fault(plot, "exception-without-error", "records exceptions on spans that are not failed.", rows)
+
+
+def error_without_type(plot: Plot) -> Fault | None:
+    """Let failing spans of a service say nothing of what failed."""
+    draft = plot.draft
+    failed = (draft.frame["status_code"] == "error").to_numpy() & draft.frame[
+        "span.error.type"
+    ].is_not_null().to_numpy()
+    rows = _taken(plot, failed, least=_LEAST)
+    if rows is None:
+        return None
+    draft.put("span.error.type", _on(plot, rows), pl.lit(None))
+    return _fault(plot, "error-without-type", "does not say what failed: no error.type.", rows)
+
+
+def error_type_on_success(plot: Plot) -> Fault | None:
+    """Let spans of a service that did not fail carry an error.type."""
+    draft = plot.draft
+    fine = (draft.frame["status_code"] != "error").to_numpy() & draft.frame["span.error.type"].is_null().to_numpy()
+    refused = pl.Series(fine)
+    column = "span.http.response.status_code"
+    if column in draft.frame.columns:
+        refused = refused & (draft.frame[column].fill_null(200) < 400)
+    rows = _taken(plot, refused.to_numpy() & np.isin(draft.hop, (HTTP, DATABASE, WORK)), least=HANDFUL)
+    if rows is None:
+        return None
+    rows = _some(plot, rows)
+    value = str(plot.rng.choice(["none", "OK", "200"]))
+    draft.put("span.error.type", _on(plot, rows), pl.lit(value))
+    return _fault(plot, "error-type-on-success", f"sets error.type to {value} where nothing failed.", rows)
+
+
+def _taken(plot: Plot, shown: Flags, *, least: int) -> Ints | None:
+    service = plot.pick(plot.services(shown, subject="failures", least=least))
+    if service is None:
+        return None
+    plot.claim(("failures", service))
+    return np.flatnonzero(shown & plot.draft.keep & (plot.draft.service == service))
+
+
+def _some(plot: Plot, rows: Ints) -> Ints:
+    """Take one span in ten, or a handful."""
+    return np.sort(plot.rng.permutation(rows)[: max(HANDFUL, rows.size // 10)])
+
+
+def _on(plot: Plot, rows: Ints) -> Flags:
+    shown = np.zeros(plot.draft.parent.size, dtype=bool)
+    shown[rows] = True
+    return shown
+
+
+def _calm(plot: Plot, shown: Flags) -> None:
+    """Take away whatever else tells of a failure."""
+    draft = plot.draft
+    draft.put("status_code", shown, _UNSET)
+    draft.put("status_message", shown, pl.lit(None))
+    draft.put("span.error.type", shown, pl.lit(None))
+    raised = (draft.events["name"] == "exception").to_numpy() & shown[draft.events["row"].to_numpy()]
+    draft.events = draft.events.filter(~pl.Series(raised))
+
+
+def _fault(plot: Plot, kind: str, says: str, rows: Ints) -> Fault:
+    service = int(plot.draft.service[rows[0]])
+    return Fault(kind, (kind,), f"{plot.name(service)} {says}", rows, services=(service,))

@@ -1,0 +1,76 @@
+"""What is said of sampling, and cannot be so: flags and thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from tracelab.workload.faults.plot import Fault, Plot
+from tracelab.workload.systems.endpoints import CLIENT
+
+
+def mixed_sampling_flags(plot: Plot) -> Fault | None:
+    """Let one service write that its spans are not sampled, in traces that are."""
+    draft = plot.draft
+    top = draft.top()
+    others = draft.keep & (draft.service[top] != draft.service)
+    service = plot.pick(plot.services(others, subject="flags"))
+    if service is None:
+        return None
+    plot.claim(("flags", service), ("mixed flags", service))
+    rows = np.flatnonzero(draft.keep & (draft.service == service))
+    draft.flags[rows] &= ~1
+    return Fault(
+        "mixed-sampling-flags",
+        ("mixed-sampling-flags",),
+        f"{plot.name(service)} says that its spans are not sampled.",
+        rows,
+        services=(service,),
+        consequences=("unsampled-span-recorded",),
+    )
+
+
+def unsampled_span_recorded(plot: Plot) -> Fault | None:
+    """Record whole traces that one service begins and says are not sampled."""
+    draft = plot.draft
+    root = draft.keep & ((draft.parent < 0) | draft.linked) & (draft.kind != CLIENT)
+    service = plot.pick(plot.services(root, subject="flags"))
+    if service is None or any(claim[0] == "mixed flags" for claim in plot.claimed):
+        return None
+    plot.claim(("flags", service))
+    roots = np.flatnonzero(root & (draft.service == service))
+    rows = np.flatnonzero(draft.keep & np.isin(draft.top(), roots))
+    draft.flags[rows] &= ~1
+    there = tuple(np.unique(draft.service[rows]).tolist())
+    plot.claim(*(("flags", other) for other in there))
+    return Fault(
+        "unsampled-span-recorded",
+        ("unsampled-span-recorded",),
+        f"Traces that {plot.name(service)} begins are recorded though not sampled.",
+        rows,
+        services=there,
+    )
+
+
+def inconsistent_sampling_threshold(plot: Plot) -> Fault | None:
+    """Let one service write another threshold than its callers, one that most traces would not have reached."""
+    draft = plot.draft
+    top = draft.top()
+    inner = draft.keep & (draft.service[top] != draft.service)
+    service = plot.pick(plot.services(inner, subject="threshold"))
+    if service is None:
+        return None
+    plot.claim(("threshold", service))
+    if "trace_state" not in draft.frame.columns:
+        draft.frame = draft.frame.with_columns(trace_state=pl.lit("ot=th:0"))
+    rows = np.flatnonzero(inner & (draft.service == service))
+    shown = np.zeros(draft.parent.size, dtype=bool)
+    shown[rows] = True
+    draft.put("trace_state", shown, pl.lit("ot=th:e"))
+    return Fault(
+        "inconsistent-sampling-threshold",
+        ("inconsistent-sampling-threshold",),
+        f"{plot.name(service)} writes another sampling threshold than its callers.",
+        rows,
+        services=(service,),
+    )
