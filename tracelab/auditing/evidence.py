@@ -139,6 +139,20 @@ class Evidence:
         return self._services[1]
 
     @cached_property
+    def _names(self) -> tuple[Ints, pl.Series]:
+        return coded(self.frame["name"])
+
+    @property
+    def name(self) -> Ints:
+        """Number of the span's name."""
+        return self._names[0]
+
+    @property
+    def names(self) -> pl.Series:
+        """Names of spans by their numbers."""
+        return self._names[1]
+
+    @cached_property
     def parent_service(self) -> Ints:
         """Number of the service of the parent, -1 where there is no parent in the frame."""
         return np.where(self.parent >= 0, self.service[self.parent], -1)

@@ -1,0 +1,96 @@
+"""Spans beside which a span of another service must stand, whether it is there or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+
+@dataclass(frozen=True)
+class Exposures:
+    """Spans beside which a span of another service must stand; all arrays have an item for each.
+
+    Attributes
+    ----------
+    rows
+        Their places: children that name a parent, or calls that somebody answers.
+    hidden
+        The service of the span that must stand there, -1 where it is not known.
+    absent
+        Whether it is missing.
+    partner
+        Its place where it is there.
+    """
+
+    evidence: Evidence
+    rows: Ints
+    hidden: Ints
+    absent: Flags
+    partner: Ints
+
+    @cached_property
+    def trace(self) -> Ints:
+        """Number of the trace of each."""
+        return self.evidence.trace[self.rows]
+
+    @cached_property
+    def time(self) -> Ints:
+        """When each ended: spans are sent when they end."""
+        return self.evidence.end[self.rows]
+
+    def of(self, chosen: Flags | Ints) -> Exposures:
+        """Choose some of them."""
+        return Exposures(
+            self.evidence, self.rows[chosen], self.hidden[chosen], self.absent[chosen], self.partner[chosen]
+        )
+
+
+@dataclass(frozen=True)
+class Window:
+    """When the dump begins and ends."""
+
+    first: int
+    last: int
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Window:
+        """Find the first start and the last end."""
+        return cls(int(evidence.start.min()), int(evidence.end.max()))
+
+
+@dataclass(frozen=True)
+class Presence:
+    """The spans of services that something is missing of.
+
+    Attributes
+    ----------
+    rows
+        Their places, service by service.
+    bounds
+        Where the rows of each service begin.
+    """
+
+    evidence: Evidence
+    rows: Ints
+    bounds: Ints
+
+    @classmethod
+    def of(cls, evidence: Evidence, services: Ints) -> Presence:
+        """Gather the spans of some services."""
+        chosen = np.zeros(evidence.services.len(), dtype=bool)
+        chosen[services] = True
+        rows = np.flatnonzero(chosen[evidence.service])
+        rows = rows[np.argsort(evidence.service[rows], kind="stable")]
+        bounds = np.searchsorted(evidence.service[rows], np.arange(evidence.services.len() + 1))
+        return cls(evidence, rows, bounds)
+
+    def spans(self, service: int) -> Ints:
+        """List the places of a service's spans, in order."""
+        return self.rows[self.bounds[service] : self.bounds[service + 1]]

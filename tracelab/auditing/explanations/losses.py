@@ -1,0 +1,111 @@
+"""Spans that were lost on their way for a while: a service is silent, and all that it should have said is missing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tracelab.auditing.explanations.chance import UNLIKELY, surprise
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.auditing.explanations.exposures import Exposures, Window
+    from tracelab.forest import Flags, Ints
+
+INSTANCE_KEYS: Final = (
+    "resource.service.instance.id",
+    "resource.k8s.pod.name",
+    "resource.host.name",
+    "resource.process.pid",
+)
+_CANDIDATES: Final = 8
+_FEWEST: Final = 2
+_EXPECTED: Final = 5
+_MOST_INSTANCES: Final = 50
+_LAG: Final = 0.99
+
+
+def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, window: Window) -> Flags:
+    """Mark those missing of one service while it, or one of its instances, was silent.
+
+    Parameters
+    ----------
+    evidence
+        The spans.
+    exposures
+        Spans beside which a span of the service must stand.
+    spans
+        The spans of the service.
+    window
+        When the dump begins and ends.
+
+    Returns
+    -------
+    Which of the exposures miss a span that was lost so.
+    """
+    found = np.zeros(exposures.rows.size, dtype=bool)
+    if not spans.size:
+        return found
+    one_each = _one_of_each_trace(exposures)
+    slack = _slack(evidence, exposures)
+    for ends, fewest_expected in _sources(evidence, spans):
+        open_yet = one_each[~found[one_each]]
+        time, absent = exposures.time[open_yet], exposures.absent[open_yet]
+        if np.count_nonzero(absent) < _FEWEST:
+            break
+        for low, high in _silences(time, absent, np.sort(ends), window, fewest_expected):
+            found |= exposures.absent & (exposures.time >= low - slack) & (exposures.time <= high + slack)
+    return found
+
+
+def _sources(evidence: Evidence, spans: Ints) -> Iterator[tuple[Ints, float]]:
+    """Give the ends of a service's spans, and of those of each of its instances, if it has several."""
+    yield evidence.end[spans], 0
+    if not evidence.knows(*INSTANCE_KEYS):
+        return
+    instance = evidence.numbers(*INSTANCE_KEYS)[0][spans]
+    instances = np.unique(instance[instance >= 0])
+    if 1 < instances.size <= _MOST_INSTANCES:
+        for one in instances.tolist():
+            yield evidence.end[spans[instance == one]], _EXPECTED
+
+
+def _silences(
+    time: Ints, absent: Flags, ends: Ints, window: Window, fewest_expected: float
+) -> Iterator[tuple[int, int]]:
+    """Find the stretches between two spans of a source in which far more are missing than at other times."""
+    gap = np.searchsorted(ends, time, "right")
+    missing = np.bincount(gap[absent], minlength=ends.size + 1)
+    every = np.bincount(gap, minlength=ends.size + 1)
+    limit = UNLIKELY + np.log(np.count_nonzero(every))
+    rate = ends.size / max(window.last - window.first, 1)
+    candidates = [one for one in np.argsort(-missing, kind="stable")[:_CANDIDATES].tolist() if missing[one] >= _FEWEST]
+    left, left_of = int(missing.sum()), int(every.sum())
+    for one in candidates:
+        low = int(ends[one - 1]) if one else window.first
+        high = int(ends[one]) if one < ends.size else window.last
+        rest, rest_of = left - missing[one], left_of - every[one]
+        if (high - low) * rate < fewest_expected:
+            continue
+        if surprise(int(missing[one]), int(every[one]), (rest + 0.5) / (rest_of + 1)) > limit:
+            left, left_of = int(rest), int(rest_of)
+            yield low, high
+
+
+def _one_of_each_trace(exposures: Exposures) -> Ints:
+    """Choose one of each trace, one that misses something if any does: those of one trace are not independent."""
+    order = np.lexsort((~exposures.absent, exposures.trace))
+    trace = exposures.trace[order]
+    return order[np.concatenate(([True], trace[1:] != trace[:-1]))]
+
+
+def _slack(evidence: Evidence, exposures: Exposures) -> int:
+    """Give how far apart the ends of a span and of the one beside it may lie."""
+    there = np.flatnonzero(~exposures.absent & (exposures.partner >= 0))
+    if not there.size:
+        return 0
+    apart = np.abs(evidence.end[exposures.partner[there]] - exposures.time[there])
+    return int(np.quantile(apart, _LAG))

@@ -1,0 +1,87 @@
+"""Spans that are missing because their service decides for itself which traces it records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times, surprise
+from tracelab.sampling.head.cells import numbers_of
+from tracelab.sampling.ids import TraceIds
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.auditing.explanations.exposures import Exposures
+    from tracelab.forest import Flags, Ints
+
+_FEWEST: Final = 4
+_PARTLY: Final = 0.2
+_SELDOM: Final = 0.02
+_SIGN: Final = np.uint64(1 << 63)
+
+
+def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flags:
+    """Mark those missing of one service in traces of which it has no span at all, as if by a throw of dice.
+
+    Parameters
+    ----------
+    evidence
+        The spans.
+    exposures
+        Spans beside which a span of the service must stand.
+    spans
+        The spans of the service.
+
+    Returns
+    -------
+    Which of the exposures miss a span that was not sampled.
+    """
+    nothing = np.zeros(exposures.rows.size, dtype=bool)
+    traces = np.unique(evidence.trace[spans])
+    wholly = exposures.absent & ~np.isin(exposures.trace, traces)
+    partly = exposures.absent & ~wholly
+    absent = np.unique(exposures.trace[wholly])
+    present = np.unique(exposures.trace[~exposures.absent])
+    torn = np.unique(exposures.trace[partly])
+    if absent.size < _FEWEST or present.size < 1 or torn.size > _PARTLY * (absent.size + present.size):
+        return nothing
+    if _decided_by_id(evidence, absent, present):
+        return wholly
+    share = absent.size / (absent.size + present.size)
+    if present.size < _FEWEST or share < _SELDOM:
+        return nothing
+    first = np.unique(exposures.trace, return_index=True)
+    time = exposures.time[first[1]]
+    if not same_times(time[np.isin(first[0], absent)], time[np.isin(first[0], present)]):
+        return nothing
+    return wholly & ~_always_missing(evidence, exposures, share)
+
+
+def _decided_by_id(evidence: Evidence, absent: Ints, present: Ints) -> bool:
+    """Say whether a number in the trace ids parts the traces, as samplers that follow a ratio do."""
+    first = np.searchsorted(evidence.trace, np.concatenate((absent, present)))
+    ids = TraceIds.each(evidence.frame["trace_id"].gather(first))
+    if not ids.known.all():
+        return False
+    zeros = np.zeros(first.size, dtype=np.uint64)
+    numbers = numbers_of(ids, zeros, zeros > 0)
+    # Java and .NET read these as numbers with a sign, and take their absolute value.
+    signed = [np.where(half >= _SIGN, -half.view(np.int64), half.view(np.int64)) for half in (ids.high, ids.low)]
+    marked = np.arange(first.size) < absent.size
+    return any(is_cut(values, marked) for values in (*numbers.values(), *(half.view(np.uint64) for half in signed)))
+
+
+def _always_missing(evidence: Evidence, exposures: Exposures, share: float) -> Flags:
+    """Mark those of a kind that is missing always, more often than the service's share lets expect."""
+    kind = evidence.service[exposures.rows] * (evidence.names.len() + 1) + evidence.name[exposures.rows] + 1
+    kinds, number = np.unique(kind, return_inverse=True)
+    every = np.bincount(number)
+    all_of_them = np.bincount(number, exposures.absent) == every
+    limit = UNLIKELY + np.log(kinds.size)
+    broken = [
+        bool(always) and surprise(count, count, share) > limit
+        for always, count in zip(all_of_them.tolist(), every.tolist(), strict=True)
+    ]
+    found: Flags = np.array(broken)[number]
+    return found

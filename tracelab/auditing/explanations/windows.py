@@ -1,0 +1,62 @@
+"""Spans that are missing because the dump begins or ends in the middle of their trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tracelab.auditing.explanations.exposures import Window
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.auditing.explanations.exposures import Exposures
+    from tracelab.forest import Flags, Ints
+
+_LONG: Final = 0.95
+_WIDEST: Final = 0.2
+"""How much of the dump an end of it is at most."""
+
+_SELDOM: Final = 1 / 3
+_BINS: Final = 10
+
+
+def cut_by_window(evidence: Evidence, exposures: Exposures) -> Flags:
+    """Mark those missing near the ends of the dump, where far fewer are missing in between."""
+    found = np.zeros(exposures.rows.size, dtype=bool)
+    first, last = _extents(evidence)
+    window = Window.of(evidence)
+    rooted = np.zeros(first.size, dtype=bool)
+    rooted[evidence.trace[evidence.true_root]] = True
+    lengths = (last - first)[rooted] if rooted.any() else last - first
+    reach = min(int(np.quantile(lengths, _LONG)), int(_WIDEST * (window.last - window.first)))
+    trace = exposures.trace
+    head = first[trace] <= window.first + reach
+    tail = last[trace] >= window.last - reach
+    near = head | tail
+    # A root that is there started within the dump, and so did all that it called.
+    could = exposures.absent & ((head & ~rooted[trace]) | tail)
+    if not could.any():
+        return found
+    edges = exposures.hidden * evidence.services.len() + evidence.service[exposures.rows]
+    for edge in np.unique(edges[could & (exposures.hidden >= 0)]).tolist():
+        here = np.flatnonzero(edges == edge)
+        at_ends = exposures.absent[here][near[here]].mean()
+        if _usual_share(exposures, here[~near[here]]) <= _SELDOM * at_ends:
+            found[here] = could[here]
+    return found
+
+
+def _usual_share(exposures: Exposures, rows: Ints) -> float:
+    """Give the share of those missing in the middle, in the median of stretches of time."""
+    if not rows.size:
+        return 1.0
+    rows = rows[np.argsort(exposures.time[rows], kind="stable")]
+    parts = np.array_split(exposures.absent[rows], min(_BINS, rows.size))
+    return float(np.median([part.mean() for part in parts]))
+
+
+def _extents(evidence: Evidence) -> tuple[Ints, Ints]:
+    """Give the first start and the last end of every trace."""
+    begins = np.flatnonzero(np.concatenate(([True], evidence.trace[1:] != evidence.trace[:-1])))
+    return np.minimum.reduceat(evidence.start, begins), np.maximum.reduceat(evidence.end, begins)
