@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import tracelab as tl
+from tests.auditing.handmade import finding, findings
 from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
@@ -30,6 +31,24 @@ POLICIES: dict[str, Any] = {
     "<b>nothing</b> & <script>no</script>": tl.sampling.AlwaysOff(),
 }
 
+
+def broken(spans: pl.DataFrame) -> pl.DataFrame:
+    """Make up findings of every kind about the services of a frame, and edges between them that no trace holds."""
+    names = spans["service_name"].unique().sort().to_list()
+    ends = list(zip(names, [*names[1:], *names[:1]], strict=True))
+    kinds = [("split-trace", "error"), ("missing-client-span", "warning"), ("clock-skew", "warning")]
+    explained = [("missing-parent", "info")]
+    return findings(
+        *(
+            finding(rule, severity, callee, caller=caller, callee=callee, finding=f"{caller} loses it. " * 5)
+            for place, (caller, callee) in enumerate(ends)
+            for rule, severity in [*kinds, *explained][place % 4 :][:2]
+        ),
+        *(finding("unbounded-span-names", "info", name, detail=f"name-{name}") for name in names[:3]),
+        *(finding("old-attribute-names", "warning", name, fix=f"Write {name}. " * 20) for name in names[:5] * 2),
+    )
+
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -39,6 +58,8 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "error_rates": tl.plot_error_rates,
     "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
     "service_graph": tl.plot_service_graph,
+    "audit": tl.plot_audit,
+    "audit of broken services": lambda spans: tl.plot_audit(spans, findings=broken(spans)),
     "sampling_report": lambda spans: tl.plot_sampling_report(spans, POLICIES),
     "critical_path_profile": tl.plot_critical_path_profile,
     "error_origins": tl.plot_error_origins,

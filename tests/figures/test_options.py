@@ -30,10 +30,11 @@ NO_BY: list[Any] = [5, True, 2.5, [5], ["name", None], {"a": 1}, b"name"]
 NO_TIME: list[Any] = [5, True, 2.5, ["1m"], "soon", "5 parsecs", "", "-1m", timedelta(seconds=-1)]
 FIRST = (
     tl.plot_gaps, tl.plot_error_origins, tl.plot_outliers, tl.plot_repeated_calls, tl.plot_critical_path_profile,
-    tl.plot_service_graph, tl.plot_latency_percentiles, tl.plot_error_rates, tl.plot_gantt,
+    tl.plot_service_graph, tl.plot_audit, tl.plot_latency_percentiles, tl.plot_error_rates, tl.plot_gantt,
 )  # fmt: skip
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
+    (tl.plot_audit, "findings", [5, True, "findings", [], TRACE, tl.audit(TRACE).drop("rule")]),
     (tl.plot_latency_histogram, "bins", [*NO_COUNT, 10**30]),
     (tl.plot_latency_histogram, "every", [*NO_TIME, "0s", None]),
     (tl.plot_repeated_calls, "min_count", [*NO_COUNT, 1]),

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 import polars as pl
 
 from tracelab.forest import Forest, build_forest
-from tracelab.schema import KINDS, STATUS_CODES, attribute_names, attribute_value
+from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, attribute_value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from tracelab.forest import Flags, Ints
 
+Measured = TypeVar("Measured")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
 UNSET, OK, ERROR = range(len(STATUS_CODES))
 
@@ -216,11 +217,24 @@ class Evidence:
         hop[self.has(*DATABASE_KEYS)] = 4
         return hop
 
+    @cached_property
+    def attributes(self) -> frozenset[str]:
+        """List the attributes that any span has, by their full names."""
+        return frozenset(name for name in self._columns | self._rare if not name.endswith(TYPE_SUFFIX))
+
     def knows(self, *keys: str) -> bool:
         """Say whether any span may have one of these attributes (keys with their scope)."""
         return any(name in self._columns for key in keys for name in attribute_names(key)) or any(
             name in self._rare for key in keys for name in attribute_names(key)
         )
+
+    def carries(self, name: str) -> pl.Series:
+        """Mark the spans that have one attribute (of full name), as a column: a tenth of the price of `has`."""
+        if name in self._columns:
+            return self.frame[name].is_not_null()
+        if name in self._rare:
+            return self.text(name).is_not_null()
+        return pl.repeat(value=False, n=self.count, dtype=pl.Boolean, eager=True).alias(name)
 
     def has(self, *keys: str) -> Flags:
         """Mark the spans that have one of these attributes."""
@@ -246,6 +260,13 @@ class Evidence:
         if keys not in self._numbered:
             self._numbered[keys] = coded(self.text(*keys))
         return self._numbered[keys]
+
+    def kept(self, name: str, measure: Callable[[], Measured]) -> Measured:
+        """Give what several rules measure: found out once, when it is first asked for."""
+        if name not in self._measured:
+            self._measured[name] = measure()
+        measured: Measured = self._measured[name]
+        return measured
 
     def language(self, service: str | None) -> str | None:
         """Give the language of a service's SDK, where its spans say it."""
@@ -276,6 +297,10 @@ class Evidence:
             return frozenset()
         keys = more.drop_nulls().map.keys().explode().unique().drop_nulls()
         return frozenset(keys.to_list())
+
+    @cached_property
+    def _measured(self) -> dict[str, Any]:
+        return {}
 
     @cached_property
     def _series(self) -> dict[tuple[str, ...], pl.Series]:

@@ -33,7 +33,36 @@ _QUEUES: Final = {
     "ActivityContext as parent or link.",
 }  # fmt: skip
 
+_IN_PROCESS: Final = {
+    "": "Hand the current context over together with the work: take it where the work is submitted, and attach it in "
+    "the thread or task that does it, before the first span begins there.",
+    "python": "Threads do not inherit context variables. Install opentelemetry-instrumentation-threading "
+    "(`ThreadingInstrumentor().instrument()`, covers Thread, Timer and ThreadPoolExecutor), or submit with the "
+    "context: `executor.submit(contextvars.copy_context().run, work, ...)`; `asyncio.to_thread` does so by itself, "
+    "`loop.run_in_executor` does not. For processes send a carrier: `propagate.inject(carrier)`, there `extract`.",
+    "java": "Wrap the executor: `Context.taskWrapping(executorService)`, or one task: `Context.current().wrap(task)`. "
+    "The Java agent does so for java.util.concurrent, Kotlin coroutines and Reactor, not for pools of your own: "
+    "name those in OTEL_INSTRUMENTATION_EXECUTORS_INCLUDE. With Spring's @Async set a ContextPropagatingTaskDecorator.",
+    "nodejs": "Register an AsyncLocalStorageContextManager (NodeTracerProvider.register() and NodeSDK do), and bind "
+    "callbacks that a pool or a queue of your own calls later: `context.bind(context.active(), callback)`, or "
+    "`AsyncResource.bind(callback)`. Worker threads need a carrier: `propagation.inject` into what is posted.",
+    "go": "Pass `ctx` of the request to the goroutine or put it into the job that is sent over the channel, instead of "
+    "`context.Background()`; where the work outlives the request use `context.WithoutCancel(ctx)`, which keeps the "
+    "span.",
+    "dotnet": "Activity.Current flows with async/await and Task.Run, not through channels, timers and threads of your "
+    "own, nor where ExecutionContext.SuppressFlow is used: put `Activity.Current?.Context` into the work item, and "
+    "start with it: `source.StartActivity(name, kind, parentContext)`.",
+    "ruby": "Wrap the block: `context = OpenTelemetry::Context.current`, and in the thread "
+    "`OpenTelemetry::Context.with_current(context) { ... }`; opentelemetry-instrumentation-concurrent_ruby does so for "
+    "concurrent-ruby's pools.",
+    "php": "Keep the context with the work: `$context = Context::getCurrent()`, later `$scope = $context->activate()` "
+    "and `$scope->detach()`; for fibers enable OTEL_PHP_FIBERS_ENABLED.",
+    "rust": "Attach the context to the future or the closure: `FutureExt::with_context(cx)` of opentelemetry, with "
+    "tracing `.instrument(span)`; in `spawn_blocking` enter a clone of `Span::current()`.",
+}  # fmt: skip
+
 SPLITS: Final[Fixes] = {
+    "lost-in-process": _IN_PROCESS,
     "parentless-consumer": _QUEUES,
 }
 """Tables of the rules about splits."""

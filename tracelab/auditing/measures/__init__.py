@@ -1,1 +1,1 @@
-"""What several rules measure: whom calls are meant for, which spans belong together, what coincidence would give."""
+"""What several rules measure: whom calls are meant for, which spans belong together, how far clocks are apart."""

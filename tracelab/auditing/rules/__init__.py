@@ -11,7 +11,15 @@ from typing import Final, TypeAlias
 import polars as pl
 
 from tracelab.auditing.evidence import Evidence
+from tracelab.auditing.rules.clocks.children import child_outside_parent
+from tracelab.auditing.rules.clocks.events import event_outside_span
+from tracelab.auditing.rules.clocks.skews import clock_skew
+from tracelab.auditing.rules.conventions.levels import attribute_at_wrong_level
+from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_names
+from tracelab.auditing.rules.conventions.old_names import old_attribute_names
+from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
+from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
 from tracelab.auditing.rules.structure.crossings import internal_across_services, missing_client_span
 from tracelab.auditing.rules.structure.cycles import span_cycle
@@ -22,7 +30,15 @@ from tracelab.auditing.rules.structure.roots import client_root, several_roots
 Rule: TypeAlias = Callable[[Evidence], pl.DataFrame]
 
 RULES: Final[dict[str, Rule]] = {
+    "attribute-at-wrong-level": attribute_at_wrong_level,
     "error-attribute-without-status": contradicting_failures,
+    "missing-service-name": missing_service_name,
+    "mixed-attribute-names": mixed_attribute_names,
+    "old-attribute-names": old_attribute_names,
+    "child-outside-parent": child_outside_parent,
+    "clock-skew": clock_skew,
+    "lost-in-process": lost_in_process,
+    "event-outside-span": event_outside_span,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,

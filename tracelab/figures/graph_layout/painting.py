@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from tracelab.display.words import counted
 from tracelab.figures.graph_layout.routing import (
     LOWEST,
     NAME_SIZE,
@@ -49,17 +50,18 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """An edge: how it looks, and what it says where one points at it."""
+    """An edge: how it looks, what it says where one points at it, and the colour of the number below it."""
 
     stroke: Stroke
     said: str
+    tint: str = ERROR_TEXT
 
 
 def draw_arrows(figure: go.Figure, picture: Picture, arrows: Mapping[Edge, Arrow]) -> None:
     """Draw lines, one trace for all that look alike, then arrow heads, then the numbers before them."""
     ports = ports_of(picture, arrows)
     lines: dict[Stroke, tuple[list[float | None], list[float | None], list[str]]] = {}
-    labels: list[tuple[float, float, float, Numbers]] = []
+    labels: list[tuple[float, float, float, Numbers, str]] = []
     heads: list[dict[str, Any]] = []
     for edge, arrow in arrows.items():
         xs, ys = path_of(picture, edge, ports)
@@ -78,7 +80,7 @@ def draw_arrows(figure: go.Figure, picture: Picture, arrows: Mapping[Edge, Arrow
         if edge in picture.numbers:
             bow = reach_of(picture.laid, *edge) if edge in picture.laid.bows else 0.0
             middle = xs[-1] - back * (bow + end_width(picture.numbers[edge]) / 2 + 6)
-            labels.append((middle, ys[-1], stroke.width / 2 + 1, picture.numbers[edge]))
+            labels.append((middle, ys[-1], stroke.width / 2 + 1, picture.numbers[edge], arrow.tint))
     # One by one, each would be checked again with every other that is added.
     figure.update_layout(annotations=heads)
     for stroke, (xs_, ys_, texts) in sorted(lines.items()):
@@ -87,10 +89,11 @@ def draw_arrows(figure: go.Figure, picture: Picture, arrows: Mapping[Edge, Arrow
             line={"width": stroke.width, "color": stroke.color, "dash": stroke.dash}, legendgroup=stroke.means,
         )  # fmt: skip
     if labels:
-        for place, side, position, color in ((0, -1, "top center", TEXT), (1, 1, "bottom center", ERROR_TEXT)):
+        tints = [tint for *_, tint in labels]
+        for place, side, position, color in ((0, -1, "top center", TEXT), (1, 1, "bottom center", tints)):
             figure.add_scatter(
-                x=[x for x, *_ in labels], y=[y + side * away for _, y, away, _ in labels], mode="text",
-                text=[numbers[place] for *_, numbers in labels], textposition=position,
+                x=[x for x, *_ in labels], y=[y + side * away for _, y, away, *_ in labels], mode="text",
+                text=[numbers[place] for *_, numbers, _ in labels], textposition=position,
                 textfont={"size": NUMBER_SIZE, "color": color}, hoverinfo="skip", showlegend=False,
             )  # fmt: skip
 
@@ -113,6 +116,7 @@ def draw_boxes(
         shapes=[
             {
                 "type": "rect",
+                "layer": "below",
                 "x0": picture.lefts[item.layer],
                 "x1": picture.rights[item.layer],
                 "y0": item.y - item.height / 2,
@@ -155,17 +159,20 @@ def draw_boxes(
     )
 
 
-def framed_graph(figure: go.Figure, picture: Picture, *, title: str, subtitle: str, nothing: str) -> go.Figure:
-    """Give the figure axes on which a unit is a pixel, its title, and the width that it needs."""
+def framed_graph(
+    figure: go.Figure, picture: Picture, *, title: str, subtitle: str, nothing: str, least: float = LOWEST
+) -> go.Figure:
+    """Give the figure its title, axes on which a unit is a pixel, and the size that it needs, `least` high or more."""
+    height = max(picture.laid.height, least)
     figure.update_xaxes(visible=False, range=[-2, picture.width + 2])
     low = min((item.y - item.height / 2 for item in picture.laid.items), default=0.0)
-    figure.update_yaxes(visible=False, range=[low + picture.laid.height + 6, low - 6], automargin=False)
+    figure.update_yaxes(visible=False, range=[low + height + 6, low - 6], automargin=False)
     framed(
         figure,
         title=title,
         subtitle=subtitle,
         nothing=nothing,
-        inner=round(max(picture.laid.height, LOWEST)) + 12,
+        inner=round(height) + 12,
         bottom=12,
         hovermode="closest",
     )
@@ -190,8 +197,8 @@ def box_text(name: str, kind: str, edges: pl.DataFrame) -> str:
     failed = f", {inward['errors'].sum():,} failed" if inward.height else ""
     return (
         f"<b>{plain(name, longest=160)}</b><br>{KIND_NAMES[kind]}<br>"
-        f"{inward['calls'].sum():,} calls from {inward.height:,} callers{failed}<br>"
-        f"{outward['calls'].sum():,} calls to {outward.height:,} others"
+        f"{counted(int(inward['calls'].sum()), 'call')} from {counted(inward.height, 'caller')}{failed}<br>"
+        f"{counted(int(outward['calls'].sum()), 'call')} to {counted(outward.height, 'other')}"
     )
 
 

@@ -1,0 +1,95 @@
+"""Which request a process was working on when something began in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
+from tracelab.auditing.measures.chance import NO_MATCH
+from tracelab.auditing.measures.some_rows import texts_at
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Ints
+
+INSTANCE: Final = ("resource.service.instance.id", "resource.k8s.pod.uid", "resource.k8s.pod.name")
+HOST: Final = ("resource.host.id", "resource.host.name", "resource.k8s.node.name")
+PID: Final = ("resource.process.pid",)
+_LOOK_BACK: Final = 24
+_NOBODY: Final = -1
+
+
+def processes(evidence: Evidence, rows: Ints) -> Ints:
+    """Give numbers to the processes that some spans were made in: instances of services, as far as they can be told."""
+    number = evidence.service[rows]
+    instance = coded(texts_at(evidence, rows, *INSTANCE))[0]
+    number = renumbered(number * (instance.max(initial=0) + 2) + instance + 1)[0]
+    unknown = instance < 0
+    for keys in (HOST, PID):
+        part = np.where(unknown, coded(texts_at(evidence, rows, *keys))[0], _NOBODY)
+        number = renumbered(number * (part.max(initial=0) + 2) + part + 1)[0]
+    return number
+
+
+@dataclass(frozen=True)
+class OpenRequests:
+    """The requests (and messages) that processes worked on, to be looked up by process and time.
+
+    Attributes
+    ----------
+    rows, start, end, trace
+        The spans that began them, sorted by process and start, and what is known of them.
+    key
+        Process and start in one number.
+    first, room
+        What makes such a number of a process and a time.
+    """
+
+    rows: Ints
+    start: Ints
+    end: Ints
+    trace: Ints
+    key: Ints
+    first: int
+    room: int
+
+    @classmethod
+    def of(cls, evidence: Evidence, rows: Ints, process: Ints, *, first: int, last: int) -> OpenRequests:
+        """Sort requests by process and start; all times that are asked for lie between first and last."""
+        room = last - first + 1
+        key = process * room + (evidence.start[rows] - first)
+        order = np.argsort(key)
+        rows, key = rows[order], key[order]
+        return cls(rows, evidence.start[rows], evidence.end[rows], evidence.trace[rows], key, first, room)
+
+    def latest(self, process: Ints, time: Ints, trace: Ints) -> tuple[Ints, Ints]:
+        """Find the request of another trace that began last of those open at a time.
+
+        Gives its row, and how long it had been open; -1 and `NO_MATCH` where there is none among the last two dozen.
+        """
+        place = np.searchsorted(self.key, process * self.room + (time - self.first), "right") - 1
+        row, slack = np.full(place.size, _NOBODY, dtype=np.int64), np.full(place.size, NO_MATCH, dtype=np.int64)
+        asked = np.arange(place.size)
+        lowest = process * self.room
+        for _ in range(_LOOK_BACK):
+            asked = asked[(place[asked] >= 0)]
+            asked = asked[self.key[place[asked]] >= lowest[asked]]
+            if not asked.size:
+                break
+            at = place[asked]
+            fits = (self.end[at] >= time[asked]) & (self.trace[at] != trace[asked])
+            found = asked[fits]
+            row[found], slack[found] = self.rows[at[fits]], time[found] - self.start[at[fits]]
+            asked = asked[~fits]
+            place[asked] -= 1
+        return row, slack
+
+
+def requests_of(evidence: Evidence, services: Ints) -> Ints:
+    """List the spans with which some services began to work on a request or on a message."""
+    wanted = np.zeros(evidence.services.len(), dtype=bool)
+    wanted[services] = True
+    return np.flatnonzero(((evidence.kind == SERVER) | (evidence.kind == CONSUMER)) & wanted[evidence.service])

@@ -1,0 +1,1 @@
+"""Rules about sampling flags and thresholds."""

@@ -1,0 +1,1 @@
+"""Rules about the ids of traces and spans: valid, unique, and random."""
