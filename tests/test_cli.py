@@ -19,12 +19,14 @@ import pytest
 from typer.testing import CliRunner
 
 import tracelab as tl
+from tests.auditing.made import ALL as FINDINGS
 from tracelab.cli import app
 from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+SHOP = Path(__file__).parents[1] / "sample_data" / "shop.otlp.jsonl.gz"
 SPANS = draw("""
 web::GET /   =====  kind=server
   db::SELECT .==!   kind=client
@@ -182,6 +184,164 @@ def test_sample_refuses_what_makes_no_sense(dump: str, words: tuple[str, ...], c
     assert text.count("\n") == 1
 
 
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> pl.DataFrame:
+    """Let every audit find the same: an error, a warning, and one for information."""
+    monkeypatch.setattr(tl, "audit", lambda _: FINDINGS)
+    return FINDINGS
+
+
+def test_audit_tells_totals_where_it_is_and_what_to_do(dump: str, found: pl.DataFrame) -> None:
+    text = run("audit", dump)
+    assert "2 spans in 1 trace of 2 services" in text
+    assert "Found: 1 error, 1 warning, 1 for information. Explained: 1 by sampling." in text
+    table, told = text.split("split-trace: ", 1)
+    assert re.search(r"error +split-trace +web -> shop +1 +3 +calls +33.3 %", table)
+    assert found["finding"][0] in told
+    assert f"trace {found['exemplar_trace_ids'][0][0]}, span {found['exemplar_span_ids'][0][0]}" in told
+    assert "What to do: Inject the context." in told
+    assert told.rstrip().endswith("no service that sends no spans.")
+
+
+def test_audit_reads_what_is_really_there(tmp_path: Path) -> None:
+    text = draw("""
+        web::GET /  =========== kind=server
+          gone
+            bank::pay ..======  kind=server
+    """)
+    path = tl.write(text, tmp_path / "gone.jsonl")
+    assert "name a parent that is not in their trace" in run("audit", str(path), "--rule", "missing-parent")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        ((), 0),
+        (("--fail-on", "none"), 0),
+        (("--fail-on", "info"), 3),
+        (("--fail-on", "error"), 3),
+        (("--fail-on", "error", "--rule", "missing-parent"), 0),
+        (("--fail-on", "warning", "--rule", "missing-parent"), 3),
+        (("--fail-on", "warning", "--severity", "error", "--rule", "missing-parent"), 3),
+        (("--fail-on", "warning", "--json"), 3),
+    ],
+)
+@pytest.mark.usefixtures("found")
+def test_audit_ends_with_3_where_it_found_what_it_was_told_to_fail_on(
+    dump: str, words: tuple[str, ...], code: int
+) -> None:
+    text = run("audit", dump, *words, code=code)
+    assert ("Failed: " in text) == (code == 3)
+
+
+@pytest.mark.usefixtures("found")
+def test_audit_shows_from_a_severity_on_and_says_what_it_does_not_show(dump: str) -> None:
+    text = run("audit", dump, "--severity", "error")
+    assert "missing-parent" not in text
+    assert "Found: 1 error, 1 warning, 1 for information." in text
+    assert "Not shown: 2 findings of lower severity." in text
+    assert "1 of 3 rows" in run("audit", dump, "--limit", "1")
+
+
+@pytest.mark.usefixtures("found")
+def test_audit_keeps_findings_about_a_service(dump: str) -> None:
+    assert "split-trace" in run("audit", dump, "--service", "web")
+    assert run("audit", dump, "--service", "db").splitlines()[1] == "Nothing was found."
+    text = run("audit", dump, "--service", "wbe", code=2)
+    assert text == "error: There is no service 'wbe'. Did you mean web?\n"
+
+
+def test_audit_prints_json_lines_with_whole_numbers_and_nothing_else(dump: str, found: pl.DataFrame) -> None:
+    lines = [json.loads(line) for line in run("audit", dump, "--json").splitlines()]
+    assert [line["rule"] for line in lines] == found["rule"].to_list()
+    assert lines[0]["share"] == 1 / 3
+    assert lines[0]["exemplar_trace_ids"] == found["exemplar_trace_ids"][0].to_list()
+    assert lines[0].keys() == set(found.columns)
+
+
+@pytest.mark.usefixtures("found")
+def test_audit_writes_sarif_into_a_file_or_the_output(
+    dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out.sarif"
+    assert f"Wrote 3 findings to {out}" in run("audit", "dump.jsonl", "--sarif", str(out))
+    written = json.loads(out.read_text())
+    (result, *_) = written["runs"][0]["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "dump.jsonl"
+    assert json.loads(run("audit", dump, "--sarif", "-")) == written
+    run("audit", "dump.jsonl", "--sarif", str(out), "--severity", "error")  # written anew without a word
+    assert len(json.loads(out.read_text())["runs"][0]["results"]) == 1
+
+
+def test_audit_replaces_no_file_that_is_no_sarif(dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notes = tmp_path / "notes.txt"
+    notes.write_text("mine")
+    with monkeypatch.context() as patched:
+        patched.setattr(tl, "read", lambda _: pytest.fail("it was read"))
+        for target in (tmp_path / "no" / "o.sarif", tmp_path, Path(dump), notes):
+            text = run("audit", dump, "--sarif", str(target), code=2)
+            assert text.startswith("error: ")
+            assert text.count("\n") == 1
+    assert notes.read_text() == "mine"
+    if os.path.exists("/dev/stdout"):  # noqa: PTH110 - a link to a device
+        refused = program("audit", dump, "--sarif", "/dev/stdout")
+        assert (refused.returncode, refused.stdout) == (2, b"")
+    run("audit", dump, "--sarif", str(notes), "--force")
+    assert notes.read_text().startswith("{")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rule", "split-traces"), "error: There is no rule 'split-traces'. Did you mean split-trace"),
+        (("--rule", "xyz"), "error: There is no rule 'xyz'. There are "),
+        (("--json", "--sarif", "-"), "error: --json and --sarif - both go to the output"),
+        (("--lookback", "5m"), "error: --lookback: this is for a Jaeger or Tempo"),
+    ],
+)
+def test_audit_refuses_what_makes_no_sense(dump: str, words: tuple[str, ...], said: str) -> None:
+    text = run("audit", dump, *words, code=2)
+    assert text.startswith(said)
+    assert text.count("\n") == 1
+    run("audit", dump, "--fail-on", "nothing", code=2)
+
+
+def test_audit_of_no_spans_says_that_nothing_could_be_judged(tmp_path: Path) -> None:
+    (tmp_path / "none.json").write_text('{"resourceSpans": []}')
+    text = run("audit", str(tmp_path / "none.json"), "--fail-on", "info")
+    assert text.splitlines() == ["no spans in no traces of no services", "Nothing could be judged."]
+    assert run("audit", str(tmp_path / "none.json"), "--json") == ""
+
+
+def test_audit_lists_its_rules_without_a_dump() -> None:
+    text = run("audit", "--list-rules")
+    assert "split-trace" in text
+    assert "secret-in-attributes" in text
+
+
+def test_audit_reads_what_is_piped_into_it(dump: str) -> None:
+    if not os.path.exists("/dev/stdin"):  # noqa: PTH110 - a link to a device
+        pytest.skip("this system has no /dev/stdin")
+    done = subprocess.run(
+        [sys.executable, "-m", "tracelab", "audit", "/dev/stdin", "--json"],
+        input=Path(dump).read_bytes(),
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.decode()) == (0, run("audit", dump, "--json"))
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_what_an_audit_says_fits_the_terminal(columns: int) -> None:
+    if not SHOP.exists():
+        pytest.skip("the sample dumps are not here")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(columns, "audit", str(SHOP))).replace("\r", "").split("\n")
+    assert max(len(line) for line in lines[1:]) <= max(columns, 80)
+    assert max(len(line) for line in lines[lines.index("") :]) <= columns
+    assert any(re.search(r"\btrace [0-9a-f]{32},|^ +[0-9a-f]{32},", line) for line in lines)
+
+
 def test_a_missing_file_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     text = run("summary", str(tmp_path / "nothing.json"), code=1)
     assert "There is no file" in text
@@ -200,6 +360,8 @@ def test_a_missing_file_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
         ("sample", "~nobody-here/x.json", "--policy", "always_on"),
         ("sample", "DUMP", "--policy", "always_on", "-o", "~nobody-here/x.parquet"),
         ("sample", "DUMP", "--policy", "~nobody-here/x.yaml"),
+        ("audit", "~nobody-here/x.json"),
+        ("audit", "DUMP", "--sarif", "~nobody-here/x.sarif"),
         ("lab", "DUMP", "--notebook-dir", "~nobody-here/x"),
         ("lab", "--notebook-dir", "~nobody-here/x"),
     ],
@@ -218,6 +380,7 @@ def test_the_home_of_nobody_is_a_mistake_in_the_command(words: tuple[str, ...], 
         ("query", "", "{ }"),
         ("convert", "", "x.parquet"),
         ("sample", "", "--policy", "always_on"),
+        ("audit", ""),
         ("lab", ""),
     ],
 )
@@ -302,6 +465,15 @@ def test_no_hostile_name_acts_on_the_terminal(words: tuple[str, ...], hostile: s
     real = [word.replace("DUMP", hostile).replace("OUT", f"{tmp_path}/{EVIL[1:-1]}") for word in words]
     shown = CliRunner().invoke(app, real, env={"COLUMNS": "80"}).output
     assert "Traceback" not in shown
+    assert not ACTING & set(shown)
+    assert "x1b" in shown or "u001b" in shown
+
+
+@pytest.mark.parametrize("words", [(), ("--json",), ("--sarif", "-")])
+def test_no_hostile_name_in_a_finding_acts_on_the_terminal(words: tuple[str, ...], tmp_path: Path) -> None:
+    orphan = SPANS.with_columns(service_name=pl.lit(EVIL), parent_span_id=pl.lit("ab" * 8))
+    path = str(tl.write(orphan, tmp_path / "evil.jsonl"))
+    shown = CliRunner().invoke(app, ["audit", path, *words], env={"COLUMNS": "80"}).output
     assert not ACTING & set(shown)
     assert "x1b" in shown or "u001b" in shown
 

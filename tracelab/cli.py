@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,10 +14,24 @@ import typer
 import tracelab as tl
 from tracelab import lab as notebooks
 from tracelab.analysis.policies.budgets import parse_budget
+from tracelab.audit_overview import (
+    BLIND,
+    NOBODY,
+    at_least,
+    chosen,
+    overview,
+    refuse_unknown,
+    rule_list,
+    topics,
+    totals,
+)
+from tracelab.auditing.descriptions import DESCRIPTIONS
+from tracelab.auditing.sarif import artifact_uri, as_sarif
 from tracelab.display.records import as_csv, as_json
 from tracelab.display.words import counted, format_bytes
 from tracelab.errors import SourceError, TracelabError
-from tracelab.files import check_target, expanded, holds_files
+from tracelab.files import check_target, expanded, holds_files, replacing
+from tracelab.loaders.input.addresses import without_secrets
 from tracelab.loaders.input.sources import sources_of
 from tracelab.loaders.writing import check_writing
 from tracelab.overview import contents, failing_services, longest_traces, received, slowest_services
@@ -25,11 +40,13 @@ from tracelab.sampling.deciding import is_head
 from tracelab.sampling_overview import Kept
 from tracelab.server_options import Server, instant_of, takes_servers
 from tracelab.terminal import (
+    FOUND,
     USAGE,
     Commands,
     follow,
     is_output,
     note,
+    paragraph,
     say,
     stop,
     table,
@@ -46,13 +63,14 @@ app = typer.Typer(
     cls=Commands,
     help="Explore distributed traces: any dump in, answers out.",
     epilog="Exit codes: 0 all went well, 1 something could not be read or written, 2 the command or the query is "
-    "wrong, 130 interrupted.",
+    "wrong, 3 `audit --fail-on` found something, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
 ROWS: Final = 20
 _HTML: Final = b"<!doctype html"
+_SARIF: Final = b"sarif"
 
 
 def _named(path: str) -> str:
@@ -343,6 +361,138 @@ def _writable(source: str, target: Path, *, force: bool) -> Path:
     return written
 
 
+class _Level(StrEnum):
+    """From which severity on."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class _FailOn(StrEnum):
+    """From which severity on an audit fails."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    INFO = "info"
+    NONE = NOBODY
+
+
+def _list_rules(*, wanted: bool) -> None:
+    if wanted:
+        table("Rules", rule_list(), rows=len(DESCRIPTIONS))
+        raise typer.Exit
+
+
+@app.command(
+    epilog="Exit codes: 0 nothing from --fail-on on was found, 1 the spans could not be read or the file not written, "
+    "2 the command is wrong, 3 something from --fail-on on was found."
+)
+@takes_servers
+def audit(
+    path: Dump,
+    *,
+    fail_on: Annotated[
+        _FailOn, typer.Option(help="End with exit code 3 where there is a finding of this severity or a worse one.")
+    ] = _FailOn.NONE,
+    severity: Annotated[_Level, typer.Option(help="Show findings of this severity and of worse ones.")] = _Level.INFO,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Findings of this rule only; may be given several times.", show_default=False),
+    ] = None,
+    service: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Findings about this service only, also as one end of an edge; may be given several times. Of a "
+            "server: traces of it.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json_lines: Annotated[
+        bool, typer.Option("--json", help="Print JSON lines, one a finding, with exact numbers.")
+    ] = False,
+    sarif: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Write SARIF 2.1.0 for code hosts: into a file, or with - to the output. An earlier SARIF file is "
+            "replaced, no other one.",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many findings are shown.")] = ROWS,
+    force: Force = False,
+    list_rules: Annotated[  # noqa: ARG001 - it has done its work when the command begins
+        bool,
+        typer.Option("--list-rules", help="List the rules and end.", is_eager=True, callback=_list_rules),
+    ] = False,
+    server: Server,
+) -> None:
+    """Find where context breaks and what is wrong with the instrumentation, and say how to mend it."""
+    with usage():
+        refuse_unknown("rule", rule or [], DESCRIPTIONS)
+        streams = str(sarif) == "-"
+        if streams and as_json_lines:
+            stop("--json and --sarif - both go to the output; name a file for --sarif.", USAGE)
+        target = None if sarif is None or streams else _sarif_file(path, sarif, force=force)
+    spans = server.spans(path)
+    with usage():
+        refuse_unknown("service", service or [], spans["service_name"].drop_nulls().unique().to_list())
+    findings = chosen(tl.audit(spans), rules=rule or [], services=service or [])
+    shown = chosen(findings, severity=severity)
+    written = as_sarif(shown, uri=artifact_uri(without_secrets(path) if "://" in path else path)) if sarif else ""
+    if target is not None:
+        with replacing(target) as part:
+            part.write_text(written, encoding="utf-8")
+    if as_json_lines or streams:
+        write(written if streams else as_json(shown))
+    else:
+        _tell_findings(spans, findings, shown, limit=limit)
+    tell = note if as_json_lines or streams else say
+    if target is not None:
+        tell(f"Wrote {counted(shown.height, 'finding')} to {target}{_size(target)}.")
+    if bad := at_least(findings, fail_on):
+        tell(f"Failed: {counted(bad, 'finding')} of severity {fail_on}{'' if fail_on == 'error' else ' or worse'}.")
+        raise typer.Exit(FOUND)
+
+
+def _sarif_file(source: str, target: Path, *, force: bool) -> Path:
+    target = expanded(target)
+    _no_stream(target)
+    check_target(target)
+    _keep_sources(source, target)
+    if not force and target.is_file() and not _is_sarif(target):
+        stop(f"{target} is there and is no SARIF file. Choose another name, or pass --force to replace it.", USAGE)
+    return target
+
+
+def _tell_findings(spans: pl.DataFrame, findings: pl.DataFrame, shown: pl.DataFrame, *, limit: int) -> None:
+    """Print the totals, the findings as a table, and rule by rule what to do."""
+    say(contents(spans), style="bold")
+    if spans.is_empty():
+        say("Nothing could be judged.")
+        return
+    say(totals(findings))
+    if hidden := findings.height - shown.height:
+        say(f"Not shown: {counted(hidden, 'finding')} of lower severity.")
+    say("")
+    if shown.height:
+        first = shown.head(limit)
+        table("Findings", overview(shown), rows=limit, note="the worst first", hint="--json has all")
+        for topic in topics(first):
+            paragraph(topic.title, style="bold")
+            paragraph(topic.why, style="dim", indent=2)
+            for finding, evidence in topic.findings:
+                paragraph(finding, indent=2, mark="- ")
+                paragraph(evidence, indent=4, style="dim")
+            if topic.explanation:
+                paragraph(topic.explanation, indent=2)
+            paragraph(f"What to do: {topic.fix}", indent=2)
+            say("")
+    paragraph(BLIND, style="dim")
+
+
 @app.command()
 @takes_servers
 def lab(
@@ -472,12 +622,22 @@ def _no_stream(target: Path) -> None:
 
 def _is_page(path: Path) -> bool:
     """Say whether a file is an HTML page, such as an earlier report, or empty."""
+    head = _head(path, len(_HTML))
+    return head is not None and (head.lower() == _HTML or not head)
+
+
+def _is_sarif(path: Path) -> bool:
+    """Say whether a file is SARIF, such as that of an earlier audit, or empty."""
+    head = _head(path, 200)
+    return head is not None and (_SARIF in head or not head)
+
+
+def _head(path: Path, size: int) -> bytes | None:
     try:
         with path.open("rb") as file:
-            head = file.read(len(_HTML))
+            return file.read(size)
     except OSError:  # one may write to it, but not look
-        return False
-    return head.lower() == _HTML or not head
+        return None
 
 
 def _size(path: Path) -> str:

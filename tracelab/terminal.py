@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 UNREADABLE: Final = 1
 USAGE: Final = 2
+FOUND: Final = 3
 STOPPED: Final = 130
 
 _OURS: Final = (LoadWarning, QueryWarning, SamplingWarning)
@@ -95,6 +96,15 @@ def usage() -> Iterator[None]:
 def say(message: str, *, style: str = "") -> None:
     """Print a line."""
     out.print(Text(visible(message), style=style), soft_wrap=True)
+
+
+def paragraph(message: str, *, style: str = "", indent: int = 0, mark: str = "") -> None:
+    """Print a text in lines as wide as the terminal, so many characters from its left, the first behind a mark."""
+    left = " " * indent + mark
+    for line in Text(visible(message), style=style).wrap(out, max(out.width - len(left), 1)):
+        line.rstrip()
+        out.print(Text(left) + line)
+        left = " " * len(left)
 
 
 def note(message: str) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tracelab.auditing.findings import Severity
 
 
 @dataclass(frozen=True)
@@ -18,11 +21,14 @@ class Description:
         What is found, in a few words.
     why
         Why it matters, in a sentence.
+    severity
+        How much it matters where nothing explains it.
     """
 
     subject: str
     title: str
     why: str
+    severity: Severity = "warning"
 
 
 DESCRIPTIONS: Final[dict[str, Description]] = {
@@ -224,3 +230,10 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
     ),
 }
 """Every rule that findings name, by subject."""
+
+EXPLANATIONS: Final = {
+    "sampling": "Sampling explains this: the spans that are missing were not kept, and nothing is broken.",
+    "window": "The window explains this: what is missing lies before or after the time of these spans.",
+    "lost-export": "A lost export explains this: spans were made and never came, the context was handed on.",
+}
+"""What explains findings better than a fault does, in a sentence."""

@@ -45,7 +45,7 @@ _ATTRIBUTES: Final = 4
 # others; these go first.
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
-    r"|time|value|share|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
+    r"|time|value|share|severity|rule|where|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
 )
 _COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched|kept_alone|never_matched")
 _BOUND: Final = re.compile(r".+_(?:lower|upper)")
