@@ -45,13 +45,13 @@ def test_the_table_tells_details_where_there_are_any() -> None:
     assert "detail" in overview(findings(ALL, finding(detail="http.url"))).columns
 
 
-def test_findings_that_are_mended_in_one_way_stand_together() -> None:
+def test_findings_stand_together_by_rule_and_by_how_they_are_mended() -> None:
     told = topics(findings(WARNING, finding(), EXPLAINED, WARNING.with_columns(service_name=pl.lit("till"))))
-    assert [len(topic.findings) for topic in told] == [1, 2, 1]
+    assert [[len(mend.findings) for mend in topic.mends] for topic in told] == [[1], [2, 1]]
     assert told[0].title.startswith("split-trace: ")
-    assert told[0].findings[0][1] == f"trace {TRACE}, span {SPAN}"
-    assert told[0].explanation is None
-    assert str(told[2].explanation).startswith("Sampling explains this")
+    assert told[0].mends[0].findings[0][1] == f"trace {TRACE}, span {SPAN}"
+    assert told[0].mends[0].explanation is None
+    assert str(told[1].mends[1].explanation).startswith("Sampling explains this")
 
 
 def test_names_that_there_are_not_are_refused_with_near_ones() -> None:

@@ -196,7 +196,7 @@ def test_audit_tells_totals_where_it_is_and_what_to_do(dump: str, found: pl.Data
     assert "2 spans in 1 trace of 2 services" in text
     assert "Found: 1 error, 1 warning, 1 for information. Explained: 1 by sampling." in text
     table, told = text.split("split-trace: ", 1)
-    assert re.search(r"error +split-trace +web -> shop +1 +3 +calls +33.3 %", table)
+    assert re.search(r"error +split-trace +web -> shop +1 +33.3 %", table)
     assert found["finding"][0] in told
     assert f"trace {found['exemplar_trace_ids'][0][0]}, span {found['exemplar_span_ids'][0][0]}" in told
     assert "What to do: Inject the context." in told

@@ -24,26 +24,29 @@ BLIND: Final = (
 
 
 @dataclass(frozen=True)
-class Topic:
-    """Findings of one rule that are mended in one way.
+class Mend:
+    """Findings of a rule that are mended in one way.
 
     Attributes
     ----------
-    title
-        The rule, and what it finds.
-    why
-        Why that matters.
     findings
         A sentence each, and a span that shows it.
     explanation, fix
         What explains these findings, where that is known, and what to do about them.
     """
 
-    title: str
-    why: str
     findings: list[tuple[str, str]]
     explanation: str | None
     fix: str
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The findings of a rule: what it finds, why that matters, and what to do."""
+
+    title: str
+    why: str
+    mends: list[Mend]
 
 
 def chosen(
@@ -98,33 +101,33 @@ def overview(findings: pl.DataFrame) -> pl.DataFrame:
         pl.coalesce(edge, "service_name", pl.lit(NO_NAME)).alias("where"),
         "detail",
         "count",
-        "out_of",
-        "unit",
         "share",
     )
     return table.drop("detail") if findings["detail"].null_count() == findings.height else table
 
 
 def topics(findings: pl.DataFrame) -> list[Topic]:
-    """Put findings of one rule that are mended in one way together, in the order in which they come."""
-    groups = findings.group_by("rule", "explanation", "fix", maintain_order=True).agg(
-        "finding", pl.col("exemplar_trace_ids").list.first(), pl.col("exemplar_span_ids").list.first()
-    )
+    """Put findings together by rule, and by how they are mended, in the order in which they come."""
     return [
         Topic(
-            title=f"{row['rule']}: {DESCRIPTIONS[row['rule']].title}",
-            why=DESCRIPTIONS[row["rule"]].why,
-            findings=[
-                (finding, f"trace {trace}, span {span}" if trace else "")
-                for finding, trace, span in zip(
-                    row["finding"], row["exemplar_trace_ids"], row["exemplar_span_ids"], strict=True
-                )
-            ],
-            explanation=row["explanation"] and EXPLANATIONS.get(row["explanation"], row["explanation"]),
-            fix=row["fix"],
+            title=f"{rule}: {DESCRIPTIONS[rule].title}",
+            why=DESCRIPTIONS[rule].why,
+            mends=[_mend(alike) for alike in of_rule.partition_by("explanation", "fix", maintain_order=True)],
         )
-        for row in groups.iter_rows(named=True)
+        for (rule,), of_rule in findings.group_by("rule", maintain_order=True)
     ]
+
+
+def _mend(findings: pl.DataFrame) -> Mend:
+    explanation = findings["explanation"][0]
+    exemplars = findings.select(
+        "finding", pl.col("exemplar_trace_ids").list.first(), pl.col("exemplar_span_ids").list.first()
+    )
+    return Mend(
+        [(said, f"trace {trace}, span {span}" if trace else "") for said, trace, span in exemplars.rows()],
+        EXPLANATIONS.get(explanation, explanation),
+        findings["fix"][0],
+    )
 
 
 def rule_list() -> pl.DataFrame:

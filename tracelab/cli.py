@@ -483,13 +483,12 @@ def _tell_findings(spans: pl.DataFrame, findings: pl.DataFrame, shown: pl.DataFr
         for topic in topics(first):
             paragraph(topic.title, style="bold")
             paragraph(topic.why, style="dim", indent=2)
-            for finding, evidence in topic.findings:
-                paragraph(finding, indent=2, mark="- ")
-                paragraph(evidence, indent=4, style="dim")
-            if topic.explanation:
-                paragraph(topic.explanation, indent=2)
-            paragraph(f"What to do: {topic.fix}", indent=2)
-            say("")
+            for mend in topic.mends:
+                for finding, evidence in mend.findings:
+                    paragraph(finding, indent=2, mark="- ")
+                    paragraph(evidence, indent=4, style="dim")
+                paragraph(f"{mend.explanation or ''} What to do: {mend.fix}".lstrip(), indent=2)
+                say("")
     paragraph(BLIND, style="dim")
 
 

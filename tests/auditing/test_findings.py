@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 
 from tracelab.auditing.evidence import Evidence
 from tracelab.auditing.findings import Symptom, findings_of
@@ -23,3 +24,12 @@ def test_a_finding_names_the_detail_that_tells_it_apart_and_masks_secrets_in_it(
         ),
     )
     assert set(found["detail"]) == {"http.url", "token=***", None}
+
+
+def test_findings_that_are_told_apart_by_library_name_it_as_their_detail() -> None:
+    spans = draw("api ==\n\napi =\n").with_columns(scope_name=pl.Series(["flask", "redis"]))
+    for by_library, details in ((True, {"flask", "redis"}), (False, {None})):
+        symptom = Symptom(
+            "missing-parent", "info", lambda _: "Seen.", shown=np.array([True, True]), by_library=by_library
+        )
+        assert set(findings_of(Evidence.of(spans), symptom)["detail"]) == details

@@ -123,6 +123,7 @@ def test_fingerprints_differ_by_rule_service_edge_hop_and_detail() -> None:
         finding(detail="http.method"),
         finding(caller="a", callee=None),
         finding(caller=None, callee="a"),
+        finding(finding="The same about something else."),
     )
     hashes = [result["partialFingerprints"]["primaryLocationLineHash"] for result in results(found)]
     assert len(set(hashes)) == found.height

@@ -26,17 +26,17 @@ def audit(spans: Spans) -> pl.DataFrame:
 
     Returns
     -------
-    One row per finding, the most severe first, then the most frequent: `rule` (String, its id), `severity` (Enum:
-    info, warning, error; info is what something harmless explains, or what is only worth to know), `service_name`
-    (String, whose instrumentation it is), `caller`, `callee` (String, the edge, null where it is none), `hop` (String:
-    http, grpc, rpc, queue, database, in-process, null where it is not known), `detail` (String: the attribute, the kind
-    of id or the like that tells findings of one rule and service apart, else null), `library`, `library_version`
+    One row per finding, the most severe first, then the most frequent: `rule` (String, its id), `severity` (Enum: info,
+    warning, error; info is what something harmless explains, or what is only worth to know), `service_name` (String,
+    whose instrumentation it is), `caller`, `callee` (String, the edge, null where it is none), `hop` (String: http,
+    grpc, rpc, queue, database, in-process, null where it is not known), `detail` (String: the attribute, the library,
+    the host or the like that tells findings of one rule and service apart, else null), `library`, `library_version`
     (String, the instrumentation library of most of these spans), `count`, `out_of` (UInt32: how many show it, of how
     many that could), `unit` (String, what is counted), `share`, `share_lower`, `share_upper` (Float64, with Wilson's
     interval of 95 %), `finding` (String, what was seen, in a sentence), `explanation` (String, what explains it better
     than a fault: sampling, the window, a lost export; else null), `fix` (String, what to do, in the words of the
-    service's SDK), `exemplar_trace_ids`, `exemplar_span_ids` (List(String), up to five spans that show it, the
-    clearest first). Names and values are shown with their secrets masked.
+    service's SDK), `exemplar_trace_ids`, `exemplar_span_ids` (List(String), up to five spans that show it, the clearest
+    first). Names and values are shown with their secrets masked.
 
     Examples
     --------

@@ -272,8 +272,10 @@ def _in_words(evidence: Evidence, symptom: Symptom, groups: pl.DataFrame) -> pl.
         .group_by("place", maintain_order=True)
         .agg("exemplar_trace_ids", "exemplar_span_ids")
     )
+    # Where findings are told apart by library, that is what tells them apart.
+    details = groups["detail"] if not symptom.by_library else groups["detail"].fill_null(groups["library"])
     worded = groups.with_columns(
-        pl.Series("detail", [text and masked(text) for text in groups["detail"]], dtype=pl.String),
+        pl.Series("detail", [text and masked(text) for text in details], dtype=pl.String),
         pl.Series("finding", finding, dtype=pl.String), pl.Series("fix", fix, dtype=pl.String),
         ids["exemplar_trace_ids"], ids["exemplar_span_ids"],
     )  # fmt: skip

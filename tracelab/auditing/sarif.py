@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -45,7 +46,7 @@ def as_sarif(findings: pl.DataFrame, *, uri: str) -> str:
     run = {
         "tool": {"driver": driver},
         "artifacts": [{"location": {"uri": uri}, "roles": ["analysisTarget"]}],
-        "results": [_result(finding, uri) for finding in findings.iter_rows(named=True)],
+        "results": _results(findings, uri),
     }
     return json.dumps({"$schema": SCHEMA, "version": VERSION, "runs": [run]}, indent=2) + "\n"
 
@@ -99,7 +100,17 @@ def _rule(rule: str) -> dict[str, Any]:
     }
 
 
-def _result(finding: Mapping[str, Any], uri: str) -> dict[str, Any]:
+def _results(findings: pl.DataFrame, uri: str) -> list[dict[str, Any]]:
+    seen: Counter[str] = Counter()
+    results = []
+    for finding in findings.iter_rows(named=True):
+        digest = _digest(finding)
+        seen[digest] += 1
+        results.append(_result(finding, uri, f"{digest}:{seen[digest]}"))
+    return results
+
+
+def _result(finding: Mapping[str, Any], uri: str, fingerprint: str) -> dict[str, Any]:
     rule = finding["rule"]
     parts = [finding["finding"], EXPLANATIONS.get(finding["explanation"] or "", ""), finding["fix"]]
     location: dict[str, Any] = {
@@ -117,7 +128,8 @@ def _result(finding: Mapping[str, Any], uri: str) -> dict[str, Any]:
         "level": LEVELS[finding["severity"]],
         "message": {"text": plain_message(" ".join(part for part in parts if part))},
         "locations": [location],
-        "partialFingerprints": _fingerprints(finding),
+        # GitHub heeds this one name only, which it made for lines.
+        "partialFingerprints": {"primaryLocationLineHash": fingerprint, "finding/v1": fingerprint},
         "properties": {
             **figures,
             "exemplars": [
@@ -136,14 +148,10 @@ def _logical(finding: Mapping[str, Any]) -> list[dict[str, str]]:
     return [each for each in (edge, named) if each]
 
 
-def _fingerprints(finding: Mapping[str, Any]) -> dict[str, str]:
-    """Tell findings apart by what they are about, so that one that was seen before is known again.
-
-    GitHub heeds this one name only, which it made for lines.
-    """
+def _digest(finding: Mapping[str, Any]) -> str:
+    """Name a finding by what it is about, so that one that was seen before is known again."""
     identity = json.dumps([finding[name] for name in _IDENTITY])
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    return {"primaryLocationLineHash": f"{digest}:1", "finding/v1": digest}
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def plain_message(text: str) -> str:
