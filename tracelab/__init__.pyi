@@ -23,6 +23,7 @@ from .analysis import to_networkx as to_networkx
 from .analysis import trace_latency_percentiles as trace_latency_percentiles
 from .analysis import trace_summary as trace_summary
 from .analysis import with_self_time as with_self_time
+from .auditing import attribute_coverage as attribute_coverage
 from .auditing import audit as audit
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes

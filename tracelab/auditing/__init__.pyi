@@ -1,2 +1,3 @@
 # What the room answers: imported when it is first used.
+from .coverage import attribute_coverage as attribute_coverage
 from .examining import audit as audit

@@ -25,6 +25,7 @@ _SETTLED_BY: Final = {
     "net.transport": ("server.address", "network.peer.address"),
     "db.sql.table": ("db.query.text", "db.query.summary"),
 }
+_SUCCESSOR: Final = {"rpc.service": ("rpc.system.name",)}  # `rpc.method` is an old name too, of half the thing
 _UNSETTLED: Final = ("peer.service", "feature_flag.", "gen_ai.")
 _HOPS: Final = {"http": "http", "db": "database", "rpc": "rpc", "messaging": "queue"}
 
@@ -67,7 +68,7 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
 def _without_successor(evidence: Evidence, scope: str, name: str) -> pl.Series:
     """Mark the spans that carry an old name and nothing that says the same under a new one."""
     there = evidence.carries(f"{scope}.{name}")
-    for new in (*SUCCESSORS[name], *_SETTLED_BY.get(name, ())):
+    for new in (*_SUCCESSOR.get(name, SUCCESSORS[name]), *_SETTLED_BY.get(name, ())):
         if f"{scope}.{new}" in evidence.attributes:
             there &= ~evidence.carries(f"{scope}.{new}")
     return there.alias(name)
