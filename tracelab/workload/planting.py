@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from tracelab.workload.faults.plot import Planting
 
-# In the order of planting: first what needs a service for itself, then edges, then what spans say, then whole traces.
-FAULTS: Final[dict[str, Planting]] = {
+# What takes a service or an edge for itself is planted first, in an order that chance decides: no kind shall always
+# find all places taken.
+_STRUCTURE: Final[dict[str, Planting]] = {
     "own-sampling": losses.own_sampling,
     "lost-export": losses.lost_export,
     "clock-skew": clocks.clock_skew,
@@ -42,6 +43,9 @@ FAULTS: Final[dict[str, Planting]] = {
     "internal-across-services": shapes.internal_across_services,
     "shared-span-id": identities.shared_span_id,
     "double-instrumentation": shapes.double_instrumentation,
+}
+# Then what spans say, then what holds of whole traces, in this order.
+_REST: Final[dict[str, Planting]] = {
     "context-lost-in-process": propagation.context_lost_in_process,
     "span-cycle": identities.span_cycle,
     "duplicate-span-id": identities.duplicate_span_id,
@@ -66,6 +70,7 @@ FAULTS: Final[dict[str, Planting]] = {
     "window-cut": losses.window_cut,
     "exported-twice": identities.exported_twice,
 }
+FAULTS: Final[dict[str, Planting]] = _STRUCTURE | _REST
 """What can be planted, by kind."""
 
 TRUTH: Final = pl.Schema(
@@ -95,11 +100,13 @@ def plant(
     draft = Draft.drawn(draw_system(rng), rng, traces=traces, begin=begin)
     plot = Plot(draft, rng)
     planted = []
-    for kind, planting in FAULTS.items():
-        for _ in range(faults.get(kind, 0)):
-            fault = planting(plot)
-            if fault is not None:
-                planted.append(fault)
+    first = [kind for kind in _STRUCTURE for _ in range(faults.get(kind, 0))]
+    order = [first[place] for place in rng.permutation(len(first)).tolist()]
+    rest = [kind for kind in _REST for _ in range(faults.get(kind, 0))]
+    for kind in [*order, *rest]:
+        fault = FAULTS[kind](plot)
+        if fault is not None:
+            planted.append(fault)
     written = draft.written()
     return written.drop("row"), _truth(draft, written, planted)
 

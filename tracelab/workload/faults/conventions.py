@@ -62,7 +62,10 @@ def old_attribute_names(plot: Plot) -> Fault | None:
 
 
 def mixed_attribute_names(plot: Plot) -> Fault | None:
-    """Let the spans of one service and one subject carry both generations of names, together or by turns."""
+    """Let the spans of one service and one subject carry both generations of names, together or by turns.
+
+    Together is what SDKs write on request while one migrates, and only worth to know.
+    """
     found = _subject(plot)
     if found is None:
         return None
@@ -78,6 +81,7 @@ def mixed_attribute_names(plot: Plot) -> Fault | None:
         np.flatnonzero(renamed),
         services=(service,),
         consequences=("old-attribute-names",),
+        severity="info" if both else "warning",
     )
 
 

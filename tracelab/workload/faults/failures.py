@@ -14,7 +14,7 @@ import polars as pl
 from tracelab.schema import ATTRIBUTES, STATUS_CODE
 from tracelab.workload.faults.plot import HANDFUL, Fault, Plot
 from tracelab.workload.systems.endpoints import INTERNAL, SERVER
-from tracelab.workload.systems.landscape import DATABASE, HTTP, WORK
+from tracelab.workload.systems.landscape import DATABASE, HTTP, RPC, WORK
 
 if TYPE_CHECKING:
     from tracelab.workload.systems.traffic import Flags, Ints
@@ -77,12 +77,16 @@ def exception_without_error(plot: Plot) -> Fault | None:
 
 
 def error_without_type(plot: Plot) -> Fault | None:
-    """Let failing spans of a service say nothing of what failed."""
+    """Let failing calls and answers of a service say nothing of what failed.
+
+    Only spans of instrumentation libraries that write today's conventions count: a service's own spans may fail in
+    their own words.
+    """
     draft = plot.draft
     failed = (draft.frame["status_code"] == "error").to_numpy() & draft.frame[
         "span.error.type"
     ].is_not_null().to_numpy()
-    rows = _taken(plot, failed, least=_LEAST)
+    rows = _taken(plot, failed & np.isin(draft.hop, (HTTP, RPC, DATABASE)), least=_LEAST)
     if rows is None:
         return None
     draft.put("span.error.type", _on(plot, rows), pl.lit(None))

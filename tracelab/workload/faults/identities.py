@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tracelab.workload.faults.plot import HANDFUL, Fault, Plot
+from tracelab.workload.faults.plot import HANDFUL, Edge, Fault, Plot
 from tracelab.workload.systems.endpoints import CLIENT, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP, RPC
 
@@ -64,11 +64,17 @@ def exported_twice(plot: Plot) -> Fault | None:
 
 
 def shared_span_id(plot: Plot) -> Fault | None:
-    """Let caller and callee share a span id, as Zipkin's tracers do."""
+    """Let caller and callee share a span id, as Zipkin's tracers do.
+
+    Whose child a span below the two is cannot be told then, so that no other fault stands on what the callee calls.
+    """
     draft = plot.draft
-    edge = plot.edge(HTTP, RPC, fits=lambda edge: bool((draft.identity[edge.clients] == edge.clients).all()))
+    edge = plot.edge(
+        HTTP, RPC, fits=lambda edge: plot.is_free(("ids", edge.caller), ("ids", edge.callee)) and _all_own(plot, edge)
+    )
     if edge is None:
         return None
+    plot.claim(("ids", edge.caller), ("ids", edge.callee), ("calls", edge.callee))
     draft.identity[edge.servers] = edge.clients
     draft.names_parent[edge.servers] = draft.parent[edge.clients]
     return Fault(
@@ -138,12 +144,16 @@ def span_cycle(plot: Plot) -> Fault | None:
     child = draft.keep & (draft.parent >= 0) & ~draft.linked
     up = np.maximum(draft.parent, 0)
     child &= (
-        draft.keep[up] & (draft.service[up] == draft.service) & (draft.parent[up] >= 0) & (draft.kind[up] != SERVER)
+        draft.keep[up]
+        & ~draft.linked[up]
+        & (draft.service[up] == draft.service)
+        & (draft.parent[up] >= 0)
+        & (draft.kind[up] != SERVER)
     )
-    service = plot.pick(plot.services(child, subject="cycle"))
+    service = plot.pick(plot.services(child, subject="ids"))
     if service is None:
         return None
-    plot.claim(("cycle", service), ("some", service))
+    plot.claim(("ids", service), ("some", service))
     rows = np.flatnonzero(child & (draft.service == service))
     rows = rows[: max(HANDFUL, rows.size // 4)]
     itself = bool(plot.rng.random() < 0.3)
@@ -164,6 +174,12 @@ def span_cycle(plot: Plot) -> Fault | None:
         consequences=("several-roots", "child-outside-parent"),
         severity="error",
     )
+
+
+def _all_own(plot: Plot, edge: Edge) -> bool:
+    """Say whether all callers have ids of their own, and no fault stands on how the callee goes on."""
+    own = bool((plot.draft.identity[edge.clients] == edge.clients).all())
+    return own and not any(claim[:2] == ("edge", edge.callee) for claim in plot.claimed)
 
 
 def _begun_by_one(plot: Plot, *, least: int = HANDFUL) -> tuple[int, np.ndarray[tuple[int], np.dtype[np.int64]]] | None:

@@ -95,7 +95,9 @@ class Plot:
         for key in np.unique(keys).tolist():
             servers = rows[keys == key]
             caller, callee, hop = key // 10_000, key // 10 % 1000, key % 10
-            free = caller != callee and self.is_free(("edge", caller, callee), ("all", caller), ("all", callee))
+            free = caller != callee and self.is_free(
+                ("edge", caller, callee), ("calls", caller), ("all", caller), ("all", callee)
+            )
             if free and servers.size >= HANDFUL:
                 found.append(Edge(caller, callee, hop, draft.parent[servers], servers))
         return found
