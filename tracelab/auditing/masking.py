@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-_SECRETS: Final = re.compile(
-    r"""
-    (?P<jwt>\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?)
-    | (?P<scheme>\b(?:bearer|basic)\s+)[\w.~+/=-]{6,}
-    | (?P<user>://[^/\s:@]*):[^/\s@]+@
-    | (?P<key>\b(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key)\b["']?\s*[=:]\s*)[^\s&;,"']+
-    | (?P<aws>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)
-    | (?P<mail>[\w.%+-]+@[\w-]+(?:\.[\w-]+)+)
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
+from tracelab.auditing.sensitive import HINT, KINDS, Kind, secret_part
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MASK: Final = "***"
+_HINT: Final = re.compile(HINT)
 
 
 def masked(text: str) -> str:
@@ -27,11 +22,19 @@ def masked(text: str) -> str:
     >>> masked("GET https://ada:s3cret@shop/?token=abc123")
     'GET https://ada:***@shop/?token=***'
     """
-    return _SECRETS.sub(_mask, text)
+    if not _HINT.search(text):
+        return text
+    for kind in KINDS:
+        text = kind.compiled.sub(_mask_of(kind), text)
+    return text
 
 
-def _mask(match: re.Match[str]) -> str:
-    before = match["scheme"] or match["key"] or ""
-    if match["user"] is not None:
-        return f"{match['user']}:{MASK}@"
-    return before + MASK
+def _mask_of(kind: Kind) -> Callable[[re.Match[str]], str]:
+    def mask(match: re.Match[str]) -> str:
+        hidden = secret_part(match)
+        if not (kind.always or kind.check is None or kind.check(hidden)):
+            return match[0]
+        place = match.start(match.re.groups) - match.start()
+        return match[0][:place] + MASK + match[0][place + len(hidden) :]
+
+    return mask

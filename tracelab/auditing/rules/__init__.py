@@ -19,6 +19,7 @@ from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_name
 from tracelab.auditing.rules.conventions.old_names import old_attribute_names
 from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
+from tracelab.auditing.rules.secrets.exposed import exposed
 from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
 from tracelab.auditing.rules.structure.crossings import internal_across_services, missing_client_span
@@ -47,5 +48,6 @@ RULES: Final[dict[str, Rule]] = {
     "internal-across-services": internal_across_services,
     "double-instrumentation": double_instrumentation,
     "span-cycle": span_cycle,
+    "secret-in-attributes": exposed,
 }
 """Every rule by its id, or the first of the ids of those that are found together."""

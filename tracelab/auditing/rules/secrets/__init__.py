@@ -1,0 +1,1 @@
+"""Rules about what should not be in traces at all: secrets and personal data."""

@@ -1,0 +1,148 @@
+"""Texts of spans that may hold secrets or personal data, found by one fast look at every column.
+
+Most columns repeat few values, so that it is the distinct ones that are looked at; where nearly every value differs,
+all of them are. What comes out is a short list that can be read closely.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.sensitive import HINT, NUMBER_KEYS, SENSITIVE_KEY
+from tracelab.schema import is_attribute, is_type_companion
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Ints
+
+SUSPECTS: Final = pl.Schema({"row": pl.Int64(), "key": pl.String(), "value": pl.String(), "event": pl.Boolean()})
+"""A text that may hold something: the row of the span, the key or column, the text, and whether it is an event's."""
+
+EVENT_NAME: Final = "name of an event"
+
+_TEXTS: Final = ("name", "status_message")
+_SAMPLE: Final = 1_000
+_MANY: Final = 0.3
+_SMALLEST_CARD: Final = 10**12
+_PLAIN_KEYS: Final = (
+    "code.file.path", "code.filepath", "code.function", "code.function.name", "code.namespace", "container.id",
+    "db.collection.name", "db.operation", "db.operation.name", "db.sql.table", "db.system", "db.system.name",
+    "deployment.environment", "deployment.environment.name", "host.arch", "host.id", "host.name", "http.flavor",
+    "http.method", "http.request.method", "http.scheme", "internal.span.format", "k8s.namespace.name",
+    "k8s.node.name", "k8s.pod.name", "k8s.pod.uid", "messaging.operation", "messaging.operation.name",
+    "messaging.operation.type", "messaging.system", "net.transport", "network.protocol.name",
+    "network.protocol.version", "network.transport", "network.type", "os.type", "otel.status_code",
+    "process.executable.name", "process.runtime.name", "process.runtime.version", "rpc.method", "rpc.service",
+    "rpc.system", "rpc.system.name", "server.address", "service.instance.id", "service.namespace", "service.version",
+    "span.kind", "telemetry.distro.name", "telemetry.distro.version", "telemetry.sdk.language", "telemetry.sdk.name",
+    "telemetry.sdk.version", "thread.name", "url.scheme",
+)  # fmt: skip
+"""Attributes of the conventions whose values name programs, machines and protocols."""
+
+_PLAIN: Final = frozenset(f"{scope}.{key}" for scope in ("span", "resource") for key in _PLAIN_KEYS)
+
+
+def suspects(evidence: Evidence) -> pl.DataFrame:
+    """List the texts that may hold secrets or personal data."""
+    return pl.concat(
+        [
+            pl.DataFrame(schema=SUSPECTS),
+            *_in_columns(evidence.frame),
+            *_in_more_attributes(evidence.frame),
+            *_in_events(evidence.frame),
+        ]
+    )
+
+
+def _in_columns(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    looked_at = [
+        name
+        for name in frame.columns
+        if (name in _TEXTS or (is_attribute(name) and name not in _PLAIN and not is_type_companion(name)))
+        and frame[name].null_count() < frame.height
+    ]
+    read = [name for name in looked_at if _is_telling(name) or _is_read_whole(frame[name])]
+    few = [name for name in looked_at if name not in read and frame.schema[name] == pl.String]
+    # All columns at once, so that they are looked at side by side.
+    hints = frame.lazy().select(pl.col(name).drop_nulls().unique().str.contains(HINT).any() for name in few).collect()
+    return [_suspects_of(frame, name) for name in (*read, *(name for name in few if hints[name].item()))]
+
+
+def _is_read_whole(values: pl.Series) -> bool:
+    """Tell whether a column is read value by value: lists, numbers as large as cards have, texts that hardly repeat."""
+    if values.dtype == pl.Int64:
+        most = values.max()
+        return isinstance(most, int) and most >= _SMALLEST_CARD
+    return values.dtype == pl.List(pl.String) or (values.dtype == pl.String and _varies(values))
+
+
+def _is_telling(name: str) -> bool:
+    """Tell whether a key itself makes its values worth a look."""
+    return bool(SENSITIVE_KEY.search(name) or any(pattern.search(name) for pattern in NUMBER_KEYS))
+
+
+def _varies(values: pl.Series) -> bool:
+    """Tell from the first values whether nearly every value of a column is another."""
+    first = values.drop_nulls().head(_SAMPLE)
+    return first.n_unique() > _MANY * max(first.len(), _SAMPLE // 10)
+
+
+def _suspects_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
+    dtype = frame.schema[name]
+    table = pl.select(row=pl.int_range(frame.height)).with_columns(frame[name].alias("value")).lazy().drop_nulls()
+    if isinstance(dtype, pl.List):
+        table = table.explode("value").drop_nulls()
+    value = pl.col("value").cast(pl.String)
+    if not _is_telling(name):
+        if dtype == pl.Int64:
+            table = table.filter(pl.col("value") >= _SMALLEST_CARD)
+        else:
+            table = table.filter(value.str.contains(HINT))
+    return table.select(
+        "row", pl.lit(name).alias("key"), value.alias("value"), pl.lit(value=False).alias("event")
+    ).collect()
+
+
+def _in_more_attributes(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    more = frame["more_attributes"]
+    rows = np.flatnonzero(more.is_not_null().to_numpy())
+    if not rows.size:
+        return []
+    return [_hinted(_entries(rows, more.gather(rows)).filter(~pl.col("key").is_in(_PLAIN)), event=False)]
+
+
+def _in_events(frame: pl.DataFrame) -> list[pl.DataFrame]:
+    events = frame["events"]
+    rows = np.flatnonzero((events.list.len() > 0).fill_null(value=False).to_numpy())
+    if not rows.size:
+        # Also because polars 2.1 panics when it explodes no events at all whose maps come from Arrow.
+        return []
+    each = pl.DataFrame({"row": rows, "events": events.gather(rows)}).explode("events", empty_as_null=False)
+    event = each["events"].struct
+    names = each.select("row", pl.lit(EVENT_NAME).alias("key"), event.field("name").alias("value")).drop_nulls()
+    attributes = event.field("attributes")
+    having = np.flatnonzero(attributes.is_not_null().to_numpy())
+    found = [_hinted(names, event=True)]
+    if having.size:
+        found.append(_hinted(_entries(each["row"].to_numpy()[having], attributes.gather(having)), event=True))
+    return found
+
+
+def _entries(rows: Ints, maps: pl.Series) -> pl.DataFrame:
+    """List the entries of maps: `row`, `key`, `value`."""
+    entries = {"row": rows, "key": maps.map.keys(), "value": maps.map.values()}
+    return pl.DataFrame(entries).explode("key", "value", empty_as_null=False).drop_nulls()
+
+
+def _hinted(table: pl.DataFrame, *, event: bool) -> pl.DataFrame:
+    telling = [key for key in table["key"].unique().to_list() if _is_telling(key)]
+    hinted = pl.col("value").str.contains(HINT) | pl.col("key").is_in(telling)
+    return (
+        table.lazy()
+        .filter(hinted)
+        .select(pl.col("row").cast(pl.Int64), "key", "value", pl.lit(event).alias("event"))
+        .collect()
+    )
