@@ -19,6 +19,11 @@ from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_name
 from tracelab.auditing.rules.conventions.old_names import old_attribute_names
 from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
+from tracelab.auditing.rules.ids.duplicates import shared_ids
+from tracelab.auditing.rules.ids.randomness import non_random_trace_id
+from tracelab.auditing.rules.ids.reuse import reused_trace_id
+from tracelab.auditing.rules.ids.short_ids import short_trace_id
+from tracelab.auditing.rules.ids.validity import invalid_id
 from tracelab.auditing.rules.secrets.exposed import exposed
 from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
@@ -40,6 +45,11 @@ RULES: Final[dict[str, Rule]] = {
     "clock-skew": clock_skew,
     "lost-in-process": lost_in_process,
     "event-outside-span": event_outside_span,
+    "duplicate-span-id": shared_ids,
+    "invalid-id": invalid_id,
+    "non-random-trace-id": non_random_trace_id,
+    "reused-trace-id": reused_trace_id,
+    "short-trace-id": short_trace_id,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
     "several-roots": several_roots,

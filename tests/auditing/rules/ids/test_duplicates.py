@@ -1,0 +1,72 @@
+"""Ids that several spans of a trace have: copies, Zipkin's shared spans, and ids that clash."""
+
+from __future__ import annotations
+
+import polars as pl
+
+import tracelab as tl
+from tracelab.synthetic import draw, generate
+
+RULES = ("duplicate-span-id", "exported-twice", "shared-span-id")
+
+
+def found(spans: pl.DataFrame) -> list[tuple[str, ...]]:
+    told = tl.audit(spans).filter(pl.col("rule").is_in(RULES))
+    return told.select("rule", "severity", "service_name", "caller", "count", "out_of").rows()
+
+
+def test_different_spans_with_one_id_clash() -> None:
+    spans = draw("""
+        web::GET      ==========
+          db::SELECT  .==         span_id=00000000000000aa
+          db::UPDATE  ....==      span_id=00000000000000aa
+          db::DELETE  ........=
+    """)
+    assert found(spans) == [("duplicate-span-id", "error", "db", None, 2, 3)]
+
+
+def test_the_same_id_in_another_trace_is_no_duplicate() -> None:
+    spans = draw("""
+        web::GET  ==  span_id=00000000000000aa
+
+        web::GET  ==  span_id=00000000000000aa
+    """)
+    assert found(spans) == []
+
+
+def test_spans_that_came_twice_are_copies() -> None:
+    spans = draw("""
+        web::GET      ==========
+          db::SELECT  .==
+          db::UPDATE  ....==
+    """)
+    twice = tl.with_tree(pl.concat([spans, spans.filter(pl.col("name") == "SELECT")]))
+    assert found(twice) == [("exported-twice", "warning", "db", None, 1, 3)]
+
+
+def test_a_copy_whose_end_came_later_is_a_copy_all_the_same() -> None:
+    spans = draw("web::GET =====")
+    unfinished = spans.with_columns(duration=pl.duration(milliseconds=2, time_unit="ns"))
+    assert found(tl.with_tree(pl.concat([spans, unfinished])))[0][0] == "exported-twice"
+
+
+def test_client_and_server_with_one_id_are_a_shared_span_of_zipkin() -> None:
+    spans = draw("""
+        web::GET      ==========  kind=server
+          web::POST   .=======    kind=client span_id=00000000000000aa
+          pay::POST   ..=====     kind=server span_id=00000000000000aa
+    """)
+    assert found(spans) == [("shared-span-id", "info", "pay", "web", 1, 1)]
+
+
+def test_three_spans_with_one_id_are_no_shared_span() -> None:
+    spans = draw("""
+        web::POST   =======    kind=client span_id=00000000000000aa
+        pay::POST   .=====     kind=server span_id=00000000000000aa
+        pay::POST   ...====    kind=server span_id=00000000000000aa
+    """)
+    assert {row[0] for row in found(spans)} == {"duplicate-span-id"}
+
+
+def test_ids_of_spans_that_differ_are_no_finding() -> None:
+    assert found(generate(20_000, seed=4)) == []

@@ -1,0 +1,112 @@
+"""Spans of a trace that have the same id."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import CLIENT, SERVER
+from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+_CONTENT: Final = ("name", "kind", "service_name", "start_time")
+_SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+def shared_ids(evidence: Evidence) -> pl.DataFrame:
+    """Find ids that several spans of a trace have, and tell copies and Zipkin's shared spans from ids that clash."""
+    rows = _sharing(evidence)
+    if not rows.size:
+        return nothing()
+    spans = _told_apart(evidence, rows)
+    copies = _marked(evidence, spans, pl.col("copy"))
+    zipkin = pl.col("zipkin")
+    shared = _marked(evidence, spans, zipkin & (pl.col("kind") == SERVER))
+    clashing = _marked(evidence, spans, ~pl.col("copy") & ~zipkin & (pl.col("different") > 1))
+    return pl.concat(
+        [
+            findings_of(
+                evidence,
+                Symptom("exported-twice", "warning", _says_twice, shown=copies, weight=np.ones(evidence.count)),
+            ),
+            _of_edges(evidence, shared, spans.filter(zipkin)),
+            findings_of(evidence, Symptom("duplicate-span-id", "error", _says_clashing, shown=clashing)),
+        ]
+    )
+
+
+def _sharing(evidence: Evidence) -> Ints:
+    """List the places of spans whose id another span of their trace has; numbers are much faster to sort than texts."""
+    key = evidence.frame["span_id"].hash(14).to_numpy() ^ (evidence.trace.astype(np.uint64) * _SPREAD)
+    ordered = np.sort(key)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not twice.size:
+        return np.empty(0, dtype=np.int64)
+    twice = np.unique(twice)
+    found = np.searchsorted(twice, key)
+    return np.flatnonzero(twice[np.minimum(found, twice.size - 1)] == key)
+
+
+def _told_apart(evidence: Evidence, rows: Ints) -> pl.DataFrame:
+    """Say of every span that shares its id whether it is a copy, and how many different spans have the id."""
+    places = pl.Series(rows)
+    ids = pl.DataFrame({"row": rows, "trace": evidence.trace[rows], "kind": evidence.kind[rows]}).with_columns(
+        evidence.frame["span_id"].gather(places),
+        evidence.frame.select(pl.col(_CONTENT).gather(places)).hash_rows().alias("content"),
+    )
+    one_id = ["trace", "span_id"]
+    first = pl.col("content").is_first_distinct().over(one_id)
+    told = ids.with_columns(
+        copy=~first,
+        different=pl.col("content").n_unique().over(one_id),
+        sides=(first & pl.col("kind").is_in((CLIENT, SERVER))).sum().over(one_id),
+        servers=(first & (pl.col("kind") == SERVER)).sum().over(one_id),
+    ).filter(pl.len().over(one_id) > 1)
+    return told.with_columns(zipkin=(pl.col("different") == 2) & (pl.col("sides") == 2) & (pl.col("servers") == 1))
+
+
+def _marked(evidence: Evidence, spans: pl.DataFrame, what: pl.Expr) -> Flags:
+    marked = np.zeros(evidence.count, dtype=bool)
+    marked[spans.filter(what)["row"].to_numpy()] = True
+    return marked
+
+
+def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.DataFrame:
+    """Report Zipkin's shared spans by who calls whom."""
+    clients = spans.filter((pl.col("kind") == CLIENT) & ~pl.col("copy")).select("trace", "span_id", client="row")
+    servers = spans.filter((pl.col("kind") == SERVER) & ~pl.col("copy")).select("trace", "span_id", "row")
+    pairs = servers.join(clients, on=["trace", "span_id"])
+    if not pairs.height:
+        return nothing()
+    caller = np.full(evidence.count, -1, dtype=np.int64)
+    caller[pairs["row"].to_numpy()] = evidence.service[pairs["client"].to_numpy()]
+    rows = np.flatnonzero(evidence.kind == SERVER)
+    return findings_of(
+        evidence,
+        Symptom(
+            "shared-span-id",
+            "info",
+            _says_shared,
+            shown=shared[rows],
+            rows=rows,
+            caller=np.where(shared[rows], caller[rows], evidence.parent_service[rows]),
+            callee=evidence.service[rows],
+        ),
+    )
+
+
+def _says_twice(group: Group) -> str:
+    return f"{group['said_count']} of {group['service']} are copies of spans that are there already."
+
+
+def _says_shared(group: Group) -> str:
+    return f"{group['said_count']} of {group['service']} share their ids with the client spans of {group['caller']}."
+
+
+def _says_clashing(group: Group) -> str:
+    return f"{group['said_count']} of {group['service']} have the id of another, different span of their trace."
