@@ -42,3 +42,8 @@ def test_attributes_at_their_own_level_are_no_finding() -> None:
         **{"resource.service.version": pl.lit("1"), "resource.host.name": pl.lit("a")}
     )
     assert wrong(spans).height == 0
+
+
+def test_the_host_on_a_span_is_found() -> None:
+    spans = draw("web === host.name=node-7").with_columns(**{"resource.service.version": pl.lit("1")})
+    assert wrong(spans)["severity"].to_list() == ["warning"]

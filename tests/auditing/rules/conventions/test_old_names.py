@@ -58,7 +58,7 @@ def test_names_that_any_program_may_use_are_not_old() -> None:
 
 
 def test_names_whose_successors_are_in_development_are_only_mentioned() -> None:
-    found = old_names(draw("web === peer.service=bank kind=client"))
+    found = old_names(draw("web === peer.service=bank kind=client").with_columns(scope_name=pl.lit("http")))
     assert found["severity"].to_list() == ["info"]
 
 
@@ -87,3 +87,15 @@ def test_each_language_reads_its_own_way_out() -> None:
 def test_names_that_depend_on_the_kind_are_given_as_alternatives() -> None:
     found = old_names(draw("web === net.peer.name=bank kind=client"))
     assert "server.address or client.address" in found["finding"].item()
+
+
+def test_what_reading_zipkin_makes_of_endpoints_is_nobodys_old_name() -> None:
+    spans = draw("web === kind=server net.host.ip=10.0.0.1 net.peer.ip=10.0.0.2 net.peer.port=80")
+    assert old_names(spans).height == 0
+    assert old_names(spans.with_columns(scope_name=pl.lit("http"))).height == 1
+
+
+def test_a_service_of_a_method_is_an_old_name_until_the_system_has_its_new_one() -> None:
+    old, new = "rpc.system=grpc", "rpc.system.name=grpc"
+    assert "rpc.service" in old_names(draw(f"api === {old} rpc.service=S rpc.method=M"))["finding"].item()
+    assert old_names(draw(f"api === {new} {old} rpc.service=S rpc.method=S/M")).height == 0

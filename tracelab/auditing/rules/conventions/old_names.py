@@ -26,6 +26,9 @@ _SETTLED_BY: Final = {
     "db.sql.table": ("db.query.text", "db.query.summary"),
 }
 _SUCCESSOR: Final = {"rpc.service": ("rpc.system.name",)}  # `rpc.method` is an old name too, of half the thing
+_OF_ENDPOINTS: Final = frozenset({"net.host.ip", "net.host.port", "net.peer.ip", "net.peer.port", "peer.service"})
+"""What reading Zipkin's endpoints makes of them: nobody wrote it, where no library is named."""
+
 _UNSETTLED: Final = ("peer.service", "feature_flag.", "gen_ai.")
 _HOPS: Final = {"http": "http", "db": "database", "rpc": "rpc", "messaging": "queue"}
 
@@ -68,6 +71,8 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
 def _without_successor(evidence: Evidence, scope: str, name: str) -> pl.Series:
     """Mark the spans that carry an old name and nothing that says the same under a new one."""
     there = evidence.carries(f"{scope}.{name}")
+    if name in _OF_ENDPOINTS and scope == "span":
+        there &= evidence.frame["scope_name"].is_not_null()
     for new in (*_SUCCESSOR.get(name, SUCCESSORS[name]), *_SETTLED_BY.get(name, ())):
         if f"{scope}.{new}" in evidence.attributes:
             there &= ~evidence.carries(f"{scope}.{new}")
