@@ -131,9 +131,9 @@ def _mend(findings: pl.DataFrame) -> Mend:
 
 
 def rule_list() -> pl.DataFrame:
-    """List every rule with what it finds."""
+    """List every rule with what it finds, and how much that matters at its worst."""
     return pl.DataFrame(
-        [(rule, about.title) for rule, about in DESCRIPTIONS.items()],
-        schema={"rule": pl.String, "finds": pl.String},
+        [(rule, about.severity, about.title) for rule, about in DESCRIPTIONS.items()],
+        schema={"rule": pl.String, "severity": pl.String, "finds": pl.String},
         orient="row",
     )

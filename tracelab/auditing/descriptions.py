@@ -22,7 +22,7 @@ class Description:
     why
         Why it matters, in a sentence.
     severity
-        How much it matters where nothing explains it.
+        How much it matters where it is at its worst.
     """
 
     subject: str
@@ -49,6 +49,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "A trace begins with a call",
         "A call that nothing made hides the request or the job that it belongs to, and every call of a request "
         "becomes a trace of its own.",
+        severity="info",
     ),
     "missing-client-span": Description(
         "structure",
@@ -77,12 +78,14 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "structure",
         "Spans are each other's parents",
         "A circle has no beginning: no tool can draw it, and its spans belong to no request.",
+        severity="error",
     ),
     "split-trace": Description(
         "splits",
         "A request goes on in another trace",
         "The context is not handed on at this edge: what the callee did is found in a trace of its own, and no "
         "request can be followed across it.",
+        severity="error",
     ),
     "parentless-consumer": Description(
         "splits",
@@ -94,6 +97,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "The context is lost between threads or tasks",
         "Work that a request gives to a thread pool or a task begins a trace of its own, so that the request looks "
         "faster and simpler than it is.",
+        severity="error",
     ),
     "clock-skew": Description(
         "clocks",
@@ -116,6 +120,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "ids",
         "Different spans of a trace have the same id",
         "Children of these spans cannot be told apart, and backends keep one of them or mix both.",
+        severity="error",
     ),
     "exported-twice": Description(
         "ids",
@@ -127,12 +132,14 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "Client and server share one span",
         "Zipkin's older way lets both sides of a call have one id; OpenTelemetry needs one for each, else one side "
         "is taken for a duplicate.",
+        severity="info",
     ),
     "invalid-id": Description(
         "ids",
         "Ids are not valid",
         "Ids of the wrong length, with other characters or of zeros only are dropped by others on the way, and the "
         "trace ends there.",
+        severity="error",
     ),
     "short-trace-id": Description(
         "ids",
@@ -144,6 +151,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "One trace id stands for unrelated requests",
         "Requests that share an id are one endless trace, which no view can show and which samplers keep or drop "
         "as a whole.",
+        severity="error",
     ),
     "non-random-trace-id": Description(
         "ids",
@@ -186,6 +194,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "conventions",
         "Spans do not say which service they are of",
         "Spans of all programs without a name look like one service, and nobody is told of their errors.",
+        severity="error",
     ),
     "error-attribute-without-status": Description(
         "failures",
@@ -206,6 +215,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "failures",
         "Failed spans do not say of which type the error is",
         "Without error.type failures cannot be grouped by what they are.",
+        severity="info",
     ),
     "error-type-on-success": Description(
         "failures",
@@ -222,6 +232,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "secrets",
         "Attributes contain secrets",
         "Everyone who may read traces may use these credentials; they are also in backups and in exports.",
+        severity="error",
     ),
     "personal-data-in-attributes": Description(
         "secrets",
