@@ -69,9 +69,7 @@ def lost_roots(evidence: Evidence) -> LostRoots | None:
         return None
     group, service, name = _groups(evidence, roots)
     process = processes(evidence, np.concatenate((roots, requests)))
-    first = int(min(evidence.start[roots].min(), evidence.start[requests].min()))
-    last = int(max(evidence.start[roots].max(), evidence.start[requests].max()))
-    open_then = OpenRequests.of(evidence, requests, process[roots.size :], first=first, last=last)
+    open_then = OpenRequests.of(evidence, requests, process[roots.size :])
     process = process[: roots.size]
     above, slack = open_then.latest(process, evidence.start[roots], evidence.trace[roots])
     chance = _chance(evidence, open_then, roots, process, group, slack)
@@ -110,7 +108,8 @@ def _chance(
 ) -> Chance:
     picked = sampled(group, _SAMPLE)
     start, trace, where = evidence.start[roots[picked]], evidence.trace[roots[picked]], process[picked]
-    first, last = open_then.first, open_then.first + open_then.room - 1
+    times = np.concatenate((start, open_then.start))
+    first, last = int(times.min()), int(times.max())
     shifts = trials(start.size, evidence.duration[open_then.rows], last - first)
     moved = shifted(start, shifts, first, last)
     around = open_then.latest(np.tile(where, shifts.size), moved.ravel(), np.tile(trace, shifts.size))[1]

@@ -9,6 +9,7 @@ import numpy as np
 
 from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
 from tracelab.auditing.measures.chance import NO_MATCH
+from tracelab.auditing.measures.pairing import Keys
 from tracelab.auditing.measures.some_rows import texts_at
 
 if TYPE_CHECKING:
@@ -40,43 +41,36 @@ class OpenRequests:
 
     Attributes
     ----------
+    keys
+        Their order by process and start.
     rows, start, end, trace
-        The spans that began them, sorted by process and start, and what is known of them.
-    key
-        Process and start in one number.
-    first, room
-        What makes such a number of a process and a time.
+        The spans that began them in that order, and what is known of them.
     """
 
+    keys: Keys
     rows: Ints
     start: Ints
     end: Ints
     trace: Ints
-    key: Ints
-    first: int
-    room: int
 
     @classmethod
-    def of(cls, evidence: Evidence, rows: Ints, process: Ints, *, first: int, last: int) -> OpenRequests:
-        """Sort requests by process and start; all times that are asked for lie between first and last."""
-        room = last - first + 1
-        key = process * room + (evidence.start[rows] - first)
-        order = np.argsort(key)
-        rows, key = rows[order], key[order]
-        return cls(rows, evidence.start[rows], evidence.end[rows], evidence.trace[rows], key, first, room)
+    def of(cls, evidence: Evidence, rows: Ints, process: Ints) -> OpenRequests:
+        """Sort requests by process and start."""
+        keys = Keys.of(process, evidence.start[rows])
+        rows = rows[keys.order]
+        return cls(keys, rows, evidence.start[rows], evidence.end[rows], evidence.trace[rows])
 
     def latest(self, process: Ints, time: Ints, trace: Ints) -> tuple[Ints, Ints]:
         """Find the request of another trace that began last of those open at a time.
 
         Gives its row, and how long it had been open; -1 and `NO_MATCH` where there is none among the last two dozen.
         """
-        place = np.searchsorted(self.key, process * self.room + (time - self.first), "right") - 1
+        place = self.keys.before(process, time, too=True) - 1
+        lowest = self.keys.up_to(process - 1)
         row, slack = np.full(place.size, _NOBODY, dtype=np.int64), np.full(place.size, NO_MATCH, dtype=np.int64)
         asked = np.arange(place.size)
-        lowest = process * self.room
         for _ in range(_LOOK_BACK):
-            asked = asked[(place[asked] >= 0)]
-            asked = asked[self.key[place[asked]] >= lowest[asked]]
+            asked = asked[place[asked] >= lowest[asked]]
             if not asked.size:
                 break
             at = place[asked]

@@ -27,6 +27,7 @@ from tracelab.auditing.rules.ids.validity import invalid_id
 from tracelab.auditing.rules.secrets.exposed import exposed
 from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
+from tracelab.auditing.rules.splits.split_traces import split_trace
 from tracelab.auditing.rules.structure.crossings import internal_across_services, missing_client_span
 from tracelab.auditing.rules.structure.cycles import span_cycle
 from tracelab.auditing.rules.structure.doubles import double_instrumentation
@@ -52,6 +53,7 @@ RULES: Final[dict[str, Rule]] = {
     "short-trace-id": short_trace_id,
     "missing-parent": missing_parent,
     "parentless-consumer": parentless_consumer,
+    "split-trace": split_trace,
     "several-roots": several_roots,
     "client-root": client_root,
     "missing-client-span": missing_client_span,

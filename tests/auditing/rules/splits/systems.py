@@ -102,3 +102,34 @@ class System:
         """Give all spans, in no order."""
         frame = pl.concat(self.parts, how="diagonal")
         return tl.conform(frame.sample(fraction=1, shuffle=True, seed=self.seed))
+
+
+def cut(
+    spans: pl.DataFrame, caller: str, callee: str, *, share: float = 1.0, seed: int = 0
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lose the context between two services: what is called goes on in a trace of its own.
+
+    Gives the spans, and of those that were called and lost their parent the ids as they were.
+    """
+    spans = tl.conform(spans).sort("tree_left")
+    above = spans.select("trace_id", "span_id", above="service_name")
+    called = spans.with_row_index("row").join(
+        above, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"], maintain_order="left"
+    )
+    called = called.filter(
+        pl.col("service_name") == callee, pl.col("above") == caller, pl.col("kind").is_in(["server", "consumer"])
+    )
+    called = called.filter(pl.Series(np.random.default_rng(seed).random(called.height) < share))
+    trace = spans["trace_id"].to_list()
+    left, right = (spans[name].to_numpy() for name in ("tree_left", "tree_right"))
+    for row in called["row"].to_list():  # the outer ones first
+        end = int(np.searchsorted(left, right[row]))
+        trace[row:end] = [f"{0xC07 << 100 | row:032x}"] * (end - row)
+    parent = spans["parent_span_id"].to_list()
+    for row in called["row"].to_list():
+        parent[row] = None
+    lost = spans.with_columns(
+        trace_id=pl.Series(trace, dtype=pl.String), parent_span_id=pl.Series(parent, dtype=pl.String)
+    )
+    lost = lost.drop("depth", "tree_left", "tree_right", "entry")
+    return tl.conform(lost), called.select("trace_id", "span_id", "parent_span_id")

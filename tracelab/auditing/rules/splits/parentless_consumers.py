@@ -10,17 +10,12 @@ import polars as pl
 from tracelab.auditing.evidence import CONSUMER, PRODUCER, coded, renumbered
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.some_rows import children_of, has_links, texts_at
+from tracelab.auditing.measures.split_calls import DESTINATION
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
 
-DESTINATION: Final = (
-    "span.messaging.destination.name",
-    "span.messaging.destination",
-    "span.messaging.destination.template",
-    "span.messaging.source.name",
-)
 _COUNT: Final = ("span.messaging.batch.message_count",)
 _NOBODY: Final = -1
 

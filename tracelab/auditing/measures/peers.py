@@ -1,0 +1,134 @@
+"""Whom a call is meant for: the service behind the address that a client span names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import CLIENT, SERVER, coded
+from tracelab.auditing.measures.some_rows import texts_at
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Ints
+
+_NAMES: Final = ("span.service.peer.name", "span.peer.service")
+_ADDRESSES: Final = ("span.server.address", "span.net.peer.name", "span.net.sock.peer.name")
+_URLS: Final = ("span.url.full", "span.http.url")
+_HOSTS: Final = ("span.http.host", "span.network.peer.address", "span.net.peer.ip", "span.net.sock.peer.addr")
+_PORTS: Final = ("span.server.port", "span.net.peer.port", "span.network.peer.port")
+_OWN_ADDRESSES: Final = ("span.server.address", "span.net.host.name", "span.http.server_name")
+_OWN_PORTS: Final = ("span.server.port", "span.net.host.port")
+_OWN_HOSTS: Final = ("resource.host.name", "resource.k8s.pod.name", "resource.k8s.pod.ip", "resource.host.ip")
+_LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.internal)"
+_NUMERIC: Final = r"^[\d.]+$|:.*:"
+_EVERY_SERVICE: Final = r"(service|svc|server|api|app)$"
+_ANSWERS: Final = 20_000
+
+
+def addresses(evidence: Evidence, clients: Ints) -> tuple[Ints, pl.Series]:
+    """Give numbers to the addresses that client spans name (`host:port`, or the name of a service); -1 for none."""
+    named = texts_at(evidence, clients, *_NAMES)
+    host = texts_at(evidence, clients, *_ADDRESSES)
+    if host.null_count():
+        url = texts_at(evidence, clients, *_URLS).str.extract(r"^[\w+.-]+://(?:[^/@?#]*@)?([^/?#]+)", 1)
+        host = pl.select(pl.coalesce(host, url, texts_at(evidence, clients, *_HOSTS))).to_series()
+    port = texts_at(evidence, clients, *_PORTS)
+    return coded(pl.select(pl.coalesce(named, _with_port(host, port))).to_series())
+
+
+def meant(evidence: Evidence, texts: pl.Series, servers: Ints) -> tuple[Ints, Ints]:
+    """Tell which services addresses stand for: by what they are called, where they run, and who has answered there.
+
+    Parameters
+    ----------
+    evidence
+        The spans.
+    texts
+        Different addresses.
+    servers
+        Server spans whose own addresses may tell where their services are.
+
+    Returns
+    -------
+    Pairs of the number of an address and that of a service; an address that nothing is known of is in none.
+    """
+    asked = (
+        pl.DataFrame({"text": texts})
+        .with_row_index("address")
+        .with_columns(pl.col("address").cast(pl.Int64), _host(pl.col("text")).alias("host"))
+    )
+    found = pl.concat(_numbers(known) for known in (_by_name(evidence, asked), _by_place(evidence, asked, servers)))
+    unknown = asked.join(found, on="address", how="anti")
+    if unknown.height:
+        found = pl.concat([found, _numbers(_by_answers(evidence, unknown))])
+    found = found.unique().sort("address", "service")
+    return found["address"].to_numpy(), found["service"].to_numpy()
+
+
+def _by_name(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
+    """Find services that are called as a host is, or as the first part of its name is."""
+    services = pl.DataFrame({"name": evidence.services}).with_row_index("service")
+    last = pl.col("name").str.extract(r"([^./:]+)$", 1)
+    called = pl.concat([services.select("service", _core(name).alias("core")) for name in (pl.col("name"), last)])
+    first = pl.col("host").str.split(".").list.first()
+    named = asked.filter(~pl.col("host").str.contains(_NUMERIC))
+    hosts = pl.concat([named.select("address", _core(name).alias("core")) for name in (pl.col("host"), first)])
+    return hosts.filter(pl.col("core") != "").join(called, on="core").select("address", "service")
+
+
+def _by_place(evidence: Evidence, asked: pl.DataFrame, servers: Ints) -> pl.DataFrame:
+    """Find services whose server spans say that they were reached at an address, or that run on that host."""
+    reached, port = texts_at(evidence, servers, *_OWN_ADDRESSES), texts_at(evidence, servers, *_OWN_PORTS)
+    own = pl.DataFrame(
+        {
+            "reached": _with_port(reached, port),
+            "host": texts_at(evidence, servers, *_OWN_HOSTS),
+            "service": evidence.service[servers],
+        }
+    ).unique()
+    at_port = asked.join(own.filter(pl.col("reached").str.contains(":")), left_on="text", right_on="reached")
+    own = pl.concat(
+        [
+            own.select(_host(pl.col("reached")).alias("host"), "service"),
+            own.select(pl.col("host").str.to_lowercase(), "service"),
+        ]
+    )
+    own = own.filter(~pl.col("host").str.contains(_LOOPBACK)).unique()
+    return pl.concat([at_port.select("address", "service"), asked.join(own, on="host").select("address", "service")])
+
+
+def _by_answers(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
+    """Find services whose server spans are children of other client spans that name an address."""
+    answers = np.flatnonzero(evidence.crossing)
+    answers = answers[(evidence.kind[answers] == SERVER) & (evidence.kind[evidence.parent[answers]] == CLIENT)]
+    answers = answers[:: max(1, answers.size // _ANSWERS)]
+    code, names = addresses(evidence, evidence.parent[answers])
+    known = pl.DataFrame({"code": code, "service": evidence.service[answers]}).unique().filter(pl.col("code") >= 0)
+    known = known.with_columns(names.gather(known["code"]).alias("text"))
+    return asked.join(known, on="text").select("address", "service")
+
+
+def _numbers(known: pl.DataFrame) -> pl.DataFrame:
+    return known.select(pl.col("address", "service").cast(pl.Int64))
+
+
+def _with_port(host: pl.Series, port: pl.Series) -> pl.Series:
+    """Write an address with its port, where it is known and not there yet."""
+    table = pl.DataFrame({"host": host, "port": port})
+    has_one = pl.col("host").str.contains(r":\d+$") | pl.col("port").is_null()
+    return table.select(
+        pl.when(has_one).then("host").otherwise(pl.col("host") + ":" + pl.col("port")).str.to_lowercase()
+    ).to_series()
+
+
+def _host(address: pl.Expr) -> pl.Expr:
+    return address.str.replace(r":\d+$", "").str.to_lowercase()
+
+
+def _core(name: pl.Expr) -> pl.Expr:
+    """Leave what distinguishes a service: `Payment-Service`, `payment_svc` and `payment` are called alike."""
+    letters = name.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]", "")
+    return letters.str.replace(r"(.)" + _EVERY_SERVICE, "$1")

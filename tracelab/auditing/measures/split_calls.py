@@ -1,0 +1,477 @@
+"""Calls whose callee went on in another trace: client spans that nothing answers, and roots that fit into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import (
+    CLIENT,
+    CONSUMER,
+    DATABASE_KEYS,
+    LANGUAGE,
+    PRODUCER,
+    SERVER,
+    coded,
+    renumbered,
+)
+from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trials
+from tracelab.auditing.measures.offsets import clocks_of
+from tracelab.auditing.measures.pairing import ANY, Roots, Times, matched, nearest
+from tracelab.auditing.measures.peers import addresses, meant
+from tracelab.auditing.measures.some_rows import has_links, texts_at
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.auditing.measures.chance import Floats
+    from tracelab.forest import Flags, Ints
+
+DESTINATION: Final = (
+    "span.messaging.destination.name",
+    "span.messaging.destination",
+    "span.messaging.destination.template",
+    "span.messaging.source.name",
+)
+_METHOD: Final = ("span.http.request.method", "span.http.method")
+_STATUS: Final = ("span.http.response.status_code", "span.http.status_code")
+_PATH: Final = ("span.url.path", "span.http.target", "span.url.full", "span.http.url")
+_RPC_METHOD: Final = ("span.rpc.method",)
+_RPC_SERVICE: Final = ("span.rpc.service",)
+_MESSAGE: Final = ("span.messaging.message.id", "span.messaging.message_id")
+_AGENT: Final = ("span.user_agent.original", "span.http.user_agent")
+_BROWSER: Final = "Mozilla/"
+_SAMPLE: Final = 400
+_ASKS: Final = 60_000
+_FEW: Final = 5
+_KNOWN_DOUBT: Final = float(np.log(1e-3))
+_UNKNOWN_DOUBT: Final = float(np.log(1e-5))
+_MOST_CHANCE: Final = 0.5
+_KNOWN_SHARE: Final = 0.05
+_UNKNOWN_SHARE: Final = 0.3
+_KEPT: Final = 0.5
+_SURE: Final = 0.02
+_USUAL: Final = 0.99
+
+
+@dataclass(frozen=True)
+class SplitCalls:
+    """Calls that went on in another trace, by edge.
+
+    Attributes
+    ----------
+    call, root, edge
+        The client (or producer) span, the root that belongs below it, and the number of the edge: one item per match.
+    sure
+        Mark the matches of which nothing else fits on either side, on edges where coincidence gives hardly any.
+    caller, callee
+        Services of each edge.
+    expected
+        How many matches coincidence alone would give on each edge.
+    asked, asked_edge
+        All spans of each edge that call and are not answered in their trace.
+    waits
+        Whether each edge is one of calls that wait, not of messages.
+    """
+
+    call: Ints
+    root: Ints
+    edge: Ints
+    sure: Flags
+    caller: Ints
+    callee: Ints
+    expected: Floats
+    asked: Ints
+    asked_edge: Ints
+    waits: Flags
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Calls that nobody answers and roots that nobody calls, and which of them could belong together.
+
+    Attributes
+    ----------
+    calls, roots
+        Rows of the spans.
+    place
+        What each root is reached by: its service, or a destination.
+    group
+        Number of the caller and the address of each call.
+    ask_group, ask_place, known
+        Which groups could mean which places, and whether that is known or only not excluded.
+    call_times, root_times
+        When they ran, and what must agree.
+    waits
+        Whether calls wait.
+    """
+
+    calls: Ints
+    roots: Ints
+    place: Ints
+    group: Ints
+    ask_group: Ints
+    ask_place: Ints
+    known: Flags
+    call_times: Times
+    root_times: Times
+    waits: bool
+
+    def without_paths(self) -> _Sides:
+        """Ask no more that paths agree, which are the last of the traits."""
+        calls, roots = (replace(times, traits=times.traits[:-1]) for times in (self.call_times, self.root_times))
+        return replace(self, call_times=calls, root_times=roots)
+
+
+def split_calls(evidence: Evidence) -> SplitCalls | None:
+    """Find calls that went on in another trace; None if there are none."""
+    return evidence.kept("split calls", lambda: _split_calls(evidence))
+
+
+def _split_calls(evidence: Evidence) -> SplitCalls | None:
+    found = [_matches(evidence, sides) for sides in (_requests(evidence), _messages(evidence)) if sides is not None]
+    return _together([splits for splits in found if splits is not None])
+
+
+def unanswered(evidence: Evidence, kind: int) -> Ints:
+    """List the spans of a kind that nothing in another service or at the entry of one hangs below."""
+    found = evidence.kind == kind
+    enters = (evidence.parent >= 0) & (evidence.crossing | (evidence.kind == SERVER) | (evidence.kind == CONSUMER))
+    found[evidence.parent[enters]] = False
+    return np.flatnonzero(found)
+
+
+def parentless(evidence: Evidence, kind: int) -> Ints:
+    """List the roots of a kind that do not say by a link where they come from."""
+    roots = np.flatnonzero(evidence.true_root & (evidence.kind == kind))
+    return roots[~has_links(evidence, roots)] if roots.size else roots
+
+
+def _requests(evidence: Evidence) -> _Sides | None:
+    """Set calls over HTTP, gRPC and the like against the server roots that they could have begun."""
+    roots = parentless(evidence, SERVER)
+    if not roots.size:
+        return None
+    callees = np.unique(evidence.service[roots])
+    calls = unanswered(evidence, CLIENT)
+    if callees.size == 1:
+        calls = calls[evidence.service[calls] != callees[0]]
+    calls = calls[texts_at(evidence, calls, *DATABASE_KEYS).is_null().to_numpy()]
+    if not calls.size:
+        return None
+    address, texts = addresses(evidence, calls)
+    group, address = _grouped(evidence, calls, address)
+    caller = np.zeros(address.size, dtype=np.int64)
+    caller[group] = evidence.service[calls]
+    asks = _asks(address, meant(evidence, texts, roots), callees)
+    ask_group, ask_place, known = (part[caller[asks[0]] != asks[1]] for part in asks)
+    wanted = np.isin(group, ask_group)
+    calls, group = calls[wanted], group[wanted]
+    roots = roots[np.isin(evidence.service[roots], ask_place)]
+    if not calls.size or not roots.size:
+        return None
+    call_times, root_times = _times(evidence, calls, roots, _traits_of_requests(evidence, calls, roots))
+    return _Sides(
+        calls, roots, evidence.service[roots], group, ask_group, ask_place, known, call_times, root_times, waits=True
+    )
+
+
+def _messages(evidence: Evidence) -> _Sides | None:
+    """Set spans that send messages against the consumers that name the same destination."""
+    roots = parentless(evidence, CONSUMER)
+    calls = unanswered(evidence, PRODUCER) if roots.size else roots
+    if not calls.size:
+        return None
+    both = np.concatenate((calls, roots))
+    code, _ = coded(texts_at(evidence, both, *DESTINATION))
+    sent, heard = code[: calls.size], code[calls.size :]
+    calls, sent = (part[np.isin(sent, heard) & (sent >= 0)] for part in (calls, sent))
+    roots, heard = (part[np.isin(heard, sent)] for part in (roots, heard))
+    if not calls.size:
+        return None
+    # A service that consumes from two destinations, and two that consume from one, are places of their own.
+    place, places = renumbered(heard * evidence.services.len() + evidence.service[roots])
+    group, groups = renumbered(sent * evidence.services.len() + evidence.service[calls])
+    pairs = np.array(
+        [
+            (number, other)
+            for number, destination in enumerate((groups // evidence.services.len()).tolist())
+            for other in np.flatnonzero(places // evidence.services.len() == destination).tolist()
+        ],
+        dtype=np.int64,
+    ).reshape(-1, 2)
+    ids, _ = coded(texts_at(evidence, np.concatenate((calls, roots)), *_MESSAGE))
+    call_times, root_times = _times(evidence, calls, roots, (ids,))
+    known = np.ones(len(pairs), dtype=bool)
+    return _Sides(calls, roots, place, group, pairs[:, 0], pairs[:, 1], known, call_times, root_times, waits=False)
+
+
+def _grouped(evidence: Evidence, calls: Ints, address: Ints) -> tuple[Ints, Ints]:
+    """Group calls by service and address; addresses that are rare in a service are one group of it, that has none."""
+    of_addresses = int(address.max(initial=-1)) + 2
+    pair = evidence.service[calls] * of_addresses + address + 1
+    number, distinct = renumbered(pair)
+    return number, distinct % of_addresses - 1
+
+
+def _asks(address: Ints, meant_pairs: tuple[Ints, Ints], callees: Ints) -> tuple[Ints, Ints, Flags]:
+    """List which services each group could call: those that its address stands for, or any if that is not known."""
+    of_address, service = meant_pairs
+    known = np.flatnonzero(np.isin(address, of_address))
+    first, end = (np.searchsorted(of_address, address[known], side) for side in ("left", "right"))
+    sizes = end - first
+    group = np.repeat(known, sizes)
+    which = first[np.repeat(np.arange(known.size), sizes)] + np.arange(group.size)
+    which -= np.repeat(np.cumsum(sizes) - sizes, sizes)
+    meets = np.isin(service[which], callees)
+    group, place = group[meets], service[which][meets]
+    unknown = np.setdiff1d(np.arange(address.size), known)
+    unknown = unknown[: _ASKS // max(callees.size, 1)]
+    return (
+        np.concatenate((group, np.repeat(unknown, callees.size))),
+        np.concatenate((place, np.tile(callees, unknown.size))),
+        np.arange(group.size + unknown.size * callees.size) < group.size,
+    )
+
+
+def _traits_of_requests(evidence: Evidence, calls: Ints, roots: Ints) -> tuple[Ints, ...]:
+    both = np.concatenate((calls, roots))
+    table = pl.DataFrame(
+        {
+            "method": texts_at(evidence, both, *_METHOD),
+            "status": texts_at(evidence, both, *_STATUS),
+            "rpc": texts_at(evidence, both, *_RPC_METHOD),
+            "rpc_service": texts_at(evidence, both, *_RPC_SERVICE),
+            "path": texts_at(evidence, both, *_PATH),
+        }
+    ).select(
+        pl.col("method").str.to_uppercase(),
+        "status",
+        pl.when(pl.col("rpc").str.contains("/", literal=True) | pl.col("rpc_service").is_null())
+        .then(pl.col("rpc").str.strip_chars_start("/"))
+        .otherwise(pl.col("rpc_service") + "/" + pl.col("rpc")),
+        pl.col("path").str.replace(r"^[\w+.-]+://[^/?#]*", "").str.replace(r"[?#].*$", ""),
+    )
+    *others, path = (coded(column)[0] for column in table)
+    return (*others, _browsers(evidence, calls, roots), path)
+
+
+def _browsers(evidence: Evidence, calls: Ints, roots: Ints) -> Ints:
+    """Mark calls that a browser made, and roots that one asked for: these belong below no other call."""
+    both = np.concatenate((calls, roots))
+    browser = texts_at(evidence, both, *_AGENT).str.starts_with(_BROWSER).fill_null(value=False).to_numpy()
+    browser |= texts_at(evidence, both, LANGUAGE).eq_missing("webjs").to_numpy()
+    return np.where(browser, 1, np.where(np.arange(both.size) < calls.size, 0, ANY))
+
+
+def _times(evidence: Evidence, calls: Ints, roots: Ints, traits: tuple[Ints, ...]) -> tuple[Times, Times]:
+    correction = clocks_of(evidence).correction()
+
+    def of(rows: Ints, part: slice) -> Times:
+        start = evidence.start[rows]
+        if correction is not None:
+            start = start + correction[rows]
+        return Times(
+            start, start + evidence.duration[rows], evidence.trace[rows], tuple(trait[part] for trait in traits)
+        )
+
+    return of(calls, slice(calls.size)), of(roots, slice(calls.size, None))
+
+
+@dataclass(frozen=True)
+class _Believed:
+    """Asks of which more are matched than coincidence gives: their numbers, and for each what was found of a sample."""
+
+    asks: Ints
+    share: Floats
+    rate: Floats
+    limit: Ints
+
+
+@dataclass(frozen=True)
+class _Candidates:
+    """Pairs of calls and roots that may belong together, and the asks that they come from, numbered from 0.
+
+    Attributes
+    ----------
+    call, root, slack, ask
+        One item per pair.
+    asks
+        Numbers of the asks among those of the sides.
+    share, rate
+        For each ask which share of its calls is matched, and which would be by coincidence.
+    """
+
+    call: Ints
+    root: Ints
+    slack: Ints
+    ask: Ints
+    asks: Ints
+    share: Floats
+    rate: Floats
+
+    def at(self, pairs: Ints) -> _Candidates:
+        """Pick some pairs."""
+        return replace(self, call=self.call[pairs], root=self.root[pairs], slack=self.slack[pairs], ask=self.ask[pairs])
+
+
+def _matches(evidence: Evidence, sides: _Sides) -> SplitCalls | None:
+    """Match the calls and the roots of those edges on which more of them fit than coincidence gives."""
+    found = [_candidates(sides)]
+    if sides.waits:  # a proxy may have written another path
+        found.append(_candidates(sides.without_paths(), but=found[0].asks))
+    candidates = _Candidates(
+        *(
+            np.concatenate(
+                [
+                    getattr(one, name) + (found[0].asks.size if name == "ask" and one is not found[0] else 0)
+                    for one in found
+                ]
+            )
+            for name in _Candidates.__dataclass_fields__
+        )
+    )
+    if not candidates.call.size:
+        return None
+    chosen = _chosen(sides, candidates)
+    if not chosen.size:
+        return None
+    return _by_edge(evidence, sides, candidates.at(chosen), _sure(sides, candidates, chosen))
+
+
+def _sure(sides: _Sides, candidates: _Candidates, chosen: Ints) -> Flags:
+    """Mark the chosen pairs that have no rival on either side, and whose ask leaves little to coincidence."""
+    once = _alone(candidates)
+    # Rivals that are further apart than nearly all pairs without rivals are none.
+    plain = chosen[once[chosen]]
+    slack = pl.DataFrame({"ask": candidates.ask[plain], "slack": candidates.slack[plain]})
+    usual = slack.group_by("ask").agg(pl.col("slack").quantile(_USUAL), pl.len()).filter(pl.col("len") >= _FEW)
+    furthest = np.full(candidates.asks.size, NO_MATCH)
+    furthest[usual["ask"].to_numpy()] = usual["slack"].cast(pl.Int64).to_numpy()
+    near = np.flatnonzero(candidates.slack <= furthest[candidates.ask])
+    alone = np.zeros(candidates.call.size, dtype=bool)
+    alone[near] = _alone(candidates.at(near))
+    sizes = _sizes(sides, candidates)
+    unmatched = 1 - np.bincount(candidates.ask[chosen], minlength=sizes.size) / sizes
+    sure: Flags = alone & (candidates.rate * unmatched <= _SURE)[candidates.ask]
+    return sure[chosen]
+
+
+def _alone(candidates: _Candidates) -> Flags:
+    """Mark the pairs of which each side is in no other pair."""
+    calls, roots = np.bincount(candidates.call), np.bincount(candidates.root)
+    alone: Flags = (calls[candidates.call] == 1) & (roots[candidates.root] == 1)
+    return alone
+
+
+def _sizes(sides: _Sides, candidates: _Candidates) -> Ints:
+    """Count the calls of each ask."""
+    return np.bincount(sides.group, minlength=int(sides.ask_group.max()) + 1)[sides.ask_group[candidates.asks]]
+
+
+def _chosen(sides: _Sides, candidates: _Candidates) -> Ints:
+    """Choose pairs so that each span is in one at most, of asks that keep most of what they are believed to have.
+
+    A root may lie in a call to another service that in turn called it: then it is closer to that other's call.
+    """
+    chosen = matched(candidates.call, candidates.root, candidates.slack)
+    sizes = _sizes(sides, candidates)
+    left = np.bincount(candidates.ask[chosen], minlength=candidates.asks.size)
+    kept = left >= _KEPT * candidates.share * sizes
+    return chosen[kept[candidates.ask[chosen]]]
+
+
+def _candidates(sides: _Sides, *, but: Ints | None = None) -> _Candidates:
+    """List the pairs of those asks that are believed, among all or all but some."""
+    asks = np.arange(sides.ask_group.size)
+    if but is not None:
+        asks = np.setdiff1d(asks, but)
+    roots = Roots.of(sides.place, sides.root_times, waits=sides.waits)
+    believed = _believed(sides, roots, asks)
+    call, ask = _calls_of(sides, believed.asks, sides.calls.size)
+    pair, root, slack = roots.pairs(sides.ask_place[believed.asks][ask], sides.call_times.at(call))
+    near = slack <= believed.limit[ask[pair]]
+    pair, root, slack = pair[near], root[near], slack[near]
+    return _Candidates(call[pair], root, slack, ask[pair], believed.asks, believed.share, believed.rate)
+
+
+def _believed(sides: _Sides, roots: Roots, asks: Ints) -> _Believed:
+    """Find out on a sample of each ask's calls whether it is more than coincidence that roots fit into them."""
+    most = int(np.clip(_ASKS // max(asks.size, 1), _FEW, _SAMPLE))
+    call, ask = _calls_of(sides, asks, most)
+    pair, _, slack = roots.pairs(sides.ask_place[asks][ask], sides.call_times.at(call))
+    # Most asks have no match at all: only the others are worth a look at shifted times.
+    hit = np.unique(ask[np.unique(pair)])
+    number = np.full(asks.size, -1, dtype=np.int64)
+    number[hit] = np.arange(hit.size)
+    there = number[ask] >= 0
+    close = nearest(pair, slack, call.size)[there]
+    call, ask, asks = call[there], number[ask[there]], asks[hit]
+    chance = compared(ask, close, _shifted_slack(roots, sides.ask_place[asks][ask], sides.call_times.at(call), close))
+    looked = np.bincount(ask, minlength=asks.size)
+    known = sides.known[asks]
+    good = np.flatnonzero(
+        (chance.doubt < np.where(known, _KNOWN_DOUBT, _UNKNOWN_DOUBT))
+        & (chance.expected <= _MOST_CHANCE * chance.matched)
+        & (chance.matched >= np.where(known, _KNOWN_SHARE, _UNKNOWN_SHARE) * looked)
+    )
+    return _Believed(asks[good], (chance.matched / looked)[good], (chance.by_chance / looked)[good], chance.limit[good])
+
+
+def _shifted_slack(roots: Roots, place: Ints, calls: Times, close: Ints) -> Ints:
+    """Look the calls up at shifted times: how close roots come to each, a row per shift."""
+    if not place.size:
+        return np.empty((1, 0), dtype=np.int64)
+    starts = np.concatenate((roots.times.start, calls.start))
+    first, last = int(starts.min()), int(starts.max())
+    length = calls.end - calls.start
+    shifts = trials(place.size, length if roots.waits else close[close != NO_MATCH], last - first)
+    start = shifted(calls.start, shifts, first, last)
+    repeated = [np.tile(values, shifts.size) for values in (place, length, calls.trace, *calls.traits)]
+    times = Times(start.ravel(), start.ravel() + repeated[1], repeated[2], tuple(repeated[3:]))
+    pair, _, slack = roots.pairs(repeated[0], times)
+    return nearest(pair, slack, start.size).reshape(start.shape)
+
+
+def _calls_of(sides: _Sides, asks: Ints, most: int) -> tuple[Ints, Ints]:
+    """List the calls of asks, at most so many of each, spread evenly; and the ask of each."""
+    order = np.argsort(sides.group, kind="stable")
+    sizes = np.bincount(sides.group, minlength=int(sides.ask_group.max(initial=0)) + 1)
+    starts, sizes = (np.cumsum(sizes) - sizes)[sides.ask_group[asks]], sizes[sides.ask_group[asks]]
+    counts = np.minimum(sizes, most)
+    ask = np.repeat(np.arange(asks.size), counts)
+    within = np.arange(ask.size) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order[starts[ask] + within * sizes[ask] // counts[ask]], ask
+
+
+def _by_edge(evidence: Evidence, sides: _Sides, pairs: _Candidates, sure: Flags) -> SplitCalls:
+    """Put matches together by caller and callee."""
+    call, root = sides.calls[pairs.call], sides.roots[pairs.root]
+    services = evidence.services.len()
+    edge, distinct = renumbered(evidence.service[call] * services + evidence.service[root])
+    asks = np.unique(pairs.ask)
+    of_ask = np.empty(pairs.asks.size, dtype=np.int64)
+    of_ask[pairs.ask] = edge
+    asked, ask = _calls_of(sides, pairs.asks[asks], sides.calls.size)
+    expected = np.zeros(distinct.size)
+    expected += np.bincount(of_ask[asks], weights=pairs.rate[asks] * np.bincount(ask), minlength=distinct.size)
+    # What else is called at an address that nothing is known of may be meant for others.
+    meant_for = np.isin(sides.calls[asked], call) | sides.known[pairs.asks[asks]][ask]
+    asked_edge = np.unique(np.stack((of_ask[asks][ask], sides.calls[asked]))[:, meant_for], axis=1)
+    return SplitCalls(
+        call, root, edge, sure, distinct // services, distinct % services, expected,
+        asked_edge[1], asked_edge[0], np.full(distinct.size, sides.waits),
+    )  # fmt: skip
+
+
+def _together(found: list[SplitCalls]) -> SplitCalls | None:
+    """Put the edges of calls and those of messages together."""
+    if len(found) < 2:
+        return found[0] if found else None
+    one, other = found
+    other = replace(other, edge=other.edge + one.caller.size, asked_edge=other.asked_edge + one.caller.size)
+    return SplitCalls(
+        *(np.concatenate((getattr(one, name), getattr(other, name))) for name in SplitCalls.__dataclass_fields__)
+    )
