@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 import tracelab as tl
@@ -10,7 +12,7 @@ from tracelab.synthetic import draw, generate
 RULES = ("duplicate-span-id", "exported-twice", "shared-span-id")
 
 
-def found(spans: pl.DataFrame) -> list[tuple[str, ...]]:
+def found(spans: pl.DataFrame) -> list[tuple[Any, ...]]:
     told = tl.audit(spans).filter(pl.col("rule").is_in(RULES))
     return told.select("rule", "severity", "service_name", "caller", "count", "out_of").rows()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 import pytest
 
@@ -17,7 +19,7 @@ LONG = "4bf92f3577b34da6a3ce929d0e0e4736"
 SHORT = "0000000000000000a3ce929d0e0e4736"
 
 
-def found(spans: pl.DataFrame, rule: str) -> list[tuple[str, ...]]:
+def found(spans: pl.DataFrame, rule: str) -> list[tuple[Any, ...]]:
     return tl.audit(spans).filter(rule=rule).select("severity", "service_name", "detail", "count", "out_of").rows()
 
 
