@@ -61,6 +61,19 @@ def test_client_and_server_with_one_id_are_a_shared_span_of_zipkin() -> None:
     assert found(spans) == [("shared-span-id", "info", "pay", "web", 1, 1)]
 
 
+def test_a_shared_span_among_others_that_are_not_shared_is_taken_for_a_duplicate() -> None:
+    spans = draw("""
+        web::GET      ==========  kind=server
+          web::POST   .==         kind=client span_id=00000000000000aa
+          pay::POST   .=          kind=server span_id=00000000000000aa
+          web::GET    ...==       kind=client
+            bank::GET ...=        kind=server
+          web::GET    .....==     kind=client
+            bank::GET .....=      kind=server
+    """)
+    assert [row[:2] for row in found(spans)] == [("shared-span-id", "warning")]
+
+
 def test_three_spans_with_one_id_are_no_shared_span() -> None:
     spans = draw("""
         web::POST   =======    kind=client span_id=00000000000000aa

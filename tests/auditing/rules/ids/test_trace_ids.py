@@ -53,6 +53,15 @@ def test_a_time_before_the_last_56_bits_is_allowed() -> None:
     assert not found(begun(ids), "non-random-trace-id").height
 
 
+@pytest.mark.parametrize("kept", [0.5, 0.3, 0.02, 0.003])
+@pytest.mark.parametrize("below", [True, False])
+def test_ids_that_a_sampler_chose_are_random_all_the_same(kept: float, below: bool) -> None:
+    drawn = np.random.default_rng(3).integers(0, int(kept * 2**56), 60)
+    first = drawn if below else 2**56 - 1 - drawn
+    ids = [f"{word[:18]}{bits:014x}" for word, bits in zip(random_ids(60), first.tolist(), strict=True)]
+    assert not found(begun(ids), "non-random-trace-id").height
+
+
 def test_of_a_few_traces_nothing_is_said() -> None:
     assert not found(begun([f"{at + 1:032x}" for at in range(10)]), "non-random-trace-id").height
 

@@ -77,7 +77,7 @@ def _marked(evidence: Evidence, spans: pl.DataFrame, what: pl.Expr) -> Flags:
 
 
 def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.DataFrame:
-    """Report Zipkin's shared spans by who calls whom."""
+    """Report Zipkin's shared spans by who calls whom: harmless where all tools know them since most calls are so."""
     clients = spans.filter((pl.col("kind") == CLIENT) & ~pl.col("copy")).select("trace", "span_id", client="row")
     servers = spans.filter((pl.col("kind") == SERVER) & ~pl.col("copy")).select("trace", "span_id", "row")
     pairs = servers.join(clients, on=["trace", "span_id"])
@@ -86,11 +86,13 @@ def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.Data
     caller = np.full(evidence.count, -1, dtype=np.int64)
     caller[pairs["row"].to_numpy()] = evidence.service[pairs["client"].to_numpy()]
     rows = np.flatnonzero(evidence.kind == SERVER)
+    calls = np.count_nonzero(shared[rows] | (evidence.parent[rows] >= 0))
+    usual = 2 * np.count_nonzero(shared) > calls
     return findings_of(
         evidence,
         Symptom(
             "shared-span-id",
-            "info",
+            "info" if usual else "warning",
             _says_shared,
             shown=shared[rows],
             rows=rows,

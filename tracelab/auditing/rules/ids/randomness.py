@@ -21,6 +21,9 @@ _RANDOM_BYTES: Final = 7
 
 _FEWEST: Final = 16
 _MOST: Final = 100_000
+_SAMPLED_BYTES: Final = 2  # one trace of 65,536 is seldom kept
+_LAST: Final = 255
+_EDGE: Final = 8
 _MOST_SERVICES: Final = 256
 _BIASED: Final = 8.0  # deviations of one bit
 _UNEVEN: Final = 14.0  # deviations of Pearson's statistic, whose tail is heavier
@@ -29,7 +32,8 @@ _UNEVEN: Final = 14.0  # deviations of Pearson's statistic, whose tail is heavie
 def non_random_trace_id(evidence: Evidence) -> pl.DataFrame:
     """Find services that begin traces with ids that are counters, times or otherwise not random.
 
-    What comes before the last 56 bits may be anything: AWS X-Ray begins ids with a time.
+    What comes before the last 56 bits may be anything: AWS X-Ray begins ids with a time. Of these bits the first ones
+    are not random among traces that were sampled by them.
     """
     number, held = bytes_of_trace_ids(evidence)
     if number.size > _MOST:  # many tell it as well as all
@@ -79,13 +83,25 @@ def _deviations(tail: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """
     count = tail.shape[0]
     far = np.zeros(tail.shape[1])
-    for at in range(tail.shape[1]):
+    for at in range(_sampled(tail), tail.shape[1]):
         seen = np.bincount(tail[:, at], minlength=256).reshape(16, 16)
         bits = np.unpackbits(tail[:, at]).reshape(-1, 8).sum(axis=0, dtype=np.int64)
         biased = np.abs(2 * bits - count).max() / np.sqrt(count)
         halves = max(_pearson(seen.sum(axis=0), count), _pearson(seen.sum(axis=1), count))
         far[at] = max(biased / _BIASED, halves / _UNEVEN)
     return far
+
+
+def _sampled(tail: npt.NDArray[np.uint8]) -> int:
+    """Count the leading bytes that samplers may have chosen: what is kept lies above a threshold or below a bound."""
+    for at in range(tail.shape[1]):
+        lowest, highest = int(tail[:, at].min()), int(tail[:, at].max())
+        if at < _SAMPLED_BYTES and np.all((tail[:, at] == 0) | (tail[:, at] == _LAST)):
+            continue
+        edge = _EDGE * (highest - lowest + 1) / tail.shape[0]
+        at_edge = lowest <= edge or highest >= _LAST - edge
+        return at + (at_edge and at <= _SAMPLED_BYTES)
+    return 0
 
 
 def _pearson(seen: Ints, count: int) -> float:
