@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tracelab.auditing.fixes.clocks import CLOCKS
 from tracelab.auditing.fixes.conventions import CONVENTIONS
 from tracelab.auditing.fixes.failures import FAILURES
+from tracelab.auditing.fixes.flags import FLAGS
 from tracelab.auditing.fixes.ids import IDS
 from tracelab.auditing.fixes.secrets import SECRETS
 from tracelab.auditing.fixes.splits import SPLITS
@@ -19,7 +20,7 @@ from tracelab.auditing.fixes.structure import STRUCTURE
 if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
-FIXES: Final[Fixes] = {**CLOCKS, **CONVENTIONS, **FAILURES, **IDS, **SECRETS, **SPLITS, **STRUCTURE}
+FIXES: Final[Fixes] = {**CLOCKS, **CONVENTIONS, **FAILURES, **FLAGS, **IDS, **SECRETS, **SPLITS, **STRUCTURE}
 """What to do about each rule's findings: by rule, `rule:hop` or `rule:explanation`; then by language, "" for any."""
 
 

@@ -19,6 +19,8 @@ from tracelab.auditing.rules.conventions.mixed_names import mixed_attribute_name
 from tracelab.auditing.rules.conventions.old_names import old_attribute_names
 from tracelab.auditing.rules.conventions.service_names import missing_service_name
 from tracelab.auditing.rules.failures.contradictions import contradicting_failures
+from tracelab.auditing.rules.flags.sampled_bits import sampled_bits
+from tracelab.auditing.rules.flags.thresholds import inconsistent_sampling_threshold
 from tracelab.auditing.rules.ids.duplicates import shared_ids
 from tracelab.auditing.rules.ids.randomness import non_random_trace_id
 from tracelab.auditing.rules.ids.reuse import reused_trace_id
@@ -46,6 +48,8 @@ RULES: Final[dict[str, Rule]] = {
     "clock-skew": clock_skew,
     "lost-in-process": lost_in_process,
     "event-outside-span": event_outside_span,
+    "inconsistent-sampling-threshold": inconsistent_sampling_threshold,
+    "mixed-sampling-flags": sampled_bits,
     "duplicate-span-id": shared_ids,
     "invalid-id": invalid_id,
     "non-random-trace-id": non_random_trace_id,
