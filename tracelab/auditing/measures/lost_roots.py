@@ -11,7 +11,7 @@ import polars as pl
 from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
 from tracelab.auditing.measures.chance import compared, sampled, shifted, trials
 from tracelab.auditing.measures.open_requests import OpenRequests, processes, requests_of
-from tracelab.auditing.measures.some_rows import has_links
+from tracelab.auditing.measures.some_rows import has_links, own_traces
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -71,7 +71,7 @@ def lost_roots(evidence: Evidence) -> LostRoots | None:
     process = processes(evidence, np.concatenate((roots, requests)))
     open_then = OpenRequests.of(evidence, requests, process[roots.size :])
     process = process[: roots.size]
-    above, slack = open_then.latest(process, evidence.start[roots], evidence.trace[roots])
+    above, slack = open_then.latest(process, evidence.start[roots], own_traces(evidence)[roots])
     chance = _chance(evidence, open_then, roots, process, group, slack)
     sizes = np.bincount(group, minlength=service.size)
     looked_at = np.minimum(sizes, _SAMPLE)
@@ -107,7 +107,7 @@ def _chance(
     evidence: Evidence, open_then: OpenRequests, roots: Ints, process: Ints, group: Ints, slack: Ints
 ) -> Chance:
     picked = sampled(group, _SAMPLE)
-    start, trace, where = evidence.start[roots[picked]], evidence.trace[roots[picked]], process[picked]
+    start, trace, where = evidence.start[roots[picked]], own_traces(evidence)[roots[picked]], process[picked]
     times = np.concatenate((start, open_then.start))
     first, last = int(times.min()), int(times.max())
     shifts = trials(start.size, evidence.duration[open_then.rows], last - first)

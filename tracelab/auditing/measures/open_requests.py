@@ -10,7 +10,7 @@ import numpy as np
 from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
 from tracelab.auditing.measures.chance import NO_MATCH
 from tracelab.auditing.measures.pairing import Keys
-from tracelab.auditing.measures.some_rows import texts_at
+from tracelab.auditing.measures.some_rows import own_traces, texts_at
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -58,7 +58,7 @@ class OpenRequests:
         """Sort requests by process and start."""
         keys = Keys.of(process, evidence.start[rows])
         rows = rows[keys.order]
-        return cls(keys, rows, evidence.start[rows], evidence.end[rows], evidence.trace[rows])
+        return cls(keys, rows, evidence.start[rows], evidence.end[rows], own_traces(evidence)[rows])
 
     def latest(self, process: Ints, time: Ints, trace: Ints) -> tuple[Ints, Ints]:
         """Find the request of another trace that began last of those open at a time.
@@ -86,4 +86,5 @@ def requests_of(evidence: Evidence, services: Ints) -> Ints:
     """List the spans with which some services began to work on a request or on a message."""
     wanted = np.zeros(evidence.services.len(), dtype=bool)
     wanted[services] = True
-    return np.flatnonzero(((evidence.kind == SERVER) | (evidence.kind == CONSUMER)) & wanted[evidence.service])
+    enters = (evidence.kind == SERVER) | (evidence.kind == CONSUMER) | evidence.crossing | evidence.orphan
+    return np.flatnonzero(enters & wanted[evidence.service])

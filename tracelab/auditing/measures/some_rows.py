@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -12,6 +12,9 @@ from tracelab.schema import attribute_names, attribute_value
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
+
+_SHARED: Final = 10
+"""So many roots are not those of one request."""
 
 
 def texts_at(evidence: Evidence, rows: Ints, *keys: str) -> pl.Series:
@@ -35,3 +38,18 @@ def children_of(evidence: Evidence, rows: Ints) -> Ints:
     above = np.zeros(evidence.count, dtype=bool)
     above[rows] = True
     return np.flatnonzero((evidence.parent >= 0) & above[evidence.parent])
+
+
+def own_traces(evidence: Evidence) -> Ints:
+    """Give numbers to traces so that what only shares a trace's id by mistake, with many others, is told apart."""
+    return evidence.kept("own traces", lambda: _own_traces(evidence))
+
+
+def _own_traces(evidence: Evidence) -> Ints:
+    trace = evidence.trace
+    roots = np.bincount(trace[evidence.true_root], minlength=1)
+    if roots.max() < _SHARED:
+        return trace
+    shared = np.zeros(int(trace.max()) + 1, dtype=bool)
+    shared[: roots.size] = roots >= _SHARED
+    return np.where(shared[trace], int(trace.max()) + 1 + evidence.forest.root, trace)

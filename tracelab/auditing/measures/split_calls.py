@@ -22,7 +22,7 @@ from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trial
 from tracelab.auditing.measures.offsets import clocks_of
 from tracelab.auditing.measures.pairing import ANY, Roots, Times, matched, nearest
 from tracelab.auditing.measures.peers import addresses, meant
-from tracelab.auditing.measures.some_rows import has_links, texts_at
+from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -274,7 +274,7 @@ def _times(evidence: Evidence, calls: Ints, roots: Ints, traits: tuple[Ints, ...
         if correction is not None:
             start = start + correction[rows]
         return Times(
-            start, start + evidence.duration[rows], evidence.trace[rows], tuple(trait[part] for trait in traits)
+            start, start + evidence.duration[rows], own_traces(evidence)[rows], tuple(trait[part] for trait in traits)
         )
 
     return of(calls, slice(calls.size)), of(roots, slice(calls.size, None))
