@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
+from tracelab.auditing.evidence import CONSUMER, INTERNAL, SERVER, UNSPECIFIED, coded, renumbered
 from tracelab.auditing.measures.chance import compared, sampled, shifted, trials
-from tracelab.auditing.measures.open_requests import OpenRequests, processes, requests_of
+from tracelab.auditing.measures.open_requests import Asked, OpenWork, processes, requests_of
 from tracelab.auditing.measures.some_rows import has_links, own_traces
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ _SAMPLE: Final = 1_000
 _SURE: Final = float(np.log(1e-3))
 _MOST_CHANCE: Final = 0.5
 _OFTEN: Final = 0.3
+_NEARLY_ALL: Final = 0.9
+_LEAST: Final = 2
+_OTHER: Final = -1
+_EVEN: Final = 0.1
 _FEW: Final = 5
 _SECOND: Final = 1_000_000_000
 _AT_ONCE: Final = 50_000_000
@@ -41,6 +45,8 @@ class LostRoots:
         Of each group; the name is None for those that are too rare to be looked at one by one.
     expected
         How many of each group coincidence would give.
+    jobs
+        Whether they belong below jobs, which are roots themselves, and not below requests.
     """
 
     rows: Ints
@@ -49,46 +55,114 @@ class LostRoots:
     service: Ints
     name: pl.Series
     expected: Floats
+    jobs: Flags
 
 
 def lost_roots(evidence: Evidence) -> LostRoots | None:
-    """Find the roots of traces that began while their process worked on a request of another trace, and because of it.
+    """Find the roots of traces that began while their process worked on something of another trace, and because of it.
 
     None if there are none, which is most often.
     """
+    return evidence.kept("lost roots", lambda: _lost_roots(evidence))
+
+
+def _lost_roots(evidence: Evidence) -> LostRoots | None:
     kind = evidence.kind
     roots = np.flatnonzero(evidence.true_root & (kind != SERVER) & (kind != CONSUMER))
-    if not roots.size:
+    if roots.size < _LEAST:
         return None
     requests = requests_of(evidence, np.unique(evidence.service[roots]))
-    if not requests.size:
-        return None
-    roots = roots[np.isin(evidence.service[roots], np.unique(evidence.service[requests]))]
     roots = roots[~has_links(evidence, roots)]
     if not roots.size:
         return None
     group, service, name = _groups(evidence, roots)
     process = processes(evidence, np.concatenate((roots, requests)))
-    open_then = OpenRequests.of(evidence, requests, process[roots.size :])
-    process = process[: roots.size]
-    above, slack = open_then.latest(process, evidence.start[roots], own_traces(evidence)[roots])
-    chance = _chance(evidence, open_then, roots, process, group, slack)
-    sizes = np.bincount(group, minlength=service.size)
+    subjects = _Subjects(roots, group, process[: roots.size])
+    found = _among(evidence, subjects, OpenWork.of(
+        evidence, requests, process[roots.size :], np.full(requests.size, _OTHER)
+    ))  # fmt: skip
+    # What is not lost by a request may be by a job, which is a root like itself.
+    rest = ~np.isin(group, group[np.isin(roots, found.rows)])
+    jobs = np.flatnonzero((kind[roots] == INTERNAL) | (kind[roots] == UNSPECIFIED))
+    by_jobs = _among(
+        evidence, subjects.at(rest), OpenWork.of(evidence, roots[jobs], subjects.process[jobs], group[jobs]), jobs=True
+    )
+    rows = np.concatenate((found.rows, by_jobs.rows))
+    if not rows.size:
+        return None
+    number, kept = renumbered(np.concatenate((found.group, by_jobs.group)))
+    expected = np.zeros(service.size)
+    for one in (found, by_jobs):
+        expected[one.group] = one.expected
+    return LostRoots(
+        rows, np.concatenate((found.above, by_jobs.above)), number, service[kept], name.gather(kept), expected[kept],
+        np.isin(kept, by_jobs.group),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Subjects:
+    """Roots, the number of what each one is, and that of its process."""
+
+    rows: Ints
+    group: Ints
+    process: Ints
+
+    def at(self, some: Flags) -> _Subjects:
+        """Pick some."""
+        return _Subjects(self.rows[some], self.group[some], self.process[some])
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Roots that are lost, what each belongs below, what it is, and how many of these coincidence would give."""
+
+    rows: Ints
+    above: Ints
+    group: Ints
+    expected: Floats
+
+
+def _among(evidence: Evidence, subjects: _Subjects, work: OpenWork, *, jobs: bool = False) -> _Found:
+    """Find the roots that began because of some work; jobs must hold them from their start to their end."""
+    if not (work.rows.size and subjects.rows.size):
+        return _Found(*(np.empty(0, dtype=np.int64),) * 3, np.empty(0))
+    number = renumbered(subjects.group)[0]
+    picked = sampled(number, _SAMPLE)
+    chance = _chance(work, _asked(evidence, subjects.at(picked), jobs=jobs), number[picked])
+    sizes = np.bincount(number)
     looked_at = np.minimum(sizes, _SAMPLE)
     believed = (
         (chance.doubt < _SURE)
         & (chance.expected <= _MOST_CHANCE * chance.matched)
-        & (chance.matched >= _OFTEN * looked_at)
-        & ~_on_the_second(evidence.start[roots], group, sizes)
+        & (chance.matched >= (_NEARLY_ALL if jobs else _OFTEN) * looked_at)
     )
-    lost = believed[group] & (slack <= chance.limit[group])
-    if not lost.any():
-        return None
-    number, kept = renumbered(group[lost])
-    return LostRoots(
-        roots[lost], above[lost], number, service[kept], name.gather(kept),
-        (chance.by_chance * sizes / np.maximum(looked_at, 1))[kept],
-    )  # fmt: skip
+    if believed.any():
+        believed &= ~_timed(evidence.start[subjects.rows], number, subjects.process, sizes)
+    some = believed[number]
+    subjects, number = subjects.at(some), number[some]
+    above, slack = work.latest(_asked(evidence, subjects, jobs=jobs))
+    lost = slack <= chance.limit[number]
+    expected = chance.by_chance * sizes / looked_at
+    return _Found(subjects.rows[lost], above[lost], subjects.group[lost], expected[number[lost]])
+
+
+def _asked(evidence: Evidence, subjects: _Subjects, *, jobs: bool) -> Asked:
+    start = evidence.start[subjects.rows]
+    until = evidence.end[subjects.rows] if jobs else start
+    return Asked(subjects.process, start, until, own_traces(evidence)[subjects.rows], subjects.group)
+
+
+def _chance(work: OpenWork, asked: Asked, number: Ints) -> Chance:
+    """Compare what is asked about with coincidence: with the same at shifted times."""
+    times = np.concatenate((asked.start, work.start))
+    first, last = int(times.min()), int(times.max())
+    shifts = trials(asked.start.size, work.end - work.start, last - first)
+    moved = shifted(asked.start, shifts, first, last)
+    process, trace, what = (np.tile(values, shifts.size) for values in (asked.process, asked.trace, asked.what))
+    until = (moved + (asked.until - asked.start)).ravel()
+    around = work.latest(Asked(process, moved.ravel(), until, trace, what))[1]
+    return compared(number, work.latest(asked)[1], around.reshape(moved.shape))
 
 
 def _groups(evidence: Evidence, roots: Ints) -> tuple[Ints, Ints, pl.Series]:
@@ -103,24 +177,20 @@ def _groups(evidence: Evidence, roots: Ints) -> tuple[Ints, Ints, pl.Series]:
     return group, distinct // of_names, names.gather(codes.set(codes < 0, None))
 
 
-def _chance(
-    evidence: Evidence, open_then: OpenRequests, roots: Ints, process: Ints, group: Ints, slack: Ints
-) -> Chance:
-    picked = sampled(group, _SAMPLE)
-    start, trace, where = evidence.start[roots[picked]], own_traces(evidence)[roots[picked]], process[picked]
-    times = np.concatenate((start, open_then.start))
-    first, last = int(times.min()), int(times.max())
-    shifts = trials(start.size, evidence.duration[open_then.rows], last - first)
-    moved = shifted(start, shifts, first, last)
-    around = open_then.latest(np.tile(where, shifts.size), moved.ravel(), np.tile(trace, shifts.size))[1]
-    return compared(group[picked], slack[picked], around.reshape(moved.shape))
-
-
-def _on_the_second(start: Ints, group: Ints, sizes: Ints) -> Flags:
-    """Mark groups that a timer seems to start: nearly all of them within the same part of a second."""
+def _timed(start: Ints, group: Ints, process: Ints, sizes: Ints) -> Flags:
+    """Mark groups that a timer seems to start: within the same part of a second, or always as long after each other."""
     angle = 2 * np.pi * (start % _SECOND) / _SECOND
     along, across = (np.bincount(group, weights=part(angle), minlength=sizes.size) for part in (np.cos, np.sin))
     # Starts that lie within a part of a second make a vector that is nearly as long as there are starts.
-    spread = np.cos(np.pi * _AT_ONCE / _SECOND)
-    timed: Flags = (sizes >= _FEW) & (np.hypot(along, across) > spread * sizes)
+    on_the_second = np.hypot(along, across) > np.cos(np.pi * _AT_ONCE / _SECOND) * sizes
+    order = np.lexsort((start, process, group))
+    gap = np.diff(start[order])
+    inside = (np.diff(group[order]) == 0) & (np.diff(process[order]) == 0)
+    gaps = (
+        pl.DataFrame({"group": group[order][1:][inside], "gap": gap[inside]})
+        .group_by("group")
+        .agg(middle=pl.col("gap").median(), spread=pl.col("gap").quantile(0.9) - pl.col("gap").quantile(0.1))
+    )
+    even = gaps.filter(pl.col("spread") <= _EVEN * pl.col("middle"))["group"].to_numpy()
+    timed: Flags = (sizes >= _FEW) & (on_the_second | np.isin(np.arange(sizes.size), even))
     return timed

@@ -36,14 +36,35 @@ def processes(evidence: Evidence, rows: Ints) -> Ints:
 
 
 @dataclass(frozen=True)
-class OpenRequests:
-    """The requests (and messages) that processes worked on, to be looked up by process and time.
+class Asked:
+    """What is asked about, one item each: in which process something ran, when, and what it must not belong to.
+
+    Attributes
+    ----------
+    process, start
+        Where and when it began.
+    until
+        Until when what it belongs to must have been open.
+    trace, what
+        Numbers that what it belongs to must not have: those of its own trace, and of its own kind of work.
+    """
+
+    process: Ints
+    start: Ints
+    until: Ints
+    trace: Ints
+    what: Ints
+
+
+@dataclass(frozen=True)
+class OpenWork:
+    """What processes worked on (requests, messages, jobs), to be looked up by process and time.
 
     Attributes
     ----------
     keys
         Their order by process and start.
-    rows, start, end, trace
+    rows, start, end, trace, what
         The spans that began them in that order, and what is known of them.
     """
 
@@ -52,33 +73,37 @@ class OpenRequests:
     start: Ints
     end: Ints
     trace: Ints
+    what: Ints
 
     @classmethod
-    def of(cls, evidence: Evidence, rows: Ints, process: Ints) -> OpenRequests:
-        """Sort requests by process and start."""
+    def of(cls, evidence: Evidence, rows: Ints, process: Ints, what: Ints) -> OpenWork:
+        """Sort work by process and start."""
         keys = Keys.of(process, evidence.start[rows])
         rows = rows[keys.order]
-        return cls(keys, rows, evidence.start[rows], evidence.end[rows], own_traces(evidence)[rows])
+        return cls(
+            keys, rows, evidence.start[rows], evidence.end[rows], own_traces(evidence)[rows], what[keys.order]
+        )  # fmt: skip
 
-    def latest(self, process: Ints, time: Ints, trace: Ints) -> tuple[Ints, Ints]:
-        """Find the request of another trace that began last of those open at a time.
+    def latest(self, asked: Asked) -> tuple[Ints, Ints]:
+        """Find the work of another trace that began last of what was open at a time.
 
         Gives its row, and how long it had been open; -1 and `NO_MATCH` where there is none among the last two dozen.
         """
-        place = self.keys.before(process, time, too=True) - 1
-        lowest = self.keys.up_to(process - 1)
+        place = self.keys.before(asked.process, asked.start, too=True) - 1
+        lowest = self.keys.up_to(asked.process - 1)
         row, slack = np.full(place.size, _NOBODY, dtype=np.int64), np.full(place.size, NO_MATCH, dtype=np.int64)
-        asked = np.arange(place.size)
+        left = np.arange(place.size)
         for _ in range(_LOOK_BACK):
-            asked = asked[place[asked] >= lowest[asked]]
-            if not asked.size:
+            left = left[place[left] >= lowest[left]]
+            if not left.size:
                 break
-            at = place[asked]
-            fits = (self.end[at] >= time[asked]) & (self.trace[at] != trace[asked])
-            found = asked[fits]
-            row[found], slack[found] = self.rows[at[fits]], time[found] - self.start[at[fits]]
-            asked = asked[~fits]
-            place[asked] -= 1
+            at = place[left]
+            fits = (self.end[at] >= asked.until[left]) & (self.trace[at] != asked.trace[left])
+            fits &= self.what[at] != asked.what[left]
+            found = left[fits]
+            row[found], slack[found] = self.rows[at[fits]], asked.start[found] - self.start[at[fits]]
+            left = left[~fits]
+            place[left] -= 1
         return row, slack
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Ints = npt.NDArray[np.int64]
 MS = 1_000_000
-_BEGIN = 1_767_225_600_000_000_000
+BEGIN = 1_767_225_600_000_000_000
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class System:
                     "name": name,
                     "kind": pl.Series([kind] * start.size, dtype=KIND),
                     "service_name": service,
-                    "start_time": pl.Series(start + clock + _BEGIN).cast(pl.Datetime("ns", "UTC")),
+                    "start_time": pl.Series(start + clock + BEGIN).cast(pl.Datetime("ns", "UTC")),
                     "duration": pl.Series(duration).cast(pl.Duration("ns")),
                 }
             ).with_columns(

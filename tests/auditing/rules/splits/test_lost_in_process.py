@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 import tracelab as tl
-from tests.auditing.rules.splits.systems import MS, System
+from tests.auditing.rules.splits.systems import BEGIN, MS, Group, System
 
 SHOP = Path(__file__).parents[4] / "sample_data" / "shop.otlp.jsonl.gz"
 INSTANCE = "resource.service.instance.id"
@@ -106,4 +106,49 @@ def test_names_that_differ_each_time_are_one_finding() -> None:
 def test_a_service_without_requests_loses_nothing() -> None:
     system = System(5)
     system.add("batch", "run", "internal", system.times(500, seconds=60), system.lengths(500, ms=40))
+    assert found(system).height == 0
+
+
+def jobs(seed: int, *, seconds: float = 60) -> System:
+    """Make a service that runs jobs now and then, which nobody asks for."""
+    system = System(seed)
+    system.add("batch", "nightly", "internal", system.times(60, seconds=seconds), system.lengths(60, ms=80))
+    return system
+
+
+def group_of(system: System) -> Group:
+    """Give the spans that were added first."""
+    spans = system.parts[0]
+    start = spans["start_time"].dt.timestamp("ns").to_numpy() - BEGIN
+    number = np.arange(1, spans.height + 1)
+    return Group(number, number, start, start + spans["duration"].dt.total_nanoseconds().to_numpy())
+
+
+def test_work_that_a_job_gives_away_is_found() -> None:
+    system = jobs(1)
+    system.add("batch", "pack", "internal", *system.within(group_of(system)))
+    row = found(system).row(0, named=True)
+    assert (row["service_name"], row["detail"], row["count"], row["out_of"]) == ("batch", "pack", 60, 60)
+    assert "a job that" in row["finding"]
+
+
+def test_jobs_that_begin_together_are_not_below_each_other() -> None:
+    system = jobs(2)
+    start = group_of(system).start + system.lengths(60, ms=2)
+    system.add("batch", "sweep", "internal", start, system.lengths(60, ms=60))
+    assert found(system).height == 0
+
+
+def test_jobs_of_one_name_that_begin_together_are_not_below_each_other() -> None:
+    system = jobs(3)
+    start = group_of(system).start + system.lengths(60, ms=2)
+    system.add("batch", "nightly", "internal", start, system.lengths(60, ms=10))
+    assert found(system).height == 0
+
+
+def test_jobs_that_a_timer_begins_together_are_not_below_each_other() -> None:
+    system = System(4)
+    ticks = 123_456_789 + np.arange(60) * 1_234 * MS
+    system.add("batch", "sweep", "internal", ticks, np.full(60, 300 * MS))
+    system.add("batch", "flush", "internal", ticks + system.lengths(60, ms=2), np.full(60, 20 * MS))
     assert found(system).height == 0

@@ -76,3 +76,16 @@ def test_a_consumer_whose_parent_is_there_or_was_named_is_no_parentless_one() ->
 def test_the_fix_is_in_the_words_of_the_consumers_language(language: str, word: str) -> None:
     spans = draw(SPLIT).with_columns(pl.lit(language).alias("resource.telemetry.sdk.language"))
     assert word in found(spans)["fix"].item()
+
+
+def test_no_sender_is_named_where_it_may_be_one_of_several() -> None:
+    spans = draw("""
+        till::send          =            kind=producer messaging.destination.name=orders
+
+        shop::send          =            kind=producer messaging.destination.name=orders
+
+        packer::process     ...====      kind=consumer messaging.destination.name=orders
+    """)
+    row = found(spans).row(0, named=True)
+    assert (row["severity"], row["caller"], row["callee"]) == ("warning", None, "packer")
+    assert "Several services" in row["finding"]

@@ -83,6 +83,6 @@ def _says(group: Group, *, lost: LostRoots, above: list[str]) -> str:
     what = "" if group["detail"] is None else f" named {group['detail']}"
     return (
         f"{group['said_count']}{what} of {group['service']} begin a trace of their own while the same process works on "
-        f"a request that they belong to (mostly {quoted(above[number])}). "
+        f"a {'job' if lost.jobs[number] else 'request'} that they belong to (mostly {quoted(above[number])}). "
         f"{by_coincidence(float(lost.expected[number]))}"
     )

@@ -10,7 +10,7 @@ import polars as pl
 from tracelab.auditing.evidence import CONSUMER, PRODUCER, coded, renumbered
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.some_rows import children_of, has_links, texts_at
-from tracelab.auditing.measures.split_calls import DESTINATION
+from tracelab.auditing.measures.split_calls import DESTINATION, split_calls
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -26,7 +26,7 @@ def parentless_consumer(evidence: Evidence) -> pl.DataFrame:
     shown = _untied(evidence, consumers)
     if not shown.any():
         return nothing()
-    destination, names, producer = _destinations(evidence, consumers)
+    destination, names, sender, sent = _destinations(evidence, consumers)
     return findings_of(
         evidence,
         Symptom(
@@ -35,13 +35,14 @@ def parentless_consumer(evidence: Evidence) -> pl.DataFrame:
             _says,
             shown=shown,
             rows=consumers,
-            caller=producer,
+            caller=sender,
             callee=evidence.service[consumers],
             hop=np.full(consumers.size, HOPS.index("queue"), dtype=np.int64),
             detail=destination,
             details=names,
             weight=evidence.duration[consumers],
-            judge=_without_producers,
+            figures={"sent": sent.astype(np.float64)},
+            judge=_without_senders,
         ),
     )
 
@@ -61,31 +62,45 @@ def _untied(evidence: Evidence, consumers: Ints) -> Flags:
     return np.isin(consumers, np.setdiff1d(rows, handed_on))
 
 
-def _destinations(evidence: Evidence, consumers: Ints) -> tuple[Ints, pl.Series, Ints]:
-    """Give numbers to the destinations of consumers, and tell which service sends most to each; -1 for none."""
+def _destinations(evidence: Evidence, consumers: Ints) -> tuple[Ints, pl.Series, Ints, Flags]:
+    """Give numbers to the destinations of consumers, and tell which service sends to each, and whether any does.
+
+    Where several do, it is those whose messages seem to have been consumed there; -1 if it cannot be told.
+    """
     producers = np.flatnonzero(evidence.kind == PRODUCER)
     both = np.concatenate((consumers, producers))
     destination, names = coded(texts_at(evidence, both, *DESTINATION))
     heard, sent = destination[: consumers.size], destination[consumers.size :]
     services = evidence.services.len()
-    pair, distinct = renumbered((sent + 1) * services + evidence.service[producers])
-    counts = np.bincount(pair, minlength=distinct.size)
-    most = np.full(names.len() + 1, _NOBODY, dtype=np.int64)
-    order = np.argsort(counts, kind="stable")  # the last one written is the largest
-    most[distinct[order] // services] = distinct[order] % services
-    return heard, names, most[heard + 1]
+    sender = _only(sent, evidence.service[producers], names.len())[heard + 1]
+    splits = split_calls(evidence)
+    if splits is not None:
+        place = np.full(evidence.count, _NOBODY, dtype=np.int64)
+        place[consumers] = renumbered((heard + 1) * services + evidence.service[consumers])[0]
+        matched = place[splits.root] >= 0
+        where, who = place[splits.root][matched], evidence.service[splits.call][matched]
+        sender = np.where(sender < 0, _only(where, who, int(place.max()) + 1)[place[consumers] + 1], sender)
+    return heard, names, sender, np.isin(heard, sent)
 
 
-def _without_producers(groups: pl.DataFrame) -> pl.DataFrame:
+def _only(place: Ints, service: Ints, places: int) -> Ints:
+    """Give the one service of each place, or -1; the first item is that of -1, which is a place like others."""
+    lowest, highest = np.full(places + 1, np.iinfo(np.int64).max), np.full(places + 1, _NOBODY, dtype=np.int64)
+    np.minimum.at(lowest, place + 1, service)
+    np.maximum.at(highest, place + 1, service)
+    return np.where(lowest == highest, highest, _NOBODY)
+
+
+def _without_senders(groups: pl.DataFrame) -> pl.DataFrame:
     """Call it no more than worth knowing where no sender is in the traces: there was perhaps no context to take."""
-    return groups.with_columns(
-        severity=pl.when(pl.col("caller").is_null()).then(pl.lit("info")).otherwise(pl.col("severity"))
-    )
+    return groups.with_columns(severity=pl.when(pl.col("sent") < 1).then(pl.lit("info")).otherwise(pl.col("severity")))
 
 
 def _says(group: Group) -> str:
     place = "" if group["detail"] is None else f" of messages from {group['detail']}"
     said = f"{group['said_count']}{place} that {group['service']} consumes have neither a parent nor a link."
+    if group["caller"] is None and group["sent"] > 0:
+        return f"{said} Several services here send such messages, and their requests end there."
     if group["caller"] is None:
         return f"{said} No span here sends such messages: perhaps their sender is not traced."
     sender = "it sends them itself" if group["caller"] == group["service"] else f"{group['caller']} sends them"
