@@ -10,7 +10,10 @@ from tracelab.workload.systems.endpoints import CLIENT
 
 
 def mixed_sampling_flags(plot: Plot) -> Fault | None:
-    """Let one service write that its spans are not sampled, in traces that are."""
+    """Let one service write that its spans are not sampled, in about half of the sampled traces that it is part of.
+
+    One that wrote so everywhere could not be told from an exporter that writes no flags, as that of Python.
+    """
     draft = plot.draft
     top = draft.top()
     others = draft.keep & (draft.service[top] != draft.service)
@@ -18,12 +21,13 @@ def mixed_sampling_flags(plot: Plot) -> Fault | None:
     if service is None:
         return None
     plot.claim(("flags", service), ("mixed flags", service))
-    rows = np.flatnonzero(draft.keep & (draft.service == service))
+    decides = plot.rng.random(draft.parent.size) < 0.5
+    rows = np.flatnonzero(draft.keep & (draft.service == service) & decides[top])
     draft.flags[rows] &= ~1
     return Fault(
         "mixed-sampling-flags",
         ("mixed-sampling-flags",),
-        f"{plot.name(service)} says that its spans are not sampled.",
+        f"{plot.name(service)} says of some traces that its spans are not sampled.",
         rows,
         services=(service,),
         consequences=("unsampled-span-recorded",),
