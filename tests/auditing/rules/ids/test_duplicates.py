@@ -46,10 +46,13 @@ def test_spans_that_came_twice_are_copies() -> None:
     assert found(twice) == [("exported-twice", "warning", "db", None, 1, 3)]
 
 
-def test_a_copy_whose_end_came_later_is_a_copy_all_the_same() -> None:
-    spans = draw("web::GET =====")
-    unfinished = spans.with_columns(duration=pl.duration(milliseconds=2, time_unit="ns"))
-    assert found(tl.with_tree(pl.concat([spans, unfinished])))[0][0] == "exported-twice"
+def test_two_calls_that_begin_at_one_instant_are_no_copies() -> None:
+    spans = draw("""
+        web::GET      ==========
+          db::SELECT  .==         span_id=00000000000000aa
+          db::SELECT  .===        span_id=00000000000000aa
+    """)
+    assert found(spans) == [("duplicate-span-id", "error", "db", None, 2, 2)]
 
 
 def test_client_and_server_with_one_id_are_a_shared_span_of_zipkin() -> None:

@@ -67,9 +67,11 @@ def test_ids_of_64_bits_among_others_split_traces() -> None:
     assert found(spans, "short-trace-id") == [("warning", "pay", None, 1, 1)]
 
 
-def test_ids_of_64_bits_everywhere_are_only_worth_to_know() -> None:
+def test_ids_of_64_bits_everywhere_are_only_worth_to_know_but_of_sdks_that_make_none() -> None:
     spans = tl.with_tree(draw(TWO).with_columns(trace_id=pl.Series([SHORT, SHORT.replace("a", "b")])))
     assert {row[0] for row in found(spans, "short-trace-id")} == {"info"}
+    sdk = spans.with_columns(pl.lit("java").alias("resource.telemetry.sdk.language"))
+    assert {row[0] for row in found(sdk, "short-trace-id")} == {"warning"}
 
 
 def test_small_numbers_are_no_ids_of_64_bits() -> None:

@@ -25,7 +25,7 @@ def clock_skew(evidence: Evidence) -> pl.DataFrame:
     if not clocks.wrong.height:
         return nothing()
     wrong = {name: clocks.wrong[name].to_numpy() for name in clocks.wrong.columns}
-    caller = evidence.parent[clocks.calls]
+    host = wrong["host"][clocks.blamed]
     figures = {name: wrong[name][clocks.blamed] for name in ("offset", "lower", "upper", "against")}
     return findings_of(
         evidence,
@@ -38,12 +38,23 @@ def clock_skew(evidence: Evidence) -> pl.DataFrame:
             service=_service_of(evidence, clocks)[clocks.blamed],
             detail=clocks.blamed,
             details=clocks.hosts.gather(clocks.wrong["host"]),
-            weight=evidence.start[caller] - evidence.start[clocks.calls],
+            weight=_clearness(evidence, clocks, host),
             unit="calls",
             figures=figures,
             judge=_judged,
         ),
     )
+
+
+def _clearness(evidence: Evidence, clocks: Clocks, host: Ints) -> Ints:
+    """Tell how far calls lie outside of their callers; those first whose other host has the right time."""
+    call, caller = clocks.calls, evidence.parent[clocks.calls]
+    outside = np.maximum(evidence.start[caller] - evidence.start[call], evidence.end[call] - evidence.end[caller])
+    wrong = np.zeros(clocks.hosts.len(), dtype=bool)
+    wrong[clocks.wrong["host"].to_numpy()] = True
+    other = np.where(clocks.host[call] == host, clocks.host[caller], clocks.host[call])
+    clearness: Ints = np.where(wrong[other], outside - FAR, outside)
+    return clearness
 
 
 def _service_of(evidence: Evidence, clocks: Clocks) -> Ints:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
 
-_CONTENT: Final = ("name", "kind", "service_name", "start_time")
+_CONTENT: Final = ("name", "kind", "service_name", "start_time", "duration")
+_USUAL: Final = 0.8
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -77,7 +78,7 @@ def _marked(evidence: Evidence, spans: pl.DataFrame, what: pl.Expr) -> Flags:
 
 
 def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.DataFrame:
-    """Report Zipkin's shared spans by who calls whom: harmless where all tools know them since most calls are so."""
+    """Report Zipkin's shared spans by who calls whom: harmless where nearly all calls are so."""
     clients = spans.filter((pl.col("kind") == CLIENT) & ~pl.col("copy")).select("trace", "span_id", client="row")
     servers = spans.filter((pl.col("kind") == SERVER) & ~pl.col("copy")).select("trace", "span_id", "row")
     pairs = servers.join(clients, on=["trace", "span_id"])
@@ -86,8 +87,10 @@ def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.Data
     caller = np.full(evidence.count, -1, dtype=np.int64)
     caller[pairs["row"].to_numpy()] = evidence.service[pairs["client"].to_numpy()]
     rows = np.flatnonzero(evidence.kind == SERVER)
-    calls = np.count_nonzero(shared[rows] | (evidence.parent[rows] >= 0))
-    usual = 2 * np.count_nonzero(shared) > calls
+    callers = np.where(shared[rows], caller[rows], evidence.parent_service[rows])
+    edge = callers * evidence.services.len() + evidence.service[rows]
+    edges = np.unique(edge[callers >= 0]).size
+    usual = np.unique(edge[shared[rows]]).size > _USUAL * edges
     return findings_of(
         evidence,
         Symptom(
@@ -96,7 +99,7 @@ def _of_edges(evidence: Evidence, shared: Flags, spans: pl.DataFrame) -> pl.Data
             _says_shared,
             shown=shared[rows],
             rows=rows,
-            caller=np.where(shared[rows], caller[rows], evidence.parent_service[rows]),
+            caller=callers,
             callee=evidence.service[rows],
         ),
     )
