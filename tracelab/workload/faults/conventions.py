@@ -34,14 +34,15 @@ _OLD: Final = {
     ),
 }
 _SUBJECTS: Final = {HTTP: "HTTP", DATABASE: "database", RPC: "gRPC", QUEUE: "messaging"}
-_MISPLACED: Final = (
-    "span.service.version",
-    "span.host.name",
-    "span.telemetry.sdk.language",
-    "resource.http.route",
-    "resource.url.scheme",
-    "resource.db.system.name",
-)
+_MISPLACED: Final = {
+    "span.service.name": pl.col("service_name"),
+    "span.service.version": pl.col("resource.service.version"),
+    "span.telemetry.sdk.language": pl.col("resource.telemetry.sdk.language"),
+    "span.deployment.environment.name": pl.lit("production"),
+    "resource.http.route": pl.lit("/api"),
+    "resource.http.request.method": pl.lit("GET"),
+    "resource.rpc.method": pl.lit("shop.Stock/Get"),
+}
 
 
 def old_attribute_names(plot: Plot) -> Fault | None:
@@ -86,23 +87,18 @@ def mixed_attribute_names(plot: Plot) -> Fault | None:
 
 
 def attribute_at_wrong_level(plot: Plot) -> Fault | None:
-    """Put an attribute of resources on a service's spans, or one of spans on its resource."""
+    """Put an attribute of resources on a service's spans, or one of spans on its resource.
+
+    What may stand on both (the name of a host that a span is about, the kind of a database) is left alone.
+    """
     draft = plot.draft
     service = plot.pick(plot.services(draft.keep, subject="level"))
     if service is None:
         return None
     plot.claim(("level", service))
-    column = _MISPLACED[int(plot.rng.integers(len(_MISPLACED)))]
+    column = list(_MISPLACED)[int(plot.rng.integers(len(_MISPLACED)))]
     shown = draft.keep & (draft.service == service)
-    value = {
-        "span.service.version": pl.col("resource.service.version"),
-        "span.telemetry.sdk.language": pl.col("resource.telemetry.sdk.language"),
-        "span.host.name": pl.lit("node-7"),
-        "resource.http.route": pl.lit("/api"),
-        "resource.url.scheme": pl.lit("http"),
-        "resource.db.system.name": pl.lit("postgresql"),
-    }[column]
-    draft.put(column, shown, value)
+    draft.put(column, shown, _MISPLACED[column])
     level, _, key = column.partition(".")
     return Fault(
         "attribute-at-wrong-level",
