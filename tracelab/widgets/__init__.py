@@ -10,7 +10,8 @@ except ImportError as error:
         'Widgets need ipywidgets and anywidget. Install them with: pip install "tracelab-kit[lab]"'
     ) from error
 
+from tracelab.widgets.audit import Audit
 from tracelab.widgets.gantt import Gantt
 from tracelab.widgets.live import Live
 
-__all__ = ["Gantt", "Live"]
+__all__ = ["Audit", "Gantt", "Live"]

@@ -45,19 +45,23 @@ class TraceBox:
     """
 
     def __init__(self, traces: pl.DataFrame, chosen: Callable[[str], None], complain: Callable[[str], None]) -> None:
-        words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id")
-        self._traces = traces.with_columns(
-            words=typeable(words), length=pl.col("duration").dt.total_nanoseconds()
-        ).drop("duration")
         self._chosen, self._complain = chosen, complain
         self._labels: dict[str, str] = {}
         self.box = ipw.Combobox(layout=ipw.Layout(flex="1 1 260px"), ensure_option=False)
         self.box.add_class("tracelab-traces")
+        self.offer(traces)
+        self.box.observe(lambda change: self._typed(change["new"]), "value")
+
+    def offer(self, traces: pl.DataFrame) -> None:
+        """Offer these traces, the slowest first, and no others."""
+        words = pl.concat_str("service_name", pl.lit(": "), "name", pl.lit(" "), "trace_id")
+        self._traces = traces.with_columns(
+            words=typeable(words), length=pl.col("duration").dt.total_nanoseconds()
+        ).drop("duration")
         self.box.tooltip = (
             f"{traces.height:,} traces, the slowest first. Type words of a service or name, or a trace id, to find one."
         )
         self._offer(self._traces)
-        self.box.observe(lambda change: self._typed(change["new"]), "value")
 
     def show(self, trace_id: str) -> None:
         """Show which trace is chosen."""

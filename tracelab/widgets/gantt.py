@@ -129,6 +129,20 @@ class Gantt(ipw.VBox):  # type: ignore[misc]
         """The spans of the rows in view, as a span frame."""
         return self._trace[self._shown.slice(self.first_row, self._in_view)["place"]]
 
+    def show(self, spans: Any, trace_id: str | None = None) -> None:
+        """Show a trace of another frame, in the figure that is there; its slowest one where no id is given."""
+        before, self._spans = self._spans, span_frame(spans)
+        try:
+            self._load(trace_id)
+        except TracelabError:
+            self._spans = before
+            raise
+        self._controls.traces.offer(slowest_traces(self._spans))
+        old = self.trace_id
+        self.trace_id = self._trace["trace_id"][0]
+        if self.trace_id == old:
+            self._open()
+
     def fold(self, span_id: str) -> None:
         """Hide all that is below a span; or show it again."""
         self._toggle(self._place_of(span_id))

@@ -200,12 +200,12 @@ def _picture(names: Sequence[str], edges: Mapping[Edge, _Edge]) -> Picture:
     weights = {
         edge: max(each.calls, sum(finding["count"] for finding in each.alarms), 1) for edge, each in edges.items()
     }
-    needed = [edge for edge, each in edges.items() if each.alarms][:_MOST_NUMBERS]
-    full = Picture.of(names, weights, {edge: _numbers(each) for edge, each in edges.items()}, needed=set(needed))
-    if full.width + 24 <= NARROWEST:
-        return full
-    brief = {edge: _numbers(each, brief=True) for edge, each in edges.items()}
-    return Picture.of(names, weights, brief, needed=set(needed))
+    needed = set([edge for edge, each in edges.items() if each.alarms][:_MOST_NUMBERS])
+    pictures = [
+        Picture.of(names, weights, {edge: _numbers(each, brief=brief) for edge, each in edges.items()}, needed=needed)
+        for brief in (False, True)
+    ]
+    return max(pictures, key=lambda picture: (picture.width + 24 <= NARROWEST, len(picture.numbers)))
 
 
 def _loses_context(finding: Finding) -> bool:
