@@ -50,7 +50,7 @@ class Clocks:
         the clock is behind; bounds beyond `FAR` are none), `against` (the only other host that it could be instead,
         else -1).
     calls
-        Places of the called spans on or from those hosts.
+        Places of the called spans on or from those hosts; twice where both clocks are wrong.
     blamed
         For each call the row of `wrong` that it speaks of.
     contradicts
@@ -120,7 +120,7 @@ def most_agree(group: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     """Find for each group the values that most of its intervals hold (Marzullo's algorithm).
 
     Groups are numbered from 0 without gaps. Gives how many intervals hold the best value, and the lowest and highest
-    value that nearly as many hold.
+    value around it that nearly as many hold.
     """
     values = np.concatenate([low, high])
     step = np.repeat(np.array([1, -1]), low.size)
@@ -130,11 +130,14 @@ def most_agree(group: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     holding = np.cumsum(step[order])
     first = np.flatnonzero(np.diff(groups, prepend=-1))
     most = np.maximum.reduceat(holding, first)
-    enough = np.flatnonzero(holding >= (most - most // _MOST_OUTLIERS)[groups])
-    lowest, highest = np.empty_like(most), np.empty_like(most)
-    lowest[groups[enough][::-1]] = values[enough][::-1]  # what is written last stays
-    highest[groups[enough]] = values[enough + 1]
-    return most, lowest, highest
+    best = np.flatnonzero(holding == most[groups])
+    best = best[np.diff(groups[best], prepend=-1) > 0]
+    # The last value of each group is held by none, so that no stretch goes beyond a group.
+    places = np.arange(values.size)
+    few = holding < (most - most // _MOST_OUTLIERS)[groups]
+    before = np.maximum.accumulate(np.where(few, places, -1))[best]
+    after = np.minimum.accumulate(np.where(few, places, values.size)[::-1])[::-1][best]
+    return most, values[before + 1], values[after]
 
 
 def _clocks(evidence: Evidence) -> Clocks:
@@ -185,9 +188,11 @@ def _of_calls(evidence: Evidence, called: Ints, low: Ints, high: Ints) -> Clocks
     wrong = _wrong(pairs, hosts.len())
     row_of = np.full(hosts.len(), -1, dtype=np.int64)
     row_of[wrong["host"].to_numpy()] = np.arange(wrong.height)
-    blamed = np.maximum(row_of[first], row_of[second])
+    # A call between two wrong clocks speaks of both.
+    blamed = np.concatenate([row_of[first], row_of[second]])
     spoken = np.flatnonzero(blamed >= 0)
-    return Clocks(hosts, host, wrong, called[spoken], blamed[spoken], contradicts[spoken])
+    call = spoken % called.size
+    return Clocks(hosts, host, wrong, called[call], blamed[spoken], contradicts[call])
 
 
 def _pairs(number: Ints, distinct: Ints, hosts: int, low: Ints, high: Ints, forward: Flags) -> tuple[_Pairs, Flags]:

@@ -60,6 +60,13 @@ def test_two_wrong_clocks_are_two_findings() -> None:
     assert sorted(said["detail"]) == ["cart-host", "pay-host"]
 
 
+def test_two_wrong_clocks_that_only_talk_to_each_other_and_to_right_ones_are_both_found() -> None:
+    spans = calls(("web", "pay"), ("cart", "pay"), ("db", "pay"), ("pay", "bank"))
+    said = found(moved(moved(spans, "pay-host", 900), "bank-host", -500))
+    assert sorted(said["detail"]) == ["bank-host", "pay-host"]
+    assert sorted(said["count"]) == [10, 40]
+
+
 def test_of_two_hosts_either_may_be_wrong_and_the_finding_says_so() -> None:
     said = found(moved(calls(("web", "pay")), "pay-host", 25))
     assert said.height == 1

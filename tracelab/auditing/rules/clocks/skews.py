@@ -47,13 +47,19 @@ def clock_skew(evidence: Evidence) -> pl.DataFrame:
 
 
 def _clearness(evidence: Evidence, clocks: Clocks, host: Ints) -> Ints:
-    """Tell how far calls lie outside of their callers; those first whose other host has the right time."""
+    """Tell how far calls lie outside of their callers; those first that the right clock puts inside of them.
+
+    Of these come first calls whose other host has the right time.
+    """
     call, caller = clocks.calls, evidence.parent[clocks.calls]
-    outside = np.maximum(evidence.start[caller] - evidence.start[call], evidence.end[call] - evidence.end[caller])
-    wrong = np.zeros(clocks.hosts.len(), dtype=bool)
-    wrong[clocks.wrong["host"].to_numpy()] = True
+    early = evidence.start[caller] - evidence.start[call]
+    late = evidence.end[call] - evidence.end[caller]
+    offset = np.zeros(clocks.hosts.len(), dtype=np.int64)
+    offset[clocks.wrong["host"].to_numpy()] = clocks.wrong["offset"].to_numpy()
+    by = offset[clocks.host[call]] - offset[clocks.host[caller]]
+    fits = (early <= by) & (late <= -by)
     other = np.where(clocks.host[call] == host, clocks.host[caller], clocks.host[call])
-    clearness: Ints = np.where(wrong[other], outside - FAR, outside)
+    clearness: Ints = np.maximum(early, late) - FAR // 2 * ~fits - FAR // 4 * (offset[other] != 0)
     return clearness
 
 
