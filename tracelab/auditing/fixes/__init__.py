@@ -13,6 +13,7 @@ from tracelab.auditing.fixes.conventions import CONVENTIONS
 from tracelab.auditing.fixes.failures import FAILURES
 from tracelab.auditing.fixes.flags import FLAGS
 from tracelab.auditing.fixes.ids import IDS
+from tracelab.auditing.fixes.names import NAMES
 from tracelab.auditing.fixes.secrets import SECRETS
 from tracelab.auditing.fixes.splits import SPLITS
 from tracelab.auditing.fixes.structure import STRUCTURE
@@ -20,7 +21,7 @@ from tracelab.auditing.fixes.structure import STRUCTURE
 if TYPE_CHECKING:
     from tracelab.auditing.fixes.table import Fixes
 
-FIXES: Final[Fixes] = {**CLOCKS, **CONVENTIONS, **FAILURES, **FLAGS, **IDS, **SECRETS, **SPLITS, **STRUCTURE}
+FIXES: Final[Fixes] = {**CLOCKS, **CONVENTIONS, **FAILURES, **FLAGS, **IDS, **NAMES, **SECRETS, **SPLITS, **STRUCTURE}
 """What to do about each rule's findings: by rule, `rule:hop` or `rule:explanation`; then by language, "" for any."""
 
 

@@ -26,6 +26,7 @@ from tracelab.auditing.rules.ids.randomness import non_random_trace_id
 from tracelab.auditing.rules.ids.reuse import reused_trace_id
 from tracelab.auditing.rules.ids.short_ids import short_trace_id
 from tracelab.auditing.rules.ids.validity import invalid_id
+from tracelab.auditing.rules.names.unbounded_names import unbounded_span_names
 from tracelab.auditing.rules.secrets.exposed import exposed
 from tracelab.auditing.rules.splits.lost_in_process import lost_in_process
 from tracelab.auditing.rules.splits.parentless_consumers import parentless_consumer
@@ -64,6 +65,7 @@ RULES: Final[dict[str, Rule]] = {
     "internal-across-services": internal_across_services,
     "double-instrumentation": double_instrumentation,
     "span-cycle": span_cycle,
+    "unbounded-span-names": unbounded_span_names,
     "secret-in-attributes": exposed,
 }
 """Every rule by its id, or the first of the ids of those that are found together."""
