@@ -53,7 +53,8 @@ def test_every_rule_has_what_code_hosts_require() -> None:
         assert all(texts), rule["id"]
         assert len(rule["name"]) <= 255
         assert max(map(len, texts[1:3])) <= 1024
-        assert not any("{" in text or "](" in text for text in texts)
+        assert not any("{" in text for text in texts[:3])  # else they would have to be doubled
+        assert not any("](" in text for text in texts)
         assert rule["name"].isalnum()
         assert rule["defaultConfiguration"]["level"] in {"note", "warning", "error"}
         assert rule["properties"]["problem.severity"] in {"recommendation", "warning", "error"}

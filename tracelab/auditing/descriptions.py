@@ -132,7 +132,6 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "Client and server share one span",
         "Zipkin's older way lets both sides of a call have one id; OpenTelemetry needs one for each, else one side "
         "is taken for a duplicate.",
-        severity="info",
     ),
     "invalid-id": Description(
         "ids",
@@ -215,7 +214,6 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "failures",
         "Failed spans do not say of which type the error is",
         "Without error.type failures cannot be grouped by what they are.",
-        severity="info",
     ),
     "error-type-on-success": Description(
         "failures",
