@@ -31,6 +31,8 @@ def surprise(count: int, out_of: int, share: float) -> float:
     """
     if not out_of or count <= share * out_of:
         return 0.0
+    if not share:
+        return math.inf
     seen = count / out_of
     rest = 0.0 if seen == 1 else (1 - seen) * math.log((1 - seen) / (1 - share))
     return out_of * (seen * math.log(seen / share) + rest)

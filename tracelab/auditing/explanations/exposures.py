@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tracelab.auditing.measures.requests import requests_of
+
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
@@ -36,9 +38,9 @@ class Exposures:
     partner: Ints
 
     @cached_property
-    def trace(self) -> Ints:
-        """Number of the trace of each."""
-        return self.evidence.trace[self.rows]
+    def request(self) -> Ints:
+        """Number of the request of each."""
+        return requests_of(self.evidence)[self.rows]
 
     @cached_property
     def time(self) -> Ints:

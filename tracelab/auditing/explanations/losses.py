@@ -49,7 +49,7 @@ def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, wind
     found = np.zeros(exposures.rows.size, dtype=bool)
     if not spans.size:
         return found
-    one_each = _one_of_each_trace(exposures)
+    one_each = _one_of_each_request(exposures)
     slack = _slack(evidence, exposures)
     for ends, fewest_expected in _sources(evidence, spans):
         open_yet = one_each[~found[one_each]]
@@ -95,11 +95,11 @@ def _silences(
             yield low, high
 
 
-def _one_of_each_trace(exposures: Exposures) -> Ints:
-    """Choose one of each trace, one that misses something if any does: those of one trace are not independent."""
-    order = np.lexsort((~exposures.absent, exposures.trace))
-    trace = exposures.trace[order]
-    return order[np.concatenate(([True], trace[1:] != trace[:-1]))]
+def _one_of_each_request(exposures: Exposures) -> Ints:
+    """Choose one of each request, one that misses something if any does: those of one request are not independent."""
+    order = np.lexsort((~exposures.absent, exposures.request))
+    request = exposures.request[order]
+    return order[np.concatenate(([True], request[1:] != request[:-1]))]
 
 
 def _slack(evidence: Evidence, exposures: Exposures) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times, surprise
+from tracelab.auditing.measures.requests import requests_of
 from tracelab.sampling.head.cells import numbers_of
 from tracelab.sampling.ids import TraceIds
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
 
 _FEWEST: Final = 4
+_FEWEST_PRESENT: Final = 2
 _PARTLY: Final = 0.2
 _SELDOM: Final = 0.02
 _SIGN: Final = np.uint64(1 << 63)
@@ -38,29 +40,35 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
     Which of the exposures miss a span that was not sampled.
     """
     nothing = np.zeros(exposures.rows.size, dtype=bool)
-    traces = np.unique(evidence.trace[spans])
-    wholly = exposures.absent & ~np.isin(exposures.trace, traces)
+    traces = np.unique(requests_of(evidence)[spans])
+    wholly = exposures.absent & ~np.isin(exposures.request, traces)
     partly = exposures.absent & ~wholly
-    absent = np.unique(exposures.trace[wholly])
-    present = np.unique(exposures.trace[~exposures.absent])
-    torn = np.unique(exposures.trace[partly])
+    absent = np.unique(exposures.request[wholly])
+    present = np.unique(exposures.request[~exposures.absent])
+    torn = np.unique(exposures.request[partly])
     if absent.size < _FEWEST or present.size < 1 or torn.size > _PARTLY * (absent.size + present.size):
         return nothing
-    if _decided_by_id(evidence, absent, present):
-        return wholly
+    # Where ids are used again, requests that overlap are taken for one.
+    missed = exposures.absent if torn.size <= _PARTLY * absent.size else wholly
+    if _decided_by_id(evidence, *(exposures.rows[_firsts(exposures, among)] for among in (absent, present))):
+        return missed
     share = absent.size / (absent.size + present.size)
-    if present.size < _FEWEST or share < _SELDOM:
+    if present.size < _FEWEST_PRESENT or share < _SELDOM:
         return nothing
-    first = np.unique(exposures.trace, return_index=True)
-    time = exposures.time[first[1]]
-    if not same_times(time[np.isin(first[0], absent)], time[np.isin(first[0], present)]):
+    if not same_times(*(exposures.time[_firsts(exposures, among)] for among in (absent, present))):
         return nothing
-    return wholly & ~_always_missing(evidence, exposures, share)
+    return missed & ~_always_missing(evidence, exposures, share)
+
+
+def _firsts(exposures: Exposures, requests: Ints) -> Ints:
+    """Choose the first of each of some requests."""
+    request, first = np.unique(exposures.request, return_index=True)
+    return first[np.isin(request, requests)]
 
 
 def _decided_by_id(evidence: Evidence, absent: Ints, present: Ints) -> bool:
-    """Say whether a number in the trace ids parts the traces, as samplers that follow a ratio do."""
-    first = np.searchsorted(evidence.trace, np.concatenate((absent, present)))
+    """Say whether a number in the trace ids parts these spans from those, as where a sampler follows a ratio."""
+    first = np.concatenate((absent, present))
     ids = TraceIds.each(evidence.frame["trace_id"].gather(first))
     if not ids.known.all():
         return False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.exposures import Window
+from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -27,15 +28,17 @@ def cut_by_window(evidence: Evidence, exposures: Exposures) -> Flags:
     first, last = _extents(evidence)
     window = Window.of(evidence)
     rooted = np.zeros(first.size, dtype=bool)
-    rooted[evidence.trace[evidence.true_root]] = True
-    lengths = (last - first)[rooted] if rooted.any() else last - first
+    request = requests_of(evidence)
+    rooted[request[evidence.true_root]] = True
+    known = last >= first
+    lengths = (last - first)[rooted if rooted.any() else known]
     reach = min(int(np.quantile(lengths, _LONG)), int(_WIDEST * (window.last - window.first)))
-    trace = exposures.trace
-    head = first[trace] <= window.first + reach
-    tail = last[trace] >= window.last - reach
+    there = exposures.request
+    head = first[there] <= window.first + reach
+    tail = last[there] >= window.last - reach
     near = head | tail
     # A root that is there started within the dump, and so did all that it called.
-    could = exposures.absent & ((head & ~rooted[trace]) | tail)
+    could = exposures.absent & ((head & ~rooted[there]) | tail)
     if not could.any():
         return found
     edges = exposures.hidden * evidence.services.len() + evidence.service[exposures.rows]
@@ -57,6 +60,13 @@ def _usual_share(exposures: Exposures, rows: Ints) -> float:
 
 
 def _extents(evidence: Evidence) -> tuple[Ints, Ints]:
-    """Give the first start and the last end of every trace."""
-    begins = np.flatnonzero(np.concatenate(([True], evidence.trace[1:] != evidence.trace[:-1])))
-    return np.minimum.reduceat(evidence.start, begins), np.maximum.reduceat(evidence.end, begins)
+    """Give the first start and the last end of every request; the last is before the first where there is none."""
+    request = requests_of(evidence)
+    order = np.argsort(request, kind="stable")
+    sorted_request = request[order]
+    begins = np.flatnonzero(np.concatenate(([True], sorted_request[1:] != sorted_request[:-1])))
+    first = np.zeros(int(sorted_request[-1]) + 1, dtype=np.int64)
+    last = np.full(first.size, -1, dtype=np.int64)
+    first[sorted_request[begins]] = np.minimum.reduceat(evidence.start[order], begins)
+    last[sorted_request[begins]] = np.maximum.reduceat(evidence.end[order], begins)
+    return first, last

@@ -9,10 +9,9 @@ import polars as pl
 
 from tracelab.auditing.evidence import CONSUMER, SERVER, renumbered
 from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
+from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
 
@@ -47,7 +46,7 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
     whole = np.flatnonzero((evidence.parent >= 0) & sought[likes])
     context = _contexts(evidence)
     # Above a child of the root's own service nothing is left of a trace when that service is missing.
-    topmost = _root_services(evidence)[evidence.trace[whole]] == evidence.parent_service[whole]
+    topmost = _root_services(evidence)[requests_of(evidence)[whole]] == evidence.parent_service[whole]
     whole_context = np.where(topmost, _TOP, context[whole])
     size = int(context.max(initial=0)) + 2
 
@@ -56,9 +55,14 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
 
     asked = keys(orphans, context[orphans])
     told = _most_frequent(keys(whole, whole_context), evidence.parent_service[whole], asked)
+    if not (told == UNKNOWN).any():
+        return told
+    usual = _usual_callers(evidence, orphans)
+    told = np.where((told == UNKNOWN) & _mostly_absent(evidence, orphans, asked, usual), usual, told)
     told = np.where((told == UNKNOWN) & is_local(evidence, orphans), evidence.service[orphans], told)
-    told = _where_untold(told, lambda: _by_time(evidence, orphans, asked, told))
-    return _where_untold(told, lambda: _most_frequent(likes[whole], evidence.parent_service[whole], likes[orphans]))
+    if (told == UNKNOWN).any():
+        told = np.where(told == UNKNOWN, _by_time(evidence, orphans, asked, told), told)
+    return np.where(told == UNKNOWN, usual, told)
 
 
 def is_local(evidence: Evidence, rows: Ints) -> Flags:
@@ -71,20 +75,23 @@ def is_local(evidence: Evidence, rows: Ints) -> Flags:
 
 def _likes(evidence: Evidence) -> Ints:
     """Give one number to spans of one service, kind, library and name; without the name where names are unbounded."""
-    libraries = evidence.libraries.height
-    number = (evidence.service * 8 + evidence.kind) * libraries + evidence.library
+    number = _coarse_likes(evidence)
     if evidence.names.len() <= max(_MANY_NAMES * evidence.count, 100):
-        number, distinct = renumbered(number)
-        if distinct.size * evidence.names.len() < 1 << 62:
-            number = number * (evidence.names.len() + 1) + evidence.name + 1
-    return renumbered(number)[0]
+        number = renumbered(number * (evidence.names.len() + 1) + evidence.name + 1)[0]
+    return number
+
+
+def _coarse_likes(evidence: Evidence) -> Ints:
+    """Give one number to spans of one service, kind and library."""
+    return renumbered((evidence.service * 8 + evidence.kind) * evidence.libraries.height + evidence.library)[0]
 
 
 def _roots(evidence: Evidence) -> Ints:
-    """Give the place of the first root of every trace, -1 where it has none."""
+    """Give the place of the first root of every request, -1 where it has none."""
     roots = np.flatnonzero(evidence.true_root)[::-1]
-    first = np.full(int(evidence.trace.max(initial=-1)) + 1, -1, dtype=np.int64)
-    first[evidence.trace[roots]] = roots
+    request = requests_of(evidence)
+    first = np.full(int(request.max(initial=-1)) + 1, -1, dtype=np.int64)
+    first[request[roots]] = roots
     return first
 
 
@@ -93,7 +100,7 @@ def _contexts(evidence: Evidence) -> Ints:
     roots = _roots(evidence)
     number = evidence.service[roots] * (evidence.names.len() + 1) + evidence.name[roots] + 1
     number = np.where(roots >= 0, number + 1, 0)
-    return renumbered(number)[0][evidence.trace] - (1 if (roots < 0).any() else 0)
+    return renumbered(number)[0][requests_of(evidence)] - (1 if (roots < 0).any() else 0)
 
 
 def _root_services(evidence: Evidence) -> Ints:
@@ -118,8 +125,29 @@ def _most_frequent(keys: Ints, services: Ints, asked: Ints) -> Ints:
     return np.where(known[place] == asked, service[place], UNKNOWN)
 
 
-def _where_untold(told: Ints, more: Callable[[], Ints]) -> Ints:
-    return np.where(told == UNKNOWN, more(), told) if (told == UNKNOWN).any() else told
+def _usual_callers(evidence: Evidence, orphans: Ints) -> Ints:
+    """Tell the service that such spans hang below in any trace; their names are left out where no other has them."""
+    told = np.full(orphans.size, UNKNOWN, dtype=np.int64)
+    for likes in (_likes(evidence), _coarse_likes(evidence)):
+        sought = np.zeros(int(likes.max(initial=0)) + 1, dtype=bool)
+        sought[likes[orphans[told == UNKNOWN]]] = True
+        whole = np.flatnonzero((evidence.parent >= 0) & sought[likes])
+        more = _most_frequent(likes[whole], evidence.parent_service[whole], likes[orphans])
+        told = np.where(told == UNKNOWN, more, told)
+    return told
+
+
+def _mostly_absent(evidence: Evidence, orphans: Ints, asked: Ints, usual: Ints) -> Flags:
+    """Mark the orphans of those kinds whose usual caller has no span in most of their requests."""
+    request, services = requests_of(evidence), evidence.services.len()
+    sought = np.zeros(services, dtype=bool)
+    sought[usual[usual >= 0]] = True
+    spans = np.flatnonzero(sought[evidence.service])
+    there = np.unique(request[spans] * services + evidence.service[spans])
+    absent = (usual >= 0) & ~np.isin(request[orphans] * services + usual, there)
+    number = renumbered(asked)[0]
+    mostly: Flags = (np.bincount(number, absent) > np.bincount(number) / 2)[number]
+    return mostly
 
 
 def _by_time(evidence: Evidence, orphans: Ints, asked: Ints, told: Ints) -> Ints:

@@ -33,6 +33,18 @@ def has_links(evidence: Evidence, rows: Ints) -> Flags:
     return links
 
 
+def share_their_id(evidence: Evidence, rows: Ints) -> Flags:
+    """Mark those of some spans whose id another span of their trace has as well."""
+    if not rows.size:
+        return np.zeros(0, dtype=bool)
+    there = np.zeros(int(evidence.trace.max()) + 1, dtype=bool)
+    there[evidence.trace[rows]] = True
+    among = np.flatnonzero(there[evidence.trace])
+    ids = pl.DataFrame({"trace": evidence.trace[among], "span_id": evidence.frame["span_id"].gather(among)})
+    shared: Flags = ids.is_duplicated().to_numpy()[np.searchsorted(among, rows)]
+    return shared
+
+
 def children_of(evidence: Evidence, rows: Ints) -> Ints:
     """List the spans whose parent is one of some spans."""
     above = np.zeros(evidence.count, dtype=bool)

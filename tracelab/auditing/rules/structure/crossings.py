@@ -9,6 +9,7 @@ import polars as pl
 
 from tracelab.auditing.evidence import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+from tracelab.auditing.measures.some_rows import share_their_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,9 +58,11 @@ def internal_across_services(evidence: Evidence) -> pl.DataFrame:
     if not shown.any():
         return nothing()
     callees = evidence.service[edges]
-    marks = _services_with(evidence, SERVER, CONSUMER)
-    above = evidence.kind[evidence.parent[edges]]
-    marked = marks[callees] | (above == CLIENT) | (above == PRODUCER)
+    callers = evidence.parent_service[edges]
+    marks = _services_with(evidence, SERVER, CLIENT, PRODUCER, CONSUMER)
+    # Where two spans share the parent's id, the other one may be the parent, in the same service.
+    places = np.flatnonzero(shown)
+    shown[places[share_their_id(evidence, evidence.parent[edges[places]])]] = False
     return findings_of(
         evidence,
         Symptom(
@@ -68,10 +71,10 @@ def internal_across_services(evidence: Evidence) -> pl.DataFrame:
             _says_internal,
             shown=shown,
             rows=edges,
-            caller=evidence.parent_service[edges],
+            caller=callers,
             callee=callees,
             unit="calls",
-            figures={"marks": marked.astype(np.float64)},
+            figures={"marks": (marks[callers] | marks[callees]).astype(np.float64)},
             judge=_mild_without("marks"),
         ),
     )

@@ -78,6 +78,10 @@ def _one_call(evidence: Evidence, inner: Ints) -> Flags:
     same_way = evidence.hop[inner] == evidence.hop[outer]
     found: Flags = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
     places = np.flatnonzero(found)
+    # A span of the same id is the same span once more, or is told from its parent by nothing.
+    ids = evidence.frame["span_id"]
+    found[places[(ids.gather(inner[places]) == ids.gather(outer[places])).to_numpy()]] = False
+    places = np.flatnonzero(found)
     for keys in _SAME if places.size else ():
         if evidence.knows(*keys):
             said = texts_at(evidence, inner[places], *keys) != texts_at(evidence, outer[places], *keys)

@@ -10,6 +10,7 @@ import polars as pl
 from tracelab.auditing.evidence import CLIENT, CONSUMER, PRODUCER, SERVER
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
+from tracelab.auditing.measures.some_rows import share_their_id
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -47,6 +48,8 @@ def several_roots(evidence: Evidence) -> pl.DataFrame:
     extra = roots[further]
     inside = enclosing(evidence, extra)
     inside[_by_accident(evidence, extra, inside)] = -1
+    # What was exported twice is one root.
+    inside[share_their_id(evidence, extra)] = -1
     rows = np.flatnonzero(evidence.true_root | evidence.crossing)
     above = np.full(evidence.count, -1, dtype=np.int64)
     above[extra] = np.where(inside >= 0, evidence.service[inside], -1)
