@@ -88,7 +88,7 @@ STRUCTURE: Final[Fixes] = {
         "library instrumentation of it, such as `OkHttpTelemetry` or `ApacheHttpClientTelemetry`.",
         "nodejs": "Load the client's instrumentation before its module: `@opentelemetry/instrumentation-http`, "
         "`-undici` (for fetch), `-grpc`, `-amqplib`, `-kafkajs`.",
-        "go": "Use a traced client: `otelhttp.NewTransport(http.DefaultTransport)` as the Transport of the http.Client, or "
+        "go": "Use a traced client: `otelhttp.NewTransport(http.DefaultTransport)` as its Transport, or "
         "`grpc.WithStatsHandler(otelgrpc.NewClientHandler())`.",
         "dotnet": "Add `AddHttpClientInstrumentation()`, `AddGrpcClientInstrumentation()` or the client library's "
         "ActivitySource (`AddSource(name)`) to the tracing of the caller.",
