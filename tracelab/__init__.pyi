@@ -25,6 +25,7 @@ from .analysis import trace_summary as trace_summary
 from .analysis import with_self_time as with_self_time
 from .auditing import attribute_coverage as attribute_coverage
 from .auditing import audit as audit
+from .auditing import instrumentation_score as instrumentation_score
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform

@@ -1,3 +1,4 @@
 # What the room answers: imported when it is first used.
 from .coverage import attribute_coverage as attribute_coverage
 from .examining import audit as audit
+from .score import instrumentation_score as instrumentation_score

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tracelab.auditing.conventions.levels import RESOURCE_MOSTLY, RESOURCE_ONLY, SPAN_ONLY
+from tracelab.auditing.conventions.levels import RESOURCE_MOSTLY
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+from tracelab.auditing.measures.levels import marks_of, on_resources, on_spans
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -16,20 +17,12 @@ if TYPE_CHECKING:
 
 def attribute_at_wrong_level(evidence: Evidence) -> pl.DataFrame:
     """Find attributes that describe a resource and stand on spans, or the other way round."""
-    known = evidence.attributes
-    on_spans = [name for name in sorted(RESOURCE_ONLY) if f"span.{name}" in known]
-    perhaps = [name for name in sorted(RESOURCE_MOSTLY) if f"span.{name}" in known]
-    on_resources = sorted(
-        name.removeprefix("resource.")
-        for name in known
-        if name.startswith(tuple(f"resource.{key}" for key in SPAN_ONLY))
-    )
     return pl.concat(
         [
             nothing(),
-            _found(evidence, "span", on_spans, "warning", _says_on_spans),
-            _found(evidence, "span", perhaps, "info", _says_on_spans),
-            _found(evidence, "resource", on_resources, "warning", _says_on_resource),
+            _found(evidence, "span", on_spans(evidence), "warning", _says_on_spans),
+            _found(evidence, "span", on_spans(evidence, RESOURCE_MOSTLY), "info", _says_on_spans),
+            _found(evidence, "resource", on_resources(evidence), "warning", _says_on_resource),
         ]
     )
 
@@ -37,10 +30,7 @@ def attribute_at_wrong_level(evidence: Evidence) -> pl.DataFrame:
 def _found(evidence: Evidence, scope: str, names: list[str], severity: Severity, says: Words) -> pl.DataFrame:
     if not names:
         return nothing()
-    marks = pl.DataFrame([evidence.carries(f"{scope}.{name}").alias(name) for name in names])
-    if scope == "span":
-        # Formats without resources (Zipkin's, rows of CSV) have but one level: nothing stands wrong there.
-        marks = marks.with_columns(pl.all() & _described(evidence))
+    marks = marks_of(evidence, scope, names)
     shown = marks.select(pl.any_horizontal(pl.all())).to_series()
     if not shown.any():
         return nothing()
@@ -58,15 +48,6 @@ def _found(evidence: Evidence, scope: str, names: list[str], severity: Severity,
             judge=lambda groups: groups.join(table, on="_service", how="left", maintain_order="left"),
         ),
     )
-
-
-def _described(evidence: Evidence) -> pl.Series:
-    """Mark the spans that have a resource of their own."""
-    names = [name for name in evidence.attributes if name.startswith("resource.")]
-    if not names:
-        return pl.repeat(value=False, n=evidence.count, dtype=pl.Boolean, eager=True)
-    marks = pl.DataFrame([evidence.carries(name).alias(name) for name in names])
-    return marks.select(pl.any_horizontal(pl.all())).to_series()
 
 
 def _says_on_spans(group: Group) -> str:
