@@ -120,6 +120,28 @@ def test_an_error_without_type_is_found_where_its_library_writes_it() -> None:
     assert found(spans) == [("error-without-type", 1, 3)]
 
 
+def test_an_error_without_type_is_found_where_all_other_services_write_it() -> None:
+    spans = draw("""
+        api  =! kind=server error.type=500
+        pay  =! kind=server error.type=500
+        cart =! kind=client error.type=timeout
+        shop =! kind=internal
+        past =! kind=producer http.method=GET
+    """)
+    assert found(spans) == [("error-without-type", 1, 1)]
+
+
+def test_an_error_without_type_is_only_told_where_other_services_write_it_now_and_then() -> None:
+    spans = draw("""
+        api  =! kind=client error.type=500
+        api  =! kind=server
+        pay  =! kind=client error.type=500
+        pay  =! kind=server
+        bank =! kind=server
+    """).with_columns(scope_name=pl.concat_str("service_name", "kind"))
+    assert found(spans) == []
+
+
 def test_an_error_without_type_is_only_told_where_nothing_writes_it() -> None:
     spans = draw("api =! kind=server")
     assert found(spans) == []

@@ -26,6 +26,14 @@ _NEW_KEYS: Final = (
 )
 """Attributes of the conventions that came with `error.type`."""
 
+_OLD_KEYS: Final = (
+    "span.http.method",
+    "span.http.url",
+    "span.db.system",
+    "span.rpc.system",
+    "span.messaging.operation",
+)
+
 _CODES: Final = (
     "servers that answered HTTP 5xx",
     "clients that were answered HTTP 5xx",
@@ -39,6 +47,9 @@ _HTTP, _GRPC = 0, 1
 _WENT_ON: Final = 0.1
 _WENT_ON_FOR: Final = 5_000_000
 _WRITES: Final = 0.5
+_USUAL: Final = 0.9
+_SOME: Final = 1 / 3
+_SORTS: Final = 8
 _NO_FAULTS: Final = (
     r"(?:^|[.:/$])(?:CancelledError|CanceledError|CancellationException|OperationCanceledException|AbortError"
     r"|TaskCanceledException|GeneratorExit|StopIteration|StopAsyncIteration|KeyboardInterrupt|SystemExit)$"
@@ -144,27 +155,34 @@ def _handled(group: Group) -> str:
 def _error_without_type(evidence: Evidence, marks: Marks) -> pl.DataFrame:
     """Find failed spans without `error.type`.
 
-    It is a fault where the library writes it on other spans of this kind, and with attributes of this generation.
+    It is a fault where the library writes it on other spans of this kind, and with attributes of this generation; or
+    where other services write it on nearly all of theirs, so that it is what one is used to here.
     """
     rows = np.flatnonzero(marks.failed)
     has = marks.error_type[rows]
-    alike = _alike(evidence, rows)
+    new = evidence.has(*_NEW_KEYS)[rows]
+    alike = renumbered((evidence.library[rows] * _SORTS + evidence.kind[rows]) * 2 + new)[0]
     written = np.bincount(alike, weights=has) >= _WRITES * np.bincount(alike)
-    expected = written[alike]
+    older = ~new & evidence.has(*_OLD_KEYS)[rows]
+    expected = written[alike] | (~older & _usual_elsewhere(evidence.service[rows], has))
     return _either(evidence, "error-without-type", rows, (~has & expected, _missing), (~has & ~expected, _unsaid))
 
 
-def _alike(evidence: Evidence, rows: Ints) -> Ints:
-    """Give one number to spans of one library, kind and generation of conventions."""
-    new = evidence.has(*_NEW_KEYS)[rows]
-    number = (evidence.library[rows] * 8 + evidence.kind[rows]) * 2 + new
-    return renumbered(number)[0]
+def _usual_elsewhere(service: Ints, has: Flags) -> Flags:
+    """Mark the failed spans of services where a third of the others write `error.type` on nearly all of theirs."""
+    number, services = renumbered(service)
+    if not services.size:
+        return np.zeros(0, dtype=bool)
+    writes = np.bincount(number, weights=has) >= _USUAL * np.bincount(number)
+    others = np.count_nonzero(writes) - writes
+    usual: Flags = (others > 0) & (others >= _SOME * (services.size - 1))
+    return usual[number]
 
 
 def _missing(group: Group) -> str:
     return (
-        f"{group['said_count']} of {group['service']} with status error have no error.type, which their library writes "
-        "on others."
+        f"{group['said_count']} of {group['service']} with status error have no error.type, which other failed "
+        "spans here have."
     )
 
 
