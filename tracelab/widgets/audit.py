@@ -17,7 +17,7 @@ from tracelab.figures.parts.style import colors_in
 from tracelab.markup import cut, visible
 from tracelab.options import shown, whole
 from tracelab.widgets.controls import Notice
-from tracelab.widgets.findings import Findings, card_of
+from tracelab.widgets.findings import Findings, card_of, note_of
 from tracelab.widgets.gantt import Gantt
 from tracelab.widgets.witnesses import Witnesses
 
@@ -132,7 +132,7 @@ class Audit(ipw.VBox):  # type: ignore[misc]
 
     @property
     def evidence(self) -> pl.DataFrame:
-        """The spans of the traces that show the chosen finding; of none where nothing is chosen."""
+        """The spans of the traces that show what is chosen, split ones put together; none where nothing is."""
         return self._spans.head(0) if self.selected_row is None else self._witnesses.spans
 
     @property
@@ -232,7 +232,7 @@ class Audit(ipw.VBox):  # type: ignore[misc]
                 "ids": f"trace {trace_id} span {span_id}",
                 "before": at > 0,
                 "behind": at < total - 1,
-                "note": witnesses.note,
+                "note": note_of(witnesses.note),
             }
         self._list.card = card
         self._draw()

@@ -121,6 +121,11 @@ def card_of(finding: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def note_of(text: str) -> str:
+    """Give what is said of an exemplar as it can be shown."""
+    return _text(text)
+
+
 def _row(finding: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "severity": finding["severity"],
