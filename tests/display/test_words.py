@@ -163,3 +163,10 @@ def test_a_frame_is_not_changed() -> None:
     in_words(spans)
     assert spans.equals(before)
     assert spans.schema == before.schema
+
+
+def test_sentences_of_an_answer_are_read_to_their_end_and_other_texts_are_cut() -> None:
+    sentence = "a word " * 40
+    told = {column.name: column.texts[0] for column in in_words(pl.DataFrame({"finding": [sentence], "x": [sentence]}))}
+    assert told["finding"] == sentence
+    assert len(told["x"] or "") == 120

@@ -37,10 +37,14 @@ CODES: Final = re.compile(r"(?:.*[._])?(?:id|port|code|pid|year|flags|version)")
 IDS: Final = re.compile(r"(?:.*[._])?ids?")
 """Text columns that are never cut."""
 
+SENTENCES: Final = re.compile(r"finding|fix|criterion|seen")
+"""Text columns of an answer that are read to their end."""
+
 NULL: Final = "\N{EN DASH}"
 """How a null reads."""
 
 LONGEST: Final = 120
+_LONGEST_SENTENCE: Final = 1_500
 _ITEMS: Final = 3
 _ID_LENGTH: Final = 64
 _BYTES: Final = ((1e3, "kB"), (1e6, "MB"), (1e9, "GB"), (1e12, "TB"))
@@ -207,6 +211,8 @@ def _word(name: str, dtype: pl.DataType) -> Word:
         return _size
     if IDS.fullmatch(name) and dtype == pl.String:
         return lambda value: visible(cut(value, max(_ID_LENGTH, LONGEST)))
+    if SENTENCES.fullmatch(name) and dtype == pl.String:
+        return lambda value: visible(cut(value, _LONGEST_SENTENCE))
     return _any_value
 
 
