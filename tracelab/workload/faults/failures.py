@@ -57,6 +57,8 @@ def exception_without_error(plot: Plot) -> Fault | None:
     rows = _taken(plot, (draft.kind == INTERNAL) & (draft.hop == WORK) & fine, least=3 * HANDFUL)
     if rows is None:
         return None
+    service = int(draft.service[rows[0]])
+    plot.claim(("events", service))
     rows = np.sort(plot.rng.permutation(rows)[: max(HANDFUL, rows.size // 5)])
     attributes = pl.concat_list(
         [

@@ -108,6 +108,7 @@ def reused_trace_id(plot: Plot) -> Fault | None:
     if found is None:
         return None
     service, roots = found
+    plot.claim(("reused", service))
     ids = int(plot.rng.integers(1, 4))
     plot.draft.trace_of[roots] = roots[np.arange(roots.size) % ids]
     fault = _of_traces(

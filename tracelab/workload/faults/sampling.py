@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from tracelab.workload.faults.plot import Fault, Plot
+from tracelab.workload.faults.plot import HANDFUL, Fault, Plot
 from tracelab.workload.systems.endpoints import CLIENT
 
 
@@ -35,14 +35,19 @@ def mixed_sampling_flags(plot: Plot) -> Fault | None:
 
 
 def unsampled_span_recorded(plot: Plot) -> Fault | None:
-    """Record whole traces that one service begins and says are not sampled."""
+    """Record some traces that one service begins and says are not sampled.
+
+    Not all of them: where no span at all is said to be sampled, the exporter may just write no flags.
+    """
     draft = plot.draft
     root = draft.keep & ((draft.parent < 0) | draft.linked) & (draft.kind != CLIENT)
-    service = plot.pick(plot.services(root, subject="flags"))
-    if service is None or any(claim[0] == "mixed flags" for claim in plot.claimed):
+    service = plot.pick(plot.services(root, subject="flags", least=2 * HANDFUL))
+    taken = service is not None and not plot.is_free(("reused", service))
+    if service is None or taken or any(claim[0] == "mixed flags" for claim in plot.claimed):
         return None
     plot.claim(("flags", service))
     roots = np.flatnonzero(root & (draft.service == service))
+    roots = np.sort(plot.rng.permutation(roots)[: max(HANDFUL, int(roots.size * plot.rng.uniform(0.2, 0.6)))])
     rows = np.flatnonzero(draft.keep & np.isin(draft.top(), roots))
     draft.flags[rows] &= ~1
     there = tuple(np.unique(draft.service[rows]).tolist())
@@ -50,7 +55,7 @@ def unsampled_span_recorded(plot: Plot) -> Fault | None:
     return Fault(
         "unsampled-span-recorded",
         ("unsampled-span-recorded",),
-        f"Traces that {plot.name(service)} begins are recorded though not sampled.",
+        f"Some traces that {plot.name(service)} begins are recorded though not sampled.",
         rows,
         services=there,
     )

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.workload.faults.plot import HANDFUL, Edge, Fault, Plot
-from tracelab.workload.systems.endpoints import CLIENT, INTERNAL, NOWHERE, SERVER
+from tracelab.workload.systems.endpoints import CLIENT, CONSUMER, INTERNAL, NOWHERE, SERVER
 from tracelab.workload.systems.landscape import HTTP, RPC
 
 
@@ -63,18 +63,24 @@ def missing_server_span(plot: Plot) -> Fault | None:
 
 
 def internal_across_services(plot: Plot) -> Fault | None:
-    """Let the callee call its spans internal (and, in one of two, the caller too)."""
+    """Let the callee call its spans internal (and, in one of two, the caller too).
+
+    Where both do, and the callee never speaks of requests, it may be a part of the caller under another name: that is
+    only worth to know.
+    """
     draft = plot.draft
     edge = plot.edge(HTTP, RPC)
     if edge is None:
         return None
     rows = edge.servers
-    if plot.rng.random() < 0.5:
+    both = bool(plot.rng.random() < 0.5)
+    if both:
         rows = np.concatenate([rows, plot.calls(edge)])
     shown = np.zeros(draft.parent.size, dtype=bool)
     shown[rows] = True
     draft.kind[rows] = INTERNAL
     draft.put("kind", shown, pl.lit("internal"))
+    serves = draft.keep & np.isin(draft.kind, (SERVER, CONSUMER)) & (draft.service == edge.callee)
     return Fault(
         "internal-across-services",
         ("internal-across-services",),
@@ -85,6 +91,7 @@ def internal_across_services(plot: Plot) -> Fault | None:
         caller=edge.caller,
         callee=edge.callee,
         consequences=("missing-client-span", "missing-server-span"),
+        severity="info" if both and not serves.any() else "warning",
     )
 
 
@@ -129,7 +136,11 @@ def double_instrumentation(plot: Plot) -> Fault | None:
 
 
 def client_root(plot: Plot) -> Fault | None:
-    """Take away a service's server spans with all that hangs on them but client spans, which become roots."""
+    """Take away a service's server spans with all that hangs on them but client spans, which become roots.
+
+    In one of two cases one operation only: that the service answers requests is seen by its others then. Where it has
+    no server span at all, it may be a job as well, so that the finding is only worth to know.
+    """
     draft = plot.draft
     root = draft.keep & (draft.parent < 0) & (draft.kind == SERVER)
     child = draft.keep & (draft.parent >= 0) & (draft.kind == CLIENT)
@@ -139,13 +150,18 @@ def client_root(plot: Plot) -> Fault | None:
         return None
     plot.claim(("all", service), ("some", service))
     rows = np.flatnonzero(child & (draft.service == service))
-    gone = draft.below(np.flatnonzero(root & (draft.service == service))) & ~draft.below(rows)
+    if plot.rng.random() < 0.5:
+        nodes, counts = np.unique(draft.node[draft.parent[rows]], return_counts=True)
+        rows = rows[draft.node[draft.parent[rows]] == nodes[counts.argmax()]]
+    gone = draft.below(np.unique(draft.parent[rows])) & ~draft.below(rows)
     draft.keep[gone] = False
     draft.parent[rows] = NOWHERE
+    serves = draft.keep & (draft.kind == SERVER) & (draft.service == service)
     return Fault(
         "client-root",
         ("client-root",),
         f"Requests to {plot.name(service)} have no server span: its calls begin traces.",
         rows,
         services=(service,),
+        severity="warning" if serves.any() else "info",
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _AS_IT_IS: Final = -2
 _UNKNOWN: Final = -1
+_REMOTE: Final = 0x200
 _SECOND: Final = 1_000_000_000
 _THRESHOLD_BYTES: Final = {"8": 0x80, "c": 0xC0}
 
@@ -171,13 +172,16 @@ class Draft:
         span_ids = self.span_ids.gather(self.identity)
         claimed = np.where(self.names_parent == _AS_IT_IS, self.parent, self.names_parent)
         named = (claimed >= 0) & ~self.linked
+        # Who has no parent has no remote one either, and whose parent is in the same service has a local one.
+        local = ~named | (self.service[np.maximum(self.parent, 0)] == self.service)
+        flags = np.where(local & (self.flags >= 0), self.flags & ~_REMOTE, self.flags)
         written = self.frame.with_columns(
             trace_ids.gather(source[top]).alias("trace_id"),
             span_ids.alias("span_id"),
             span_ids.gather(np.maximum(claimed, 0)).set(pl.Series(~named), None).alias("parent_span_id"),
             pl.Series("start_time", self.start).cast(TIME),
             pl.Series("duration", self.duration).cast(DURATION),
-            pl.Series("flags", self.flags).set(pl.Series(self.flags == _UNKNOWN), None).cast(pl.UInt32),
+            pl.Series("flags", flags).set(pl.Series(self.flags == _UNKNOWN), None).cast(pl.UInt32),
             pl.Series("row", np.arange(self.parent.size)),
             self._links(trace_ids.gather(source[top]), span_ids),
             self._events(),

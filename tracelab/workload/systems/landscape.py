@@ -293,7 +293,15 @@ def _query(rng: np.random.Generator, service: str, server: tuple[str, int], verb
 
 
 def _begin(rng: np.random.Generator, system: System, fronts: int) -> None:
-    """Let some requests begin in a browser, and some at a scheduler."""
+    """Let some requests begin in a browser, some at a scheduler, and some come to inner services from outside."""
+    inner = [
+        operation
+        for service in system.services[fronts:]
+        for operation in service.operations
+        if operation.hop in (HTTP, RPC)
+    ]
+    if inner and rng.random() < 0.3:
+        system.entries.append(inner[int(rng.integers(len(inner)))])
     if rng.random() < 0.35:
         browser = Service("web", None, -1)
         number = len(system.services)
