@@ -111,6 +111,11 @@ def plant(
     return written.drop("row"), _truth(draft, written, planted)
 
 
+def _severity(draft: Draft, fault: Fault) -> str:
+    judge = fault.only_worth_to_know
+    return "info" if judge is not None and judge(draft) else fault.severity
+
+
 def _truth(draft: Draft, written: pl.DataFrame, planted: list[Fault]) -> pl.DataFrame:
     ids = written.unique("row", keep="first", maintain_order=True)
     place = np.full(draft.parent.size, -1)
@@ -127,7 +132,7 @@ def _truth(draft: Draft, written: pl.DataFrame, planted: list[Fault]) -> pl.Data
                 "kind": fault.kind,
                 "rules": list(fault.rules),
                 "consequences": list(fault.consequences),
-                "severity": fault.severity,
+                "severity": _severity(draft, fault),
                 "service_name": names[fault.services[0]] if fault.services else None,
                 "services": [names[service] for service in fault.services],
                 "caller": None if fault.caller is None else names[fault.caller],

@@ -39,7 +39,8 @@ class Fault:
 
     `rules` are those that find it, `consequences` those that may be found with it and are true. Where there is a
     `caller` and a `callee` it belongs to that edge, else to any of `services` (none: to the whole dump). `rows` are
-    the spans that show it, `touched` further ones that it is seen by.
+    the spans that show it, `touched` further ones that it is seen by. `only_worth_to_know` looks at the draft once
+    all is planted, and says whether something harmless may as well be the reason.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Fault:
     touched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     consequences: tuple[str, ...] = ()
     severity: str = "warning"
+    only_worth_to_know: Callable[[Draft], bool] | None = None
     services: tuple[int, ...] = ()
     caller: int | None = None
     callee: int | None = None
@@ -64,6 +66,11 @@ class Plot:
     draft: Draft
     rng: np.random.Generator
     claimed: set[Claim] = field(default_factory=set)
+
+    @staticmethod
+    def has(draft: Draft, service: int, *kinds: int) -> bool:
+        """Say whether a service has spans of some kinds."""
+        return bool((draft.keep & (draft.service == service) & np.isin(draft.kind, kinds)).any())
 
     def name(self, service: int) -> str:
         """Name a service."""

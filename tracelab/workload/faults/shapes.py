@@ -11,7 +11,10 @@ from tracelab.workload.systems.landscape import HTTP, RPC
 
 
 def missing_client_span(plot: Plot) -> Fault | None:
-    """Take away the client's spans of an edge, as where the context is handed on by hand."""
+    """Take away the client's spans of an edge, as where the context is handed on by hand.
+
+    Where the caller has no client span of anything, it may just not tell kinds apart: only worth to know.
+    """
     draft = plot.draft
     edge = plot.edge(HTTP, RPC, fits=lambda edge: bool((draft.parent[edge.clients] >= 0).all()))
     if edge is None:
@@ -30,6 +33,7 @@ def missing_client_span(plot: Plot) -> Fault | None:
         caller=edge.caller,
         callee=edge.callee,
         consequences=("child-outside-parent",),
+        only_worth_to_know=lambda draft: not plot.has(draft, edge.caller, CLIENT),
     )
 
 
@@ -80,7 +84,6 @@ def internal_across_services(plot: Plot) -> Fault | None:
     shown[rows] = True
     draft.kind[rows] = INTERNAL
     draft.put("kind", shown, pl.lit("internal"))
-    serves = draft.keep & np.isin(draft.kind, (SERVER, CONSUMER)) & (draft.service == edge.callee)
     return Fault(
         "internal-across-services",
         ("internal-across-services",),
@@ -91,7 +94,7 @@ def internal_across_services(plot: Plot) -> Fault | None:
         caller=edge.caller,
         callee=edge.callee,
         consequences=("missing-client-span", "missing-server-span"),
-        severity="info" if both and not serves.any() else "warning",
+        only_worth_to_know=lambda draft: both and not plot.has(draft, edge.callee, SERVER, CONSUMER),
     )
 
 
@@ -156,12 +159,11 @@ def client_root(plot: Plot) -> Fault | None:
     gone = draft.below(np.unique(draft.parent[rows])) & ~draft.below(rows)
     draft.keep[gone] = False
     draft.parent[rows] = NOWHERE
-    serves = draft.keep & (draft.kind == SERVER) & (draft.service == service)
     return Fault(
         "client-root",
         ("client-root",),
         f"Requests to {plot.name(service)} have no server span: its calls begin traces.",
         rows,
         services=(service,),
-        severity="warning" if serves.any() else "info",
+        only_worth_to_know=lambda draft: not plot.has(draft, service, SERVER),
     )
