@@ -44,8 +44,8 @@ _CODES: Final = (
 _SEVERITIES: Final[tuple[Severity, Severity]] = ("warning", "info")
 _HTTP, _GRPC = 0, 1
 # An exception that is caught, and after which work goes on, lies before the end of its span.
-_WENT_ON: Final = 0.1
-_WENT_ON_FOR: Final = 5_000_000
+_WENT_ON: Final = 0.01
+_WENT_ON_FOR: Final = 2_000_000
 _WRITES: Final = 0.5
 _USUAL: Final = 0.9
 _SOME: Final = 1 / 3

@@ -24,7 +24,8 @@ SUSPECTS: Final = pl.Schema({"row": pl.Int64(), "key": pl.String(), "value": pl.
 EVENT_NAME: Final = "name of an event"
 
 _TEXTS: Final = ("name", "status_message")
-_SAMPLE: Final = 1_000
+_SAMPLE: Final = 2_000
+_FEW: Final = 20
 _MANY: Final = 0.3
 _SMALLEST_CARD: Final = 10**12
 _PLAIN_KEYS: Final = (
@@ -50,25 +51,29 @@ def suspects(evidence: Evidence) -> pl.DataFrame:
     return pl.concat(
         [
             pl.DataFrame(schema=SUSPECTS),
-            *_in_columns(evidence.frame),
+            *_in_columns(evidence),
             *_in_more_attributes(evidence.frame),
             *_in_events(evidence.frame),
         ]
     )
 
 
-def _in_columns(frame: pl.DataFrame) -> list[pl.DataFrame]:
+def _in_columns(evidence: Evidence) -> list[pl.DataFrame]:
+    frame = evidence.frame
     looked_at = [
         name
         for name in frame.columns
         if (name in _TEXTS or (is_attribute(name) and name not in _PLAIN and not is_type_companion(name)))
         and frame[name].null_count() < frame.height
     ]
-    read = [name for name in looked_at if _is_telling(name) or _is_read_whole(frame[name])]
-    few = [name for name in looked_at if name not in read and frame.schema[name] == pl.String]
+    read = [name for name in looked_at if name != "name" and (_is_telling(name) or _is_read_whole(frame[name]))]
+    few = [name for name in looked_at if name not in (*read, "name") and frame.schema[name] == pl.String]
     # All columns at once, so that they are looked at side by side.
     hints = frame.lazy().select(pl.col(name).drop_nulls().unique().str.contains(HINT).any() for name in few).collect()
-    return [_suspects_of(frame, name) for name in (*read, *(name for name in few if hints[name].item()))]
+    read += [name for name in few if hints[name].item()]
+    if "name" in looked_at and evidence.names.str.contains(HINT).any():
+        read.append("name")
+    return [_suspects_of(frame, name) for name in read]
 
 
 def _is_read_whole(values: pl.Series) -> bool:
@@ -85,25 +90,30 @@ def _is_telling(name: str) -> bool:
 
 
 def _varies(values: pl.Series) -> bool:
-    """Tell from the first values whether nearly every value of a column is another."""
-    first = values.drop_nulls().head(_SAMPLE)
-    return first.n_unique() > _MANY * max(first.len(), _SAMPLE // 10)
+    """Tell from values here and there whether nearly every value of a column is another."""
+    sample = values.gather_every(max(1, values.len() // _SAMPLE)).drop_nulls()
+    return sample.len() > _FEW and sample.n_unique() > _MANY * sample.len()
 
 
 def _suspects_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    dtype = frame.schema[name]
-    table = pl.select(row=pl.int_range(frame.height)).with_columns(frame[name].alias("value")).lazy().drop_nulls()
-    if isinstance(dtype, pl.List):
-        table = table.explode("value").drop_nulls()
-    value = pl.col("value").cast(pl.String)
+    """Read a column: what has a hint of something in it, or all of it where the key itself is one."""
+    column = frame[name]
+    values = column.drop_nulls()
+    places = (
+        np.arange(column.len()) if values.len() == column.len() else np.flatnonzero(column.is_not_null().to_numpy())
+    )
     if not _is_telling(name):
-        if dtype == pl.Int64:
-            table = table.filter(pl.col("value") >= _SMALLEST_CARD)
-        else:
-            table = table.filter(value.str.contains(HINT))
-    return table.select(
-        "row", pl.lit(name).alias("key"), value.alias("value"), pl.lit(value=False).alias("event")
-    ).collect()
+        listed = isinstance(column.dtype, pl.List)
+        texts = values.list.join("\n", ignore_nulls=True) if listed else values
+        hinted = texts >= _SMALLEST_CARD if column.dtype == pl.Int64 else texts.str.contains(HINT)
+        if not hinted.any():
+            return pl.DataFrame(schema=SUSPECTS)
+        values, places = values.filter(hinted), places[hinted.to_numpy()]
+    table = pl.DataFrame({"row": places, "value": values}, schema_overrides={"row": pl.Int64})
+    if isinstance(column.dtype, pl.List):
+        table = table.explode("value", empty_as_null=False).drop_nulls()
+    text = pl.col("value").cast(pl.String)
+    return table.select("row", pl.lit(name).alias("key"), text, pl.lit(value=False).alias("event"))
 
 
 def _in_more_attributes(frame: pl.DataFrame) -> list[pl.DataFrame]:
