@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, SERVER, coded
+from tracelab.auditing.evidence import CLIENT, SERVER, coded, gathered, renumbered
 from tracelab.auditing.measures.some_rows import texts_at
 
 if TYPE_CHECKING:
@@ -23,20 +23,37 @@ _OWN_ADDRESSES: Final = ("span.server.address", "span.net.host.name", "span.http
 _OWN_PORTS: Final = ("span.server.port", "span.net.host.port")
 _OWN_HOSTS: Final = ("resource.host.name", "resource.k8s.pod.name", "resource.k8s.pod.ip", "resource.host.ip")
 _LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.internal)"
-_NUMERIC: Final = r"^[\d.]+$|:.*:"
+NUMERIC: Final = r"^[\d.]+(:\d+)?$|:.*:"
 _EVERY_SERVICE: Final = r"(service|svc|server|api|app)$"
-_ANSWERS: Final = 20_000
+_ANSWERS: Final = 5_000
 
 
 def addresses(evidence: Evidence, clients: Ints) -> tuple[Ints, pl.Series]:
     """Give numbers to the addresses that client spans name (`host:port`, or the name of a service); -1 for none."""
-    named = texts_at(evidence, clients, *_NAMES)
-    host = texts_at(evidence, clients, *_ADDRESSES)
-    if host.null_count():
-        url = texts_at(evidence, clients, *_URLS).str.extract(r"^[\w+.-]+://(?:[^/@?#]*@)?([^/?#]+)", 1)
-        host = pl.select(pl.coalesce(host, url, texts_at(evidence, clients, *_HOSTS))).to_series()
-    port = texts_at(evidence, clients, *_PORTS)
-    return coded(pl.select(pl.coalesce(named, _with_port(host, port))).to_series())
+    named, host = texts_at(evidence, clients, *_NAMES), texts_at(evidence, clients, *_ADDRESSES)
+    if host.null_count() and named.null_count():
+        host = _hosts_of_urls(evidence, clients, host)
+    parts = [coded(text) for text in (named, host, texts_at(evidence, clients, *_PORTS))]
+    number = np.zeros(clients.size, dtype=np.int64)
+    for code, texts in parts:
+        number = number * (texts.len() + 1) + code + 1
+    number, distinct = renumbered(number)
+    # Different addresses are few, so that what is written is put together for these alone.
+    columns = []
+    for _, texts in reversed(parts):
+        distinct, code = np.divmod(distinct, texts.len() + 1)
+        columns.append(gathered(texts, code - 1))
+    port, host, named = columns
+    written, texts = coded(pl.select(pl.coalesce(named, _with_port(host, port))).to_series())
+    return written[number], texts
+
+
+def _hosts_of_urls(evidence: Evidence, clients: Ints, host: pl.Series) -> pl.Series:
+    """Take the host from the URL, or from what else names one, where there is no address."""
+    rows = np.flatnonzero(host.is_null())
+    url = texts_at(evidence, clients[rows], *_URLS).str.extract(r"^[\w+.-]+://(?:[^/@?#]*@)?([^/?#]+)", 1)
+    found = pl.select(pl.coalesce(url, texts_at(evidence, clients[rows], *_HOSTS))).to_series()
+    return host.scatter(rows, found) if rows.size < host.len() else found
 
 
 def meant(evidence: Evidence, texts: pl.Series, servers: Ints) -> tuple[Ints, Ints]:
@@ -74,7 +91,7 @@ def _by_name(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
     last = pl.col("name").str.extract(r"([^./:]+)$", 1)
     called = pl.concat([services.select("service", _core(name).alias("core")) for name in (pl.col("name"), last)])
     first = pl.col("host").str.split(".").list.first()
-    named = asked.filter(~pl.col("host").str.contains(_NUMERIC))
+    named = asked.filter(~pl.col("host").str.contains(NUMERIC))
     hosts = pl.concat([named.select("address", _core(name).alias("core")) for name in (pl.col("host"), first)])
     return hosts.filter(pl.col("core") != "").join(called, on="core").select("address", "service")
 
@@ -82,13 +99,9 @@ def _by_name(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
 def _by_place(evidence: Evidence, asked: pl.DataFrame, servers: Ints) -> pl.DataFrame:
     """Find services whose server spans say that they were reached at an address, or that run on that host."""
     reached, port = texts_at(evidence, servers, *_OWN_ADDRESSES), texts_at(evidence, servers, *_OWN_PORTS)
-    own = pl.DataFrame(
-        {
-            "reached": _with_port(reached, port),
-            "host": texts_at(evidence, servers, *_OWN_HOSTS),
-            "service": evidence.service[servers],
-        }
-    ).unique()
+    host, service = texts_at(evidence, servers, *_OWN_HOSTS), evidence.service[servers]
+    own = pl.DataFrame({"reached": reached, "port": port, "host": host, "service": service}).unique()
+    own = own.with_columns(_with_port(own["reached"], own["port"]).alias("reached")).unique()
     at_port = asked.join(own.filter(pl.col("reached").str.contains(":")), left_on="text", right_on="reached")
     own = pl.concat(
         [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.schema import attribute_names, attribute_value
+from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -18,13 +18,22 @@ _SHARED: Final = 10
 
 
 def texts_at(evidence: Evidence, rows: Ints, *keys: str) -> pl.Series:
-    """Read the first of these attributes that each of some spans has, as text; null where it has none."""
-    there = [key for key in keys if evidence.knows(key)]
-    if not there or not rows.size:
-        return pl.repeat(None, rows.size, dtype=pl.String, eager=True)
-    names = [name for key in there for name in attribute_names(key) if name in evidence.frame.columns]
-    few = evidence.frame.select("more_attributes", *dict.fromkeys(names))[rows]
-    return few.select(pl.coalesce(*(attribute_value(key) for key in there))).to_series()
+    """Read the first of these attributes (with their scope) that each of some spans has; null where it has none."""
+    found: pl.Series | None = None
+    for key in keys:
+        if not evidence.knows(key):
+            continue
+        column = key if key in evidence.frame.columns else "more_attributes"
+        few = evidence.frame.select(column)[rows]
+        if column != key or few.schema[column] != pl.String:
+            few = few.select(attribute_value(key))
+        text = few.to_series()
+        if text.null_count() == text.len():
+            continue
+        found = text if found is None else pl.select(pl.coalesce(found, text)).to_series()
+        if not found.null_count():
+            break
+    return pl.repeat(None, rows.size, dtype=pl.String, eager=True) if found is None else found
 
 
 def has_links(evidence: Evidence, rows: Ints) -> Flags:

@@ -18,10 +18,10 @@ from tracelab.auditing.evidence import (
     coded,
     renumbered,
 )
-from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trials
+from tracelab.auditing.measures.chance import NO_MATCH, compared, sampled, shifted, trials
 from tracelab.auditing.measures.offsets import clocks_of
-from tracelab.auditing.measures.pairing import ANY, Roots, Times, matched, nearest
-from tracelab.auditing.measures.peers import addresses, meant
+from tracelab.auditing.measures.pairing import ANY, TOLERANCE, Roots, Times, matched, nearest
+from tracelab.auditing.measures.peers import NUMERIC, addresses, meant
 from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _AGENT: Final = ("span.user_agent.original", "span.http.user_agent")
 _BROWSER: Final = "Mozilla/"
 _SAMPLE: Final = 400
 _ASKS: Final = 60_000
+_PLACES: Final = 1_000
 _FEW: Final = 5
 _KNOWN_DOUBT: Final = float(np.log(1e-3))
 _UNKNOWN_DOUBT: Final = float(np.log(1e-5))
@@ -158,24 +159,78 @@ def _requests(evidence: Evidence) -> _Sides | None:
     calls = unanswered(evidence, CLIENT)
     if callees.size == 1:
         calls = calls[evidence.service[calls] != callees[0]]
-    calls = calls[texts_at(evidence, calls, *DATABASE_KEYS).is_null().to_numpy()]
-    if not calls.size:
+    # Where no root begins during a call none belongs to it: a look at times spares many a look at addresses.
+    could = _of_services(evidence, calls[_could_hold(evidence, calls, roots)])
+    if could.size < calls.size // 2 and _asked_services(evidence, could, roots, callees) is None:
         return None
-    address, texts = addresses(evidence, calls)
-    group, address = _grouped(evidence, calls, address)
-    caller = np.zeros(address.size, dtype=np.int64)
-    caller[group] = evidence.service[calls]
-    asks = _asks(address, meant(evidence, texts, roots), callees)
-    ask_group, ask_place, known = (part[caller[asks[0]] != asks[1]] for part in asks)
-    wanted = np.isin(group, ask_group)
-    calls, group = calls[wanted], group[wanted]
-    roots = roots[np.isin(evidence.service[roots], ask_place)]
-    if not calls.size or not roots.size:
+    calls = _of_services(evidence, calls)
+    asked = _asked_services(evidence, calls, roots, callees)
+    if asked is None:
         return None
+    group, ask_group, ask_place, known = asked
+    wanted = np.zeros(int(group.max()) + 1, dtype=bool)
+    wanted[ask_group] = True
+    calls, group = calls[wanted[group]], group[wanted[group]]
+    places = np.zeros(evidence.services.len(), dtype=bool)
+    places[ask_place] = True
+    roots = roots[places[evidence.service[roots]]]
     call_times, root_times = _times(evidence, calls, roots, _traits_of_requests(evidence, calls, roots))
     return _Sides(
         calls, roots, evidence.service[roots], group, ask_group, ask_place, known, call_times, root_times, waits=True
     )
+
+
+def _of_services(evidence: Evidence, calls: Ints) -> Ints:
+    """Leave out calls of databases."""
+    return calls[texts_at(evidence, calls, *DATABASE_KEYS).is_null().to_numpy()]
+
+
+def _could_hold(evidence: Evidence, calls: Ints, roots: Ints) -> Flags:
+    """Mark the calls during which any root begins, on whatever clock."""
+    starts = np.sort(evidence.start[roots])
+    off = TOLERANCE
+    correction = clocks_of(evidence).correction()
+    if correction is not None:
+        off += 2 * int(np.abs(correction).max())
+    before = np.searchsorted(starts, evidence.start[calls] - off)
+    could: Flags = np.searchsorted(starts, evidence.end[calls] + off, "right") > before
+    return could
+
+
+def _asked_services(
+    evidence: Evidence, calls: Ints, roots: Ints, callees: Ints
+) -> tuple[Ints, Ints, Ints, Flags] | None:
+    """Group calls by caller and address, and list which services each group could mean.
+
+    Gives the group of each call, and pairs of a group and a service, with whether the address is known to mean it. Of
+    groups at unknown addresses any service that has roots could be meant. None if there are no pairs.
+    """
+    if not calls.size:
+        return None
+    address, texts = addresses(evidence, calls)
+    of_address, meant_service = meant(evidence, texts, roots[sampled(evidence.service[roots], _PLACES)])
+    known = np.zeros(texts.len() + 1, dtype=bool)
+    known[of_address] = True
+    number, distinct = renumbered(evidence.service[calls] * (texts.len() + 1) + address + 1)
+    caller, written = distinct // (texts.len() + 1), distinct % (texts.len() + 1) - 1
+    # Numeric addresses come and go, and those that are rare tell nothing alone: together they may.
+    vague = ~known[written] & (np.bincount(number) < _FEW)
+    vague |= (
+        ~known[written] & (written >= 0) & texts.str.contains(NUMERIC).to_numpy()[written] if texts.len() else vague
+    )
+    group, distinct = renumbered(np.where(vague, caller * (texts.len() + 1), distinct))
+    caller, written = distinct // (texts.len() + 1), distinct % (texts.len() + 1) - 1
+    group = group[number]
+    asks, which = joined(written, of_address)
+    ask_group, ask_place = asks, meant_service[which]
+    unknown = np.flatnonzero(~known[written])[: _ASKS // max(callees.size, 1)]
+    is_known = np.arange(ask_group.size + unknown.size * callees.size) < ask_group.size
+    ask_group = np.concatenate((ask_group, np.repeat(unknown, callees.size)))
+    ask_place = np.concatenate((ask_place, np.tile(callees, unknown.size)))
+    others = (caller[ask_group] != ask_place) & np.isin(ask_place, callees)
+    if not others.any():
+        return None
+    return group, ask_group[others], ask_place[others], is_known[others]
 
 
 def _messages(evidence: Evidence) -> _Sides | None:
@@ -185,77 +240,56 @@ def _messages(evidence: Evidence) -> _Sides | None:
     if not calls.size:
         return None
     both = np.concatenate((calls, roots))
-    code, _ = coded(texts_at(evidence, both, *DESTINATION))
+    code, names = coded(texts_at(evidence, both, *DESTINATION))
     sent, heard = code[: calls.size], code[calls.size :]
-    calls, sent = (part[np.isin(sent, heard) & (sent >= 0)] for part in (calls, sent))
-    roots, heard = (part[np.isin(heard, sent)] for part in (roots, heard))
+    wanted = np.zeros(names.len() + 1, dtype=bool)
+    wanted[np.intersect1d(sent[sent >= 0], heard)] = True
+    calls, sent = (part[wanted[sent]] for part in (calls, sent))
+    roots, heard = (part[wanted[heard]] for part in (roots, heard))
     if not calls.size:
         return None
     # A service that consumes from two destinations, and two that consume from one, are places of their own.
-    place, places = renumbered(heard * evidence.services.len() + evidence.service[roots])
-    group, groups = renumbered(sent * evidence.services.len() + evidence.service[calls])
-    pairs = np.array(
-        [
-            (number, other)
-            for number, destination in enumerate((groups // evidence.services.len()).tolist())
-            for other in np.flatnonzero(places // evidence.services.len() == destination).tolist()
-        ],
-        dtype=np.int64,
-    ).reshape(-1, 2)
-    ids, _ = coded(texts_at(evidence, np.concatenate((calls, roots)), *_MESSAGE))
+    services = evidence.services.len()
+    place, places = renumbered(heard * services + evidence.service[roots])
+    group, groups = renumbered(sent * services + evidence.service[calls])
+    ask_group, ask_place = joined(groups // services, places // services)
+    ids = _hashed(texts_at(evidence, np.concatenate((calls, roots)), *_MESSAGE))
     call_times, root_times = _times(evidence, calls, roots, (ids,))
-    known = np.ones(len(pairs), dtype=bool)
-    return _Sides(calls, roots, place, group, pairs[:, 0], pairs[:, 1], known, call_times, root_times, waits=False)
+    known = np.ones(ask_group.size, dtype=bool)
+    return _Sides(calls, roots, place, group, ask_group, ask_place, known, call_times, root_times, waits=False)
 
 
-def _grouped(evidence: Evidence, calls: Ints, address: Ints) -> tuple[Ints, Ints]:
-    """Group calls by service and address; addresses that are rare in a service are one group of it, that has none."""
-    of_addresses = int(address.max(initial=-1)) + 2
-    pair = evidence.service[calls] * of_addresses + address + 1
-    number, distinct = renumbered(pair)
-    return number, distinct % of_addresses - 1
-
-
-def _asks(address: Ints, meant_pairs: tuple[Ints, Ints], callees: Ints) -> tuple[Ints, Ints, Flags]:
-    """List which services each group could call: those that its address stands for, or any if that is not known."""
-    of_address, service = meant_pairs
-    known = np.flatnonzero(np.isin(address, of_address))
-    first, end = (np.searchsorted(of_address, address[known], side) for side in ("left", "right"))
+def joined(left: Ints, right: Ints) -> tuple[Ints, Ints]:
+    """List the pairs of places at which two arrays have the same number."""
+    order = np.argsort(right, kind="stable")
+    first, end = (np.searchsorted(right[order], left, side) for side in ("left", "right"))
     sizes = end - first
-    group = np.repeat(known, sizes)
-    which = first[np.repeat(np.arange(known.size), sizes)] + np.arange(group.size)
-    which -= np.repeat(np.cumsum(sizes) - sizes, sizes)
-    meets = np.isin(service[which], callees)
-    group, place = group[meets], service[which][meets]
-    unknown = np.setdiff1d(np.arange(address.size), known)
-    unknown = unknown[: _ASKS // max(callees.size, 1)]
-    return (
-        np.concatenate((group, np.repeat(unknown, callees.size))),
-        np.concatenate((place, np.tile(callees, unknown.size))),
-        np.arange(group.size + unknown.size * callees.size) < group.size,
-    )
+    one = np.repeat(np.arange(left.size), sizes)
+    return one, order[np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(one.size)]
+
+
+def _hashed(texts: pl.Series) -> Ints:
+    """Give numbers to texts that are as good as different for different texts; `ANY` for none."""
+    numbers = (texts.hash().to_numpy() >> 1).astype(np.int64)
+    numbers[texts.is_null().to_numpy()] = ANY
+    return numbers
 
 
 def _traits_of_requests(evidence: Evidence, calls: Ints, roots: Ints) -> tuple[Ints, ...]:
+    """Tell what must agree: method, status, RPC, whether a browser asked, and (last) the path."""
     both = np.concatenate((calls, roots))
-    table = pl.DataFrame(
-        {
-            "method": texts_at(evidence, both, *_METHOD),
-            "status": texts_at(evidence, both, *_STATUS),
-            "rpc": texts_at(evidence, both, *_RPC_METHOD),
-            "rpc_service": texts_at(evidence, both, *_RPC_SERVICE),
-            "path": texts_at(evidence, both, *_PATH),
-        }
-    ).select(
-        pl.col("method").str.to_uppercase(),
-        "status",
-        pl.when(pl.col("rpc").str.contains("/", literal=True) | pl.col("rpc_service").is_null())
-        .then(pl.col("rpc").str.strip_chars_start("/"))
-        .otherwise(pl.col("rpc_service") + "/" + pl.col("rpc")),
-        pl.col("path").str.replace(r"^[\w+.-]+://[^/?#]*", "").str.replace(r"[?#].*$", ""),
-    )
-    *others, path = (coded(column)[0] for column in table)
-    return (*others, _browsers(evidence, calls, roots), path)
+    method = texts_at(evidence, both, *_METHOD)
+    status = texts_at(evidence, both, *_STATUS)
+    rpc = texts_at(evidence, both, *_RPC_METHOD)
+    if rpc.null_count() < rpc.len():
+        service = texts_at(evidence, both, *_RPC_SERVICE)
+        whole = rpc.str.contains("/", literal=True) | service.is_null()
+        rpc = pl.select(pl.when(whole).then(rpc.str.strip_chars_start("/")).otherwise(service + "/" + rpc)).to_series()
+    path = texts_at(evidence, both, *_PATH)
+    if path.str.contains(r"[?#]|://").any():
+        path = path.str.replace(r"^[\w+.-]+://[^/?#]*", "").str.replace(r"[?#].*$", "")
+    traits = [text for text in (method, status, rpc) if text.null_count() < text.len()]
+    return (*map(_hashed, traits), _browsers(evidence, calls, roots), _hashed(path))
 
 
 def _browsers(evidence: Evidence, calls: Ints, roots: Ints) -> Ints:
@@ -459,10 +493,10 @@ def _by_edge(evidence: Evidence, sides: _Sides, pairs: _Candidates, sure: Flags)
     expected += np.bincount(of_ask[asks], weights=pairs.rate[asks] * np.bincount(ask), minlength=distinct.size)
     # What else is called at an address that nothing is known of may be meant for others.
     meant_for = np.isin(sides.calls[asked], call) | sides.known[pairs.asks[asks]][ask]
-    asked_edge = np.unique(np.stack((of_ask[asks][ask], sides.calls[asked]))[:, meant_for], axis=1)
+    packed = np.unique(of_ask[asks][ask][meant_for] * evidence.count + sides.calls[asked][meant_for])
     return SplitCalls(
         call, root, edge, sure, distinct // services, distinct % services, expected,
-        asked_edge[1], asked_edge[0], np.full(distinct.size, sides.waits),
+        packed % evidence.count, packed // evidence.count, np.full(distinct.size, sides.waits),
     )  # fmt: skip
 
 

@@ -68,8 +68,8 @@ def _calls(evidence: Evidence, splits: SplitCalls) -> tuple[Ints, Ints]:
             there = (pairs[edges][place] == pair) & kind
             found.append((evidence.parent[crossing[there]], edges[place[there]]))
     calls, edge = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    both = np.unique(np.stack((calls, edge)), axis=1)
-    return both[0], both[1]
+    both = np.unique(calls * splits.caller.size + edge)
+    return both // splits.caller.size, both % splits.caller.size
 
 
 def _hops(evidence: Evidence, splits: SplitCalls) -> Ints:
