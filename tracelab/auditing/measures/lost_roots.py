@@ -26,6 +26,7 @@ _NEARLY_ALL: Final = 0.9
 _LEAST: Final = 2
 _OTHER: Final = -1
 _EVEN: Final = 0.1
+_DOUBTFUL: Final = 0.02
 _FEW: Final = 5
 _SECOND: Final = 1_000_000_000
 _AT_ONCE: Final = 50_000_000
@@ -39,6 +40,8 @@ class LostRoots:
     ----------
     rows, above
         The roots, and the span with which the request began that each belongs below.
+    sure
+        Mark those that began while their process worked on nothing else, of groups that are nearly all lost.
     group
         Number of what the root is: a name of a service.
     service, name
@@ -51,6 +54,7 @@ class LostRoots:
 
     rows: Ints
     above: Ints
+    sure: Flags
     group: Ints
     service: Ints
     name: pl.Series
@@ -94,10 +98,9 @@ def _lost_roots(evidence: Evidence) -> LostRoots | None:
     expected = np.zeros(service.size)
     for one in (found, by_jobs):
         expected[one.group] = one.expected
-    return LostRoots(
-        rows, np.concatenate((found.above, by_jobs.above)), number, service[kept], name.gather(kept), expected[kept],
-        np.isin(kept, by_jobs.group),
-    )  # fmt: skip
+    above, sure = np.concatenate((found.above, by_jobs.above)), np.concatenate((found.sure, by_jobs.sure))
+    by_job = np.isin(kept, by_jobs.group)
+    return LostRoots(rows, above, sure, number, service[kept], name.gather(kept), expected[kept], by_job)
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,7 @@ class _Found:
 
     rows: Ints
     above: Ints
+    sure: Flags
     group: Ints
     expected: Floats
 
@@ -126,7 +130,8 @@ class _Found:
 def _among(evidence: Evidence, subjects: _Subjects, work: OpenWork, *, jobs: bool = False) -> _Found:
     """Find the roots that began because of some work; jobs must hold them from their start to their end."""
     if not (work.rows.size and subjects.rows.size):
-        return _Found(*(np.empty(0, dtype=np.int64),) * 3, np.empty(0))
+        none = np.empty(0, dtype=np.int64)
+        return _Found(none, none, none.astype(bool), none, np.empty(0))
     number = renumbered(subjects.group)[0]
     picked = sampled(number, _SAMPLE)
     chance = _chance(work, _asked(evidence, subjects.at(picked), jobs=jobs), number[picked])
@@ -141,10 +146,13 @@ def _among(evidence: Evidence, subjects: _Subjects, work: OpenWork, *, jobs: boo
         believed &= ~_timed(evidence.start[subjects.rows], number, subjects.process, sizes)
     some = believed[number]
     subjects, number = subjects.at(some), number[some]
-    above, slack = work.latest(_asked(evidence, subjects, jobs=jobs))
+    asked = _asked(evidence, subjects, jobs=jobs)
+    above, slack = work.latest(asked)
     lost = slack <= chance.limit[number]
-    expected = chance.by_chance * sizes / looked_at
-    return _Found(subjects.rows[lost], above[lost], subjects.group[lost], expected[number[lost]])
+    rate = chance.by_chance / looked_at
+    doubtful = rate * (1 - np.bincount(number[lost], minlength=sizes.size) / sizes)
+    sure = (work.count(asked) == 1) & (doubtful <= _DOUBTFUL)[number] & (not jobs)
+    return _Found(subjects.rows[lost], above[lost], sure[lost], subjects.group[lost], (rate * sizes)[number[lost]])
 
 
 def _asked(evidence: Evidence, subjects: _Subjects, *, jobs: bool) -> Asked:

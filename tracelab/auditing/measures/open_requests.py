@@ -64,12 +64,13 @@ class OpenWork:
     ----------
     keys
         Their order by process and start.
-    rows, start, end, trace, what
+    rows, process, start, end, trace, what
         The spans that began them in that order, and what is known of them.
     """
 
     keys: Keys
     rows: Ints
+    process: Ints
     start: Ints
     end: Ints
     trace: Ints
@@ -81,7 +82,8 @@ class OpenWork:
         keys = Keys.of(process, evidence.start[rows])
         rows = rows[keys.order]
         return cls(
-            keys, rows, evidence.start[rows], evidence.end[rows], own_traces(evidence)[rows], what[keys.order]
+            keys, rows, process[keys.order], evidence.start[rows], evidence.end[rows], own_traces(evidence)[rows],
+            what[keys.order],
         )  # fmt: skip
 
     def latest(self, asked: Asked) -> tuple[Ints, Ints]:
@@ -105,6 +107,11 @@ class OpenWork:
             left = left[~fits]
             place[left] -= 1
         return row, slack
+
+    def count(self, asked: Asked) -> Ints:
+        """Count what was open when each of what is asked about began."""
+        ends = Keys.of(self.process, self.end)
+        return self.keys.before(asked.process, asked.start, too=True) - ends.before(asked.process, asked.start)
 
 
 def requests_of(evidence: Evidence, services: Ints) -> Ints:

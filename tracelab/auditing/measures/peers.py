@@ -22,7 +22,7 @@ _PORTS: Final = ("span.server.port", "span.net.peer.port", "span.network.peer.po
 _OWN_ADDRESSES: Final = ("span.server.address", "span.net.host.name", "span.http.server_name")
 _OWN_PORTS: Final = ("span.server.port", "span.net.host.port")
 _OWN_HOSTS: Final = ("resource.host.name", "resource.k8s.pod.name", "resource.k8s.pod.ip", "resource.host.ip")
-_LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.internal)"
+LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.internal)"
 NUMERIC: Final = r"^[\d.]+(:\d+)?$|:.*:"
 _EVERY_SERVICE: Final = r"(service|svc|server|api|app)$"
 _ANSWERS: Final = 5_000
@@ -109,7 +109,7 @@ def _by_place(evidence: Evidence, asked: pl.DataFrame, servers: Ints) -> pl.Data
             own.select(pl.col("host").str.to_lowercase(), "service"),
         ]
     )
-    own = own.filter(~pl.col("host").str.contains(_LOOPBACK)).unique()
+    own = own.filter(~pl.col("host").str.contains(LOOPBACK)).unique()
     return pl.concat([at_port.select("address", "service"), asked.join(own, on="host").select("address", "service")])
 
 

@@ -21,7 +21,7 @@ from tracelab.auditing.evidence import (
 from tracelab.auditing.measures.chance import NO_MATCH, compared, sampled, shifted, trials
 from tracelab.auditing.measures.offsets import clocks_of
 from tracelab.auditing.measures.pairing import ANY, TOLERANCE, Roots, Times, matched, nearest
-from tracelab.auditing.measures.peers import NUMERIC, addresses, meant
+from tracelab.auditing.measures.peers import LOOPBACK, NUMERIC, addresses, meant
 from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
 
 if TYPE_CHECKING:
@@ -182,7 +182,8 @@ def _requests(evidence: Evidence) -> _Sides | None:
 
 def _of_services(evidence: Evidence, calls: Ints) -> Ints:
     """Leave out calls of databases."""
-    return calls[texts_at(evidence, calls, *DATABASE_KEYS).is_null().to_numpy()]
+    others: Ints = calls[texts_at(evidence, calls, *DATABASE_KEYS).is_null().to_numpy()]
+    return others
 
 
 def _could_hold(evidence: Evidence, calls: Ints, roots: Ints) -> Flags:
@@ -211,15 +212,13 @@ def _asked_services(
     of_address, meant_service = meant(evidence, texts, roots[sampled(evidence.service[roots], _PLACES)])
     known = np.zeros(texts.len() + 1, dtype=bool)
     known[of_address] = True
-    number, distinct = renumbered(evidence.service[calls] * (texts.len() + 1) + address + 1)
-    caller, written = distinct // (texts.len() + 1), distinct % (texts.len() + 1) - 1
-    # Numeric addresses come and go, and those that are rare tell nothing alone: together they may.
+    address, known, of_address = _without_instances(address, texts, known, of_address)
+    number, distinct = renumbered(evidence.service[calls] * known.size + address + 1)
+    caller, written = distinct // known.size, distinct % known.size - 1
+    # Addresses that are rare tell nothing alone: together they may.
     vague = ~known[written] & (np.bincount(number) < _FEW)
-    vague |= (
-        ~known[written] & (written >= 0) & texts.str.contains(NUMERIC).to_numpy()[written] if texts.len() else vague
-    )
-    group, distinct = renumbered(np.where(vague, caller * (texts.len() + 1), distinct))
-    caller, written = distinct // (texts.len() + 1), distinct % (texts.len() + 1) - 1
+    group, distinct = renumbered(np.where(vague, caller * known.size, distinct))
+    caller, written = distinct // known.size, distinct % known.size - 1
     group = group[number]
     asks, which = joined(written, of_address)
     ask_group, ask_place = asks, meant_service[which]
@@ -231,6 +230,21 @@ def _asked_services(
     if not others.any():
         return None
     return group, ask_group[others], ask_place[others], is_known[others]
+
+
+def _without_instances(address: Ints, texts: pl.Series, known: Flags, of_address: Ints) -> tuple[Ints, Flags, Ints]:
+    """Take numeric addresses that nothing is known of for one, by port: instances come and go.
+
+    Gives the address of each call anew, which of them are known (the last item is for none), and the known ones.
+    """
+    if not texts.len():
+        return address, known, of_address
+    host = texts.str.contains(NUMERIC) & ~texts.str.contains(LOOPBACK) & ~pl.Series(known[:-1])
+    port = pl.lit("*") + texts.str.extract(r"(:\d+)$", 1).fill_null("")
+    code, distinct = coded(pl.select(pl.when(host).then(port).otherwise(texts)).to_series())
+    now_known = np.zeros(distinct.len() + 1, dtype=bool)
+    now_known[code[of_address]] = True
+    return np.where(address >= 0, code[address], -1), now_known, code[of_address]
 
 
 def _messages(evidence: Evidence) -> _Sides | None:
