@@ -17,10 +17,12 @@ from tracelab.workload.systems.endpoints import INTERNAL, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP, RPC, WORK
 
 if TYPE_CHECKING:
+    from tracelab.workload.systems.draft import Draft
     from tracelab.workload.systems.traffic import Flags, Ints
 
 _UNSET = pl.lit("unset", dtype=STATUS_CODE)
 _LEAST = 5
+_USUAL = 1 / 3
 
 
 def error_attribute_without_status(plot: Plot) -> Fault | None:
@@ -82,34 +84,29 @@ def error_without_type(plot: Plot) -> Fault | None:
     """Let failing calls and answers of a service say nothing of what failed.
 
     Only spans of instrumentation libraries that write today's conventions count: a service's own spans may fail in
-    their own words. That the library could say it is known from other services that use it, or from other spans of
-    this one, of which one in three is silent then. Where neither is, it is only worth to know.
+    their own words. Where hardly any other service writes the attribute, nobody expects it: only worth to know.
     """
     draft = plot.draft
     typed = draft.frame["span.error.type"].is_not_null().to_numpy()
     failed = (draft.frame["status_code"] == "error").to_numpy() & typed & np.isin(draft.hop, (HTTP, RPC, DATABASE))
-    library = draft.frame["scope_name"].rank("dense").fill_null(0).to_numpy().astype(np.int64) * 8 + draft.kind
-    # One fault a library: two of them would leave nobody who knows better.
-    taken = np.isin(library, [claim[1] for claim in plot.claimed if claim[0] == "silent library"])
-    silent = np.isin(draft.service, np.unique(draft.service[failed & taken]))
-    rows = _taken(plot, failed & ~silent, least=_LEAST)
+    rows = _taken(plot, failed, least=_LEAST)
     if rows is None:
         return None
     service = int(draft.service[rows[0]])
-    plot.claim(*(("silent library", int(number)) for number in np.unique(library[rows])))
-    length = int(library.max()) + 1
-    elsewhere = np.bincount(library[failed & draft.keep & (draft.service != service)], minlength=length)
-    known = elsewhere[library[rows]] >= np.bincount(library[rows], minlength=length)[library[rows]]
-    some = np.sort(plot.rng.permutation(rows)[: rows.size // 3])
-    severity = "warning"
-    if not known.any() and some.size >= HANDFUL:
-        rows = some
-    elif not known.any():
-        severity = "info"
     draft.put("span.error.type", _on(plot, rows), pl.lit(None))
     fault = _fault(plot, "error-without-type", "does not say what failed: no error.type.", rows)
-    fault.severity = severity
+    fault.only_worth_to_know = lambda draft: _usual_elsewhere(draft, service) < _USUAL
     return fault
+
+
+def _usual_elsewhere(draft: Draft, service: int) -> float:
+    """Give the share of the other services with failed spans whose failed spans have an error.type."""
+    failed = draft.keep & (draft.frame["status_code"] == "error").to_numpy() & (draft.service != service)
+    typed = failed & draft.frame["span.error.type"].is_not_null().to_numpy()
+    counts, writing = (np.bincount(draft.service[shown]) for shown in (failed, typed))
+    writing = np.pad(writing, (0, counts.size - writing.size))
+    has = counts > 0
+    return float((writing[has] >= 0.9 * counts[has]).mean()) if has.any() else 0.0
 
 
 def error_type_on_success(plot: Plot) -> Fault | None:

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.workload.faults.plot import HANDFUL, Edge, Fault, Plot
-from tracelab.workload.systems.endpoints import CLIENT, CONSUMER, INTERNAL, NOWHERE, SERVER
+from tracelab.workload.systems.endpoints import CLIENT, CONSUMER, INTERNAL, NOWHERE, PRODUCER, SERVER
 from tracelab.workload.systems.landscape import HTTP, RPC
 
 
@@ -69,16 +69,14 @@ def missing_server_span(plot: Plot) -> Fault | None:
 def internal_across_services(plot: Plot) -> Fault | None:
     """Let the callee call its spans internal (and, in one of two, the caller too).
 
-    Where both do, and the callee never speaks of requests, it may be a part of the caller under another name: that is
-    only worth to know.
+    Where neither service ever tells kinds apart, they may be parts of one process: that is only worth to know.
     """
     draft = plot.draft
     edge = plot.edge(HTTP, RPC)
     if edge is None:
         return None
     rows = edge.servers
-    both = bool(plot.rng.random() < 0.5)
-    if both:
+    if plot.rng.random() < 0.5:
         rows = np.concatenate([rows, plot.calls(edge)])
     shown = np.zeros(draft.parent.size, dtype=bool)
     shown[rows] = True
@@ -94,7 +92,11 @@ def internal_across_services(plot: Plot) -> Fault | None:
         caller=edge.caller,
         callee=edge.callee,
         consequences=("missing-client-span", "missing-server-span"),
-        only_worth_to_know=lambda draft: both and not plot.has(draft, edge.callee, SERVER, CONSUMER),
+        only_worth_to_know=lambda draft: (
+            not any(
+                plot.has(draft, service, SERVER, CLIENT, PRODUCER, CONSUMER) for service in (edge.caller, edge.callee)
+            )
+        ),
     )
 
 
@@ -141,8 +143,8 @@ def double_instrumentation(plot: Plot) -> Fault | None:
 def client_root(plot: Plot) -> Fault | None:
     """Take away a service's server spans with all that hangs on them but client spans, which become roots.
 
-    In one of two cases one operation only: that the service answers requests is seen by its others then. Where it has
-    no server span at all, it may be a job as well, so that the finding is only worth to know.
+    In one of two cases one operation only. Jobs, pollers and health checks of a service leave the same behind as
+    requests that nobody records, so that the finding is only worth to know.
     """
     draft = plot.draft
     root = draft.keep & (draft.parent < 0) & (draft.kind == SERVER)
@@ -165,5 +167,5 @@ def client_root(plot: Plot) -> Fault | None:
         f"Requests to {plot.name(service)} have no server span: its calls begin traces.",
         rows,
         services=(service,),
-        only_worth_to_know=lambda draft: not plot.has(draft, service, SERVER),
+        severity="info",
     )

@@ -79,6 +79,9 @@ class Grower:
         service = self.system.services[operation.service]
         if service.language is None:
             self._browser(operation)
+        elif operation.origin == "poll":
+            key = (operation.service, operation.number)
+            self._query(NOWHERE, operation.service, operation.steps[0], key)
         elif operation.origin == "cron":
             root = self._add(
                 NOWHERE,

@@ -293,7 +293,7 @@ def _query(rng: np.random.Generator, service: str, server: tuple[str, int], verb
 
 
 def _begin(rng: np.random.Generator, system: System, fronts: int) -> None:
-    """Let some requests begin in a browser, some at a scheduler, and some come to inner services from outside."""
+    """Let some requests begin in a browser, some at a scheduler or a poller, and some come to inner services."""
     inner = [
         operation
         for service in system.services[fronts:]
@@ -316,6 +316,14 @@ def _begin(rng: np.random.Generator, system: System, fronts: int) -> None:
             page.steps.append(Step(HTTP, entry.name, entry))
             browser.operations.append(page)
             system.entries.append(page)
+    if rng.random() < 0.2:
+        poller = int(rng.integers(fronts, len(system.services)))
+        if system.services[poller].language is not None:
+            kind, port, verbs = system.services[poller].database
+            outbox = _operation(rng, system, poller, WORK)
+            outbox.origin, outbox.weight, outbox.fault = "poll", 0.4, 0.0
+            outbox.steps.append(_query(rng, system.services[poller].name, (kind, port), verbs))
+            system.entries.append(outbox)
     if rng.random() < 0.35:
         service = int(rng.integers(fronts, max(len(system.services), fronts + 1)))
         if service < len(system.services) and system.services[service].language is not None:
