@@ -45,6 +45,14 @@ def test_another_call_below_a_call_is_no_second_record_of_it(outer: str, inner: 
     assert _found(spans) == []
 
 
+def test_steps_that_one_library_calls_servers_are_no_second_record_of_a_call() -> None:
+    spans = draw("""
+        web::on_message       ==========  kind=server
+          web::enqueue_event  .========   kind=server
+    """)
+    assert _found(spans) == []
+
+
 def test_several_attempts_below_one_call_are_no_second_record_of_it() -> None:
     spans = draw("""
         web::work      ============

@@ -77,6 +77,7 @@ def _one_call(evidence: Evidence, inner: Ints) -> Flags:
     covers = (evidence.duration[inner] >= _COVERED * evidence.duration[outer]) | (left_over <= _ROOM)
     same_way = evidence.hop[inner] == evidence.hop[outer]
     found: Flags = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
+    found &= (evidence.hop[inner] >= 0) | _told_apart(evidence, inner, outer)
     places = np.flatnonzero(found)
     # A span of the same id is the same span once more, or is told from its parent by nothing.
     ids = evidence.frame["span_id"]
@@ -87,6 +88,12 @@ def _one_call(evidence: Evidence, inner: Ints) -> Flags:
             said = texts_at(evidence, inner[places], *keys) != texts_at(evidence, outer[places], *keys)
             other = said.fill_null(value=False).to_numpy()
             found[places[other]] = False
+    return found
+
+
+def _told_apart(evidence: Evidence, inner: Ints, outer: Ints) -> Flags:
+    """Mark pairs by two libraries, or of one name: one library that calls its steps servers records none twice."""
+    found: Flags = (evidence.library[inner] != evidence.library[outer]) | (evidence.name[inner] == evidence.name[outer])
     return found
 
 
