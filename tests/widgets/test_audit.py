@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -9,6 +9,9 @@ import pytest
 import tracelab as tl
 from tests.auditing.handmade import finding, findings
 from tracelab.synthetic import draw, generate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SPANS = draw("""
 web::GET /pay     ==========       kind=server
@@ -144,6 +147,34 @@ def test_audit_shows_a_finding_without_exemplars_and_one_whose_exemplars_are_els
     other.selected_row = 1
     assert other._notice.value == ""
     assert other._list.card["exemplar"] == "exemplar 1 of 1"
+
+
+def test_audit_shows_both_parts_of_a_split_trace_as_one_and_says_so() -> None:
+    spans, _ = tl.synthetic.generate_system(3, faults={"context-lost-http": 1})
+    audit = tl.widgets.Audit(spans)
+    audit.selected_row = int((audit.findings["rule"] == "split-trace").arg_true()[0])
+    finding = audit.selected.row(0, named=True)
+    gantt = audit.gantt
+    assert gantt is not None
+    call = gantt.selected.row(0, named=True)
+    assert (call["trace_id"], call["span_id"]) == (finding["exemplar_trace_ids"][0], finding["exemplar_span_ids"][0])
+    below = audit.evidence.filter(trace_id=call["trace_id"], parent_span_id=call["span_id"])
+    assert below["service_name"].to_list() == [finding["callee"]]
+    (root,) = below["span_id"]
+    apart = spans.filter(span_id=root)["trace_id"].item()
+    assert audit._list.card["note"].startswith("Two traces are shown as one: ")
+    assert f"of {finding['callee']} began a trace of its own, {apart}, and" in audit._list.card["note"]
+
+
+def test_audit_shows_what_was_lost_between_threads_below_its_request(sample_data: Path) -> None:
+    audit = tl.widgets.Audit(tl.read(sample_data / "shop.otlp.jsonl.gz"))
+    audit.selected_row = int((audit.findings["rule"] == "lost-in-process").arg_true()[0])
+    gantt = audit.gantt
+    assert gantt is not None
+    assert gantt.selected["name"].to_list() == ["rank_products"]
+    assert gantt.selected["depth"].to_list() == [4]
+    assert gantt.visible["name"][0] == "GET /api/recommendations"
+    assert "rank_products of recommender began a trace of its own" in audit._list.card["note"]
 
 
 @pytest.mark.parametrize("row", [3, -1])

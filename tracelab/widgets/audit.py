@@ -232,7 +232,7 @@ class Audit(ipw.VBox):  # type: ignore[misc]
                 "ids": f"trace {trace_id} span {span_id}",
                 "before": at > 0,
                 "behind": at < total - 1,
-                "note": note_of(witnesses.note),
+                "note": note_of(witnesses.notes[at]),
             }
         self._list.card = card
         self._draw()

@@ -190,6 +190,8 @@ def test_broken_edges_are_the_first_that_are_drawn() -> None:
     figure = tl.plot_audit(SHOP, findings=findings(SPLIT), first=1)
     assert list(lines(figure)) == ["web → mail"]
     assert "the first 1 of 3 edges" in title(figure)
+    lonely = findings(*(finding("invalid-id", "warning", name) for name in ("web", "bank", "stock")))
+    assert "1 service with findings is left out" in title(tl.plot_audit(SHOP, findings=lonely, first=1))
 
 
 def test_the_sample_shop_is_drawn_within_the_width_of_a_cell(sample_data: Path) -> None:

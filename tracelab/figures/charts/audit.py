@@ -152,13 +152,13 @@ def plot_audit(spans: Spans, *, findings: Any = None, first: int = 100) -> go.Fi
     }  # fmt: skip
     draw_boxes(figure, picture, kinds=kinds, colors=service_colors(names, among=services), said=said)
     _draw_badges(figure, picture, by_service, said)
-    count = spans.lazy().select(pl.len()).collect().item()
+    count, unseen = spans.lazy().select(pl.len()).collect().item(), len(set(flagged) - set(names))
     said_of_all = [
         "" if found.height else f"Nothing was found in {counted(count, 'span')} of {counted(len(services), 'service')}",
         _reading(picture, edges),
         f"the first {most:,} of {len(everything):,} edges" if len(everything) > most else "",
         f"{len(alone) - most:,} services without calls are left out" if len(alone) > most else "",
-        f"{counted(len(flagged) - most, 'service')} with findings may be left out" if len(flagged) > most else "",
+        f"{counted(unseen, 'service')} with findings {'is' if unseen == 1 else 'are'} left out" if unseen else "",
     ]
     return framed_graph(
         figure,
