@@ -26,6 +26,7 @@ from .analysis import with_self_time as with_self_time
 from .auditing import attribute_coverage as attribute_coverage
 from .auditing import audit as audit
 from .auditing import instrumentation_score as instrumentation_score
+from .auditing import modernise as modernise
 from .auditing import repair_splits as repair_splits
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
