@@ -241,7 +241,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
 """Every rule that findings name, by subject."""
 
 EXPLANATIONS: Final = {
-    "sampling": "Sampling explains this: the spans that are missing were not kept, and nothing is broken.",
+    "sampling": "Sampling explains this: the spans that are missing were not kept.",
     "window": "The window explains this: what is missing lies before or after the time of these spans.",
     "lost-export": "A lost export explains this: spans were made and never came, the context was handed on.",
 }
