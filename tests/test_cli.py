@@ -342,6 +342,17 @@ def test_what_an_audit_says_fits_the_terminal(columns: int) -> None:
     assert any(re.search(r"\btrace [0-9a-f]{32},|^ +[0-9a-f]{32},", line) for line in lines)
 
 
+def test_the_readme_shows_what_an_audit_begins_with() -> None:
+    if not SHOP.exists():
+        pytest.skip("the sample dumps are not here")
+    readme = (SHOP.parents[1] / "README.md").read_text(encoding="utf-8")
+    words, shown = re.findall(
+        r"`tracelab audit (sample_data/[^`]*)` begins with:\n\n```text\n(.*?)```", readme, re.DOTALL
+    )[0]
+    real = [str(SHOP) if word.startswith("sample_data/") else word for word in words.split()]
+    assert program("audit", *real, PYTHONIOENCODING="utf-8").stdout.decode().startswith(shown)
+
+
 def test_a_missing_file_is_a_sentence_and_no_traceback(tmp_path: Path) -> None:
     text = run("summary", str(tmp_path / "nothing.json"), code=1)
     assert "There is no file" in text
