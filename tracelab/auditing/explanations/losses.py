@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.chance import UNLIKELY, surprise
+from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ INSTANCE_KEYS: Final = (
 )
 _CANDIDATES: Final = 8
 _FEWEST: Final = 2
-_EXPECTED: Final = 5
+_HINT: Final = 3.0
 _MOST_INSTANCES: Final = 50
 _LAG: Final = 0.99
 
@@ -51,46 +52,52 @@ def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, wind
         return found
     one_each = _one_of_each_request(exposures)
     slack = _slack(evidence, exposures)
-    for ends, fewest_expected in _sources(evidence, spans):
+    for source, is_part in _sources(evidence, spans):
         open_yet = one_each[~found[one_each]]
         time, absent = exposures.time[open_yet], exposures.absent[open_yet]
         if np.count_nonzero(absent) < _FEWEST:
             break
-        for low, high in _silences(time, absent, np.sort(ends), window, fewest_expected):
+        ends = np.sort(evidence.end[source])
+        requests = np.unique(requests_of(evidence)[source]).size if is_part else 0
+        for low, high in _silences(time, absent, ends, window, requests):
             found |= exposures.absent & (exposures.time >= low - slack) & (exposures.time <= high + slack)
     return found
 
 
-def _sources(evidence: Evidence, spans: Ints) -> Iterator[tuple[Ints, float]]:
-    """Give the ends of a service's spans, and of those of each of its instances, if it has several."""
-    yield evidence.end[spans], 0
+def _sources(evidence: Evidence, spans: Ints) -> Iterator[tuple[Ints, bool]]:
+    """Give a service's spans, and those of each of its instances, if it has several."""
+    yield spans, False
     if not evidence.knows(*INSTANCE_KEYS):
         return
     instance = evidence.numbers(*INSTANCE_KEYS)[0][spans]
     instances = np.unique(instance[instance >= 0])
     if 1 < instances.size <= _MOST_INSTANCES:
         for one in instances.tolist():
-            yield evidence.end[spans[instance == one]], _EXPECTED
+            yield spans[instance == one], True
 
 
-def _silences(
-    time: Ints, absent: Flags, ends: Ints, window: Window, fewest_expected: float
-) -> Iterator[tuple[int, int]]:
-    """Find the stretches between two spans of a source in which far more are missing than at other times."""
+def _silences(time: Ints, absent: Flags, ends: Ints, window: Window, requests: int) -> Iterator[tuple[int, int]]:
+    """Find the stretches between two spans of a source in which far more are missing than at other times.
+
+    Others go on while an instance is silent, so that what is missing says less: that it is silent, though it has a part
+    in so many requests at other times, says the rest.
+    """
     gap = np.searchsorted(ends, time, "right")
     missing = np.bincount(gap[absent], minlength=ends.size + 1)
     every = np.bincount(gap, minlength=ends.size + 1)
     limit = UNLIKELY + np.log(np.count_nonzero(every))
-    rate = ends.size / max(window.last - window.first, 1)
+    length = max(window.last - window.first, 1)
     candidates = [one for one in np.argsort(-missing, kind="stable")[:_CANDIDATES].tolist() if missing[one] >= _FEWEST]
     left, left_of = int(missing.sum()), int(every.sum())
     for one in candidates:
         low = int(ends[one - 1]) if one else window.first
         high = int(ends[one]) if one < ends.size else window.last
         rest, rest_of = left - missing[one], left_of - every[one]
-        if (high - low) * rate < fewest_expected:
+        gathered = surprise(int(missing[one]), int(every[one]), (rest + 0.5) / (rest_of + 1))
+        silent = requests * (high - low) / max(length - (high - low), 1)
+        if requests and min(gathered, silent) < _HINT:
             continue
-        if surprise(int(missing[one]), int(every[one]), (rest + 0.5) / (rest_of + 1)) > limit:
+        if gathered + silent > limit:
             left, left_of = int(rest), int(rest_of)
             yield low, high
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times, surprise
+from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.requests import requests_of
 from tracelab.sampling.head.cells import numbers_of
 from tracelab.sampling.ids import TraceIds
@@ -40,8 +41,7 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
     Which of the exposures miss a span that was not sampled.
     """
     nothing = np.zeros(exposures.rows.size, dtype=bool)
-    traces = np.unique(requests_of(evidence)[spans])
-    wholly = exposures.absent & ~np.isin(exposures.request, traces)
+    wholly = exposures.absent & ~_seen(evidence, exposures, spans)
     partly = exposures.absent & ~wholly
     absent = np.unique(exposures.request[wholly])
     present = np.unique(exposures.request[~exposures.absent])
@@ -58,6 +58,17 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
     if not same_times(*(exposures.time[_firsts(exposures, among)] for among in (absent, present))):
         return nothing
     return missed & ~_always_missing(evidence, exposures, share)
+
+
+def _seen(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flags:
+    """Mark those in whose request the service has a span; where requests share an id, in whose time it has one."""
+    seen = np.isin(exposures.request, np.unique(requests_of(evidence)[spans]))
+    shared = np.flatnonzero(seen & exposures.absent & (exposures.request != evidence.trace[exposures.rows]))
+    if shared.size:
+        ours = np.zeros(evidence.count, dtype=bool)
+        ours[spans] = True
+        seen[shared] = enclosing(evidence, exposures.rows[shared], among=ours) >= 0
+    return seen
 
 
 def _firsts(exposures: Exposures, requests: Ints) -> Ints:

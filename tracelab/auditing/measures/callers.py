@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CONSUMER, SERVER, renumbered
+from tracelab.auditing.evidence import CLIENT, CONSUMER, PRODUCER, SERVER, renumbered
 from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
 from tracelab.auditing.measures.requests import requests_of
 
@@ -57,11 +57,14 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
     told = _most_frequent(keys(whole, whole_context), evidence.parent_service[whole], asked)
     if not (told == UNKNOWN).any():
         return told
-    usual = _usual_callers(evidence, orphans)
-    told = np.where((told == UNKNOWN) & _mostly_absent(evidence, orphans, asked, usual), usual, told)
     told = np.where((told == UNKNOWN) & is_local(evidence, orphans), evidence.service[orphans], told)
-    if (told == UNKNOWN).any():
-        told = np.where(told == UNKNOWN, _by_time(evidence, orphans, asked, told), told)
+    if not (told == UNKNOWN).any():
+        return told
+    around, is_call = _by_time(evidence, orphans, asked, told)
+    usual = _usual_callers(evidence, orphans)
+    # A call around it was answered by somebody in between: by whom such spans hang below, if that is missing as well.
+    between = (is_call | (around == UNKNOWN)) & _mostly_absent(evidence, orphans, asked, usual)
+    told = np.where(told == UNKNOWN, np.where(between, usual, around), told)
     return np.where(told == UNKNOWN, usual, told)
 
 
@@ -150,14 +153,17 @@ def _mostly_absent(evidence: Evidence, orphans: Ints, asked: Ints, usual: Ints) 
     return mostly
 
 
-def _by_time(evidence: Evidence, orphans: Ints, asked: Ints, told: Ints) -> Ints:
-    """Tell the service inside of whose spans most orphans of a kind ran."""
+def _by_time(evidence: Evidence, orphans: Ints, asked: Ints, told: Ints) -> tuple[Ints, Flags]:
+    """Tell the service inside of whose spans most orphans of a kind ran, and whether these are calls."""
     untold = np.flatnonzero(told == UNKNOWN)
     inside = enclosing(evidence, orphans[untold])
     service = np.where(inside >= 0, evidence.service[inside], UNKNOWN)
     # A server does not call itself: what encloses a call that comes in is rather another request that is served.
     service[service == evidence.service[orphans[untold]]] = UNKNOWN
+    is_call = (service != UNKNOWN) & np.isin(evidence.kind[inside], (CLIENT, PRODUCER))
     heard = inside > NOT_ASKED
-    result = np.full(orphans.size, UNKNOWN, dtype=np.int64)
-    result[untold] = _most_frequent(asked[untold][heard], service[heard], asked[untold])
-    return result
+    most = _most_frequent(asked[untold][heard], (2 * service + is_call)[heard], asked[untold])
+    result, calls = np.full(orphans.size, UNKNOWN, dtype=np.int64), np.zeros(orphans.size, dtype=bool)
+    result[untold] = np.where(most >= 0, most // 2, UNKNOWN)
+    calls[untold] = (most >= 0) & (most % 2 == 1)
+    return result, calls

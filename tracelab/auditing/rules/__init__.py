@@ -35,6 +35,7 @@ from tracelab.auditing.rules.structure.crossings import internal_across_services
 from tracelab.auditing.rules.structure.cycles import span_cycle
 from tracelab.auditing.rules.structure.doubles import double_instrumentation
 from tracelab.auditing.rules.structure.missing_parents import missing_parent
+from tracelab.auditing.rules.structure.missing_servers import missing_server_span
 from tracelab.auditing.rules.structure.roots import client_root, several_roots
 
 Rule: TypeAlias = Callable[[Evidence], pl.DataFrame]
@@ -62,6 +63,7 @@ RULES: Final[dict[str, Rule]] = {
     "several-roots": several_roots,
     "client-root": client_root,
     "missing-client-span": missing_client_span,
+    "missing-server-span": missing_server_span,
     "internal-across-services": internal_across_services,
     "double-instrumentation": double_instrumentation,
     "span-cycle": span_cycle,

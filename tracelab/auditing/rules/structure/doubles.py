@@ -30,6 +30,7 @@ _SAME: Final = (
 )
 """What both say alike if they are one call; what only one says proves nothing."""
 
+_INSTANCE: Final = ("resource.service.instance.id", "resource.k8s.pod.name", "resource.host.name")
 _REMOTE: Final = 0x200
 
 
@@ -98,9 +99,10 @@ def _told_apart(evidence: Evidence, inner: Ints, outer: Ints) -> Flags:
 
 
 def _from_elsewhere(evidence: Evidence, inner: Ints) -> Flags:
-    """Mark the spans whose parent is in another process, as their flags say."""
-    flags = evidence.frame["flags"].gather(inner).fill_null(0).to_numpy()
-    found: Flags = (flags & _REMOTE) != 0
+    """Mark the spans whose parent is in another instance or, where none is said, in another process by their flags."""
+    one, other = (texts_at(evidence, rows, *_INSTANCE) for rows in (inner, evidence.parent[inner]))
+    flags = evidence.frame["flags"].gather(inner).fill_null(0)
+    found: Flags = (one != other).fill_null(pl.Series((flags.to_numpy() & _REMOTE) != 0)).to_numpy()
     return found
 
 

@@ -20,6 +20,11 @@ _IN_PROCESS: Final = HOPS.index("in-process")
 _OFTEN: Final = 0.05
 """From which share on a parent that is missing is more than one lost now and then."""
 
+_MOST: Final = 0.5
+_FEW: Final = 3
+_FEW_OF_MANY: Final = 10
+"""How often it must be missing for that: where most are missing, and where most are there."""
+
 
 def missing_parent(evidence: Evidence) -> pl.DataFrame:
     """Find spans that name a parent which is not in their trace, and tell whose it is and why it is missing."""
@@ -72,7 +77,9 @@ def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int
 
 def _mild_if_seldom(groups: pl.DataFrame) -> pl.DataFrame:
     """Make mild what is seldom: spans are lost now and then everywhere."""
-    return groups.with_columns(severity=pl.when(pl.col("share") < _OFTEN).then(pl.lit("info")).otherwise("severity"))
+    few = pl.when(pl.col("share") < _MOST).then(_FEW_OF_MANY).otherwise(_FEW)
+    mild = (pl.col("share") < _OFTEN) | (pl.col("count") < few)
+    return groups.with_columns(severity=pl.when(mild).then(pl.lit("info")).otherwise("severity"))
 
 
 def _says(group: Group) -> str:

@@ -1,0 +1,168 @@
+"""Calls of services that make server spans for others, and made none for these."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from tracelab.auditing.evidence import CLIENT, SERVER
+from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED, explained
+from tracelab.auditing.explanations.exposures import Exposures
+from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
+from tracelab.auditing.measures.enclosing import enclosing
+from tracelab.auditing.measures.peers import addresses, meant
+from tracelab.auditing.measures.some_rows import share_their_id
+from tracelab.auditing.measures.split_calls import split_calls, unanswered
+from tracelab.schema import STATUS_CODES
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Flags, Ints
+
+_ERROR: Final = STATUS_CODES.index("error")
+_DATABASE: Final = HOPS.index("database")
+_NOBODY: Final = -1
+_PUBLIC: Final = (
+    r"\.(com|net|org|io|dev|co|ai|app|cloud|eu|us|uk|de|fr)$"
+    r"|^[^.]+\.[^.]+\..*[a-z]$"
+)
+_INTERNAL: Final = r"\.(local|internal|svc|cluster|lan|corp|intra|localdomain|consul|test|docker|home|mesh)(\.|$)"
+_MOST: Final = 0.5
+_FEW: Final = 3
+
+
+def missing_server_span(evidence: Evidence) -> pl.DataFrame:
+    """Find calls that no server span answers, of services that are instrumented, and tell why."""
+    servers = np.flatnonzero(evidence.kind == SERVER)
+    calls = unanswered(evidence, CLIENT) if servers.size else servers
+    calls = calls[evidence.hop[calls] != _DATABASE]
+    if not calls.size:
+        return nothing()
+    callee = _callees(evidence, calls, servers)
+    told = (callee != _NOBODY) & (callee != evidence.service[calls])
+    calls, callee = calls[told], callee[told]
+    excused = _excused(evidence, calls)
+    calls, callee = calls[~excused], callee[~excused]
+    if not calls.size:
+        return nothing()
+    exposures = _exposed(evidence, calls, callee)
+    number = explained(evidence, exposures)
+    return pl.concat(
+        findings_of(evidence, _symptom(evidence, exposures, exposures.absent & (number == one), one))
+        for one in np.unique(number[exposures.absent]).tolist()
+    )
+
+
+def _callees(evidence: Evidence, calls: Ints, servers: Ints) -> Ints:
+    """Tell the service that each call is meant for, where its address stands for one that has server spans."""
+    address, texts = addresses(evidence, calls)
+    of_address, service = meant(evidence, texts, servers)
+    # `api.stripe.com` is somebody else's, whatever the services are called.
+    host = texts.str.replace(r":\d+$", "")
+    public = (host.str.contains(_PUBLIC) & ~host.str.contains(_INTERNAL)).to_numpy()
+    of_address, service = of_address[~public[of_address]], service[~public[of_address]]
+    serves = np.zeros(evidence.services.len(), dtype=bool)
+    serves[evidence.service[servers]] = True
+    of_address, service = of_address[serves[service]], service[serves[service]]
+    callee = np.full(texts.len() + 1, _NOBODY, dtype=np.int64)
+    callee[of_address] = service
+    # What may stand for several services stands for none that is known.
+    callee[:-1][np.bincount(of_address, minlength=texts.len()) > 1] = _NOBODY
+    return callee[address]
+
+
+def _excused(evidence: Evidence, calls: Ints) -> Flags:
+    """Mark the calls that never arrived, that another rule speaks of, or whose answer hangs below another span."""
+    excused = (evidence.frame["status_code"].to_physical().gather(calls) == _ERROR).to_numpy().copy()
+    splits = split_calls(evidence)
+    if splits is not None:
+        # On an edge that loses the context, roots that fit less well belong to the other calls.
+        excused |= np.isin(calls, splits.asked) | np.isin(calls, splits.call)
+    # Where two libraries record a call, the inner one is answered.
+    inner = (evidence.kind == CLIENT) & (evidence.parent >= 0)
+    outer = np.zeros(evidence.count, dtype=bool)
+    outer[evidence.parent[inner]] = True
+    excused |= outer[calls]
+    open_calls = np.zeros(evidence.count, dtype=bool)
+    open_calls[calls] = True
+    tops = np.flatnonzero((evidence.orphan | evidence.true_root) & _in_traces_of(evidence, calls))
+    around = enclosing(evidence, tops, among=open_calls)
+    excused |= np.isin(calls, around[around >= 0])
+    places = np.flatnonzero(~excused)
+    excused[places[share_their_id(evidence, calls[places])]] = True
+    return excused
+
+
+def _in_traces_of(evidence: Evidence, rows: Ints) -> Flags:
+    there = np.zeros(int(evidence.trace.max()) + 1, dtype=bool)
+    there[evidence.trace[rows]] = True
+    return there[evidence.trace]
+
+
+def _exposed(evidence: Evidence, calls: Ints, callee: Ints) -> Exposures:
+    """Put the calls beside those of the same edges that were answered."""
+    services = evidence.services.len()
+    edges = np.unique(evidence.service[calls] * services + callee)
+    answers = np.flatnonzero(evidence.crossing)
+    answers = answers[evidence.kind[evidence.parent[answers]] == CLIENT]
+    edge = evidence.parent_service[answers] * services + evidence.service[answers]
+    answers = answers[np.isin(edge, edges)]
+    answered, first = np.unique(evidence.parent[answers], return_index=True)
+    answers = answers[first]
+    return Exposures(
+        evidence,
+        np.concatenate((calls, answered)),
+        np.concatenate((callee, evidence.service[answers])),
+        np.arange(calls.size + answered.size) < calls.size,
+        np.concatenate((np.full(calls.size, _NOBODY), answers)),
+    )
+
+
+def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int) -> Symptom:
+    rows = exposures.rows
+    return Symptom(
+        "missing-server-span",
+        "warning" if number == UNEXPLAINED else "info",
+        _SAYS[number],
+        shown=shown,
+        rows=rows,
+        service=exposures.hidden,
+        caller=evidence.service[rows],
+        callee=exposures.hidden,
+        hop=evidence.hop[rows],
+        weight=evidence.duration[rows],
+        unit="calls",
+        explanation=EXPLANATIONS[number],
+        judge=_mild_unless_most,
+    )
+
+
+def _mild_unless_most(groups: pl.DataFrame) -> pl.DataFrame:
+    """Make mild what an edge does not lose most of: some calls never arrive, or are not waited for."""
+    mild = (pl.col("share") < _MOST) | (pl.col("count") < _FEW)
+    return groups.with_columns(severity=pl.when(mild).then(pl.lit("info")).otherwise("severity"))
+
+
+def _calls(group: Group) -> str:
+    return f"{group['said_count']} from {group['caller']} to {group['callee']} have no server span"
+
+
+def _says(group: Group) -> str:
+    return f"{_calls(group)}, though {group['callee']} makes some when others call it."
+
+
+def _says_sampling(group: Group) -> str:
+    return f"{_calls(group)}: {group['callee']} has no span at all in these traces. It samples by a ratio of its own."
+
+
+def _says_window(group: Group) -> str:
+    return f"{_calls(group)}, where the dump begins or ends: they lie outside of it."
+
+
+def _says_lost(group: Group) -> str:
+    return f"{_calls(group)}, all while {group['callee']} or an instance of it sent no spans: its export failed."
+
+
+_SAYS: Final = (_says, _says_sampling, _says_window, _says_lost)
