@@ -96,24 +96,26 @@ def _varies(values: pl.Series) -> bool:
 
 
 def _suspects_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Read a column: what has a hint of something in it, or all of it where the key itself is one."""
-    column = frame[name]
-    values = column.drop_nulls()
-    places = (
-        np.arange(column.len()) if values.len() == column.len() else np.flatnonzero(column.is_not_null().to_numpy())
-    )
-    if not _is_telling(name):
-        listed = isinstance(column.dtype, pl.List)
-        texts = values.list.join("\n", ignore_nulls=True) if listed else values
-        hinted = texts >= _SMALLEST_CARD if column.dtype == pl.Int64 else texts.str.contains(HINT)
-        if not hinted.any():
-            return pl.DataFrame(schema=SUSPECTS)
-        values, places = values.filter(hinted), places[hinted.to_numpy()]
-    table = pl.DataFrame({"row": places, "value": values}, schema_overrides={"row": pl.Int64})
-    if isinstance(column.dtype, pl.List):
-        table = table.explode("value", empty_as_null=False).drop_nulls()
-    text = pl.col("value").cast(pl.String)
-    return table.select("row", pl.lit(name).alias("key"), text, pl.lit(value=False).alias("event"))
+    values = frame[name]
+    if isinstance(values.dtype, pl.List):
+        having = np.flatnonzero(values.is_not_null().to_numpy())
+        each = pl.DataFrame({"row": having, "value": values.gather(having)}).explode("value").drop_nulls()
+        texts = each.with_columns(pl.col("value").cast(pl.String))
+        told = texts if _is_telling(name) else texts.filter(pl.col("value").str.contains(HINT))
+        return _told(told["row"], name, told["value"])
+    if _is_telling(name):
+        suspected = values.is_not_null()
+    elif values.dtype == pl.Int64:
+        suspected = values >= _SMALLEST_CARD
+    else:
+        suspected = values.cast(pl.String).str.contains(HINT)
+    rows = pl.Series(np.flatnonzero(suspected.fill_null(value=False).to_numpy()))
+    return _told(rows, name, values.gather(rows))
+
+
+def _told(rows: pl.Series, name: str, values: pl.Series) -> pl.DataFrame:
+    told = {"row": rows, "key": pl.repeat(name, rows.len(), eager=True), "value": values.cast(pl.String)}
+    return pl.DataFrame(told).with_columns(event=pl.lit(value=False)).cast({"row": pl.Int64, "key": pl.String})
 
 
 def _in_more_attributes(frame: pl.DataFrame) -> list[pl.DataFrame]:
