@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
 _SAMPLE: Final = 1_000
 _SURE: Final = float(np.log(1e-3))
+_VERY_SURE: Final = float(np.log(1e-6))
 _MOST_CHANCE: Final = 0.5
 _OFTEN: Final = 0.3
-_NEARLY_ALL: Final = 0.9
+_NEARLY_ALL: Final = 0.85
 _LEAST: Final = 2
 _OTHER: Final = -1
 _EVEN: Final = 0.1
@@ -137,9 +138,12 @@ def _among(evidence: Evidence, subjects: _Subjects, work: OpenWork, *, jobs: boo
     chance = _chance(work, _asked(evidence, subjects.at(picked), jobs=jobs), number[picked])
     sizes = np.bincount(number)
     looked_at = np.minimum(sizes, _SAMPLE)
+    # Where something is always open, all but a few of them are matched by coincidence; what tells is that none is left.
+    explained = (chance.matched - chance.expected) / np.maximum(looked_at - chance.expected, 1)
+    crowded = (explained >= _NEARLY_ALL) & (chance.doubt < _VERY_SURE)
     believed = (
         (chance.doubt < _SURE)
-        & (chance.expected <= _MOST_CHANCE * chance.matched)
+        & ((chance.expected <= _MOST_CHANCE * chance.matched) | crowded)
         & (chance.matched >= (_NEARLY_ALL if jobs else _OFTEN) * looked_at)
     )
     if believed.any():

@@ -19,6 +19,7 @@ TOLERANCE: Final = 10_000_000
 """By how much clocks may differ that are said to be right, in nanoseconds."""
 
 _LOOK_AHEAD: Final = 32
+_GRAINS: Final = (1_000_000, 1_000)
 _ROUNDS: Final = 32
 
 
@@ -92,19 +93,26 @@ class Roots:
         Their order.
     times
         Their times and traits, in that order.
+    length, grain
+        How long each lasted, and how exactly that is known.
     waits
         Whether calls wait, so that a root lies within its call; without, it only begins afterwards.
     """
 
     keys: Keys
     times: Times
+    length: Ints
+    grain: int
     waits: bool
 
     @classmethod
     def of(cls, place: Ints, times: Times, *, waits: bool) -> Roots:
         """Sort roots by place and start."""
         keys = Keys.of(place, times.start)
-        return cls(keys, times.at(keys.order), waits)
+        times = times.at(keys.order)
+        length = times.end - times.start
+        grain = next((size for size in _GRAINS if not np.any(length % size)), 0)
+        return cls(keys, times, length, grain, waits)
 
     def pairs(self, place: Ints, calls: Times) -> tuple[Ints, Ints, Ints]:
         """List the pairs of calls and roots that could belong together, and how far their times are apart.
@@ -119,6 +127,8 @@ class Roots:
         fits = self.times.trace[root] != calls.trace[call]
         if self.waits:
             fits &= self.times.end[root] <= calls.end[call] + TOLERANCE
+            # Whatever the clocks say, what is called takes no longer than the call; else it may be what called.
+            fits &= self.length[root] <= (calls.end - calls.start + self.grain)[call]
         for ours, theirs in zip(self.times.traits, calls.traits, strict=True):
             fits &= (ours[root] == theirs[call]) | (ours[root] == ANY) | (theirs[call] == ANY)
         call, root = call[fits], root[fits]
