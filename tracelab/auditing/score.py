@@ -133,26 +133,39 @@ def instrumentation_score(spans: Spans) -> pl.DataFrame:
     told = {each.rule for each in judged}
     rows = [each.rows(evidence) for each in judged]
     rows += [_not_assessable(evidence, rule) for rule in SPECIFICATION if rule not in told]
-    return (
-        scored(pl.concat(rows))
-        .select(pl.col(name).cast(dtype) for name, dtype in _SCORE.items())
-        .sort("score", "service_name", "result", "impact", "rule")
-    )
+    return scored(pl.concat(rows)).sort(_order()).select(pl.col(name).cast(dtype) for name, dtype in _SCORE.items())
+
+
+def _order() -> pl.Expr:
+    """Sort by the rank of the service, then by result, impact and rule: in one number, as there may be many rows."""
+    orders = {"result": RESULTS, "impact": tuple(WEIGHTS), "rule": tuple(sorted(SPECIFICATION))}
+    order = pl.col("rank").cast(pl.Int64)
+    for name, values in orders.items():
+        place = pl.col(name).replace_strict({value: at for at, value in enumerate(values)}, return_dtype=pl.Int64)
+        order = order * len(values) + place
+    return order
 
 
 def scored(results: pl.DataFrame) -> pl.DataFrame:
-    """Add the score of each service to the results of its rules: `service_name`, `result` and `weight`."""
+    """Add the score of each service, and its rank, to the results of its rules: `service_name`, `result`, `weight`."""
     passed, assessed = (pl.col("result") == "passed"), (pl.col("result") != "not assessable")
-    total = pl.col("weight").filter(assessed).sum().over("service_name")
-    score = 100 * pl.col("weight").filter(passed).sum().over("service_name") / total
     band = pl.lit("poor")
     for name, least in BANDS.items():
         band = pl.when(pl.col("score") >= least).then(pl.lit(name)).otherwise(band)
-    return results.with_columns(
-        score=pl.when(total > 0).then(score),
-        assessed=assessed.sum().over("service_name"),
-        incomplete=(~assessed).any().over("service_name"),
-    ).with_columns(band=pl.when(pl.col("score").is_not_null()).then(band))
+    services = (
+        results.group_by("service_name")
+        .agg(
+            total=pl.col("weight").filter(assessed).sum(),
+            gained=pl.col("weight").filter(passed).sum(),
+            assessed=assessed.sum(),
+            incomplete=(~assessed).any(),
+        )
+        .with_columns(score=pl.when(pl.col("total") > 0).then(100 * pl.col("gained") / pl.col("total")))
+        .with_columns(band=pl.when(pl.col("score").is_not_null()).then(band))
+        .sort("score", "service_name")
+        .with_row_index("rank")
+    )
+    return results.join(services.drop("total", "gained"), on="service_name", how="left", maintain_order="left")
 
 
 @dataclass(frozen=True)
