@@ -103,7 +103,8 @@ def internal_across_services(plot: Plot) -> Fault | None:
 def double_instrumentation(plot: Plot) -> Fault | None:
     """Let two libraries see the same call: a client span below a client span, or a server span below a server span."""
     draft = plot.draft
-    edge = plot.edge(HTTP)
+    languages = [service.language for service in draft.system.services]
+    edge = plot.edge(HTTP, fits=lambda edge: languages[edge.callee] is not None)
     if edge is None:
         return None
     twice_called = plot.rng.random() < 0.6

@@ -64,7 +64,7 @@ def _by_instance(system: System, rng: np.random.Generator) -> pl.DataFrame:
         service = system.services[number]
         row: dict[str, Any] = {
             "service_name": service.name,
-            "resource.telemetry.sdk.language": service.language.name if service.language else "webjs",
+            "resource.telemetry.sdk.language": service.language.name if service.language else service.sdk,
             "resource.telemetry.sdk.name": "opentelemetry",
             "resource.telemetry.sdk.version": service.language.sdk_version if service.language else "2.9.0",
             "resource.service.version": versions[number],

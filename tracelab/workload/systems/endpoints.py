@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tracelab.workload.systems.landscape import DATABASE, HTTP, QUEUE, RPC, WORK, Operation, Service, Step, System
-from tracelab.workload.systems.libraries import BROWSER_FETCH, BROWSER_LOAD, Scope
+from tracelab.workload.systems.libraries import BROWSER_FETCH, BROWSER_LOAD, PROXY, Scope
 
 if TYPE_CHECKING:
     import numpy as np
@@ -343,8 +343,38 @@ class Grower:
             code=operation.code,
             refusal=operation.refusal,
         )
-        self._serve(place, operation)
+        self._serve(self._proxied(place, step, operation), operation)
         return place
+
+    def _proxied(self, place: int, step: Step, operation: Operation) -> int:
+        """Add the span of the proxy before a service, if it has one, and give what its server hangs on."""
+        proxy = self.system.proxies.get(operation.service)
+        if proxy is None or step.hop != HTTP or step.attempts > 1:
+            return place
+        address = _address(self.system, self.system.services[operation.service])
+        attributes = {
+            "component": "proxy",
+            "upstream_cluster": "inbound|8080||",
+            "http.request.method": operation.method,
+            "url.scheme": "http",
+            "server.address": address,
+            "server.port": 8080,
+        }
+        return self._add(
+            place,
+            proxy,
+            SERVER,
+            HTTP,
+            f"{address}:8080/*",
+            PROXY,
+            attributes,
+            (operation.service, operation.number),
+            work=0.2,
+            path=_path(operation),
+            uuid=operation.uuid,
+            code=operation.code,
+            refusal=operation.refusal,
+        )
 
     def _query(self, parent: int, service: int, step: Step, key: tuple[int, int]) -> None:
         language = self.system.services[service].language

@@ -116,6 +116,7 @@ class Service:
     database: tuple[str, int, tuple[str, ...]] = _DATABASES[0]
     sets_ok: bool = False
     flags: int = 1
+    sdk: str = "webjs"
     operations: list[Operation] = field(default_factory=list)
 
 
@@ -133,6 +134,7 @@ class System:
     xray: bool
     entries: list[Operation]
     names_peers: bool
+    proxies: dict[int, int] = field(default_factory=dict)
 
 
 def draw_system(rng: np.random.Generator) -> System:
@@ -160,6 +162,8 @@ def draw_system(rng: np.random.Generator) -> System:
     _place(rng, system)
     _connect(rng, system, fronts)
     _begin(rng, system, fronts)
+    if system.kubernetes and rng.random() < 0.2:
+        _mesh(rng, system, fronts)
     return system
 
 
@@ -331,3 +335,16 @@ def _begin(rng: np.random.Generator, system: System, fronts: int) -> None:
             job.origin, job.weight, job.fault = "cron", 0.3, 0.0
             _work(rng, system, job)
             system.entries.append(job)
+
+
+def _mesh(rng: np.random.Generator, system: System, fronts: int) -> None:
+    """Put a proxy before some services, on their hosts, that records what comes in."""
+    for number in range(fronts, len(system.services)):
+        service = system.services[number]
+        if service.language is not None and rng.random() < 0.4:
+            system.proxies[number] = len(system.services)
+            system.services.append(Service(f"{service.name}.shop", None, service.tier, flags=service.flags, sdk="cpp"))
+            for instance in service.instances:
+                system.services[-1].instances.append(len(system.instance_service))
+                system.instance_service.append(system.proxies[number])
+                system.instance_host.append(system.instance_host[instance])

@@ -146,6 +146,6 @@ LANGUAGES: Final = (
 )
 """The languages that services are written in."""
 
-BROWSER: Final = "webjs"
+PROXY: Final[Scope] = ("envoy", "1.36.0")
 BROWSER_LOAD: Final[Scope] = (f"{_NODE}-document-load", "0.60.0")
 BROWSER_FETCH: Final[Scope] = (f"{_NODE}-fetch", "0.220.0")

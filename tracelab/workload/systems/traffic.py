@@ -168,6 +168,9 @@ def _echo(nodes: Nodes, node: Ints, parent: Ints, outcome: _Outcome, failed: Fla
     told = np.zeros(node.size, dtype=bool)
     rows = np.flatnonzero(outcome.refused & ~failed & (nodes.column("kind")[node] == SERVER) & (parent >= 0))
     told[parent[rows]] = True
+    # A proxy hands the answer on to whoever called it.
+    proxies = np.flatnonzero(told & (nodes.column("kind")[node] == SERVER) & (parent >= 0))
+    told[parent[proxies]] = True
     return told & ~failed
 
 
@@ -228,6 +231,8 @@ def _instances(system: System, nodes: Nodes, node: Ints, trace: Ints, rng: np.ra
     service = nodes.column("service")[node]
     offered = np.array([len(one.instances) for one in system.services])
     first = np.array([one.instances[0] for one in system.services])
-    drawn = rng.integers(0, 1 << 30, (int(trace.max(initial=0)) + 1, len(system.services)))[trace, service]
+    beside = np.arange(len(system.services))
+    beside[list(system.proxies.values())] = list(system.proxies)
+    drawn = rng.integers(0, 1 << 30, (int(trace.max(initial=0)) + 1, len(system.services)))[trace, beside[service]]
     chosen: Ints = first[service] + drawn % offered[service]
     return chosen
