@@ -38,6 +38,17 @@ def test_a_client_span_between_two_services_is_no_missing_client_span() -> None:
     assert _found(spans, "internal-across-services") == []
 
 
+def test_a_server_span_below_that_of_a_proxy_is_only_worth_to_know() -> None:
+    found = tl.audit(
+        draw("""
+        web::GET /pay           ========  kind=client
+          bank.shop::*          .======   kind=server upstream_cluster="inbound|8080||"
+            bank::GET /pay      ..====    kind=server
+        """)
+    ).filter(rule="missing-client-span")
+    assert found.select("severity", "caller", "callee").rows() == [("info", "bank.shop", "bank")]
+
+
 def test_services_that_mark_no_calls_at_all_are_only_worth_to_know() -> None:
     spans = draw("""
         web::page    ==========

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
 
+_PROXIES: Final = r"(?i)^(envoy|istio|linkerd|nginx|traefik|kong|haproxy|caddy|apisix|contour|cilium)"
+_OF_PROXIES: Final = ("span.upstream_cluster", "span.istio.mesh_id")
+
 
 def missing_client_span(evidence: Evidence) -> pl.DataFrame:
     """Find server and consumer spans right below a span of another service that is no client or producer."""
@@ -30,6 +33,7 @@ def missing_client_span(evidence: Evidence) -> pl.DataFrame:
     callers = evidence.parent_service[edges]
     # Who writes no kinds at all writes "internal" everywhere: then a client span is not missing, but not marked.
     marks = _services_with(evidence, SERVER, CLIENT, PRODUCER, CONSUMER)
+    marked = (marks[callers] | (above != INTERNAL)) & ~_proxied(evidence, edges)
     return findings_of(
         evidence,
         Symptom(
@@ -43,7 +47,7 @@ def missing_client_span(evidence: Evidence) -> pl.DataFrame:
             callee=evidence.service[edges],
             hop=evidence.hop[edges],
             unit="calls",
-            figures={"marks": (marks[callers] | (above != INTERNAL)).astype(np.float64)},
+            figures={"marks": marked.astype(np.float64)},
             judge=_mild_without("marks"),
         ),
     )
@@ -85,6 +89,14 @@ def _crossings(evidence: Evidence, kinds: tuple[int, ...]) -> Ints | None:
     edges = np.flatnonzero(evidence.crossing)
     edges = edges[np.isin(evidence.kind[edges], kinds)] if edges.size else edges
     return edges if edges.size else None
+
+
+def _proxied(evidence: Evidence, edges: Ints) -> Flags:
+    """Tell which spans come from a proxy: those of meshes and gateways write one span for what they pass on."""
+    named = evidence.libraries["scope_name"].str.contains(_PROXIES).fill_null(value=False).to_numpy()
+    above = evidence.parent[edges]
+    found: Flags = named[evidence.library[above]] | evidence.has(*_OF_PROXIES)[above]
+    return found
 
 
 def _services_with(evidence: Evidence, *kinds: int) -> Flags:
