@@ -181,7 +181,8 @@ def generate_system(
     Returns
     -------
     A span frame in tree order; and a frame with a row per fault: `kind`, `rules` (List(String), the audit's rules that
-    find it), `consequences` (List(String), rules that may find it as well, and are right), `severity`, `service_name`
+    find it), `consequences` (List(String), rules that may find it as well, and are right), `severity` (String, what it
+    deserves: info, warning, error; either, where info and warning are both right), `service_name`
     (whose fault it is), `services` (List(String), those that a finding of it may name), `caller`, `callee` (where it
     belongs to an edge), `count` (Int64, the spans that show it), `findable` (Boolean: enough of them are left),
     `fault` (a sentence), `trace_ids`, `span_ids` (List(String), what it is seen by).

@@ -4,9 +4,9 @@
 
 draws random systems with 0 to 3 faults of each of some kinds (one system in ten with none, one in three with at most
 eight), audits each, and prints a table by kind. A fault is found if a finding has one of its rules, stands above
-"info" if the fault deserves that (and at "info" if not), names its place and shows a span of it. A finding above "info"
-is true if it is that of a fault, or one of its known consequences; those at "info" are only counted where a fault
-deserves no more.
+"info" if the fault deserves that (at "info" if not, at any where both are right), names its place and shows a span of
+it. A finding above "info" is true if it is that of a fault, or one of its known consequences; those at "info" are only
+counted where a fault deserves no more.
 """
 
 from __future__ import annotations
@@ -103,7 +103,8 @@ def compare(findings: pl.DataFrame, truth: pl.DataFrame, *, seed: int = 0, kinds
         tally = measured.kinds[fault["kind"]]
         info = fault["severity"] == "info"
         ours = [finding for finding, fit in zip(found, row, strict=True) if fit and finding["rule"] in fault["rules"]]
-        seen = any((finding["severity"] == "info") is info for finding in ours)
+        either = fault["severity"] == "either"
+        seen = any(either or (finding["severity"] == "info") is info for finding in ours)
         if not fault["findable"]:
             tally.not_findable += 1
             continue

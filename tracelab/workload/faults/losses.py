@@ -33,7 +33,7 @@ def own_sampling(plot: Plot) -> Fault | None:
         _ORPHANED,
         f"{plot.name(service)} samples {ratio:.0%} of traces by itself.",
         rows,
-        touched=np.flatnonzero(lost),
+        touched=_calling(plot, lost),
         services=_around(plot, service, rows),
         severity="info",
         consequences=("inconsistent-sampling-threshold",),
@@ -57,7 +57,7 @@ def window_cut(plot: Plot) -> Fault | None:
         _ORPHANED,
         "The dump begins and ends in the midst of requests.",
         rows,
-        touched=np.flatnonzero(lost),
+        touched=_calling(plot, lost),
         severity="info",
     )
 
@@ -90,7 +90,7 @@ def lost_export(plot: Plot) -> Fault | None:
         _ORPHANED,
         f"An instance of {plot.name(service)} lost a batch of its spans.",
         rows,
-        touched=np.flatnonzero(lost),
+        touched=_calling(plot, lost),
         services=_around(plot, service, rows),
         severity="info",
     )
@@ -130,7 +130,7 @@ def parent_not_exported(plot: Plot) -> Fault | None:
         ("missing-parent",),
         f"The server spans of {plot.name(service)} are never exported.",
         rows,
-        touched=np.flatnonzero(lost),
+        touched=_calling(plot, lost),
         services=_around(plot, service, rows),
         severity="error",
         consequences=("several-roots", "missing-server-span"),
@@ -161,6 +161,14 @@ def _orphans(
     draft = plot.draft
     inner = draft.keep & (draft.parent >= 0) & ~lost
     return np.flatnonzero(inner & lost[np.maximum(draft.parent, 0)] & ~draft.linked)
+
+
+def _calling(
+    plot: Plot, lost: np.ndarray[tuple[int], np.dtype[np.bool_]]
+) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Give the spans that lost ones hung on, which seem to have called nobody."""
+    above = plot.draft.parent[lost]
+    return above[above >= 0]
 
 
 def _around(plot: Plot, service: int, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[int, ...]:

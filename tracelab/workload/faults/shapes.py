@@ -145,7 +145,7 @@ def client_root(plot: Plot) -> Fault | None:
     """Take away a service's server spans with all that hangs on them but client spans, which become roots.
 
     In one of two cases one operation only. Jobs, pollers and health checks of a service leave the same behind as
-    requests that nobody records, so that the finding is only worth to know.
+    requests that nobody records: whether it is called a fault or only worth to know, both are right.
     """
     draft = plot.draft
     root = draft.keep & (draft.parent < 0) & (draft.kind == SERVER)
@@ -168,5 +168,5 @@ def client_root(plot: Plot) -> Fault | None:
         f"Requests to {plot.name(service)} have no server span: its calls begin traces.",
         rows,
         services=(service,),
-        severity="info",
+        severity="either",
     )
