@@ -13,11 +13,11 @@ from typing import Any, Final
 HTTP_STATUS: Final = ("http.response.status_code", "http.status_code")
 """The attributes that hold the status code of HTTP, the newer one first."""
 
-GRPC_STATUS: Final = ("rpc.grpc.status_code", "rpc.response.status_code")
-"""The attributes that hold the status code of gRPC; the second one may hold that of another RPC system."""
+GRPC_STATUS: Final = ("rpc.grpc.status_code", "rpc.response.status_code", "rpc.status_code")
+"""The attributes that hold the status code of gRPC, the oldest first; the others may hold that of another system."""
 
-SHARED_KEY: Final = "rpc.response.status_code"
-"""The one that other RPC systems use too, with numbers that mean something else there."""
+SHARED_KEYS: Final = frozenset(GRPC_STATUS[1:])
+"""Those that other RPC systems use too, with numbers that mean something else there."""
 
 RPC_SYSTEM: Final = ("rpc.system.name", "rpc.system")
 """The attributes that name the RPC system, the newer one first; one that is blank says nothing."""

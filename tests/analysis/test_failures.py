@@ -15,7 +15,7 @@ from tracelab.loaders import read
 from tracelab.schema import ATTRIBUTES, KINDS
 
 CALLERS: Final = ("client", "producer")
-OLD, NEW = "rpc.grpc.status_code", "rpc.response.status_code"
+OLD, NEW, NEWEST = "rpc.grpc.status_code", "rpc.response.status_code", "rpc.status_code"
 
 HTTP: Final[list[tuple[dict[str, Any], tuple[bool, bool]]]] = [
     # What the attributes say, and whether it is a failure for callers and for the others.
@@ -50,6 +50,9 @@ GRPC: Final[list[tuple[dict[str, Any], tuple[bool, bool]]]] = [
     ({NEW: 14, "rpc.system.name": " ", "rpc.system": "dubbo"}, (False, False)),
     ({NEW: 14, "rpc.system.name": "", "rpc.system": "grpc"}, (True, True)),
     ({OLD: 0, NEW: 14}, (True, True)),
+    ({NEWEST: "UNAVAILABLE"}, (True, True)),
+    ({NEWEST: "NOT_FOUND"}, (False, True)),
+    ({NEWEST: 14, "rpc.system.name": "dubbo"}, (False, False)),
 ]
 CASES: Final = [
     *((kind, said, failed[kind not in CALLERS]) for kind, (said, failed) in product(KINDS, HTTP)),

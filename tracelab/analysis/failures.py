@@ -23,7 +23,7 @@ from tracelab.status_codes import (
     HTTP_REFUSAL,
     HTTP_STATUS,
     RPC_SYSTEM,
-    SHARED_KEY,
+    SHARED_KEYS,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _grpc_codes(spans: Spans) -> list[pl.Expr]:
     for key in _there(spans, GRPC_STATUS):
         numeric = _is_numeric(key, spans)
         code = _known(_whole(key, spans)) if numeric else _read(key, failing.grpc_code)
-        systems = _there(spans, RPC_SYSTEM) if key == SHARED_KEY else []
+        systems = _there(spans, RPC_SYSTEM) if key in SHARED_KEYS else []
         if systems:
             said = [_read(name, failing.is_grpc, pl.Boolean()) for name in systems]
             code = pl.when(pl.coalesce(*said, pl.lit(value=True))).then(code)

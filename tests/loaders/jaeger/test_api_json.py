@@ -169,6 +169,8 @@ GRPC: list[tuple[list[dict[str, Any]], str]] = [
     (call("client", 5, NEW, tag("rpc.system", "dubbo")), "unset"),
     (call("client", "5", NEW, tag("rpc.system.name", "jsonrpc"), tag("rpc.system", "grpc")), "unset"),
     (call("client", "unavailable", NEW, tag("rpc.system", "connect_rpc")), "error"),
+    (call("server", "INTERNAL", "rpc.status_code"), "error"),
+    (call("client", 5, "rpc.status_code", tag("rpc.system.name", "dubbo")), "unset"),
     (call("client", -32601, NEW), "unset"),
     (call("client", 200, NEW), "unset"),
     (call("server", 14, OLD, tag("rpc.system", "apache_dubbo")), "error"),

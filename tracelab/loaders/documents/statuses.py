@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from tracelab import status_codes as failing
 from tracelab.loaders.columns.text import scalar_text
 from tracelab.schema import KINDS
-from tracelab.status_codes import CALLERS, GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
+from tracelab.status_codes import CALLERS, GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +59,6 @@ def failed_code(tags: Mapping[str, Value], kind: int) -> tuple[str, Value] | Non
     system = next((tags[key] for key in RPC_SYSTEM if says_system(tags.get(key))), None)
     for key in GRPC_STATUS:
         value = tags.get(key)
-        if (key != SHARED_KEY or is_named(value) or is_grpc(system)) and grpc_failed(value, server=kind == SERVER):
+        if (key not in SHARED_KEYS or is_named(value) or is_grpc(system)) and grpc_failed(value, server=kind == SERVER):
             return key, tags[key]
     return None

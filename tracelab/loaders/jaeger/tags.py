@@ -26,7 +26,7 @@ from tracelab.loaders.documents.statuses import (
 from tracelab.loaders.jaeger.tolerant import tag_value
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
-from tracelab.status_codes import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEY
+from tracelab.status_codes import GRPC_STATUS, HTTP_STATUS, RPC_SYSTEM, SHARED_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -187,7 +187,7 @@ def _guessed(
             failing = ~decided & (first < 0) & np.where(among, *sides)
             if key in HTTP_STATUS:  # the newer key decides where it can be read
                 decided |= tags.judged(codes, is_http_code)
-            if key == SHARED_KEY:
+            if key in SHARED_KEYS:
                 named = [tags.last(name, count) for name in RPC_SYSTEM]
                 system = _either(*(np.where(tags.judged(each, says_system), each, _NO_CODE) for each in named))
                 failing &= tags.judged(codes, is_named) | (system < 0) | tags.judged(system, is_grpc)
