@@ -223,23 +223,27 @@ def _is_random_value(text: str) -> bool:
 
 KINDS: Final = (
     Kind("private key", "secret", r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----"),
-    Kind("JSON Web Token", "secret", r"\beyJ[\w-]{8,}\.eyJ[\w-]{4,}\.[\w-]{8,}"),
-    Kind("bearer token", "secret", r"(?i)\bbearer +([\w.~+/=-]{6,})", _is_random_value, always=True),
+    Kind("JSON Web Token", "secret", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{8,}"),
+    Kind("bearer token", "secret", r"(?i)\bbearer +([A-Za-z0-9_.~+/=-]{6,})", _is_random_value, always=True),
     Kind("user name and password", "secret", r"(?i)\bbasic +([A-Za-z0-9+/]{8,}={0,2})", _is_basic),
     Kind("key of AWS", "secret", r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b"),
-    Kind("token of GitHub", "secret", r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_\w{22,}"),
-    Kind("token of GitLab", "secret", r"\bglpat-[\w-]{20,}"),
-    Kind("token of Slack", "secret", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/T\w+/B\w+/\w{8,}"),
+    Kind("token of GitHub", "secret", r"\bgh[pousr]_[A-Za-z0-9]{30,}|\bgithub_pat_[A-Za-z0-9_]{22,}"),
+    Kind("token of GitLab", "secret", r"\bglpat-[A-Za-z0-9_-]{20,}"),
+    Kind(
+        "token of Slack",
+        "secret",
+        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}|hooks\.slack\.com/services/T[A-Z0-9]+/B[A-Z0-9]+/[A-Za-z0-9]{8,}",
+    ),
     Kind("key of Stripe", "secret", r"\b[sr]k_(?:live|test)_[A-Za-z0-9]{16,}"),
-    Kind("key of Google", "secret", r"\bAIza[\w-]{30,}|\bya29\.[\w-]{20,}|\bGOCSPX-[\w-]{20,}"),
-    Kind("key of a model's API", "secret", r"\bsk-(?:proj-|ant-|svcacct-|or-v1-)?[\w-]{20,}", is_random),
-    Kind("key of SendGrid", "secret", r"\bSG\.[\w-]{16,}\.[\w-]{20,}"),
-    Kind("token of a package registry", "secret", r"\bnpm_[A-Za-z0-9]{30,}|\bpypi-[\w-]{50,}"),
+    Kind("key of Google", "secret", r"\bAIza[A-Za-z0-9_-]{30,}|\bya29\.[A-Za-z0-9_-]{20,}|\bGOCSPX-[A-Za-z0-9_-]{20,}"),
+    Kind("key of a model's API", "secret", r"\bsk-(?:proj-|ant-|svcacct-|or-v1-)?[A-Za-z0-9_-]{20,}", is_random),
+    Kind("key of SendGrid", "secret", r"\bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{20,}"),
+    Kind("token of a package registry", "secret", r"\bnpm_[A-Za-z0-9]{30,}|\bpypi-[A-Za-z0-9_-]{50,}"),
     Kind("key of Azure storage", "secret", r"AccountKey=([A-Za-z0-9+/]{40,}={0,2})"),
     Kind(
         "signature of a signed URL",
         "secret",
-        r"(?i)\b(?:x-(?:amz|goog)-)?(?:signature|sig)=([\w%+/=-]{20,})",
+        r"(?i)\b(?:x-(?:amz|goog)-)?(?:signature|sig)=([A-Za-z0-9_%+/=-]{20,})",
         is_random,
     ),
     Kind(
@@ -252,7 +256,7 @@ KINDS: Final = (
     Kind(
         "password",
         "secret",
-        r"(?i)\b(?:\w{1,20}[_-])?(?:password|passwd|pwd)(?:[\"']?\s{0,3}=\s{0,3}[\"']?|[\"']\s{0,3}:\s{0,3}[\"'])"
+        r"(?i)\b(?:[A-Za-z0-9_]{1,20}[_-])?(?:password|passwd|pwd)(?:[\"']?\s{0,3}=\s{0,3}[\"']?|[\"']\s{0,3}:\s{0,3}[\"'])"
         r"([^\s&;,\"'<>()]+)",
         _is_assigned_password,
         always=True,

@@ -150,3 +150,18 @@ def test_many_different_secrets_are_all_counted() -> None:
     spans = tl.synthetic.generate(3_000).head(3_000).with_columns(pl.Series("span.callback", urls))
     kept = tl.audit(spans).filter(pl.col("rule") == "secret-in-attributes")
     assert kept["count"].sum() == spans.height
+
+
+def test_one_secret_among_many_texts_that_are_none_is_found() -> None:
+    texts = [f"mail of noreply@shop{number}.example was sent" for number in range(3_000)]
+    texts[1_234] = f"mail with ghp_{RANDOM} was sent"
+    spans = tl.synthetic.generate(3_000).head(3_000).with_columns(pl.Series("span.note", texts))
+    kept = tl.audit(spans).filter(pl.col("rule").str.contains("secret|personal"))
+    assert kept.select("rule", "count").rows() == [("secret-in-attributes", 1)]
+
+
+def test_many_different_passwords_are_all_counted() -> None:
+    words = [f"brass-{number}" for number in range(3_000)]
+    spans = tl.synthetic.generate(3_000).head(3_000).with_columns(pl.Series("span.login.password", words))
+    kept = tl.audit(spans).filter(pl.col("rule") == "secret-in-attributes")
+    assert kept["count"].sum() == spans.height

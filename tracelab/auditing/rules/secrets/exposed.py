@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from tracelab.auditing.findings import Severity, Words
     from tracelab.forest import Flags
 
-_READ: Final = 2_000
+_READ: Final = 1_000
 """Distinct values of a key that are read closely; where there are more, it is these that say what the others are."""
 
+_SOME: Final = 200
 _MOST: Final = 0.5
 _SEVERAL: Final = 3
 _FIRST: Final = 4
@@ -42,7 +43,6 @@ _RULES: Final[dict[str, tuple[str, Severity]]] = {
     "contact": ("personal-data-in-attributes", "info"),
 }
 _PATTERNS: Final = {kind.name: kind.pattern for kind in KINDS}
-_ANY_KIND: Final = pl.any_horizontal(pl.col("value").str.contains(kind.pattern) for kind in KINDS)
 _BY_KEY: Final = "secret"
 _SOFTWARE: Final = ("user_agent.original", "http.user_agent")
 
@@ -85,9 +85,7 @@ def _exposures(key: str, part: pl.DataFrame, *, event: bool) -> Iterator[_Exposu
     """Read the values of one key."""
     scope, bare = key.split(".", maxsplit=1) if not event and is_attribute(key) else ("", key)
     distinct = part["value"].unique(maintain_order=True)
-    if distinct.len() > _READ:
-        distinct = distinct.to_frame().filter(_ANY_KIND).to_series()
-    read = distinct.gather_every(-(-distinct.len() // _READ)) if distinct.len() > _READ else distinct
+    read = distinct if distinct.len() <= _READ else _sampled(distinct)
     holding: dict[tuple[str, str], dict[str, str]] = {}
     for value in read.to_list():
         for rule, kind, hidden in _in_value(bare, value):
@@ -96,12 +94,21 @@ def _exposures(key: str, part: pl.DataFrame, *, event: bool) -> Iterator[_Exposu
         if kind == CARD and not _are_cards(bare, read, list(values)):
             continue
         shown = pl.col("value").is_in(list(values))
-        if read.len() < distinct.len() and kind in _PATTERNS and len(values) >= _MOST * read.len():
-            shown = pl.col("value").str.contains(_PATTERNS[kind])
+        if read.len() < distinct.len():
+            alike = pl.col("value").str.contains(_PATTERNS[kind]) if kind in _PATTERNS else pl.lit(value=True)
+            if len(values) >= _MOST * read.to_frame().filter(alike).height:
+                shown = alike
         harmless = kind == MAIL and (scope in {"resource", "instrumentation"} or bare in _SOFTWARE)
         rows = part.filter(shown)["row"].unique().sort()
         sample = next(iter(values.values()))[:_FIRST] if kind in _PATTERNS else ""
         yield _Exposure("contact" if harmless else rule, kind, key, event, rows, sample)
+
+
+def _sampled(distinct: pl.Series) -> pl.Series:
+    """Take values here and there, and some that look like each kind of secret, however seldom these are."""
+    kinds = [distinct.filter(distinct.str.contains(pattern)) for pattern in _PATTERNS.values()]
+    some = [values.gather_every(max(1, -(-values.len() // _SOME))) for values in (distinct, *kinds)]
+    return pl.concat(some).unique(maintain_order=True)
 
 
 def _in_value(key: str, value: str) -> Iterator[tuple[str, str, str]]:
