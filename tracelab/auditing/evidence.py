@@ -331,12 +331,16 @@ def coded(texts: pl.Series) -> tuple[Ints, pl.Series]:
     """Give numbers to the distinct values of a text column in the order in which they come; null is -1."""
     if texts.null_count() == texts.len():
         return np.full(texts.len(), -1, dtype=np.int64), pl.Series(texts.name, [], dtype=pl.String)
+    texts = texts.cast(pl.String)
+    if not texts.null_count() and texts[0] == texts[-1] and (texts == texts[0]).all():
+        return np.zeros(texts.len(), dtype=np.int64), texts.head(1)
     # A category is numbered by when it is first seen, from 0 in categories that nobody else uses.
-    categorical = texts.cast(pl.String).cast(pl.Categorical(pl.Categories.random()))
-    numbers = categorical.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
-    distinct = categorical.unique().drop_nulls()
-    order = np.argsort(distinct.to_physical().to_numpy())
-    return numbers, distinct.cast(pl.String).gather(order)
+    codes = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
+    numbers = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+    # The last that is written stays, and a row of null is written at the end of the table.
+    first = np.empty(int(numbers.max()) + 2, dtype=np.int64)
+    first[numbers[::-1]] = np.arange(numbers.size - 1, -1, -1)
+    return numbers, texts.gather(pl.Series(first[:-1]))
 
 
 def renumbered(values: Ints) -> tuple[Ints, Ints]:
