@@ -98,6 +98,12 @@ def test_required_attributes_that_no_span_has_often_have_an_old_name(shop: pl.Da
     shows("| db.system.name | 12,927 | 0 | db.system | 12,927 |")
 
 
+def test_old_names_are_gone_once_they_are_renamed(shop: pl.DataFrame) -> None:
+    says("The warnings about names are gone.")
+    rules = set(tl.audit(tl.modernise(shop)).filter(pl.col("severity") != "info")["rule"])
+    assert rules == {"lost-in-process", "clock-skew"}
+
+
 def test_a_perfect_score_does_not_see_lost_context(score: pl.DataFrame) -> None:
     says("`recommender` has 100 points, and loses the context of every request.")
     says("Traces show seven or eight of the 19 rules")
