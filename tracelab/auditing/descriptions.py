@@ -49,6 +49,7 @@ DESCRIPTIONS: Final[dict[str, Description]] = {
         "A trace begins with a call",
         "A call that nothing made hides the request or the job that it belongs to, and every call of a request "
         "becomes a trace of its own.",
+        severity="info",
     ),
     "missing-client-span": Description(
         "structure",

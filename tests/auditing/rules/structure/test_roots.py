@@ -58,19 +58,6 @@ def test_a_trace_that_begins_with_a_call_is_worth_to_know() -> None:
     assert _found(spans, "client-root") == [("info", "job", None, None, 1, 2)]
 
 
-def test_a_service_that_makes_calls_of_several_kinds_and_nothing_else_lacks_what_they_are_made_for() -> None:
-    requests = """
-        shop::GET /stock      ====    kind=client
-          stock::GET /stock   .==     kind=server
-
-        shop::SELECT users    ==      kind=client
-    """
-    spans = draw("\n".join([requests] * 3))
-    assert _found(spans, "client-root") == [("warning", "shop", None, None, 6, 6)]
-    in_a_browser = spans.with_columns(pl.lit("webjs").alias("resource.telemetry.sdk.language"))
-    assert _found(in_a_browser, "client-root") == [("info", "shop", None, None, 6, 6)]
-
-
 def test_what_was_exported_twice_is_one_root() -> None:
     spans = draw("api ==== kind=server")
     twice = pl.concat([spans, spans]).select(pl.exclude("depth", "tree_left", "tree_right", "entry"))

@@ -31,9 +31,9 @@ def missing_client_span(evidence: Evidence) -> pl.DataFrame:
     if not shown.any():
         return nothing()
     callers = evidence.parent_service[edges]
-    # Who writes no kinds at all writes "internal" everywhere: then a client span is not missing, but not marked.
-    marks = _services_with(evidence, SERVER, CLIENT, PRODUCER, CONSUMER)
-    marked = (marks[callers] | (above != INTERNAL)) & ~_proxied(evidence, edges)
+    # Who makes no client span of anything may have none that could be made: that is only worth to know.
+    marks = _services_with(evidence, CLIENT)
+    marked = marks[callers] & ~_proxied(evidence, edges)
     return findings_of(
         evidence,
         Symptom(

@@ -18,51 +18,23 @@ if TYPE_CHECKING:
 
 IN_PROCESS: Final = HOPS.index("in-process")
 _MOST: Final = 0.8
-_FEWEST_CALLS: Final = 5
-_ON_DEVICES: Final = frozenset({"webjs", "swift", "android"})
 
 
 def client_root(evidence: Evidence) -> pl.DataFrame:
     """Find traces that begin with a call, without a span that says what for."""
     roots = np.flatnonzero(evidence.true_root)
     kind = evidence.kind[roots]
-    shown = (kind == CLIENT) | (kind == PRODUCER)
-    if not shown.any():
-        return nothing()
-    bare = _makes_nothing_else(evidence, roots, shown)
     return findings_of(
         evidence,
         Symptom(
             "client-root",
             "info",
             _says_client,
-            shown=shown,
+            shown=(kind == CLIENT) | (kind == PRODUCER),
             rows=roots,
             unit="roots",
-            figures={"bare": bare[evidence.service[roots]].astype(np.float64)},
-            judge=_grave_where_bare,
         ),
     )
-
-
-def _makes_nothing_else(evidence: Evidence, roots: Ints, calls: Flags) -> Flags:
-    """Mark the services whose roots are all calls, of several kinds: what they are made for has no span.
-
-    A page in a browser has none by design, and who makes one kind of call may have no more to say.
-    """
-    services = evidence.services.len()
-    service = evidence.service[roots]
-    every = np.bincount(service, minlength=services)
-    kinds = np.unique(np.stack((service, evidence.name[roots])), axis=1)[0]
-    several = np.bincount(kinds, minlength=services) > 1
-    bare: Flags = several & (np.bincount(service[calls], minlength=services) == every) & (every >= _FEWEST_CALLS)
-    for number in np.flatnonzero(bare).tolist():
-        bare[number] = evidence.language(evidence.services[number]) not in _ON_DEVICES
-    return bare
-
-
-def _grave_where_bare(groups: pl.DataFrame) -> pl.DataFrame:
-    return groups.with_columns(severity=pl.when(pl.col("bare") > 0).then(pl.lit("warning")).otherwise("severity"))
 
 
 def several_roots(evidence: Evidence) -> pl.DataFrame:
@@ -127,13 +99,10 @@ def _by_accident(evidence: Evidence, extra: Ints, inside: Ints) -> Flags:
     return accident
 
 
-_ALONE: Final = ", neither a request that came in nor a job, and calls that belong together are traces of their own"
-
-
 def _says_client(group: Group) -> str:
     return (
-        f"{group['said_count']} of {group['service']} are calls: no span says on whose behalf they are made"
-        f"{_ALONE if group['bare'] > 0 else ', as with browsers, jobs and health checks'}."
+        f"{group['said_count']} of {group['service']} are calls: no span says on whose behalf they are made, as with "
+        f"browsers, jobs and health checks."
     )
 
 
