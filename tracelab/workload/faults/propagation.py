@@ -61,7 +61,9 @@ def context_lost_in_process(plot: Plot) -> Fault | None:
 
 def _lost(plot: Plot, kind: str, hop: int) -> Fault | None:
     draft = plot.draft
-    edge = plot.edge(hop)
+    # A caller addresses the service behind a proxy: whose context is lost between could not be told.
+    languages = [service.language for service in draft.system.services]
+    edge = plot.edge(hop, fits=lambda edge: languages[edge.callee] is not None)
     if edge is None:
         return None
     rows = plot.share(edge.servers)
