@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.strategies import span_frames
-from tracelab import analysis
+from tracelab import analysis, auditing
 from tracelab.conforming import with_tree
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
+    "attribute_coverage": auditing.attribute_coverage,
     "critical_path": analysis.critical_path,
     "critical_path_jaeger": lambda spans: analysis.critical_path(spans, method="jaeger"),
     "critical_path_profile": analysis.critical_path_profile,
