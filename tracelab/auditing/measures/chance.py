@@ -26,7 +26,7 @@ LIMITS: Final = 10_000 * 2 ** np.arange(27, dtype=np.int64)
 _GOLDEN: Final = 0.6180339887
 _FEW: Final = 0.1
 _LOOKS: Final = 50_000
-_MOST_TRIALS: Final = 64
+_MOST_TRIALS: Final = 512
 _LEAST_TRIALS: Final = 8
 _SHORTEST: Final = 100_000_000
 

@@ -223,3 +223,20 @@ def test_numeric_addresses_that_come_and_go_are_one_edge() -> None:
     )
     answers(system, called, below=False)
     assert found(system.spans()).select("caller", "callee").rows() == [("shop", "bank")]
+
+
+def test_two_calls_to_a_service_that_is_named_are_enough_where_little_goes_on() -> None:
+    counts = []
+    for seed in range(5):
+        system = System(seed)
+        answers(system, calls(system, 2), below=False)
+        counts.append(found(system.spans()).height)
+    assert sum(counts) >= 4
+
+
+def test_two_calls_that_nobody_answers_are_not_enough_among_strangers() -> None:
+    for seed, rate in enumerate((1, 10, 50, 200)):
+        system = System(seed)
+        calls(system, 2)
+        strangers(system, 60 * rate)
+        assert found(system.spans()).height == 0
