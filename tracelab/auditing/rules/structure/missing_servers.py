@@ -14,7 +14,7 @@ from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothin
 from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.peers import addresses, meant
 from tracelab.auditing.measures.some_rows import share_their_id
-from tracelab.auditing.measures.split_calls import split_calls, unanswered
+from tracelab.auditing.measures.split_calls import split_calls
 from tracelab.schema import STATUS_CODES
 
 if TYPE_CHECKING:
@@ -36,8 +36,14 @@ _FEW: Final = 3
 def missing_server_span(evidence: Evidence) -> pl.DataFrame:
     """Find calls that no server span answers, of services that are instrumented, and tell why."""
     servers = np.flatnonzero(evidence.kind == SERVER)
-    calls = unanswered(evidence, CLIENT) if servers.size else servers
+    if not servers.size:
+        return nothing()
+    # A call with further spans of its own service below it, such as of a second library, is left to these.
+    calls = np.flatnonzero((evidence.kind == CLIENT) & evidence.childless)
     calls = calls[evidence.hop[calls] != _DATABASE]
+    # What failed may never have arrived.
+    failed = evidence.frame["status_code"].to_physical().gather(calls) == _ERROR
+    calls = calls[~failed.to_numpy()]
     if not calls.size:
         return nothing()
     callee = _callees(evidence, calls, servers)
@@ -74,17 +80,12 @@ def _callees(evidence: Evidence, calls: Ints, servers: Ints) -> Ints:
 
 
 def _excused(evidence: Evidence, calls: Ints) -> Flags:
-    """Mark the calls that never arrived, that another rule speaks of, or whose answer hangs below another span."""
-    excused = (evidence.frame["status_code"].to_physical().gather(calls) == _ERROR).to_numpy().copy()
+    """Mark the calls that another rule speaks of, or whose answer hangs below another span."""
+    excused = np.zeros(calls.size, dtype=bool)
     splits = split_calls(evidence)
     if splits is not None:
         # On an edge that loses the context, roots that fit less well belong to the other calls.
         excused |= np.isin(calls, splits.asked) | np.isin(calls, splits.call)
-    # Where two libraries record a call, the inner one is answered.
-    inner = (evidence.kind == CLIENT) & (evidence.parent >= 0)
-    outer = np.zeros(evidence.count, dtype=bool)
-    outer[evidence.parent[inner]] = True
-    excused |= outer[calls]
     open_calls = np.zeros(evidence.count, dtype=bool)
     open_calls[calls] = True
     tops = np.flatnonzero((evidence.orphan | evidence.true_root) & _in_traces_of(evidence, calls))
