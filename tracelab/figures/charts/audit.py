@@ -316,4 +316,5 @@ def _reading(picture: Picture, edges: Mapping[Edge, _Edge]) -> str:
     if not alarms:
         return "Numbers: calls"
     brief = not any(_COUNTED in below for _, below in picture.numbers.values())
-    return f"Numbers: calls, and below {'the share' if brief else 'what a finding counts and its share'}"
+    some = " at what is broken" if len(picture.numbers) < len(edges) else ""
+    return f"Numbers{some}: calls, and below {'the share' if brief else 'what a finding counts and its share'}"
