@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -303,3 +304,9 @@ def test_gantt_shows_a_trace_of_another_frame_in_the_figure_that_is_there() -> N
         gantt.show(other, HEALTH)
     gantt.trace_id = PAY
     assert gantt.visible["name"].to_list() == ["GET /pay!", "charge!", "look!"]
+
+
+def test_options_are_named_and_what_was_never_made_is_closed_without_a_word() -> None:
+    with pytest.raises(TypeError, match="positional"):
+        tl.widgets.Audit(SPANS, findings())  # type: ignore[call-arg]
+    gc.collect()

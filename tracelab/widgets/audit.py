@@ -83,9 +83,9 @@ class Audit(ipw.VBox):  # type: ignore[misc]
     severities = traitlets.Tuple(_ALL)
     service_name = traitlets.Unicode("")
     filter_text = traitlets.Unicode("")
+    _gantt: Gantt | None = None  # of the class, since Python closes what was never made too
 
     def __init__(self, spans: Any, *, findings: Any = None, rows: int = 7) -> None:
-        self._gantt: Gantt | None = None
         in_view = whole("rows", rows, least=1, why="It is how many findings are in view.")
         known = span_frame(spans)
         self._spans = known.collect() if isinstance(known, pl.LazyFrame) else known
