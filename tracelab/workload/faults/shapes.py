@@ -55,14 +55,16 @@ def missing_server_span(plot: Plot) -> Fault | None:
     if edge is None:
         return None
     draft.keep[draft.below(edge.servers)] = False
+    # A caller addresses the service behind a proxy, so that either may be named.
+    behind = [service for service, proxy in draft.system.proxies.items() if proxy == edge.callee]
     return Fault(
         "missing-server-span",
         ("missing-server-span",),
         f"{plot.name(edge.callee)} records nothing where {plot.name(edge.caller)} calls it.",
         edge.clients,
-        services=(edge.caller, edge.callee),
-        caller=edge.caller,
-        callee=edge.callee,
+        services=(edge.caller, edge.callee, *behind),
+        caller=None if behind else edge.caller,
+        callee=None if behind else edge.callee,
     )
 
 

@@ -37,6 +37,15 @@ def test_calls_on_one_edge_that_are_never_answered_by_a_service_that_answers_oth
     ]
 
 
+def test_a_service_that_answers_others_with_internal_spans_is_instrumented_too() -> None:
+    unkind = pl.when(pl.col("service_name") == "stock").then(pl.lit("internal"))
+    spans = repeat(_SHOP, _TIMES)
+    kinds = unkind.otherwise(pl.col("kind").cast(pl.String)).cast(spans.schema["kind"]).alias("kind")
+    assert _found(without(spans.with_columns(kinds), _answers_to_orders())) == [
+        ("warning", "orders", "stock", _TIMES, _TIMES, None)
+    ]
+
+
 def test_calls_of_a_service_that_makes_no_server_spans_at_all_are_none_of_an_instrumented_one() -> None:
     assert _found(without(repeat(_SHOP, _TIMES), pl.col("service_name") == "stock")) == []
 

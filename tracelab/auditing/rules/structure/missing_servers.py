@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, SERVER
+from tracelab.auditing.evidence import CLIENT, INTERNAL, SERVER, UNSPECIFIED
 from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED, explained
 from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
@@ -71,6 +71,9 @@ def _callees(evidence: Evidence, calls: Ints, servers: Ints) -> Ints:
     of_address, service = of_address[~public[of_address]], service[~public[of_address]]
     serves = np.zeros(evidence.services.len(), dtype=bool)
     serves[evidence.service[servers]] = True
+    # What hangs below spans of others answers them as well, where it is of no kind that calls or takes from a queue.
+    crossing = np.flatnonzero(evidence.crossing)
+    serves[evidence.service[crossing[np.isin(evidence.kind[crossing], (UNSPECIFIED, INTERNAL))]]] = True
     of_address, service = of_address[serves[service]], service[serves[service]]
     callee = np.full(texts.len() + 1, _NOBODY, dtype=np.int64)
     callee[of_address] = service
@@ -151,7 +154,7 @@ def _calls(group: Group) -> str:
 
 
 def _says(group: Group) -> str:
-    return f"{_calls(group)}, though {group['callee']} makes some when others call it."
+    return f"{_calls(group)}, though {group['callee']} records others."
 
 
 def _says_sampling(group: Group) -> str:
