@@ -66,22 +66,27 @@ def _in_columns(evidence: Evidence) -> list[pl.DataFrame]:
         if (name in _TEXTS or (is_attribute(name) and name not in _PLAIN and not is_type_companion(name)))
         and frame[name].null_count() < frame.height
     ]
-    read = [name for name in looked_at if name != "name" and (_is_telling(name) or _is_read_whole(frame[name]))]
-    few = [name for name in looked_at if name not in (*read, "name") and frame.schema[name] == pl.String]
-    # All columns at once, so that they are looked at side by side.
-    hints = frame.lazy().select(pl.col(name).drop_nulls().unique().str.contains(HINT).any() for name in few).collect()
-    read += [name for name in few if hints[name].item()]
+    told = [name for name in looked_at if _is_telling(name) or isinstance(frame.schema[name], pl.List)]
+    large = [name for name in looked_at if frame.schema[name] == pl.Int64 and _is_large(frame[name])]
+    texts = [name for name in looked_at if frame.schema[name] == pl.String and name not in (*told, "name")]
+    # All columns at once, so that they are looked at side by side; and no nulls, which patterns are slow to pass over.
+    hints = frame.lazy().select(_distinct(frame[name]).str.contains(HINT).any() for name in texts).collect()
+    read = [*told, *large, *(name for name in texts if hints[name].item())]
     if "name" in looked_at and evidence.names.str.contains(HINT).any():
         read.append("name")
     return [_suspects_of(frame, name) for name in read]
 
 
-def _is_read_whole(values: pl.Series) -> bool:
-    """Tell whether a column is read value by value: lists, numbers as large as cards have, texts that hardly repeat."""
-    if values.dtype == pl.Int64:
-        most = values.max()
-        return isinstance(most, int) and most >= _SMALLEST_CARD
-    return values.dtype == pl.List(pl.String) or (values.dtype == pl.String and _varies(values))
+def _is_large(numbers: pl.Series) -> bool:
+    """Tell whether there are numbers as large as those of cards."""
+    most = numbers.max()
+    return isinstance(most, int) and most >= _SMALLEST_CARD
+
+
+def _distinct(values: pl.Series) -> pl.Expr:
+    """Give the values to look at: each once where they repeat."""
+    there = pl.col(values.name).drop_nulls()
+    return there if _varies(values) else there.unique()
 
 
 def _is_telling(name: str) -> bool:
@@ -91,26 +96,22 @@ def _is_telling(name: str) -> bool:
 
 def _varies(values: pl.Series) -> bool:
     """Tell from values here and there whether nearly every value of a column is another."""
-    sample = values.gather_every(max(1, values.len() // _SAMPLE)).drop_nulls()
+    sample = values.drop_nulls()
+    sample = sample.gather_every(max(1, sample.len() // _SAMPLE))
     return sample.len() > _FEW and sample.n_unique() > _MANY * sample.len()
 
 
 def _suspects_of(frame: pl.DataFrame, name: str) -> pl.DataFrame:
-    values = frame[name]
+    having = pl.Series(np.flatnonzero(frame[name].is_not_null().to_numpy()))
+    values = frame[name].drop_nulls()
     if isinstance(values.dtype, pl.List):
-        having = np.flatnonzero(values.is_not_null().to_numpy())
-        each = pl.DataFrame({"row": having, "value": values.gather(having)}).explode("value").drop_nulls()
-        texts = each.with_columns(pl.col("value").cast(pl.String))
-        told = texts if _is_telling(name) else texts.filter(pl.col("value").str.contains(HINT))
-        return _told(told["row"], name, told["value"])
-    if _is_telling(name):
-        suspected = values.is_not_null()
-    elif values.dtype == pl.Int64:
-        suspected = values >= _SMALLEST_CARD
-    else:
-        suspected = values.cast(pl.String).str.contains(HINT)
-    rows = pl.Series(np.flatnonzero(suspected.fill_null(value=False).to_numpy()))
-    return _told(rows, name, values.gather(rows))
+        each = pl.DataFrame({"row": having, "value": values}).explode("value").drop_nulls()
+        having, values = each["row"], each["value"].cast(pl.String)
+    if not _is_telling(name):
+        large = values.dtype == pl.Int64
+        suspected = values >= _SMALLEST_CARD if large else values.cast(pl.String).str.contains(HINT)
+        having, values = having.filter(suspected), values.filter(suspected)
+    return _told(having, name, values)
 
 
 def _told(rows: pl.Series, name: str, values: pl.Series) -> pl.DataFrame:
