@@ -46,9 +46,9 @@ def unbounded_span_names(evidence: Evidence) -> pl.DataFrame:
     Names are of one form where they differ in nothing else. A form is a fault where most of its names are seen once or
     twice, or where there are very many; steps, shards and versions are counted from one on and end soon.
     """
-    varying = evidence.names.str.contains(_VARYING).to_numpy()
-    if varying.sum() < _LEAST:
+    if evidence.distinct_names.str.contains(_VARYING).sum() < _LEAST:
         return nothing()
+    varying = evidence.names.str.contains(_VARYING).to_numpy()
     rows = np.flatnonzero((evidence.name >= 0) & varying[evidence.name])
     spans = pl.DataFrame(
         {"row": rows, "service": evidence.service[rows], "library": evidence.library[rows], "name": evidence.name[rows]}

@@ -72,7 +72,7 @@ def _in_columns(evidence: Evidence) -> list[pl.DataFrame]:
     # All columns at once, so that they are looked at side by side; and no nulls, which patterns are slow to pass over.
     hints = frame.lazy().select(_distinct(frame[name]).str.contains(HINT).any() for name in texts).collect()
     read = [*told, *large, *(name for name in texts if hints[name].item())]
-    if "name" in looked_at and evidence.names.str.contains(HINT).any():
+    if "name" in looked_at and evidence.distinct_names.str.contains(HINT).any():
         read.append("name")
     return [_suspects_of(frame, name) for name in read]
 
