@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import polars as pl
 
 from tracelab.auditing.evidence import CLIENT, CONSUMER, PRODUCER, SERVER, renumbered
 from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
@@ -19,7 +18,12 @@ UNKNOWN: Final = -1
 HAS_REMOTE: Final = 0x100
 IS_REMOTE: Final = 0x200
 _MANY_NAMES: Final = 0.05
+_FEW_NAMES: Final = 20
 _TOP: Final = -1
+_DENSE: Final = 1 << 24
+_TOLD: Final = 3
+_SELDOM: Final = 0.25
+"""How often a caller should be there before it says something that it is not, and what is seldom then."""
 
 
 def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
@@ -54,7 +58,7 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
         return likes[rows] * size + contexts + 1
 
     asked = keys(orphans, context[orphans])
-    told = _most_frequent(keys(whole, whole_context), evidence.parent_service[whole], asked)
+    told = _told_by_likes(evidence, likes, whole, keys(whole, whole_context), orphans, asked)
     if not (told == UNKNOWN).any():
         return told
     told = np.where((told == UNKNOWN) & is_local(evidence, orphans), evidence.service[orphans], told)
@@ -63,9 +67,12 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
     around, is_call = _by_time(evidence, orphans, asked, told)
     usual = _usual_callers(evidence, orphans)
     # A call around it was answered by somebody in between: by whom such spans hang below, if that is missing as well.
-    between = (is_call | (around == UNKNOWN)) & _mostly_absent(evidence, orphans, asked, usual)
-    told = np.where(told == UNKNOWN, np.where(between, usual, around), told)
-    return np.where(told == UNKNOWN, usual, told)
+    absent = _mostly_absent(evidence, orphans, asked, usual)
+    between = (is_call | (around == UNKNOWN)) & absent
+    by_time = np.where(between | (around == UNKNOWN), usual, around)
+    # Either may have called where other work was going on, of which the caller may be one of many.
+    by_time[~between & absent & (around != UNKNOWN) & (around != usual)] = UNKNOWN
+    return np.where(told == UNKNOWN, by_time, told)
 
 
 def is_local(evidence: Evidence, rows: Ints) -> Flags:
@@ -78,10 +85,11 @@ def is_local(evidence: Evidence, rows: Ints) -> Flags:
 
 def _likes(evidence: Evidence) -> Ints:
     """Give one number to spans of one service, kind, library and name; without the name where names are unbounded."""
-    number = _coarse_likes(evidence)
-    if evidence.names.len() <= max(_MANY_NAMES * evidence.count, 100):
-        number = renumbered(number * (evidence.names.len() + 1) + evidence.name + 1)[0]
-    return number
+    coarse = _coarse_likes(evidence)
+    number, distinct = renumbered(coarse * (evidence.names.len() + 1) + evidence.name + 1)
+    names = np.bincount(distinct // (evidence.names.len() + 1))
+    unbounded = names > np.maximum(_MANY_NAMES * np.bincount(coarse), _FEW_NAMES)
+    return np.where(unbounded[coarse], distinct.size + coarse, number) if unbounded.any() else number
 
 
 def _coarse_likes(evidence: Evidence) -> Ints:
@@ -111,21 +119,76 @@ def _root_services(evidence: Evidence) -> Ints:
     return np.where(roots >= 0, evidence.service[roots], UNKNOWN)
 
 
+def _told_by_likes(evidence: Evidence, likes: Ints, whole: Ints, keys: Ints, orphans: Ints, asked: Ints) -> Ints:
+    """Tell the service that most whole spans of an orphan's kind hang below, or the second where that is missing.
+
+    Where the first has spans in the request of an orphan and the second, which is there else, never has, the orphans
+    hang below the second.
+    """
+    first, second = _two_most_frequent(keys, evidence.parent_service[whole], asked)
+    unsure = np.flatnonzero(second != UNKNOWN)
+    if not unsure.size:
+        return first
+    number, distinct = renumbered(asked[unsure])
+    seconds = np.full(distinct.size, UNKNOWN, dtype=np.int64)
+    seconds[number] = second[unsure]
+    place = np.minimum(np.searchsorted(distinct, keys), distinct.size - 1)
+    others = (distinct[place] == keys) & (evidence.parent_service[whole] != seconds[place])
+    place, others = place[others], whole[others]
+    # In every kind of trace together: what calls whom is the same, and one alone may be too seldom to tell.
+    group, groups = renumbered(likes[orphans[unsure]] * evidence.services.len() + second[unsure])
+    group_of = np.zeros(distinct.size, dtype=np.int64)
+    group_of[number] = group
+    size = groups.size
+    usual = np.bincount(group_of[place], _are_there(evidence, others, seconds[place]), size)
+    share = usual / np.maximum(np.bincount(group_of[place], minlength=size), 1)
+    has_first = _are_there(evidence, orphans[unsure], first[unsure])
+    has_second = _are_there(evidence, orphans[unsure], second[unsure])
+    expected = np.bincount(group[has_first], minlength=size) * share
+    both = np.bincount(group[has_first & has_second], minlength=size)
+    missing = (expected >= _TOLD) & (both <= _SELDOM * expected)
+    first[unsure] = np.where(missing[group] & has_first & ~has_second, second[unsure], first[unsure])
+    return first
+
+
+def _are_there(evidence: Evidence, rows: Ints, services: Ints) -> Flags:
+    """Mark the rows in whose request a service has a span."""
+    request, size = requests_of(evidence), evidence.services.len()
+    there = request * size + evidence.service
+    asked = request[rows] * size + services
+    found: Flags
+    if int(there.max()) >= _DENSE:
+        found = np.isin(asked, there)
+        return found
+    table = np.zeros(int(there.max()) + size, dtype=bool)
+    table[there] = True
+    found = table[asked]
+    return found
+
+
+def _two_most_frequent(keys: Ints, services: Ints, asked: Ints) -> tuple[Ints, Ints]:
+    """Give the two most frequent services of each key that is asked about, -1 where there is none."""
+    nobody = np.full(asked.size, UNKNOWN, dtype=np.int64)
+    if not keys.size:
+        return nobody, nobody.copy()
+    lowest = int(services.min())
+    size = int(services.max()) - lowest + 1
+    pair, pairs = renumbered(keys * size + services - lowest)
+    key, service, counts = pairs // size, pairs % size + lowest, np.bincount(pair)
+    order = np.lexsort((service, -counts, key))
+    key, service = key[order], service[order]
+    begins = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+    known = key[begins]
+    has_second = np.diff(np.append(begins, key.size)) > 1
+    seconds = np.where(has_second, service[np.minimum(begins + 1, key.size - 1)], UNKNOWN)
+    place = np.minimum(np.searchsorted(known, asked), known.size - 1)
+    hit = known[place] == asked
+    return np.where(hit, service[begins][place], UNKNOWN), np.where(hit, seconds[place], UNKNOWN)
+
+
 def _most_frequent(keys: Ints, services: Ints, asked: Ints) -> Ints:
     """Give the most frequent service of each key that is asked about, -1 where there is none."""
-    if not keys.size:
-        return np.full(asked.size, UNKNOWN, dtype=np.int64)
-    counts = (
-        pl.DataFrame({"key": keys, "service": services})
-        .group_by("key", "service")
-        .len()
-        .sort("len", "service", descending=[True, False])
-        .unique("key", keep="first", maintain_order=True)
-        .sort("key")
-    )
-    known, service = counts["key"].to_numpy(), counts["service"].to_numpy()
-    place = np.minimum(np.searchsorted(known, asked), known.size - 1)
-    return np.where(known[place] == asked, service[place], UNKNOWN)
+    return _two_most_frequent(keys, services, asked)[0]
 
 
 def _usual_callers(evidence: Evidence, orphans: Ints) -> Ints:

@@ -22,8 +22,9 @@ _OFTEN: Final = 0.05
 
 _MOST: Final = 0.5
 _FEW: Final = 3
+_FEW_UNKNOWN: Final = 5
 _FEW_OF_MANY: Final = 10
-"""How often it must be missing for that: where most are missing, and where most are there."""
+"""How often it must be missing for that: where most are missing, where nobody knows whose, and where most are there."""
 
 
 def missing_parent(evidence: Evidence) -> pl.DataFrame:
@@ -77,7 +78,8 @@ def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int
 
 def _mild_if_seldom(groups: pl.DataFrame) -> pl.DataFrame:
     """Make mild what is seldom: spans are lost now and then everywhere."""
-    few = pl.when(pl.col("share") < _MOST).then(_FEW_OF_MANY).otherwise(_FEW)
+    few_of_most = pl.when(pl.col("caller").is_null()).then(_FEW_UNKNOWN).otherwise(_FEW)
+    few = pl.when(pl.col("share") < _MOST).then(_FEW_OF_MANY).otherwise(few_of_most)
     mild = (pl.col("share") < _OFTEN) | (pl.col("count") < few)
     return groups.with_columns(severity=pl.when(mild).then(pl.lit("info")).otherwise("severity"))
 
