@@ -208,18 +208,17 @@ class Evidence:
         """Names of hosts by their numbers."""
         return self.numbers(*HOST_KEYS)[1]
 
-    @cached_property
-    def hop(self) -> Ints:
-        """How each span talks to others: a number of `findings.HOPS`, -1 where its attributes do not say."""
-        hop = np.full(self.count, -1, dtype=np.int64)
-        hop[self.has(*HTTP_KEYS)] = 0
-        if self.knows(*RPC_KEYS):
-            rpc, systems = self.numbers("span.rpc.system.name", "span.rpc.system")
-            hop[self.has(*RPC_KEYS)] = 2
-            grpc = np.flatnonzero(systems.str.to_lowercase().eq("grpc").to_numpy()) if systems.len() else np.empty(0)
-            hop[np.isin(rpc, grpc)] = 1
-        hop[self.has(*QUEUE_KEYS) | (self.kind == PRODUCER) | (self.kind == CONSUMER)] = 3
-        hop[self.has(*DATABASE_KEYS)] = 4
+    def hops(self, rows: Ints) -> Ints:
+        """Tell how some spans talk to others: numbers of `findings.HOPS`, -1 where their attributes do not say."""
+        kind = self.kind[rows]
+        hop = np.full(rows.size, -1, dtype=np.int64)
+        hop[self.has_at(rows, *HTTP_KEYS)] = 0
+        rpc = np.flatnonzero(self.has_at(rows, *RPC_KEYS))
+        if rpc.size:
+            system = self.text("span.rpc.system.name", "span.rpc.system").gather(rows[rpc]).str.to_lowercase()
+            hop[rpc] = np.where((system == "grpc").fill_null(value=False).to_numpy(), 1, 2)
+        hop[self.has_at(rows, *QUEUE_KEYS) | (kind == PRODUCER) | (kind == CONSUMER)] = 3
+        hop[self.has_at(rows, *DATABASE_KEYS)] = 4
         return hop
 
     @cached_property
@@ -250,6 +249,16 @@ class Evidence:
                     found |= self.frame[name].is_not_null().to_numpy()
                 elif name in self._rare:
                     found |= self.text(name).is_not_null().to_numpy()
+        return found
+
+    def has_at(self, rows: Ints, *keys: str) -> Flags:
+        """Mark those of some spans that have one of these attributes."""
+        found = np.zeros(rows.size, dtype=bool)
+        for name in (name for key in keys for name in attribute_names(key)):
+            if name in self._columns:
+                found |= self.frame[name].is_not_null().gather(rows).to_numpy()
+            elif name in self._rare:
+                found |= self.text(name).is_not_null().gather(rows).to_numpy()
         return found
 
     def text(self, *keys: str) -> pl.Series:

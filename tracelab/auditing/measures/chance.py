@@ -29,6 +29,7 @@ _LOOKS: Final = 50_000
 _MOST_TRIALS: Final = 512
 _LEAST_TRIALS: Final = 8
 _SHORTEST: Final = 100_000_000
+_SMALL: Final = 2**16
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,8 @@ def compared(group: Ints, slack: Ints, shifted_slack: Ints) -> Chance:
 def sampled(group: Ints, most: int) -> Flags:
     """Pick subjects evenly, so that no group has more than so many of them."""
     sizes = np.bincount(group)
-    order = np.argsort(group, kind="stable")
+    # numpy counts small numbers instead of comparing them.
+    order = np.argsort(group.astype(np.uint16) if sizes.size < _SMALL else group, kind="stable")
     number = np.arange(group.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     size = np.repeat(sizes, sizes)
     # Of more than `most`, those are picked at which the number of the sample goes up.

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.auditing.evidence import CLIENT, SERVER, coded, gathered, renumbered
+from tracelab.auditing.measures.chance import sampled
 from tracelab.auditing.measures.some_rows import texts_at
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.inter
 NUMERIC: Final = r"^[\d.]+(:\d+)?$|:.*:"
 _EVERY_SERVICE: Final = r"(service|svc|server|api|app)$"
 _ANSWERS: Final = 5_000
+_PLACES: Final = 1_000
 
 
 def addresses(evidence: Evidence, clients: Ints) -> tuple[Ints, pl.Series]:
@@ -98,6 +100,7 @@ def _by_name(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
 
 def _by_place(evidence: Evidence, asked: pl.DataFrame, servers: Ints) -> pl.DataFrame:
     """Find services whose server spans say that they were reached at an address, or that run on that host."""
+    servers = servers[sampled(evidence.service[servers], _PLACES)]
     reached, port = texts_at(evidence, servers, *_OWN_ADDRESSES), texts_at(evidence, servers, *_OWN_PORTS)
     host, service = texts_at(evidence, servers, *_OWN_HOSTS), evidence.service[servers]
     own = pl.DataFrame({"reached": reached, "port": port, "host": host, "service": service}).unique()

@@ -18,7 +18,7 @@ from tracelab.auditing.evidence import (
     coded,
     renumbered,
 )
-from tracelab.auditing.measures.chance import NO_MATCH, compared, sampled, shifted, trials
+from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trials
 from tracelab.auditing.measures.offsets import clocks_of
 from tracelab.auditing.measures.pairing import ANY, TOLERANCE, Roots, Times, matched, nearest
 from tracelab.auditing.measures.peers import LOOPBACK, NUMERIC, addresses, meant
@@ -45,7 +45,6 @@ _AGENT: Final = ("span.user_agent.original", "span.http.user_agent")
 _BROWSER: Final = "Mozilla/"
 _SAMPLE: Final = 400
 _ASKS: Final = 60_000
-_PLACES: Final = 1_000
 _FEW: Final = 5
 _KNOWN_DOUBT: Final = float(np.log(1e-3))
 _UNKNOWN_DOUBT: Final = float(np.log(1e-5))
@@ -209,7 +208,7 @@ def _asked_services(
     if not calls.size:
         return None
     address, texts = addresses(evidence, calls)
-    of_address, meant_service = meant(evidence, texts, roots[sampled(evidence.service[roots], _PLACES)])
+    of_address, meant_service = meant(evidence, texts, roots)
     known = np.zeros(texts.len() + 1, dtype=bool)
     known[of_address] = True
     address, known, of_address = _without_instances(address, texts, known, of_address)

@@ -45,7 +45,7 @@ def missing_client_span(evidence: Evidence) -> pl.DataFrame:
             service=callers,
             caller=callers,
             callee=evidence.service[edges],
-            hop=evidence.hop[edges],
+            hop=evidence.hops(edges),
             unit="calls",
             figures={"marks": marked.astype(np.float64)},
             judge=_mild_without("marks"),

@@ -63,7 +63,7 @@ def _doubled(evidence: Evidence, kind: int, *, unit: str) -> pl.DataFrame:
             _says,
             shown=shown[rows],
             rows=rows,
-            hop=evidence.hop[rows],
+            hop=evidence.hops(rows),
             unit=unit,
         ),
     )
@@ -76,9 +76,10 @@ def _one_call(evidence: Evidence, inner: Ints) -> Flags:
     within = (evidence.start[inner] >= evidence.start[outer]) & (evidence.end[inner] <= evidence.end[outer])
     left_over = evidence.duration[outer] - evidence.duration[inner]
     covers = (evidence.duration[inner] >= _COVERED * evidence.duration[outer]) | (left_over <= _ROOM)
-    same_way = evidence.hop[inner] == evidence.hop[outer]
+    hop = evidence.hops(inner)
+    same_way = hop == evidence.hops(outer)
     found: Flags = alone & within & covers & same_way & ~_from_elsewhere(evidence, inner)
-    found &= (evidence.hop[inner] >= 0) | _told_apart(evidence, inner, outer)
+    found &= (hop >= 0) | _told_apart(evidence, inner, outer)
     places = np.flatnonzero(found)
     # A span of the same id is the same span once more, or is told from its parent by nothing.
     ids = evidence.frame["span_id"]

@@ -68,7 +68,7 @@ def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int
         rows=rows,
         caller=exposures.hidden,
         callee=evidence.service[rows],
-        hop=np.where(within, _IN_PROCESS, evidence.hop[rows]),
+        hop=np.where(within, _IN_PROCESS, evidence.hops(rows)),
         weight=evidence.duration[rows],
         unit="spans",
         explanation=EXPLANATIONS[number],

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, INTERNAL, SERVER, UNSPECIFIED
+from tracelab.auditing.evidence import CLIENT, DATABASE_KEYS, INTERNAL, SERVER, UNSPECIFIED
 from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED, explained
 from tracelab.auditing.explanations.exposures import Exposures
-from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
+from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.peers import addresses, meant
 from tracelab.auditing.measures.some_rows import share_their_id
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
 
 _ERROR: Final = STATUS_CODES.index("error")
-_DATABASE: Final = HOPS.index("database")
 _NOBODY: Final = -1
 _PUBLIC: Final = (
     r"\.(com|net|org|io|dev|co|ai|app|cloud|eu|us|uk|de|fr)$"
@@ -40,7 +39,7 @@ def missing_server_span(evidence: Evidence) -> pl.DataFrame:
         return nothing()
     # A call with further spans of its own service below it, such as of a second library, is left to these.
     calls = np.flatnonzero((evidence.kind == CLIENT) & evidence.childless)
-    calls = calls[evidence.hop[calls] != _DATABASE]
+    calls = calls[~evidence.has_at(calls, *DATABASE_KEYS)]
     # What failed may never have arrived.
     failed = evidence.frame["status_code"].to_physical().gather(calls) == _ERROR
     calls = calls[~failed.to_numpy()]
@@ -135,7 +134,7 @@ def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int
         service=exposures.hidden,
         caller=evidence.service[rows],
         callee=exposures.hidden,
-        hop=evidence.hop[rows],
+        hop=evidence.hops(rows),
         weight=evidence.duration[rows],
         unit="calls",
         explanation=EXPLANATIONS[number],

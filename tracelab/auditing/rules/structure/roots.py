@@ -79,7 +79,7 @@ def _further(evidence: Evidence, rows: Ints, shown: Flags, above: Ints | None) -
             rows=rows,
             caller=caller,
             callee=evidence.service[rows],
-            hop=np.where(caller == evidence.service[rows], IN_PROCESS, evidence.hop[rows]),
+            hop=np.where(caller == evidence.service[rows], IN_PROCESS, evidence.hops(rows)),
             unit="spans that come in",
         ),
     )
