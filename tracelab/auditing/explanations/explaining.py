@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.auditing.explanations.exposures import Presence, Window
+from tracelab.auditing.explanations.exposures import Presence, Window, gathered_by
 from tracelab.auditing.explanations.losses import lost_for_a_while
 from tracelab.auditing.explanations.samplers import sampled_alone
 from tracelab.auditing.explanations.windows import cut_by_window
@@ -35,9 +35,12 @@ def explained(evidence: Evidence, exposures: Exposures) -> Ints:
     services = np.argsort(-counts, kind="stable")[:_MOST_SERVICES]
     services = services[counts[services] > 0]
     presence = Presence.of(evidence, services)
+    known = np.flatnonzero((exposures.hidden >= 0) & (result == UNEXPLAINED))
+    order, bounds = gathered_by(exposures.hidden[known], evidence.services.len())
+    order = known[order]
     for service in services.tolist():
         spans = presence.spans(service)
-        here = np.flatnonzero((exposures.hidden == service) & (result == UNEXPLAINED))
+        here = order[bounds[service] : bounds[service + 1]]
         result[here[lost_for_a_while(evidence, exposures.of(here), spans, window)]] = LOST
         here = here[result[here] == UNEXPLAINED]
         result[here[sampled_alone(evidence, exposures.of(here), spans)]] = SAMPLING

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from tracelab.auditing.measures.requests import requests_of
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Flags, Ints
+
+_SHORT: Final = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,24 @@ class Presence:
         chosen = np.zeros(evidence.services.len(), dtype=bool)
         chosen[services] = True
         rows = np.flatnonzero(chosen[evidence.service])
-        rows = rows[np.argsort(evidence.service[rows], kind="stable")]
-        bounds = np.searchsorted(evidence.service[rows], np.arange(evidence.services.len() + 1))
-        return cls(evidence, rows, bounds)
+        order, bounds = gathered_by(evidence.service[rows], evidence.services.len())
+        return cls(evidence, rows[order], bounds)
 
     def spans(self, service: int) -> Ints:
         """List the places of a service's spans, in order."""
         return self.rows[self.bounds[service] : self.bounds[service + 1]]
+
+
+def gathered_by(numbers: Ints, size: int) -> tuple[Ints, Ints]:
+    """Give the places of every number from 0 on, one number after the other, and where those of each begin."""
+    # Short numbers are sorted by their digits, ten times as fast.
+    order = np.argsort(numbers.astype(np.int16) if size < _SHORT else numbers, kind="stable")
+    return order, np.concatenate(([0], np.cumsum(np.bincount(numbers, minlength=size))))
+
+
+def distinct(numbers: Ints) -> Ints:
+    """List the distinct ones of some numbers, in order: they are in order already where places or traces are."""
+    changes = np.diff(numbers)
+    if (changes < 0).any():
+        return np.unique(numbers)
+    return numbers[np.concatenate(([True], changes > 0))] if numbers.size else numbers

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.chance import UNLIKELY, surprise
+from tracelab.auditing.explanations.exposures import distinct
 from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ _CANDIDATES: Final = 8
 _FEWEST: Final = 2
 _HINT: Final = 3.0
 _MOST_INSTANCES: Final = 50
+_MOST_REQUESTS: Final = 20_000
 _LAG: Final = 0.99
+_ENOUGH: Final = 5_000
+"""How many are looked at for that."""
 
 
 def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, window: Window) -> Flags:
@@ -51,6 +55,7 @@ def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, wind
     if not spans.size:
         return found
     one_each = _one_of_each_request(exposures)
+    one_each = one_each[:: max(1, one_each.size // _MOST_REQUESTS)]
     slack = _slack(evidence, exposures)
     for source, is_part in _sources(evidence, spans):
         open_yet = one_each[~found[one_each]]
@@ -58,7 +63,7 @@ def lost_for_a_while(evidence: Evidence, exposures: Exposures, spans: Ints, wind
         if np.count_nonzero(absent) < _FEWEST:
             break
         ends = np.sort(evidence.end[source])
-        requests = np.unique(requests_of(evidence)[source]).size if is_part else 0
+        requests = distinct(requests_of(evidence)[source]).size if is_part else 0
         for low, high in _silences(time, absent, ends, window, requests):
             found |= exposures.absent & (exposures.time >= low - slack) & (exposures.time <= high + slack)
     return found
@@ -104,9 +109,11 @@ def _silences(time: Ints, absent: Flags, ends: Ints, window: Window, requests: i
 
 def _one_of_each_request(exposures: Exposures) -> Ints:
     """Choose one of each request, one that misses something if any does: those of one request are not independent."""
-    order = np.lexsort((~exposures.absent, exposures.request))
-    request = exposures.request[order]
-    return order[np.concatenate(([True], request[1:] != request[:-1]))]
+    chosen = np.full(int(exposures.request.max(initial=-1)) + 1, -1, dtype=np.int64)
+    # The last that is written stays: the first one of those that miss something, else the first one.
+    for places in (np.arange(exposures.rows.size), np.flatnonzero(exposures.absent)):
+        chosen[exposures.request[places[::-1]]] = places[::-1]
+    return chosen[chosen >= 0]
 
 
 def _slack(evidence: Evidence, exposures: Exposures) -> int:
@@ -114,5 +121,6 @@ def _slack(evidence: Evidence, exposures: Exposures) -> int:
     there = np.flatnonzero(~exposures.absent & (exposures.partner >= 0))
     if not there.size:
         return 0
+    there = there[:: max(1, there.size // _ENOUGH)]
     apart = np.abs(evidence.end[exposures.partner[there]] - exposures.time[there])
     return int(np.quantile(apart, _LAG))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times, surprise
+from tracelab.auditing.explanations.exposures import distinct
 from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.requests import requests_of
 from tracelab.sampling.head.cells import numbers_of
@@ -43,9 +44,9 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
     nothing = np.zeros(exposures.rows.size, dtype=bool)
     wholly = exposures.absent & ~_seen(evidence, exposures, spans)
     partly = exposures.absent & ~wholly
-    absent = np.unique(exposures.request[wholly])
-    present = np.unique(exposures.request[~exposures.absent])
-    torn = np.unique(exposures.request[partly])
+    absent = distinct(exposures.request[wholly])
+    present = distinct(exposures.request[~exposures.absent])
+    torn = distinct(exposures.request[partly])
     if absent.size < _FEWEST or present.size < 1 or torn.size > _PARTLY * (absent.size + present.size):
         return nothing
     # Where ids are used again, requests that overlap are taken for one.
@@ -62,7 +63,7 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
 
 def _seen(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flags:
     """Mark those in whose request the service has a span; where requests share an id, in whose time it has one."""
-    seen = np.isin(exposures.request, np.unique(requests_of(evidence)[spans]))
+    seen = np.isin(exposures.request, distinct(requests_of(evidence)[spans]))
     shared = np.flatnonzero(seen & exposures.absent & (exposures.request != evidence.trace[exposures.rows]))
     if shared.size:
         ours = np.zeros(evidence.count, dtype=bool)

@@ -64,15 +64,22 @@ def hidden_callers(evidence: Evidence, orphans: Ints) -> Ints:
     told = np.where((told == UNKNOWN) & is_local(evidence, orphans), evidence.service[orphans], told)
     if not (told == UNKNOWN).any():
         return told
-    around, is_call = _by_time(evidence, orphans, asked, told)
-    usual = _usual_callers(evidence, orphans)
+    untold = np.flatnonzero(told == UNKNOWN)
+    told[untold] = _told_by_time(evidence, likes, orphans[untold], asked[untold])
+    return told
+
+
+def _told_by_time(evidence: Evidence, likes: Ints, orphans: Ints, asked: Ints) -> Ints:
+    """Tell the service inside of which orphans ran, or that such spans hang below in other traces."""
+    around, is_call = _by_time(evidence, orphans, asked)
+    usual = _usual_callers(evidence, likes, orphans)
     # A call around it was answered by somebody in between: by whom such spans hang below, if that is missing as well.
     absent = _mostly_absent(evidence, orphans, asked, usual)
     between = (is_call | (around == UNKNOWN)) & absent
     by_time = np.where(between | (around == UNKNOWN), usual, around)
     # Either may have called where other work was going on, of which the caller may be one of many.
     by_time[~between & absent & (around != UNKNOWN) & (around != usual)] = UNKNOWN
-    return np.where(told == UNKNOWN, by_time, told)
+    return by_time
 
 
 def is_local(evidence: Evidence, rows: Ints) -> Flags:
@@ -191,42 +198,34 @@ def _most_frequent(keys: Ints, services: Ints, asked: Ints) -> Ints:
     return _two_most_frequent(keys, services, asked)[0]
 
 
-def _usual_callers(evidence: Evidence, orphans: Ints) -> Ints:
+def _usual_callers(evidence: Evidence, likes: Ints, orphans: Ints) -> Ints:
     """Tell the service that such spans hang below in any trace; their names are left out where no other has them."""
     told = np.full(orphans.size, UNKNOWN, dtype=np.int64)
-    for likes in (_likes(evidence), _coarse_likes(evidence)):
-        sought = np.zeros(int(likes.max(initial=0)) + 1, dtype=bool)
-        sought[likes[orphans[told == UNKNOWN]]] = True
-        whole = np.flatnonzero((evidence.parent >= 0) & sought[likes])
-        more = _most_frequent(likes[whole], evidence.parent_service[whole], likes[orphans])
-        told = np.where(told == UNKNOWN, more, told)
+    for number in (likes, _coarse_likes(evidence)):
+        untold = np.flatnonzero(told == UNKNOWN)
+        if untold.size:
+            sought = np.zeros(int(number.max(initial=0)) + 1, dtype=bool)
+            sought[number[orphans[untold]]] = True
+            whole = np.flatnonzero((evidence.parent >= 0) & sought[number])
+            told[untold] = _most_frequent(number[whole], evidence.parent_service[whole], number[orphans[untold]])
     return told
 
 
 def _mostly_absent(evidence: Evidence, orphans: Ints, asked: Ints, usual: Ints) -> Flags:
     """Mark the orphans of those kinds whose usual caller has no span in most of their requests."""
-    request, services = requests_of(evidence), evidence.services.len()
-    sought = np.zeros(services, dtype=bool)
-    sought[usual[usual >= 0]] = True
-    spans = np.flatnonzero(sought[evidence.service])
-    there = np.unique(request[spans] * services + evidence.service[spans])
-    absent = (usual >= 0) & ~np.isin(request[orphans] * services + usual, there)
+    absent = (usual >= 0) & ~_are_there(evidence, orphans, usual)
     number = renumbered(asked)[0]
     mostly: Flags = (np.bincount(number, absent) > np.bincount(number) / 2)[number]
     return mostly
 
 
-def _by_time(evidence: Evidence, orphans: Ints, asked: Ints, told: Ints) -> tuple[Ints, Flags]:
+def _by_time(evidence: Evidence, orphans: Ints, asked: Ints) -> tuple[Ints, Flags]:
     """Tell the service inside of whose spans most orphans of a kind ran, and whether these are calls."""
-    untold = np.flatnonzero(told == UNKNOWN)
-    inside = enclosing(evidence, orphans[untold])
+    inside = enclosing(evidence, orphans)
     service = np.where(inside >= 0, evidence.service[inside], UNKNOWN)
     # A server does not call itself: what encloses a call that comes in is rather another request that is served.
-    service[service == evidence.service[orphans[untold]]] = UNKNOWN
+    service[service == evidence.service[orphans]] = UNKNOWN
     is_call = (service != UNKNOWN) & np.isin(evidence.kind[inside], (CLIENT, PRODUCER))
     heard = inside > NOT_ASKED
-    most = _most_frequent(asked[untold][heard], (2 * service + is_call)[heard], asked[untold])
-    result, calls = np.full(orphans.size, UNKNOWN, dtype=np.int64), np.zeros(orphans.size, dtype=bool)
-    result[untold] = np.where(most >= 0, most // 2, UNKNOWN)
-    calls[untold] = (most >= 0) & (most % 2 == 1)
-    return result, calls
+    most = _most_frequent(asked[heard], (2 * service + is_call)[heard], asked)
+    return np.where(most >= 0, most // 2, UNKNOWN), (most >= 0) & (most % 2 == 1)

@@ -47,12 +47,11 @@ def exposed(evidence: Evidence, orphans: Ints) -> Exposures:
     hidden[orphans] = hidden_callers(evidence, orphans)
     services = evidence.services.len()
     edge = (hidden + 1) * services + evidence.service
-    edges = np.unique(edge[orphans])
-    rows = np.flatnonzero(evidence.named_parent & ~evidence.on_cut_cycle & np.isin(edge, edges))
+    rows = np.flatnonzero(evidence.named_parent & ~evidence.on_cut_cycle & np.isin(edge, edge[orphans]))
     # Within a service, only such spans are compared as those that are missing a parent.
     local = is_local(evidence, rows) & (hidden[rows] == evidence.service[rows])
     kinds = evidence.kind * (services + 1) + evidence.service
-    alike = np.isin(kinds[rows], np.unique(kinds[orphans]))
+    alike = np.isin(kinds[rows], kinds[orphans])
     rows = rows[~local | alike]
     return Exposures(evidence, rows, hidden[rows], evidence.parent[rows] < 0, evidence.parent[rows])
 
