@@ -9,6 +9,7 @@ import numpy as np
 from tracelab.auditing.explanations.exposures import Presence, Window, gathered_by
 from tracelab.auditing.explanations.losses import lost_for_a_while
 from tracelab.auditing.explanations.samplers import sampled_alone
+from tracelab.auditing.explanations.spans_dropped import dropped_one_by_one
 from tracelab.auditing.explanations.windows import cut_by_window
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
     from tracelab.auditing.explanations.exposures import Exposures
     from tracelab.forest import Ints
 
-EXPLANATIONS: Final = (None, "sampling", "window", "lost-export")
+EXPLANATIONS: Final = (None, "sampling", "window", "lost-export", "sampling")
 """What each number of `explained` stands for."""
 
-UNEXPLAINED, SAMPLING, WINDOW, LOST = range(len(EXPLANATIONS))
+UNEXPLAINED, SAMPLING, WINDOW, LOST, DROPPED = range(len(EXPLANATIONS))
 _MOST_SERVICES: Final = 300
 
 
@@ -27,6 +28,9 @@ def explained(evidence: Evidence, exposures: Exposures) -> Ints:
     """Give the number of the explanation of each one that misses something; 0 where there is none."""
     result = np.zeros(exposures.rows.size, dtype=np.int64)
     if not exposures.absent.any():
+        return result
+    if dropped_one_by_one(evidence):
+        result[exposures.absent] = DROPPED
         return result
     result[cut_by_window(evidence, exposures)] = WINDOW
     window = Window.of(evidence)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 _SAMPLED_ALONE: Final = (
     "Nothing is broken, but these traces stay torn. Let every service follow its caller's decision "
     "(OTEL_TRACES_SAMPLER=parentbased_traceidratio with one ratio for all), or sample whole traces in a Collector "
-    "(tail_sampling)."
+    "(tail_sampling) instead of single spans."
 )
 _WINDOW: Final = (
     "Nothing is broken: the dump begins or ends in the middle of these traces. Fetch a longer window, or fetch the "

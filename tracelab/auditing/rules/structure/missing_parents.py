@@ -108,6 +108,13 @@ def _says_lost(group: Group) -> str:
     )
 
 
+def _says_dropped(group: Group) -> str:
+    return (
+        f"{_of_whom(group)} name a parent that is not in their trace. Parents are missing as often everywhere: spans "
+        "are dropped one by one, by a sampler that does not look at traces or by an overload."
+    )
+
+
 def _of_whom(group: Group) -> str:
     if group["caller"] is None:
         return f"{group['said_count']} of {group['service']} whose caller is not known"
@@ -122,4 +129,4 @@ def _whose(group: Group) -> str:
     return f": spans of {group['caller']} are missing"
 
 
-_SAYS: Final = (_says, _says_sampling, _says_window, _says_lost)
+_SAYS: Final = (_says, _says_sampling, _says_window, _says_lost, _says_dropped)

@@ -160,6 +160,10 @@ def _says_sampling(group: Group) -> str:
     return f"{_calls(group)}: {group['callee']} has no span at all in these traces. It samples by a ratio of its own."
 
 
+def _says_dropped(group: Group) -> str:
+    return f"{_calls(group)}: spans are missing as often everywhere, dropped one by one."
+
+
 def _says_window(group: Group) -> str:
     return f"{_calls(group)}, where the dump begins or ends: they lie outside of it."
 
@@ -168,4 +172,4 @@ def _says_lost(group: Group) -> str:
     return f"{_calls(group)}, all while {group['callee']} or an instance of it sent no spans: its export failed."
 
 
-_SAYS: Final = (_says, _says_sampling, _says_window, _says_lost)
+_SAYS: Final = (_says, _says_sampling, _says_window, _says_lost, _says_dropped)
