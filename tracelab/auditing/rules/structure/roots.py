@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 IN_PROCESS: Final = HOPS.index("in-process")
 _MOST: Final = 0.8
+_FEW: Final = 3
 
 
 def client_root(evidence: Evidence) -> pl.DataFrame:
@@ -81,8 +82,15 @@ def _further(evidence: Evidence, rows: Ints, shown: Flags, above: Ints | None) -
             callee=evidence.service[rows],
             hop=np.where(caller == evidence.service[rows], IN_PROCESS, evidence.hops(rows)),
             unit="spans that come in",
+            judge=_mild_if_few,
         ),
     )
+
+
+def _mild_if_few(groups: pl.DataFrame) -> pl.DataFrame:
+    """Make mild what one span or two show: only their times say where they ran, and may do so by chance."""
+    mild = pl.col("count") < _FEW
+    return groups.with_columns(severity=pl.when(mild).then(pl.lit("info")).otherwise("severity"))
 
 
 def _by_accident(evidence: Evidence, extra: Ints, inside: Ints) -> Flags:
