@@ -382,7 +382,7 @@ def _matches(evidence: Evidence, sides: _Sides) -> SplitCalls | None:
     )
     if not candidates.call.size:
         return None
-    chosen = _chosen(sides, candidates)
+    chosen = _chosen(evidence, sides, candidates)
     if not chosen.size:
         return None
     return _by_edge(evidence, sides, candidates.at(chosen), _sure(sides, candidates, chosen))
@@ -418,16 +418,24 @@ def _sizes(sides: _Sides, candidates: _Candidates) -> Ints:
     return np.bincount(sides.group, minlength=int(sides.ask_group.max()) + 1)[sides.ask_group[candidates.asks]]
 
 
-def _chosen(sides: _Sides, candidates: _Candidates) -> Ints:
+def _chosen(evidence: Evidence, sides: _Sides, candidates: _Candidates) -> Ints:
     """Choose pairs so that each span is in one at most, of asks that keep most of what they are believed to have.
 
     A root may lie in a call to another service that in turn called it: then it is closer to that other's call.
     """
     chosen = matched(candidates.call, candidates.root, candidates.slack)
+    chosen = chosen[~_are_one(evidence, sides.calls[candidates.call[chosen]], sides.roots[candidates.root[chosen]])]
     sizes = _sizes(sides, candidates)
     left = np.bincount(candidates.ask[chosen], minlength=candidates.asks.size)
     kept = left >= _KEPT * candidates.share * sizes
     return chosen[kept[candidates.ask[chosen]]]
+
+
+def _are_one(evidence: Evidence, calls: Ints, roots: Ints) -> Flags:
+    """Mark the pairs of which both sides have the same ids, as where the two sides of a call share one span."""
+    ids = evidence.frame["span_id"]
+    one: Flags = (ids.gather(calls) == ids.gather(roots)).to_numpy() & (evidence.trace[calls] == evidence.trace[roots])
+    return one
 
 
 def _candidates(sides: _Sides, *, but: Ints | None = None) -> _Candidates:

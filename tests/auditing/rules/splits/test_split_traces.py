@@ -240,3 +240,21 @@ def test_two_calls_that_nobody_answers_are_not_enough_among_strangers() -> None:
         calls(system, 2)
         strangers(system, 60 * rate)
         assert found(system.spans()).height == 0
+
+
+@pytest.mark.parametrize("one_span", [True, False])
+def test_the_two_sides_of_a_call_that_share_their_ids_are_one_though_all_requests_share_a_trace(
+    *, one_span: bool
+) -> None:
+    system = System(8)
+    start = system.times(200, seconds=60)
+    called = system.add("shop", "POST", "client", start, system.lengths(200, ms=20), attributes=_TO_BANK)
+    system.add("bank", "POST /charge", "server", *system.within(called), below=called, attributes=_TO_BANK)
+    answered = pl.col("kind") == "server"
+    ids = pl.when(answered).then("parent_span_id").otherwise("span_id").alias("span_id")
+    spans = system.spans().with_columns(ids if one_span else pl.col("span_id"), trace_id=pl.lit("5" * 32))
+    spans = spans.with_columns(parent_span_id=pl.lit(None, dtype=pl.String))
+    assert found(tl.conform(spans.drop("depth", "tree_left", "tree_right", "entry"))).height == (0 if one_span else 1)
+
+
+_TO_BANK = {"span.http.request.method": "POST", "span.server.address": "bank"}
