@@ -77,6 +77,8 @@ def _told_by_time(evidence: Evidence, likes: Ints, orphans: Ints, asked: Ints) -
     absent = _mostly_absent(evidence, orphans, asked, usual)
     between = (is_call | (around == UNKNOWN)) & absent
     by_time = np.where(between | (around == UNKNOWN), usual, around)
+    # What ran inside of a call is not below it, or it would be its child: somebody is in between.
+    by_time[is_call & (usual == UNKNOWN)] = UNKNOWN
     # Either may have called where other work was going on, of which the caller may be one of many.
     by_time[~between & absent & (around != UNKNOWN) & (around != usual)] = UNKNOWN
     return by_time
@@ -147,10 +149,10 @@ def _told_by_likes(evidence: Evidence, likes: Ints, whole: Ints, keys: Ints, orp
     group_of = np.zeros(distinct.size, dtype=np.int64)
     group_of[number] = group
     size = groups.size
-    usual = np.bincount(group_of[place], _are_there(evidence, others, seconds[place]), size)
+    usual = np.bincount(group_of[place], are_there(evidence, others, seconds[place]), size)
     share = usual / np.maximum(np.bincount(group_of[place], minlength=size), 1)
-    has_first = _are_there(evidence, orphans[unsure], first[unsure])
-    has_second = _are_there(evidence, orphans[unsure], second[unsure])
+    has_first = are_there(evidence, orphans[unsure], first[unsure])
+    has_second = are_there(evidence, orphans[unsure], second[unsure])
     expected = np.bincount(group[has_first], minlength=size) * share
     both = np.bincount(group[has_first & has_second], minlength=size)
     missing = (expected >= _TOLD) & (both <= _SELDOM * expected)
@@ -158,7 +160,7 @@ def _told_by_likes(evidence: Evidence, likes: Ints, whole: Ints, keys: Ints, orp
     return first
 
 
-def _are_there(evidence: Evidence, rows: Ints, services: Ints) -> Flags:
+def are_there(evidence: Evidence, rows: Ints, services: Ints) -> Flags:
     """Mark the rows in whose request a service has a span."""
     request, size = requests_of(evidence), evidence.services.len()
     there = request * size + evidence.service
@@ -213,7 +215,7 @@ def _usual_callers(evidence: Evidence, likes: Ints, orphans: Ints) -> Ints:
 
 def _mostly_absent(evidence: Evidence, orphans: Ints, asked: Ints, usual: Ints) -> Flags:
     """Mark the orphans of those kinds whose usual caller has no span in most of their requests."""
-    absent = (usual >= 0) & ~_are_there(evidence, orphans, usual)
+    absent = (usual >= 0) & ~are_there(evidence, orphans, usual)
     number = renumbered(asked)[0]
     mostly: Flags = (np.bincount(number, absent) > np.bincount(number) / 2)[number]
     return mostly

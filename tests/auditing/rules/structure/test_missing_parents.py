@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -19,6 +21,7 @@ SHOP = """
               bank::work .....=======
 """
 TIMES = 200
+SAMPLE = Path(__file__).parents[4] / "sample_data" / "shop.otlp.jsonl.gz"
 
 
 def _found(spans: pl.DataFrame) -> list[tuple[object, ...]]:
@@ -117,3 +120,12 @@ def test_a_trace_alone_is_only_worth_to_know() -> None:
           bank::charge  ====   kind=server
     """)
     assert _found(spans) == [("info", None, "bank", None, 1, 1, None)]
+
+
+@pytest.mark.parametrize(("gone", "callee"), [("gateway", "orders"), ("orders", "payments")])
+def test_nobody_is_named_for_a_service_of_which_no_span_is_left(gone: str, callee: str) -> None:
+    spans = tl.read(SAMPLE, progress=False).filter(pl.col("service_name") != gone)
+    found = tl.audit(tl.with_tree(spans)).filter(
+        pl.col("rule") == "missing-parent", pl.col("service_name") == callee, pl.col("severity") != "info"
+    )
+    assert found.select("caller", "callee").rows() == [(None, callee)]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import polars as pl
 
+from tracelab.auditing.evidence import renumbered
 from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED, explained
 from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
-from tracelab.auditing.measures.callers import hidden_callers, is_local
+from tracelab.auditing.measures.callers import UNKNOWN, are_there, hidden_callers, is_local
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -34,6 +36,7 @@ def missing_parent(evidence: Evidence) -> pl.DataFrame:
         return nothing()
     exposures = exposed(evidence, orphans)
     number = explained(evidence, exposures)
+    exposures = _without_guesses(evidence, exposures, exposures.absent & (number == UNEXPLAINED))
     found = [
         findings_of(evidence, _symptom(evidence, exposures, exposures.absent & (number == one), one))
         for one in np.unique(number[exposures.absent]).tolist()
@@ -54,6 +57,16 @@ def exposed(evidence: Evidence, orphans: Ints) -> Exposures:
     alike = np.isin(kinds[rows], kinds[orphans])
     rows = rows[~local | alike]
     return Exposures(evidence, rows, hidden[rows], evidence.parent[rows] < 0, evidence.parent[rows])
+
+
+def _without_guesses(evidence: Evidence, exposures: Exposures, unexplained: Flags) -> Exposures:
+    """Name no caller that has no span at all in most of the requests for which nothing explains that."""
+    rows = np.flatnonzero(unexplained & (exposures.hidden >= 0))
+    edge, _ = renumbered(exposures.hidden[rows] * evidence.services.len() + evidence.service[exposures.rows[rows]])
+    gone = ~are_there(evidence, exposures.rows[rows], exposures.hidden[rows])
+    hidden = exposures.hidden.copy()
+    hidden[rows[gone & (np.bincount(edge, gone) > np.bincount(edge) / 2)[edge]]] = UNKNOWN
+    return replace(exposures, hidden=hidden)
 
 
 def _symptom(evidence: Evidence, exposures: Exposures, shown: Flags, number: int) -> Symptom:
