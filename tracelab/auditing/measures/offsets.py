@@ -252,6 +252,8 @@ def _wrong(pairs: _Pairs, count: int) -> pl.DataFrame:
         gain, low, high, middle = _gains(pairs, offset, agree)
         winners, other = _winners(pairs, ~agree, gain)
         if not winners.size:
+            winners, other, low, high, middle = _nearest(pairs, offset, agree)
+        if not winners.size:
             break
         offset[winners], lower[winners], upper[winners] = middle[winners], low[winners], high[winners]
         against[winners] = np.where(wrong[winners], against[winners], other)
@@ -305,6 +307,30 @@ def _winners(pairs: _Pairs, apart: Flags, gain: Gains) -> tuple[Ints, Ints]:
     tied[winner[even]] = loser[even]
     winners = np.flatnonzero((gain > 0) & ~loses)
     return winners, tied[winners]
+
+
+def _nearest(pairs: _Pairs, offset: Ints, agree: Flags) -> tuple[Ints, Ints, Ints, Ints, Ints]:
+    """Pick the host that is least apart from another, of those that agree with nobody: where no clock has a majority.
+
+    Gives it and the other one, and for all hosts the offsets that they would have beside that other one.
+    """
+    settled = np.zeros(offset.size, dtype=bool)
+    settled[pairs.first[agree]] = settled[pairs.second[agree]] = True
+    # The one that is called is set right, if it agrees with nobody, else the one that calls.
+    called, caller = (np.where(pairs.calls_second == flag, pairs.second, pairs.first) for flag in (True, False))
+    moved = np.where(settled[called], caller, called)
+    apart = np.abs(pairs.middle - (offset[pairs.second] - offset[pairs.first]))
+    open_pairs = np.flatnonzero(~agree & ~settled[moved])
+    low, high, middle = (np.zeros(offset.size, dtype=np.int64) for _ in range(3))
+    if not open_pairs.size:
+        return open_pairs, open_pairs, low, high, middle
+    pair = open_pairs[[np.argmin(apart[open_pairs])]]
+    host, second = moved[pair], moved[pair] == pairs.second[pair]
+    other = np.where(second, pairs.first[pair], pairs.second[pair])
+    low[host] = offset[other] + np.where(second, pairs.low[pair], -pairs.high[pair])
+    high[host] = offset[other] + np.where(second, pairs.high[pair], -pairs.low[pair])
+    middle[host] = offset[other] + np.where(second, pairs.middle[pair], -pairs.middle[pair])
+    return host, other, low, high, middle
 
 
 def _none() -> Clocks:

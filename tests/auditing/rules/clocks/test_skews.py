@@ -54,6 +54,19 @@ def test_a_caller_whose_clock_is_wrong_is_named_and_not_those_that_it_calls() ->
     assert found(moved(spans, "web-host", 25))["detail"].to_list() == ["web-host"]
 
 
+def test_where_no_two_clocks_agree_all_but_one_are_set_beside_the_nearest() -> None:
+    hosts = ("web", "pay", "cart", "bank")
+    spans = calls(*[(one, other) for place, one in enumerate(hosts) for other in hosts[place + 1 :]])
+    for host, offset in (("pay-host", 30), ("cart-host", -300), ("bank-host", 2_000)):
+        spans = moved(spans, host, offset)
+    clocks = clocks_of(Evidence.of(spans))
+    offsets = dict(zip(clocks.hosts.gather(clocks.wrong["host"]), clocks.wrong["offset"].to_list(), strict=True))
+    beside = {host: offsets.get(f"{host}-host", 0) - offsets.get("web-host", 0) for host in hosts}
+    right = {"web": 0, "pay": -30, "cart": 300, "bank": -2_000}
+    assert len(offsets) == len(hosts) - 1
+    assert all(abs(beside[host] - right[host] * 1_000_000) <= 2_000_000 for host in hosts)
+
+
 def test_two_wrong_clocks_are_two_findings() -> None:
     spans = calls(("web", "pay"), ("web", "cart"), ("web", "bank"), ("web", "db"), ("web", "mail"))
     said = found(moved(moved(spans, "pay-host", 25), "cart-host", -300))
