@@ -33,3 +33,14 @@ def test_findings_that_are_told_apart_by_library_name_it_as_their_detail() -> No
             "missing-parent", "info", lambda _: "Seen.", shown=np.array([True, True]), by_library=by_library
         )
         assert set(findings_of(Evidence.of(spans), symptom)["detail"]) == details
+
+
+def test_the_library_and_its_version_are_shown_without_secrets() -> None:
+    spans = draw("api ==\n").with_columns(
+        scope_name=pl.lit("lib?token=abc123"), scope_version=pl.lit("password=hunter2")
+    )
+    symptom = Symptom("missing-parent", "info", lambda _: "Seen.", shown=np.array([True]), by_library=True)
+    found = findings_of(Evidence.of(spans), symptom).row(0, named=True)
+    assert (found["library"], found["library_version"], found["detail"]) == (
+        "lib?token=***", "password=***", "lib?token=***",
+    )  # fmt: skip

@@ -275,11 +275,15 @@ def _in_words(evidence: Evidence, symptom: Symptom, groups: pl.DataFrame) -> pl.
     # Where findings are told apart by library, that is what tells them apart.
     details = groups["detail"] if not symptom.by_library else groups["detail"].fill_null(groups["library"])
     worded = groups.with_columns(
-        pl.Series("detail", [text and masked(text) for text in details], dtype=pl.String),
+        *(_masked(texts) for texts in (details.alias("detail"), groups["library"], groups["library_version"])),
         pl.Series("finding", finding, dtype=pl.String), pl.Series("fix", fix, dtype=pl.String),
         ids["exemplar_trace_ids"], ids["exemplar_span_ids"],
     )  # fmt: skip
     return worded.select(pl.col(name).cast(dtype) for name, dtype in FINDINGS.items())
+
+
+def _masked(texts: pl.Series) -> pl.Series:
+    return pl.Series(texts.name, [text and masked(text) for text in texts], dtype=pl.String)
 
 
 def _spoken(group: Mapping[str, Any], unit: str) -> dict[str, Any]:
