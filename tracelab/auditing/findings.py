@@ -139,8 +139,13 @@ def nothing() -> pl.DataFrame:
 
 def quoted(text: object) -> str:
     """Write a name or a value of a trace as part of a sentence: on one line, harmless, without its secrets."""
-    value = cut(visible(masked(str(text))), _LONGEST_NAME)
+    value = legible(text)
     return f"'{value}'" if value.strip() else NO_NAME
+
+
+def legible(text: object) -> str:
+    """Write it as `quoted` does, without the quotes: for names of attributes."""
+    return cut(visible(masked(str(text))), _LONGEST_NAME)
 
 
 def findings_of(evidence: Evidence, symptom: Symptom) -> pl.DataFrame:

@@ -165,3 +165,12 @@ def test_many_different_passwords_are_all_counted() -> None:
     spans = tl.synthetic.generate(3_000).head(3_000).with_columns(pl.Series("span.login.password", words))
     kept = tl.audit(spans).filter(pl.col("rule") == "secret-in-attributes")
     assert kept["count"].sum() == spans.height
+
+
+def test_the_name_of_an_attribute_cannot_act_on_a_terminal() -> None:
+    said = tl.audit(with_values("span.note\x1b[31m\u202e", "ada@example.com")).filter(
+        pl.col("rule") == "personal-data-in-attributes"
+    )["finding"]
+    assert said.len() == 1
+    assert r"span.note\x1b[31m\u202e" in said[0]
+    assert said[0].isprintable()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.findings import Group, Symptom, findings_of, nothing, quoted
+from tracelab.auditing.findings import Group, Symptom, findings_of, legible, nothing, quoted
 from tracelab.auditing.rules.secrets.suspects import EVENT_NAME, suspects
 from tracelab.auditing.sensitive import (
     CARD,
@@ -169,7 +169,7 @@ def _says(exposures: list[_Exposure]) -> Words:
     def says(group: Group) -> str:
         exposure = exposures[group["_detail"]]
         begins = f", which begins with {quoted(exposure.sample)}" if exposure.sample else ""
-        holder = "events" if exposure.event else f"{_place(exposure)}"
+        holder = "events" if exposure.event else legible(_place(exposure))
         article = "an" if exposure.kind[0] in "ae" else "a"
         return (
             f"{group['said_count']} of {group['service']} with {holder} hold {article} {exposure.kind} there{begins}."
