@@ -69,7 +69,7 @@ class SplitCalls:
     caller, callee
         Services of each edge.
     expected
-        How many matches coincidence alone would give on each edge.
+        How many matches coincidence alone would give on each edge that are as close as most of them.
     asked, asked_edge
         All spans of each edge that call and are not answered in their trace.
     waits
@@ -334,6 +334,7 @@ class _Believed:
     asks: Ints
     share: Floats
     rate: Floats
+    close_rate: Floats
     limit: Ints
 
 
@@ -349,6 +350,8 @@ class _Candidates:
         Numbers of the asks among those of the sides.
     share, rate
         For each ask which share of its calls is matched, and which would be by coincidence.
+    close_rate
+        Which would be by coincidence as close as tells the ask from coincidence best, where `rate` goes further.
     """
 
     call: Ints
@@ -358,6 +361,7 @@ class _Candidates:
     asks: Ints
     share: Floats
     rate: Floats
+    close_rate: Floats
 
     def at(self, pairs: Ints) -> _Candidates:
         """Pick some pairs."""
@@ -449,7 +453,9 @@ def _candidates(sides: _Sides, *, but: Ints | None = None) -> _Candidates:
     pair, root, slack = roots.pairs(sides.ask_place[believed.asks][ask], sides.call_times.at(call))
     near = slack <= believed.limit[ask[pair]]
     pair, root, slack = pair[near], root[near], slack[near]
-    return _Candidates(call[pair], root, slack, ask[pair], believed.asks, believed.share, believed.rate)
+    return _Candidates(
+        call[pair], root, slack, ask[pair], believed.asks, believed.share, believed.rate, believed.close_rate
+    )
 
 
 def _believed(sides: _Sides, roots: Roots, asks: Ints) -> _Believed:
@@ -472,7 +478,8 @@ def _believed(sides: _Sides, roots: Roots, asks: Ints) -> _Believed:
         & (chance.expected <= _MOST_CHANCE * chance.matched)
         & (chance.matched >= np.where(known, _KNOWN_SHARE, _UNKNOWN_SHARE) * looked)
     )
-    return _Believed(asks[good], (chance.matched / looked)[good], (chance.by_chance / looked)[good], chance.limit[good])
+    share, rate, close_rate = ((count / looked)[good] for count in (chance.matched, chance.by_chance, chance.expected))
+    return _Believed(asks[good], share, rate, close_rate, chance.limit[good])
 
 
 def _shifted_slack(roots: Roots, place: Ints, calls: Times, close: Ints) -> Ints:
@@ -511,7 +518,7 @@ def _by_edge(evidence: Evidence, sides: _Sides, pairs: _Candidates, sure: Flags)
     of_ask[pairs.ask] = edge
     asked, ask = _calls_of(sides, pairs.asks[asks], sides.calls.size)
     expected = np.zeros(distinct.size)
-    expected += np.bincount(of_ask[asks], weights=pairs.rate[asks] * np.bincount(ask), minlength=distinct.size)
+    expected += np.bincount(of_ask[asks], weights=pairs.close_rate[asks] * np.bincount(ask), minlength=distinct.size)
     # What else is called at an address that nothing is known of may be meant for others.
     meant_for = np.isin(sides.calls[asked], call) | sides.known[pairs.asks[asks]][ask]
     packed = np.unique(of_ask[asks][ask][meant_for] * evidence.count + sides.calls[asked][meant_for])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -258,3 +259,17 @@ def test_the_two_sides_of_a_call_that_share_their_ids_are_one_though_all_request
 
 
 _TO_BANK = {"span.http.request.method": "POST", "span.server.address": "bank"}
+
+
+def test_messages_one_after_another_are_not_said_to_be_coincidences() -> None:
+    # At whatever time some consumer begins soon after: what tells the edge is how close it is.
+    system = System(4)
+    destination = {"span.messaging.destination.name": "jobs"}
+    start = system.times(60, seconds=0.6)
+    sent = system.add("shop", "send", "producer", start, system.lengths(60, ms=0.05), attributes=destination)
+    heard = sent.end + system.lengths(60, ms=0.1)
+    system.add("packer", "process", "consumer", heard, system.lengths(60, ms=0.5), attributes=destination)
+    row = found(system.spans()).row(0, named=True)
+    said = re.search(r"Coincidence alone would give (?:about (\d+)|less than one) that fit as closely", row["finding"])
+    assert said is not None
+    assert int(said[1] or 0) <= row["count"] / 2

@@ -102,10 +102,11 @@ def _callee_takes_none(evidence: Evidence, splits: SplitCalls) -> Flags:
 def _says(group: Group, *, splits: SplitCalls, extracts: Flags) -> str:
     edge = int(group["edge"])
     fits = "fit into these calls" if splits.waits[edge] else "begin right after these were sent"
+    chance = by_coincidence(float(splits.expected[edge]), fits=" that fit as closely")
     blame = ""
     if extracts[edge]:
         blame = f" {group['caller']} hands contexts on to others; {group['callee']} never takes one."
     return (
         f"{group['said_count']} from {group['caller']} to {group['callee']} go on in another trace: roots of "
-        f"{group['callee']} {fits}. {by_coincidence(float(splits.expected[edge]))}{blame}"
+        f"{group['callee']} {fits}. {chance}{blame}"
     )
