@@ -213,3 +213,8 @@ def test_what_is_modern_already_stays_as_it_is() -> None:
 def test_no_spans_are_no_trouble() -> None:
     spans = draw("web === http.method=GET db.system=mssql").clear()
     assert tl.modernise(spans).height == 0
+
+
+def test_types_that_stand_there_without_their_attribute_are_no_trouble() -> None:
+    spans = draw("web === http.method=GET").with_columns(pl.lit("int").alias("span.net.peer.port:type"))
+    assert tl.modernise(spans)["span.http.request.method"].to_list() == ["GET"]

@@ -105,7 +105,9 @@ class _Workshop:
             return
         if any(new + TYPE_SUFFIX in self.columns for new in news):
             return
-        if name + TYPE_SUFFIX in self.columns and not self._is_typed_anew(scope, name, parts):
+        # Types may stand there without their attribute, where somebody has dropped it.
+        typed = {name, name + TYPE_SUFFIX} <= self.columns.keys()
+        if typed and not self._is_typed_anew(scope, name, parts):
             if len(parts) == 1 and not parts[0].kinds:
                 self._rename_whole(name, news[0])
         elif name in self.columns:
