@@ -52,6 +52,10 @@ def test_steps_shards_and_versions_are_no_fault(names: list[str]) -> None:
     assert found(*names) == []
 
 
+def test_ids_that_a_database_counts_from_one_on_have_no_end_either() -> None:
+    assert found(*[f"GET /orders/{n}" for n in range(1, 601)]) == [("GET /orders/{number}", 600, 600)]
+
+
 def test_a_name_in_another_service_is_another_name() -> None:
     spans = draw("\n\n".join(["api ====="] * 40)).with_columns(
         pl.Series("name", [f"GET /orders/{number}" for number in VALUES["number"]]),

@@ -44,7 +44,8 @@ def unbounded_span_names(evidence: Evidence) -> pl.DataFrame:
     """Find names with ids, numbers, addresses or texts in them, so that there is no end of different names.
 
     Names are of one form where they differ in nothing else. A form is a fault where most of its names are seen once or
-    twice, or where there are very many; steps, shards and versions are counted from one on and end soon.
+    twice, or where there are very many; steps, shards and versions are counted from one on and end soon, which numbers
+    of orders and users do not, though these are counted as well.
     """
     if evidence.distinct_names.str.contains(_VARYING).sum() < _LEAST:
         return nothing()
@@ -70,7 +71,11 @@ def unbounded_span_names(evidence: Evidence) -> pl.DataFrame:
             pl.col("form").str.contains(_PLACEHOLDERS)
             & (pl.col("names") >= _LEAST)
             & ((pl.col("seldom") > _HALF) | (pl.col("names") >= _COUNTLESS))
-            & (pl.col("without_end") | (pl.col("most") > _GAPS * pl.col("names") + _LEAST))
+            & (
+                pl.col("without_end")
+                | (pl.col("most") > _GAPS * pl.col("names") + _LEAST)
+                | ((pl.col("seldom") > _HALF) & (pl.col("names") >= _COUNTLESS))
+            )
         )
     )
     if not forms.height:
