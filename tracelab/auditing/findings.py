@@ -63,6 +63,7 @@ FINDINGS: Final = pl.Schema(
 
 EXEMPLARS: Final = 5
 CONFIDENCE: Final = 0.95
+_NOTHING: Final = pl.DataFrame(schema=FINDINGS)
 _NOBODY: Final = -1
 _DENSE: Final = 1 << 22
 _LONGEST_NAME: Final = 80
@@ -134,7 +135,7 @@ class Symptom:
 
 def nothing() -> pl.DataFrame:
     """Give the frame of no findings."""
-    return pl.DataFrame(schema=FINDINGS)
+    return _NOTHING.clone()  # made once: a frame of twenty columns is slow to make, and most symptoms show nowhere
 
 
 def quoted(text: object) -> str:
@@ -166,12 +167,15 @@ def findings_of(evidence: Evidence, symptom: Symptom) -> pl.DataFrame:
             **{f"_{name}": values[places] for name, values in keys.items()},
         }
     )
+    exemplars = pl.col("row")
+    if symptom.weight is not None or symptom.rows is not None:  # else the rows are in order already
+        exemplars = exemplars.sort_by("weight", "row", descending=[True, False])
     groups = (
         table.lazy()
         .group_by("group")
         .agg(
             pl.len().cast(pl.UInt32).alias("count"),
-            pl.col("row").sort_by("weight", "row", descending=[True, False]).head(EXEMPLARS).alias("exemplars"),
+            exemplars.head(EXEMPLARS).alias("exemplars"),
             pl.col("library_number").mode().min(),
             *(pl.col(name).median() for name in symptom.figures),
             *(pl.col(f"_{name}").first() for name in keys),
