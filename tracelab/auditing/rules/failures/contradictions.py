@@ -160,10 +160,10 @@ def _error_without_type(evidence: Evidence, marks: Marks) -> pl.DataFrame:
     """
     rows = np.flatnonzero(marks.failed)
     has = marks.error_type[rows]
-    new = evidence.has(*_NEW_KEYS)[rows]
+    new = evidence.has_at(rows, *_NEW_KEYS)
     alike = renumbered((evidence.library[rows] * _SORTS + evidence.kind[rows]) * 2 + new)[0]
     written = np.bincount(alike, weights=has) >= _WRITES * np.bincount(alike)
-    older = ~new & evidence.has(*_OLD_KEYS)[rows]
+    older = ~new & evidence.has_at(rows, *_OLD_KEYS)
     expected = written[alike] | (~older & _usual_elsewhere(evidence.service[rows], has))
     return _either(evidence, "error-without-type", rows, (~has & expected, _missing), (~has & ~expected, _unsaid))
 
