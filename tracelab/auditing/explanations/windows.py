@@ -42,8 +42,13 @@ def cut_by_window(evidence: Evidence, exposures: Exposures) -> Flags:
     if not could.any():
         return found
     edges = exposures.hidden * evidence.services.len() + evidence.service[exposures.rows]
-    for edge in np.unique(edges[could & (exposures.hidden >= 0)]).tolist():
-        here = np.flatnonzero(edges == edge)
+    # Sorted, the rows of an edge lie side by side, so that many edges need no look at all rows each.
+    by_edge = np.argsort(edges, kind="stable")
+    wanted = np.unique(edges[could & (exposures.hidden >= 0)])
+    begins = np.searchsorted(edges[by_edge], wanted)
+    ends = np.searchsorted(edges[by_edge], wanted, "right")
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        here = by_edge[begin:end]
         at_ends = exposures.absent[here][near[here]].mean()
         if _usual_share(exposures, here[~near[here]]) <= _SELDOM * at_ends:
             found[here] = could[here]
