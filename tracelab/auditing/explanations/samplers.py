@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times, surprise
+from tracelab.auditing.explanations.chance import UNLIKELY, is_cut, same_times
 from tracelab.auditing.explanations.exposures import distinct
 from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.requests import requests_of
@@ -58,7 +59,15 @@ def sampled_alone(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flag
         return nothing
     if not same_times(*(exposures.time[_firsts(exposures, among)] for among in (absent, present))):
         return nothing
-    return missed & ~_always_missing(evidence, exposures, share)
+    kinds = _Kinds.of(evidence, exposures, share)
+    if kinds.never_missing.any():
+        return nothing
+    broken = missed & kinds.always_missing
+    # Somebody calls whose spans are never there, and may as well have made the other calls that a trace begins with.
+    rooted = np.isin(exposures.request, requests_of(evidence)[evidence.true_root])
+    if 2 * np.count_nonzero(broken & ~rooted) > np.count_nonzero(missed & ~rooted):
+        return missed & ~broken & rooted
+    return missed & ~broken
 
 
 def _seen(evidence: Evidence, exposures: Exposures, spans: Ints) -> Flags:
@@ -92,16 +101,30 @@ def _decided_by_id(evidence: Evidence, absent: Ints, present: Ints) -> bool:
     return any(is_cut(values, marked) for values in (*numbers.values(), *(half.view(np.uint64) for half in signed)))
 
 
-def _always_missing(evidence: Evidence, exposures: Exposures, share: float) -> Flags:
-    """Mark those of a kind that is missing always, more often than the service's share lets expect."""
-    kind = evidence.service[exposures.rows] * (evidence.names.len() + 1) + evidence.name[exposures.rows] + 1
-    kinds, number = np.unique(kind, return_inverse=True)
-    every = np.bincount(number)
-    all_of_them = np.bincount(number, exposures.absent) == every
-    limit = UNLIKELY + np.log(kinds.size)
-    broken = [
-        bool(always) and surprise(count, count, share) > limit
-        for always, count in zip(all_of_them.tolist(), every.tolist(), strict=True)
-    ]
-    found: Flags = np.array(broken)[number]
-    return found
+@dataclass(frozen=True)
+class _Kinds:
+    """What dice do not do to kinds of spans.
+
+    Attributes
+    ----------
+    always_missing
+        Marks those of a kind that is missing always, more often than the service's share lets expect.
+    never_missing
+        Marks those of a kind that is never missing, as often.
+    """
+
+    always_missing: Flags
+    never_missing: Flags
+
+    @classmethod
+    def of(cls, evidence: Evidence, exposures: Exposures, share: float) -> _Kinds:
+        """Tell kinds by service and name."""
+        kind = evidence.service[exposures.rows] * (evidence.names.len() + 1) + evidence.name[exposures.rows] + 1
+        kinds, number = np.unique(kind, return_inverse=True)
+        every = np.bincount(number)
+        absent = np.bincount(number, exposures.absent)
+        limit = UNLIKELY + np.log(kinds.size)
+        # Neither share is 0 or 1: it is only asked where some are there and some are not.
+        always = (absent == every) & (-every * np.log(share) > limit)
+        never = (absent == 0) & (-every * np.log(1 - share) > limit)
+        return cls(always[number], never[number])

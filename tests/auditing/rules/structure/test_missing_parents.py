@@ -129,3 +129,35 @@ def test_nobody_is_named_for_a_service_of_which_no_span_is_left(gone: str, calle
         pl.col("rule") == "missing-parent", pl.col("service_name") == callee, pl.col("severity") != "info"
     )
     assert found.select("caller", "callee").rows() == [(None, callee)]
+
+
+LISTS = """
+    web::GET /list      ============ kind=server
+      web::call         .==========  kind=client
+        stock::list     ..========   kind=server
+"""
+JOB = """
+    job::nightly        ============
+      job::call         .==========  kind=client
+        stock::list     ..========   kind=server
+"""
+PAYS = """
+    web::GET /pay       ============ kind=server
+      web::call         .==========  kind=client
+        stock::reserve  ..========   kind=server
+"""
+
+
+def _together(*pictures: str) -> pl.DataFrame:
+    parts = [repeat(picture, TIMES, seed=seed) for seed, picture in enumerate(pictures, 1)]
+    return pl.concat([part.with_columns(pl.col("number") + TIMES * seed) for seed, part in enumerate(parts)])
+
+
+def test_a_caller_that_is_not_in_the_dump_is_not_taken_for_another_one_that_samples() -> None:
+    spans = without(_together(LISTS, JOB, PAYS), _of("job"))
+    assert _found(spans) == [("warning", None, "stock", None, TIMES, TIMES, None)]
+
+
+def test_who_calls_what_nobody_else_calls_is_not_known() -> None:
+    spans = without(_together(LISTS, JOB, PAYS, PAYS), _of("web"))
+    assert _found(spans) == [("warning", None, "stock", None, 3 * TIMES, 3 * TIMES, None)]
