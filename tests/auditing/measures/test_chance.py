@@ -51,3 +51,20 @@ def test_samples_have_no_more_than_so_many_of_each_group(most: int) -> None:
 def test_nothing_compares_with_nothing() -> None:
     empty = np.empty(0, dtype=np.int64)
     assert compared(empty, empty, np.empty((8, 0), dtype=np.int64)).doubt.size == 0
+
+
+def test_all_are_matched_where_one_call_follows_the_other_though_chance_would_match_many() -> None:
+    rng = np.random.default_rng(5)
+    slack = np.linspace(100_000, 6_000_000, 60).astype(np.int64)
+    by_chance = rng.integers(100_000, 6_000_000, (40, 60))
+    shifted_slack = np.where(rng.random((40, 60)) < 0.4, by_chance, NO_MATCH)
+    assert compared(np.zeros(60, dtype=np.int64), slack, shifted_slack).limit[0] >= slack[-1]
+
+
+def test_half_are_not_taken_as_far_as_chance_matches_the_others() -> None:
+    rng = np.random.default_rng(6)
+    slack = np.concatenate((np.linspace(10_000, 50_000, 30), np.linspace(2_000_000, 9_000_000, 15)))
+    slack = np.concatenate((slack.astype(np.int64), np.full(15, NO_MATCH)))
+    by_chance = rng.integers(1_000_000, 9_000_000, (40, 60))
+    shifted_slack = np.where(rng.random((40, 60)) < 0.5, by_chance, NO_MATCH)
+    assert compared(np.zeros(60, dtype=np.int64), slack, shifted_slack).limit[0] < 2_500_000

@@ -25,6 +25,7 @@ LIMITS: Final = 10_000 * 2 ** np.arange(27, dtype=np.int64)
 
 _GOLDEN: Final = 0.6180339887
 _FEW: Final = 0.1
+_USUAL: Final = 0.6
 _LOOKS: Final = 50_000
 _MOST_TRIALS: Final = 512
 _LEAST_TRIALS: Final = 8
@@ -132,9 +133,13 @@ def sampled(group: Ints, most: int) -> Flags:
 def _loosest(sizes: Ints, matched: Ints, by_chance: Floats, best: Ints) -> Ints:
     """Choose the last limit up to which what is matched beyond the best one is seldom a coincidence."""
     unmatched = sizes - matched[np.arange(sizes.size), best]
-    further = by_chance * (unmatched / np.maximum(sizes, 1))[:, None]
-    numbers = np.arange(LIMITS.size)
-    allowed = (further <= _FEW * matched) & (numbers >= best[:, None])
+    size = np.maximum(sizes, 1)[:, None]
+    further = by_chance * unmatched[:, None] / size
+    # Where nearly all are matched hardly any is left that coincidence could match, however much it would match alone.
+    rate = np.minimum(by_chance / size, _USUAL)
+    others = np.maximum(size - matched, 0) / (1 - rate) * rate
+    few = (further <= _FEW * matched) | ((rate < _USUAL) & (others <= _FEW * matched))
+    allowed = few & (np.arange(LIMITS.size) >= best[:, None])
     last = LIMITS.size - 1 - allowed[:, ::-1].argmax(axis=1)
     return np.where(allowed.any(axis=1), last, best)
 
