@@ -84,7 +84,7 @@ def shifted(times: Ints, shifts: Ints, first: int, last: int) -> Ints:
     return first + (times - first + shifts[:, None]) % max(last - first, 1)
 
 
-def compared(group: Ints, slack: Ints, shifted_slack: Ints) -> Chance:
+def compared(group: Ints, slack: Ints, shifted_slack: Ints, *, closed: Flags | None = None) -> Chance:
     """Compare matches with those of shifted times.
 
     Parameters
@@ -95,6 +95,9 @@ def compared(group: Ints, slack: Ints, shifted_slack: Ints) -> Chance:
         How far each subject is from what it matches best; `NO_MATCH` where it matches nothing.
     shifted_slack
         The same for each shift, a row per shift.
+    closed
+        Of which groups there are hardly more to match with than subjects, so that hardly anything is left for
+        coincidence where nearly all are matched.
     """
     groups = int(group.max(initial=-1)) + 1
     sizes = np.bincount(group, minlength=groups)
@@ -108,7 +111,7 @@ def compared(group: Ints, slack: Ints, shifted_slack: Ints) -> Chance:
     doubt = _doubt(matched, by_chance + 1 / shifts)
     doubt[matched <= by_shift.max(axis=0)] = 0.0
     rows, best = np.arange(groups), doubt.argmin(axis=1)
-    limit = _loosest(sizes, matched, by_chance, best)
+    limit = _loosest(sizes, matched, by_chance, best, closed)
     paid = np.log(LIMITS.size * max(groups, 1))
     return Chance(
         np.minimum(doubt[rows, best] + paid, 0.0), matched[rows, best], by_chance[rows, best],
@@ -130,15 +133,16 @@ def sampled(group: Ints, most: int) -> Flags:
     return chosen
 
 
-def _loosest(sizes: Ints, matched: Ints, by_chance: Floats, best: Ints) -> Ints:
+def _loosest(sizes: Ints, matched: Ints, by_chance: Floats, best: Ints, closed: Flags | None) -> Ints:
     """Choose the last limit up to which what is matched beyond the best one is seldom a coincidence."""
     unmatched = sizes - matched[np.arange(sizes.size), best]
     size = np.maximum(sizes, 1)[:, None]
     further = by_chance * unmatched[:, None] / size
-    # Where nearly all are matched hardly any is left that coincidence could match, however much it would match alone.
-    rate = np.minimum(by_chance / size, _USUAL)
-    others = np.maximum(size - matched, 0) / (1 - rate) * rate
-    few = (further <= _FEW * matched) | ((rate < _USUAL) & (others <= _FEW * matched))
+    few = further <= _FEW * matched
+    if closed is not None:
+        rate = np.minimum(by_chance / size, _USUAL)
+        others = np.maximum(size - matched, 0) / (1 - rate) * rate
+        few |= closed[:, None] & (rate < _USUAL) & (others <= _FEW * matched)
     allowed = few & (np.arange(LIMITS.size) >= best[:, None])
     last = LIMITS.size - 1 - allowed[:, ::-1].argmax(axis=1)
     return np.where(allowed.any(axis=1), last, best)

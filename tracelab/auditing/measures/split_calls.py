@@ -53,6 +53,7 @@ _KNOWN_SHARE: Final = 0.05
 _UNKNOWN_SHARE: Final = 0.3
 _KEPT: Final = 0.5
 _SURE: Final = 0.02
+_STRANGERS: Final = 1.2
 _USUAL: Final = 0.99
 
 
@@ -405,8 +406,9 @@ def _sure(sides: _Sides, candidates: _Candidates, chosen: Ints) -> Flags:
     alone = np.zeros(candidates.call.size, dtype=bool)
     alone[near] = _alone(candidates.at(near))
     sizes = _sizes(sides, candidates)
-    unmatched = 1 - np.bincount(candidates.ask[chosen], minlength=sizes.size) / sizes
-    sure: Flags = alone & (candidates.rate * unmatched <= _SURE)[candidates.ask]
+    matches = np.bincount(candidates.ask[chosen], minlength=sizes.size)
+    # Of the calls that went nowhere, coincidence matches some all the same: hardly one in fifty matches.
+    sure: Flags = alone & (candidates.rate * (sizes - matches) <= _SURE * matches)[candidates.ask]
     return sure[chosen]
 
 
@@ -470,7 +472,8 @@ def _believed(sides: _Sides, roots: Roots, asks: Ints) -> _Believed:
     there = number[ask] >= 0
     close = nearest(pair, slack, call.size)[there]
     call, ask, asks = call[there], number[ask[there]], asks[hit]
-    chance = compared(ask, close, _shifted_slack(roots, sides.ask_place[asks][ask], sides.call_times.at(call), close))
+    shifted_slack = _shifted_slack(roots, sides.ask_place[asks][ask], sides.call_times.at(call), close)
+    chance = compared(ask, close, shifted_slack, closed=_closed(sides, asks))
     looked = np.bincount(ask, minlength=asks.size)
     known = sides.known[asks]
     good = np.flatnonzero(
@@ -480,6 +483,14 @@ def _believed(sides: _Sides, roots: Roots, asks: Ints) -> _Believed:
     )
     share, rate, close_rate = ((count / looked)[good] for count in (chance.matched, chance.by_chance, chance.expected))
     return _Believed(asks[good], share, rate, close_rate, chance.limit[good])
+
+
+def _closed(sides: _Sides, asks: Ints) -> Flags:
+    """Mark the asks whose calls could have begun nearly all roots there are: no stranger could take their place."""
+    calls = np.bincount(sides.group, minlength=int(sides.ask_group.max(initial=0)) + 1)[sides.ask_group[asks]]
+    places = np.bincount(sides.place, minlength=int(sides.ask_place.max(initial=0)) + 1)[sides.ask_place[asks]]
+    closed: Flags = places <= _STRANGERS * calls
+    return closed
 
 
 def _shifted_slack(roots: Roots, place: Ints, calls: Times, close: Ints) -> Ints:
