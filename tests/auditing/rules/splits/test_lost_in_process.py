@@ -152,3 +152,13 @@ def test_jobs_that_a_timer_begins_together_are_not_below_each_other() -> None:
     system.add("batch", "sweep", "internal", ticks, np.full(60, 300 * MS))
     system.add("batch", "flush", "internal", ticks + system.lengths(60, ms=2), np.full(60, 20 * MS))
     assert found(system).height == 0
+
+
+def test_where_a_request_is_always_open_the_finding_says_what_tells_nonetheless() -> None:
+    system = System(3)
+    starts = system.times(1, seconds=1)[0] + np.arange(300) * 20 * MS
+    served = system.add("shop", "GET /", "server", starts, np.full(300, 18 * MS))
+    system.add("shop", "rank", "internal", *system.within(served), attributes={LANGUAGE: "python"})
+    row = found(system).row(0, named=True)
+    assert row["count"] == 300
+    assert row["finding"].endswith("is nearly always open; but hardly any begins when none is.")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
     from tracelab.forest import Ints
 
+_HALF: Final = 0.5
 _MOSTLY: Final = 0.5
 
 
@@ -84,5 +85,13 @@ def _says(group: Group, *, lost: LostRoots, above: list[str]) -> str:
     return (
         f"{group['said_count']}{what} of {group['service']} begin a trace of their own while the same process works on "
         f"a {'job' if lost.jobs[number] else 'request'} that they belong to (mostly {quoted(above[number])}). "
-        f"{by_coincidence(float(lost.expected[number]))}"
+        f"{_coincidence(float(lost.expected[number]), group['count'])}"
     )
+
+
+def _coincidence(expected: float, count: int) -> str:
+    """Say what coincidence would give, and what tells where that is most of it."""
+    told = by_coincidence(expected)
+    if expected <= _HALF * count:
+        return told
+    return f"{told.removesuffix('.')}, since some request is nearly always open; but hardly any begins when none is."
