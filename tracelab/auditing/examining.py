@@ -38,7 +38,8 @@ def audit(spans: Spans) -> pl.DataFrame:
     interval of 95 %), `finding` (String, what was seen, in a sentence), `explanation` (String, what explains it better
     than a fault: sampling, the window, a lost export; else null), `fix` (String, what to do, in the words of the
     service's SDK), `exemplar_trace_ids`, `exemplar_span_ids` (List(String), up to five spans that show it, the clearest
-    first). Names and values are shown with their secrets masked.
+    first). Sentences, `detail` and libraries are shown
+    with secrets masked; names of services are as they are, since they tell rows apart.
 
     Examples
     --------

@@ -67,6 +67,7 @@ _NOTHING: Final = pl.DataFrame(schema=FINDINGS)
 _NOBODY: Final = -1
 _DENSE: Final = 1 << 22
 _LONGEST_NAME: Final = 80
+_LONGEST_DETAIL: Final = 200
 
 Group: TypeAlias = Mapping[str, Any]
 Words: TypeAlias = Callable[[Group], str]
@@ -292,7 +293,9 @@ def _in_words(evidence: Evidence, symptom: Symptom, groups: pl.DataFrame) -> pl.
 
 
 def _masked(texts: pl.Series) -> pl.Series:
-    return pl.Series(texts.name, [text and masked(text) for text in texts], dtype=pl.String)
+    return pl.Series(
+        texts.name, [text and cut(visible(masked(text)), _LONGEST_DETAIL) for text in texts], dtype=pl.String
+    )
 
 
 def _spoken(group: Mapping[str, Any], unit: str) -> dict[str, Any]:
