@@ -57,5 +57,5 @@ def audit(spans: Spans) -> pl.DataFrame:
         return nothing()
     evidence = Evidence.of(frame)
     # Rules do not wait for each other, and numpy and polars let several run at once. The last ones take longest.
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with ThreadPoolExecutor(2 * (os.cpu_count() or 1)) as threads:
         return together(list(threads.map(lambda rule: rule(evidence), reversed(RULES.values()))))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import polars as pl
 
 from tracelab.auditing.conventions.renames import ONE_OF, SUCCESSORS
+from tracelab.auditing.evidence import renumbered
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
+    from tracelab.forest import Ints
 
 _MOST_NAMES: Final = 8
 _SETTLED_BY: Final = {
@@ -49,8 +52,7 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
     if not shown.any():
         return nothing()
     keys = {"_service": evidence.service} | ({"_library": evidence.library} if of_span else {})
-    counts = marks.with_columns(**{name: pl.Series(values) for name, values in keys.items()})
-    told = counts.filter(shown).group_by(*keys).agg(pl.col(name).sum() for name in names)
+    told = _counted(marks, keys, np.flatnonzero(shown.to_numpy()))
     words = [_words(row, of_span=of_span) for row in told.iter_rows(named=True)]
     table = told.select(*keys).with_columns(pl.DataFrame(words, schema=["names", "severity", "hop"], orient="row"))
     return findings_of(
@@ -66,6 +68,14 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
             ),
         ),
     )
+
+
+def _counted(marks: pl.DataFrame, keys: dict[str, Ints], rows: Ints) -> pl.DataFrame:
+    """Count the marks of each group of rows."""
+    sizes = [int(values.max()) + 1 for values in keys.values()]
+    group, distinct = renumbered(np.ravel_multi_index([values[rows] for values in keys.values()], sizes))
+    counts = {name: np.bincount(group, marks[name].to_numpy()[rows]).astype(np.int64) for name in marks.columns}
+    return pl.DataFrame({**dict(zip(keys, np.unravel_index(distinct, sizes), strict=True)), **counts})
 
 
 def _without_successor(evidence: Evidence, scope: str, name: str) -> pl.Series:

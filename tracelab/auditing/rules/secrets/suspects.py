@@ -24,7 +24,7 @@ SUSPECTS: Final = pl.Schema({"row": pl.Int64(), "key": pl.String(), "value": pl.
 EVENT_NAME: Final = "name of an event"
 
 _TEXTS: Final = ("name", "status_message")
-_SAMPLE: Final = 20_000
+_SAMPLE: Final = 5_000
 _FEW: Final = 20
 _MANY: Final = 0.3
 _SMALLEST_CARD: Final = 10**12
