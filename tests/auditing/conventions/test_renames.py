@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tracelab.auditing.conventions.renames import EARLIER, MOVED, REMOVED, RENAMED, REPLACED, SAME_THING, SUCCESSORS
 
-CASES = Path("/work/shared/cases/semconv_renames.json")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture
-def deprecated() -> list[dict[str, Any]]:
-    if not CASES.exists():
-        pytest.skip("the conventions' list of deprecated attributes is not on this machine")
-    rows: list[dict[str, Any]] = json.loads(CASES.read_text())
+def deprecated(shared_cases: Path) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads((shared_cases / "semconv_renames.json").read_text())
     return rows
 
 
