@@ -111,10 +111,13 @@ def columns(spans: Spans, rng: np.random.Generator) -> pl.DataFrame:
     span_ids, trace_ids = hex_ids(rng, count, 8), hex_ids(rng, traces, 16)
     number = pl.Series(rng.integers(1, 5000, count))
     flavour, kind = pl.Series(spans.flavour), pl.Series(spans.kind)
-    verb = pl.Series(_VERBS).gather(spans.operation % len(_VERBS))
     service = pl.Series(SERVICES).gather(spans.service)
     table = pl.Series(_TABLES).gather(spans.operation % len(_TABLES))
-    route = pl.select("/" + service + "/" + verb + pl.lit("/{id}")).to_series()
+    # A call speaks of what it calls: of the service, the operation and the number of the span that answers it.
+    answer = _answers(spans)
+    callee = service.gather(answer)
+    verb = pl.Series(_VERBS).gather(spans.operation[answer] % len(_VERBS))
+    route = pl.select("/" + callee + "/" + verb + pl.lit("/{id}")).to_series()
     fault = pl.Series(spans.operation % len(_FAULTS))
     user = pl.Series(rng.zipf(1.3, traces) % 2000).gather(spans.trace)
     frame = pl.DataFrame(
@@ -124,7 +127,7 @@ def columns(spans: Spans, rng: np.random.Generator) -> pl.DataFrame:
             "parent_span_id": span_ids.gather(np.maximum(spans.parent, 0)),
             "orphan": spans.parent < 0,
             "flavour": flavour, "number": number, "verb": verb, "table": table, "route": route,
-            "service_name": service,
+            "service_name": service, "callee": callee, "id": number.gather(answer),
             "kind": kind.cast(pl.UInt8).cat.to(KIND),
             "start_time": pl.Series(spans.start).cast(TIME),
             "duration": pl.Series(spans.duration).cast(pl.Duration("ns")),
@@ -231,6 +234,16 @@ def _failed(parent: Ints, depth: Ints, fault: Floats, rng: np.random.Generator) 
     return origin, error
 
 
+def _answers(spans: Spans) -> Ints:
+    """Give the span that answers each call, and every other span itself."""
+    answer = np.arange(spans.trace.size)
+    calls = (spans.kind == _CLIENT) | (spans.kind == _PRODUCER)
+    answers = np.flatnonzero((spans.parent >= 0) & ((spans.kind == _SERVER) | (spans.kind == _CONSUMER)))
+    answers = answers[calls[spans.parent[answers]]]
+    answer[spans.parent[answers]] = answers
+    return answer
+
+
 def _is(*flavours: int) -> pl.Expr:
     return pl.col("flavour").is_in(flavours)
 
@@ -246,7 +259,7 @@ def _fixed_columns() -> list[pl.Expr | str]:
         .when(_is(_HTTP))
         .then(pl.lit("GET"))
         .when(_is(_RPC))
-        .then(pl.format("shop.{}/{}", "service_name", "verb"))
+        .then(pl.format("shop.{}/{}", "callee", "verb"))
         .when(_is(_DATABASE))
         .then(pl.lit("SELECT ") + pl.col("table"))
         .when(_is(_QUEUE))
@@ -288,7 +301,7 @@ def _exception() -> pl.Expr:
 def _attribute_columns() -> list[pl.Expr]:
     http, server, client = _is(_HTTP), pl.col("kind") == "server", pl.col("kind") == "client"
     rpc, database, queue, work = _is(_RPC), _is(_DATABASE), _is(_QUEUE), _is(_WORK)
-    path = pl.col("route").str.replace("{id}", pl.col("number").cast(pl.String), literal=True)
+    path = pl.col("route").str.replace("{id}", pl.col("id").cast(pl.String), literal=True)
     status = pl.when("failed").then("http_status").otherwise(pl.lit(200))
     query = pl.format("SELECT * FROM {} WHERE id = $1 AND region = $2", "table")
     host = pl.format("{}-{}", "service_name", "host")
@@ -299,12 +312,12 @@ def _attribute_columns() -> list[pl.Expr]:
         "span.http.route": _where(http & server, pl.col("route")),
         "span.url.path": _where(http & server, path),
         "span.url.scheme": _where(http & server, pl.lit("http")),
-        "span.url.full": _where(http & client, pl.format("http://{}.shop{}", "service_name", path)),
+        "span.url.full": _where(http & client, pl.format("http://{}.shop{}", "callee", path)),
         "span.user_agent.original": _where(http & server, pl.lit("Mozilla/5.0 (X11; Linux x86_64)")),
-        "span.server.address": _where(client, pl.format("{}.shop", "service_name")),
+        "span.server.address": _where(client, pl.format("{}.shop", "callee")),
         "span.server.port": _where(client, pl.when(database).then(pl.lit(5432)).otherwise(pl.lit(8080)).cast(pl.Int64)),
         "span.rpc.system": _where(rpc, pl.lit("grpc")),
-        "span.rpc.service": _where(rpc, pl.format("shop.{}", "service_name")),
+        "span.rpc.service": _where(rpc, pl.format("shop.{}", "callee")),
         "span.rpc.method": _where(rpc, pl.col("verb")),
         "span.db.system.name": _where(database, pl.lit("postgresql")),
         "span.db.collection.name": _where(database, pl.col("table")),
