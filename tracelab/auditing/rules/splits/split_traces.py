@@ -106,7 +106,9 @@ def _says(group: Group, *, splits: SplitCalls, extracts: Flags) -> str:
     blame = ""
     if extracts[edge]:
         blame = f" {group['caller']} hands contexts on to others; {group['callee']} never takes one."
+    # Where roots fit less well than chance could do as well, they are not counted, though they may belong there too.
+    least = "At least " if group["count"] < group["out_of"] else ""
     return (
-        f"{group['said_count']} from {group['caller']} to {group['callee']} go on in another trace: roots of "
+        f"{least}{group['said_count']} from {group['caller']} to {group['callee']} go on in another trace: roots of "
         f"{group['callee']} {fits}. {chance}{blame}"
     )
