@@ -110,7 +110,7 @@ class _Kinds:
     always_missing
         Marks those of a kind that is missing always, more often than the service's share lets expect.
     never_missing
-        Marks those of a kind that is never missing, as often.
+        Marks those of a kind of other services that is never missing, as often.
     """
 
     always_missing: Flags
@@ -127,4 +127,6 @@ class _Kinds:
         # Neither share is 0 or 1: it is only asked where some are there and some are not.
         always = (absent == every) & (-every * np.log(share) > limit)
         never = (absent == 0) & (-every * np.log(1 - share) > limit)
-        return cls(always[number], never[number])
+        # What a service does within itself is not recorded where its own span is not.
+        within = evidence.service[exposures.rows] == exposures.hidden
+        return cls(always[number], never[number] & ~within)
