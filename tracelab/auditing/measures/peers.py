@@ -13,7 +13,7 @@ from tracelab.auditing.measures.some_rows import texts_at
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
+    from tracelab.forest import Flags, Ints
 
 _NAMES: Final = ("span.service.peer.name", "span.peer.service")
 _ADDRESSES: Final = ("span.server.address", "span.net.peer.name", "span.net.sock.peer.name")
@@ -25,6 +25,11 @@ _OWN_PORTS: Final = ("span.server.port", "span.net.host.port")
 _OWN_HOSTS: Final = ("resource.host.name", "resource.k8s.pod.name", "resource.k8s.pod.ip", "resource.host.ip")
 LOOPBACK: Final = r"^(localhost|127\.|0\.0\.0\.0|\[?::1?\]?$|host\.docker\.internal)"
 NUMERIC: Final = r"^[\d.]+(:\d+)?$|:.*:"
+_PUBLIC: Final = (
+    r"\.(com|net|org|io|dev|co|ai|app|cloud|eu|us|uk|de|fr)$"
+    r"|^[^.]+\.[^.]+\..*[a-z]$"
+)
+_INTERNAL: Final = r"\.(local|internal|svc|cluster|lan|corp|intra|localdomain|consul|test|docker|home|mesh)(\.|$)"
 _EVERY_SERVICE: Final = r"(service|svc|server|api|app)$"
 _ANSWERS: Final = 5_000
 _PLACES: Final = 1_000
@@ -56,6 +61,13 @@ def _hosts_of_urls(evidence: Evidence, clients: Ints, host: pl.Series) -> pl.Ser
     url = texts_at(evidence, clients[rows], *_URLS).str.extract(r"^[\w+.-]+://(?:[^/@?#]*@)?([^/?#]+)", 1)
     found = pl.select(pl.coalesce(url, texts_at(evidence, clients[rows], *_HOSTS))).to_series()
     return host.scatter(rows, found) if rows.size < host.len() else found
+
+
+def are_public(texts: pl.Series) -> Flags:
+    """Mark the addresses that stand for hosts of the internet, as their domains say."""
+    host = texts.str.replace(r":\d+$", "")
+    public: Flags = (host.str.contains(_PUBLIC) & ~host.str.contains(_INTERNAL)).to_numpy()
+    return public
 
 
 def meant(evidence: Evidence, texts: pl.Series, servers: Ints) -> tuple[Ints, Ints]:

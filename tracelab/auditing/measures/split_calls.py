@@ -21,7 +21,7 @@ from tracelab.auditing.evidence import (
 from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trials
 from tracelab.auditing.measures.offsets import clocks_of
 from tracelab.auditing.measures.pairing import ANY, TOLERANCE, Roots, Times, matched, nearest
-from tracelab.auditing.measures.peers import LOOPBACK, NUMERIC, addresses, meant
+from tracelab.auditing.measures.peers import LOOPBACK, NUMERIC, addresses, are_public, meant
 from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
 
 if TYPE_CHECKING:
@@ -212,6 +212,8 @@ def _asked_services(
     of_address, meant_service = meant(evidence, texts, roots)
     known = np.zeros(texts.len() + 1, dtype=bool)
     known[of_address] = True
+    # `api.stripe.com` is somebody else's, where nothing else is known of it.
+    foreign = np.append(are_public(texts), False)[address] & ~known[address]
     address, known, of_address = _without_instances(address, texts, known, of_address)
     number, distinct = renumbered(evidence.service[calls] * known.size + address + 1)
     caller, written = distinct // known.size, distinct % known.size - 1
@@ -222,7 +224,8 @@ def _asked_services(
     group = group[number]
     asks, which = joined(written, of_address)
     ask_group, ask_place = asks, meant_service[which]
-    unknown = np.flatnonzero(~known[written])[: _ASKS // max(callees.size, 1)]
+    elsewhere = np.bincount(group, foreign) == np.bincount(group)
+    unknown = np.flatnonzero(~known[written] & ~elsewhere)[: _ASKS // max(callees.size, 1)]
     is_known = np.arange(ask_group.size + unknown.size * callees.size) < ask_group.size
     ask_group = np.concatenate((ask_group, np.repeat(unknown, callees.size)))
     ask_place = np.concatenate((ask_place, np.tile(callees, unknown.size)))

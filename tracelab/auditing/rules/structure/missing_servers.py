@@ -12,7 +12,7 @@ from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED,
 from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.enclosing import enclosing
-from tracelab.auditing.measures.peers import addresses, meant
+from tracelab.auditing.measures.peers import addresses, are_public, meant
 from tracelab.auditing.measures.some_rows import share_their_id
 from tracelab.auditing.measures.split_calls import split_calls
 from tracelab.schema import STATUS_CODES
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 
 _ERROR: Final = STATUS_CODES.index("error")
 _NOBODY: Final = -1
-_PUBLIC: Final = (
-    r"\.(com|net|org|io|dev|co|ai|app|cloud|eu|us|uk|de|fr)$"
-    r"|^[^.]+\.[^.]+\..*[a-z]$"
-)
-_INTERNAL: Final = r"\.(local|internal|svc|cluster|lan|corp|intra|localdomain|consul|test|docker|home|mesh)(\.|$)"
 _MOST: Final = 0.5
 _FEW: Final = 3
 
@@ -65,8 +60,7 @@ def _callees(evidence: Evidence, calls: Ints, servers: Ints) -> Ints:
     address, texts = addresses(evidence, calls)
     of_address, service = meant(evidence, texts, servers)
     # `api.stripe.com` is somebody else's, whatever the services are called.
-    host = texts.str.replace(r":\d+$", "")
-    public = (host.str.contains(_PUBLIC) & ~host.str.contains(_INTERNAL)).to_numpy()
+    public = are_public(texts)
     of_address, service = of_address[~public[of_address]], service[~public[of_address]]
     serves = np.zeros(evidence.services.len(), dtype=bool)
     serves[evidence.service[servers]] = True
