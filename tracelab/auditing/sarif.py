@@ -37,7 +37,7 @@ _FIGURES: Final = (
     *("count", "out_of", "unit", "share", "share_lower", "share_upper"),
     *("explanation", "library", "library_version"),
 )
-_RESERVED: Final = ":/?#[]@!$&'()*+,;=%"
+_RESERVED: Final = ":/?#[]@!$&'*+,;=%()"
 
 
 def as_sarif(findings: pl.DataFrame, *, uri: str) -> str:

@@ -62,6 +62,7 @@ _MOST_NUMBERS: Final = 40
 _ROOM, _LETTERS = 470.0, 12.0
 _ON_EDGE, _ON_BOX, _WITH_FIX = 3, 5, 2
 _LONGEST: Final = 600
+_ON_BADGE: Final = "#fafafa"  # on a badge, which is dark on any page
 _BADGE: Final = 17
 _COUNTED: Final = " · "
 _LOWEST: Final = 220.0
@@ -122,7 +123,7 @@ def plot_audit(spans: Spans, *, findings: Any = None, first: int = 100) -> go.Fi
     ...     bank::pay  ..======    kind=server
     ... ''')
     >>> print(plot_audit(spans).layout.title.text.partition("<br>")[0])
-    Where context breaks: 1 warning
+    Where context breaks: 1 for information
     """
     most = whole("first", first, least=1, why="It is the number of edges to draw.")
     found = known_findings(spans, findings)
@@ -292,7 +293,7 @@ def _draw_badges(
             x=[x for x, *_ in marks], y=[y for _, y, *_ in marks], mode="markers+text", showlegend=False,
             marker={"size": _BADGE, "color": tint, "opacity": 1}, textposition="middle center",
             text=[f"{count}" if count <= _MOST else f"{_MOST}+" for _, _, count, _ in marks],
-            textfont={"size": 10, "color": "white", "weight": "bold"}, hoverinfo="text",
+            textfont={"size": 10, "color": _ON_BADGE, "weight": "bold"}, hoverinfo="text",
             hovertext=[said[name] for *_, name in marks], legendgroup=means, cliponaxis=False,
         )  # fmt: skip
         in_legend(figure, means, go.Scatter, mode="markers", marker={"size": 12, "color": tint})
