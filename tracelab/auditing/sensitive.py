@@ -40,12 +40,6 @@ PHONE_KEY: Final = re.compile(
 )
 PERSON_NUMBER_KEY: Final = re.compile(r"(?i)(?:^|[._\-])(?:ssn|social_?security(?:_?number)?)$")
 NUMBER_KEYS: Final = (PHONE_KEY, PERSON_NUMBER_KEY)
-DIGEST_KEY: Final = re.compile(
-    r"(?i)(?:^|[._\-])(?:(?:trace|span|parent|container|image|message|event|commit|build|request|correlation)_?id"
-    r"|uuid|guid|hash|digest|sha|sha1|sha256|md5|checksum|etag|fingerprint|revision|commit|offset|timestamp)s?$"
-)
-"""Keys whose values look random and are no secrets."""
-
 _PLACEHOLDER: Final = re.compile(
     r"""(?ix)
     ^[\s"']*(?:
