@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
+from tests.effort import ends
 from tracelab.auditing.masking import masked
 
 
@@ -29,6 +28,4 @@ def test_secrets_are_hidden_and_the_rest_stays(text: str, shown: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "a.", "1", "1 ", "://", "eyJ", "token", "A1", "a@", "password="])
 def test_long_texts_are_masked_in_time(piece: str) -> None:
-    start = time.perf_counter()
-    masked(piece * (100_000 // len(piece)))
-    assert time.perf_counter() - start < 2
+    assert ends(lambda: masked(piece * (100_000 // len(piece))))
