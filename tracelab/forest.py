@@ -47,6 +47,8 @@ class Forest:
         The nested set.
     known_parents
         What `parent` is, if somebody has found out already.
+    changes
+        Mark the rows of another trace than the row before, if somebody has found out already; for frames in tree order.
     """
 
     frame: pl.DataFrame
@@ -54,6 +56,7 @@ class Forest:
     right: Ints
     depth: Ints
     known_parents: Ints | None = field(default=None, repr=False)
+    changes: Flags | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, frame: pl.DataFrame) -> Forest:
@@ -97,6 +100,8 @@ class Forest:
     def trace(self) -> Ints:
         """Number the traces."""
         trace_id = self.frame["trace_id"]
+        if self.changes is not None:
+            return np.cumsum(self.changes)
         if self.in_order:  # in tree order the spans of a trace stand together
             return trace_id.rle_id().cast(pl.Int64).to_numpy()
         return numbered(trace_id)
@@ -256,12 +261,12 @@ def _whole(forest: Forest) -> Forest | None:
     None if a fragment has spans of more than one trace, as it may where frames were put together without care.
     """
     # To compare the ids takes as long as a third of all else, and can be done meanwhile.
-    changes = (_other_trace() & (pl.col("depth") > 0)).any()
-    mixed = forest.frame.lazy().select(changes).collect(background=True)
+    other = forest.frame.lazy().select(_other_trace()).collect(background=True)
     parent = _parents_of_whole(forest.depth)
-    if mixed.fetch_blocking().item():
+    changes = other.fetch_blocking().to_series().to_numpy()
+    if np.any(changes & (forest.depth > 0)):
         return None
-    return Forest(forest.frame, forest.left, forest.right, forest.depth, parent)
+    return Forest(forest.frame, forest.left, forest.right, forest.depth, parent, changes)
 
 
 def _compacted(forest: Forest) -> Forest | None:
@@ -278,13 +283,14 @@ def _compacted(forest: Forest) -> Forest | None:
     left = 2 * np.arange(order.size) - depth + 1
     right = left + 2 * _sizes(forest.left[order], forest.right[order], root) - 1
     frame = forest.frame[order]
-    if np.any(frame.select(_other_trace().fill_null(value=False)).to_series().to_numpy() & (parent >= 0)):
+    changes = frame.select(_other_trace()).to_series().to_numpy()
+    if np.any(changes & (parent >= 0)):
         return None
-    return Forest(frame, left, right, depth, parent)
+    return Forest(frame, left, right, depth, parent, changes)
 
 
 def _other_trace() -> pl.Expr:
-    return pl.col("trace_id") != pl.col("trace_id").shift(1)
+    return (pl.col("trace_id") != pl.col("trace_id").shift(1)).fill_null(value=False)
 
 
 def _parents_of_whole(depth: Ints) -> Ints:
