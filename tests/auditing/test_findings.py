@@ -11,7 +11,7 @@ from tracelab.synthetic import draw
 
 
 def test_a_finding_names_the_detail_that_tells_it_apart_and_masks_secrets_in_it() -> None:
-    evidence = Evidence.of(draw("api ==\n\napi =\n\napi =\n"))
+    evidence = Evidence(draw("api ==\n\napi =\n\napi =\n"))
     found = findings_of(
         evidence,
         Symptom(
@@ -32,7 +32,7 @@ def test_findings_that_are_told_apart_by_library_name_it_as_their_detail() -> No
         symptom = Symptom(
             "missing-parent", "info", lambda _: "Seen.", shown=np.array([True, True]), by_library=by_library
         )
-        assert set(findings_of(Evidence.of(spans), symptom)["detail"]) == details
+        assert set(findings_of(Evidence(spans), symptom)["detail"]) == details
 
 
 def test_the_library_and_its_version_are_shown_without_secrets() -> None:
@@ -40,7 +40,7 @@ def test_the_library_and_its_version_are_shown_without_secrets() -> None:
         scope_name=pl.lit("lib?token=abc123"), scope_version=pl.lit("password=hunter2")
     )
     symptom = Symptom("missing-parent", "info", lambda _: "Seen.", shown=np.array([True]), by_library=True)
-    found = findings_of(Evidence.of(spans), symptom).row(0, named=True)
+    found = findings_of(Evidence(spans), symptom).row(0, named=True)
     assert (found["library"], found["library_version"], found["detail"]) == (
         "lib?token=***", "password=***", "lib?token=***",
     )  # fmt: skip

@@ -72,5 +72,5 @@ def test_the_audit_of_every_kind_of_fault_takes_three_seconds_at_most(benchmark:
 
 @pytest.mark.parametrize("rule", RULES)
 def test_each_rule_by_itself(benchmark: Any, clean: pl.DataFrame, rule: str) -> None:
-    evidence = Evidence.of(clean)
+    evidence = Evidence(clean)
     benchmark.pedantic(RULES[rule], (evidence,), rounds=ROUNDS, warmup_rounds=1)

@@ -104,7 +104,7 @@ def attribute_coverage(spans: Spans) -> pl.DataFrame:
     frame = spans.lazy().collect()
     if not frame.height:
         return pl.DataFrame(schema=_COVERAGE)
-    evidence = Evidence.of(frame)
+    evidence = Evidence(frame)
     counted = pl.concat([_of_conventions(evidence), _of_ids(evidence)])
     lower, upper = wilson(pl.col("carried"), pl.col("spans"), confidence=_CONFIDENCE)
     return (

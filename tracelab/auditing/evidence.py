@@ -6,21 +6,25 @@ asks for them, and kept, since several rules read the same ones.
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from threading import RLock
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from tracelab.forest import Forest, build_forest
 from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, attribute_value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     from tracelab.forest import Flags, Ints
 
+Bytes: TypeAlias = npt.NDArray[np.uint8]
 Measured = TypeVar("Measured")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
 UNSET, OK, ERROR = range(len(STATUS_CODES))
@@ -32,6 +36,22 @@ RPC_KEYS: Final = ("span.rpc.system.name", "span.rpc.system", "span.rpc.method",
 QUEUE_KEYS: Final = ("span.messaging.system", "span.messaging.destination.name", "span.messaging.destination")
 DATABASE_KEYS: Final = ("span.db.system.name", "span.db.system")
 _DENSE: Final = 1 << 22
+_SAMPLE: Final = 4_096
+_REPEATING: Final = 0.3
+_BITS: Final = 20
+_SEED: Final = secrets.randbits(64)
+
+
+class shared(Generic[Measured]):  # noqa: N801  (a property, as `functools.cached_property` is)
+    """A property that is found out once, when it is first asked for, however many threads ask at the same time."""
+
+    def __init__(self, measure: Callable[[Any], Measured]) -> None:
+        self._measure = measure
+        self.__doc__ = measure.__doc__
+
+    def __get__(self, evidence: Evidence, owner: type[Evidence]) -> Measured:
+        """Give what was found out."""
+        return evidence.kept(self._measure, partial(self._measure, evidence))
 
 
 @dataclass(frozen=True)
@@ -40,39 +60,46 @@ class Evidence:
 
     Attributes
     ----------
-    frame
-        The spans with all their columns, in the order of places.
-    forest
-        Who is below whom; `forest.parent` is the place of the parent, -1 where there is none in the frame.
+    spans
+        The spans as they were given, for what does not depend on their order, and need not wait for the places.
     """
 
-    frame: pl.DataFrame = field(repr=False)
-    forest: Forest = field(repr=False)
-
-    @classmethod
-    def of(cls, spans: pl.DataFrame) -> Evidence:
-        """Put the spans into places."""
-        others = [name for name in spans.columns if name not in {"depth", "tree_left", "tree_right"}]
-        frame, forest = build_forest(spans, *others)
-        return cls(frame, forest)
+    spans: pl.DataFrame = field(repr=False)
+    _measured: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _locks: dict[Hashable, RLock] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def count(self) -> int:
         """How many spans there are."""
-        return self.frame.height
+        return self.spans.height
+
+    @shared
+    def _placed(self) -> tuple[pl.DataFrame, Forest]:
+        others = [name for name in self.spans.columns if name not in {"depth", "tree_left", "tree_right"}]
+        return build_forest(self.spans, *others)
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The spans with all their columns, in the order of places."""
+        return self._placed[0]
+
+    @property
+    def forest(self) -> Forest:
+        """Who is below whom; `forest.parent` is the place of the parent, -1 where there is none in the frame."""
+        return self._placed[1]
 
     @property
     def parent(self) -> Ints:
         """Place of the parent, -1 where it is not in the frame."""
         return self.forest.parent
 
-    @cached_property
+    @shared
     def named_parent(self) -> Flags:
         """Mark the spans that name a parent, be it in the frame or not."""
         named: Flags = self.frame["parent_span_id"].is_not_null().to_numpy()
         return named
 
-    @cached_property
+    @shared
     def on_cut_cycle(self) -> Flags:
         """Mark the spans at which the forest cut a cycle: each names a span below it, or itself, as its parent."""
         found = self.named_parent & (self.parent < 0)
@@ -85,47 +112,61 @@ class Evidence:
         cut[top[rows[(ids == named).to_numpy()]]] = True
         return cut
 
-    @cached_property
+    @shared
     def orphan(self) -> Flags:
         """Mark the spans that name a parent that is not in the frame."""
         return self.named_parent & (self.parent < 0) & ~self.on_cut_cycle
 
-    @cached_property
+    @shared
     def true_root(self) -> Flags:
         """Mark the spans that name no parent."""
         return ~self.named_parent
 
-    @cached_property
+    @shared
     def trace(self) -> Ints:
         """Number of the trace, from 0 in the order of places."""
         return self.forest.trace
 
-    @cached_property
-    def kind(self) -> Ints:
-        """Kind of the span, in the order of `schema.KINDS`."""
-        return self.frame["kind"].to_physical().to_numpy().astype(np.int64)
+    @shared
+    def kind(self) -> Bytes:
+        """Kind of the span, in the order of `schema.KINDS`; in bytes, which are much faster to compare."""
+        return self.frame["kind"].to_physical().to_numpy().astype(np.uint8, copy=False)
 
-    @cached_property
-    def status(self) -> Ints:
-        """Status of the span, in the order of `schema.STATUS_CODES`."""
-        return self.frame["status_code"].to_physical().to_numpy().astype(np.int64)
+    def of_kinds(self, rows: Ints, *kinds: int) -> Flags:
+        """Mark those of some spans that are of one of these kinds."""
+        asked = np.zeros(len(KINDS), dtype=bool)
+        asked[list(kinds)] = True
+        marked: Flags = asked[self.kind[rows]]
+        return marked
 
-    @cached_property
+    @shared
+    def kinds_of_services(self) -> Flags:
+        """Mark which services (in rows) have spans of which kinds (in columns)."""
+        number = (self.service + 1) * len(KINDS) + self.kind
+        counts = np.bincount(number, minlength=(self.services.len() + 1) * len(KINDS))
+        return counts.reshape(-1, len(KINDS))[1:] > 0
+
+    @shared
+    def status(self) -> Bytes:
+        """Status of the span, in the order of `schema.STATUS_CODES`; in bytes, as kinds are."""
+        return self.frame["status_code"].to_physical().to_numpy().astype(np.uint8, copy=False)
+
+    @shared
     def start(self) -> Ints:
         """Start, in nanoseconds since 1970."""
         return self.frame["start_time"].to_physical().to_numpy()
 
-    @cached_property
+    @shared
     def duration(self) -> Ints:
         """Duration, in nanoseconds."""
         return self.frame["duration"].to_physical().to_numpy()
 
-    @cached_property
+    @shared
     def end(self) -> Ints:
         """End, in nanoseconds since 1970."""
         return self.start + self.duration
 
-    @cached_property
+    @shared
     def _services(self) -> tuple[Ints, pl.Series]:
         return coded(self.frame["service_name"])
 
@@ -139,7 +180,7 @@ class Evidence:
         """Names of the services by their numbers."""
         return self._services[1]
 
-    @cached_property
+    @shared
     def _names(self) -> tuple[Ints, pl.Series]:
         return coded(self.frame["name"])
 
@@ -153,33 +194,36 @@ class Evidence:
         """Names of spans by their numbers."""
         return self._names[1]
 
-    @cached_property
+    @shared
     def distinct_names(self) -> pl.Series:
         """Names of spans, each once, in any order: half the price of numbering them."""
-        return self.frame["name"].unique()
+        names = self.spans["name"]
+        return names.gather(names.hash(_SEED).arg_unique())
 
-    @cached_property
+    @shared
     def parent_service(self) -> Ints:
         """Number of the service of the parent, -1 where there is no parent in the frame."""
         return np.where(self.parent >= 0, self.service[self.parent], -1)
 
-    @cached_property
+    @shared
     def crossing(self) -> Flags:
         """Mark the spans whose parent is in the frame and in another service."""
         found: Flags = (self.parent >= 0) & (self.parent_service != self.service)
         return found
 
-    @cached_property
+    @shared
     def childless(self) -> Flags:
         """Mark the spans that are nobody's parent in the frame."""
         found = np.ones(self.count, dtype=bool)
         found[self.parent[self.parent >= 0]] = False
         return found
 
-    @cached_property
+    @shared
     def _libraries(self) -> tuple[Ints, pl.DataFrame]:
         name, names = coded(self.frame["scope_name"])
         version, versions = coded(self.frame["scope_version"])
+        if versions.len() == 1 and not (name.min() < 0 or version.min() < 0):
+            return name, pl.DataFrame([names, versions.gather([0] * names.len())])
         number, distinct = renumbered((name + 1) * (versions.len() + 1) + version + 1)
         name_of, version_of = distinct // (versions.len() + 1) - 1, distinct % (versions.len() + 1) - 1
         table = pl.DataFrame(
@@ -198,12 +242,12 @@ class Evidence:
         """Names and versions of instrumentation libraries by their numbers: `scope_name`, `scope_version`."""
         return self._libraries[1]
 
-    @cached_property
+    @shared
     def host(self) -> Ints:
         """Number of the host that a span was made on, -1 where it is not known."""
         return self.numbers(*HOST_KEYS)[0]
 
-    @cached_property
+    @shared
     def hosts(self) -> pl.Series:
         """Names of hosts by their numbers."""
         return self.numbers(*HOST_KEYS)[1]
@@ -221,7 +265,7 @@ class Evidence:
         hop[self.has_at(rows, *DATABASE_KEYS)] = 4
         return hop
 
-    @cached_property
+    @shared
     def attributes(self) -> frozenset[str]:
         """List the attributes that any span has, by their full names."""
         return frozenset(name for name in self._columns | self._rare if not name.endswith(TYPE_SUFFIX))
@@ -271,14 +315,17 @@ class Evidence:
 
     def numbers(self, *keys: str) -> tuple[Ints, pl.Series]:
         """Give numbers to the distinct texts of the first of these attributes that a span has; -1 where it has none."""
-        if keys not in self._numbered:
-            self._numbered[keys] = coded(self.text(*keys))
-        return self._numbered[keys]
+        return self.kept(("numbers", keys), lambda: coded(self.text(*keys)))
 
-    def kept(self, name: str, measure: Callable[[], Measured]) -> Measured:
-        """Give what several rules measure: found out once, when it is first asked for."""
+    def kept(self, name: Hashable, measure: Callable[[], Measured]) -> Measured:
+        """Give what several rules measure: found out once, when it is first asked for.
+
+        Rules run side by side, so that a second one that asks waits for what the first one has begun.
+        """
         if name not in self._measured:
-            self._measured[name] = measure()
+            with self._locks.setdefault(name, RLock()):
+                if name not in self._measured:
+                    self._measured[name] = measure()
         measured: Measured = self._measured[name]
         return measured
 
@@ -286,14 +333,13 @@ class Evidence:
         """Give the language of a service's SDK, where its spans say it."""
         return self._languages.get(service) if service is not None else None
 
-    @cached_property
+    @shared
     def _languages(self) -> Mapping[str, str]:
         if not self.knows(LANGUAGE):
             return {}
-        first = np.full(self.services.len(), -1, dtype=np.int64)
-        first[self.service[::-1]] = np.arange(self.count - 1, -1, -1)
         languages = self.text(LANGUAGE)
         # One process says the same of all its spans, so that the first one tells, if it tells anything.
+        first = _first_places(self.service, self.services.len(), self.services.len() + 1)[:-1]
         told = languages.gather(first)
         if told.null_count():
             rows = np.flatnonzero(languages.is_not_null().to_numpy())
@@ -301,45 +347,30 @@ class Evidence:
             told = languages.gather(first)
         return {name: said for name, said in zip(self.services.to_list(), told.to_list(), strict=True) if said}
 
-    @cached_property
+    @shared
     def _columns(self) -> frozenset[str]:
         """List the attribute columns that hold anything."""
         return frozenset(
-            name for name in self.frame.columns if "." in name and self.frame[name].null_count() < self.frame.height
+            name for name in self.spans.columns if "." in name and self.spans[name].null_count() < self.count
         )
 
-    @cached_property
+    @shared
     def _rare(self) -> frozenset[str]:
         """List the attributes that live in `more_attributes`."""
-        more = self.frame["more_attributes"]
-        if more.null_count() == self.frame.height:
+        more = self.spans["more_attributes"]
+        if more.null_count() == self.count:
             return frozenset()
         keys = more.drop_nulls().map.keys().explode().unique().drop_nulls()
         return frozenset(keys.to_list())
 
-    @cached_property
-    def _measured(self) -> dict[str, Any]:
-        return {}
-
-    @cached_property
-    def _series(self) -> dict[tuple[str, ...], pl.Series]:
-        return {}
-
-    @cached_property
-    def _numbered(self) -> dict[tuple[str, ...], tuple[Ints, pl.Series]]:
-        return {}
-
     def _kept_series(self, keys: tuple[str, ...], dtype: pl.DataType) -> pl.Series:
-        kept = (str(dtype), *keys)
-        if kept not in self._series:
-            self._series[kept] = self._read(keys, dtype)
-        return self._series[kept]
+        return self.kept(("values", str(dtype), keys), lambda: self._read(keys, dtype))
 
     def _read(self, keys: tuple[str, ...], dtype: pl.DataType) -> pl.Series:
         there = [key for key in keys if self.knows(key)]
         if not there:
             return pl.repeat(None, self.count, dtype=dtype, eager=True).alias(keys[0])
-        if len(there) == 1 and there[0] in self._columns and self.frame.schema[there[0]] == dtype:
+        if len(there) == 1 and there[0] in self._columns and self.frame[there[0]].dtype == dtype:
             return self.frame[there[0]]
         return self.frame.select(
             pl.coalesce(*(attribute_value(key, dtype=dtype) for key in there)).alias(keys[0])
@@ -353,13 +384,56 @@ def coded(texts: pl.Series) -> tuple[Ints, pl.Series]:
     texts = texts.cast(pl.String)
     if not texts.null_count() and texts[0] == texts[-1] and (texts == texts[0]).all():
         return np.zeros(texts.len(), dtype=np.int64), texts.head(1)
-    # A category is numbered by when it is first seen, from 0 in categories that nobody else uses.
-    codes = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
-    numbers = codes.cast(pl.Int64).fill_null(-1).to_numpy()
-    # The last that is written stays, and a row of null is written at the end of the table.
-    first = np.empty(int(numbers.max()) + 2, dtype=np.int64)
-    first[numbers[::-1]] = np.arange(numbers.size - 1, -1, -1)
-    return numbers, texts.gather(pl.Series(first[:-1]))
+    found = _hashed(texts) if texts.len() > _SAMPLE else None
+    if found is None:
+        # A category is numbered by when it is first seen, from 0 in categories that nobody else uses.
+        codes = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
+        numbers = codes.cast(pl.Int64).fill_null(-1).to_numpy()
+        count = int(numbers.max()) + 1
+        found = numbers, _first_places(numbers, count, count + 1)[:-1]
+    return found[0], texts.gather(pl.Series(found[1]))
+
+
+def _hashed(texts: pl.Series) -> tuple[Ints, Ints] | None:
+    """Give numbers to texts by their hashes, which is faster than comparing them; list where each one comes first.
+
+    None where that does not pay, since most differ, or where two hashes share their upper bits. The hashes have 64 bits
+    and begin with a number that nobody knows, so that two texts with the same one are not to be had.
+    """
+    sample = texts.gather_every(max(1, texts.len() // _SAMPLE))
+    if sample.n_unique() > _REPEATING * sample.len():
+        return None
+    hashes = texts.hash(_SEED).to_numpy()
+    short = (hashes >> np.uint64(64 - _BITS)).astype(np.intp)
+    whole = np.empty(1 << _BITS, dtype=np.uint64)
+    whole[short] = hashes
+    if not np.array_equal(whole[short], hashes):
+        return None
+    there = np.zeros(1 << _BITS, dtype=bool)
+    there[short] = True
+    distinct = np.flatnonzero(there)
+    first = _first_places(short, distinct.size, 1 << _BITS)
+    distinct = distinct[np.argsort(first[distinct])]
+    number = np.empty(1 << _BITS, dtype=np.int64)
+    if texts.null_count():
+        none = short[int(texts.is_null().arg_max() or 0)]
+        number[none] = -1
+        distinct = distinct[distinct != none]
+    number[distinct] = np.arange(distinct.size)
+    return number[short], first[distinct]
+
+
+def _first_places(numbers: Ints, count: int, most: int) -> Ints:
+    """List where each of so many numbers below `most` comes first; -1 is written at the end of the list.
+
+    What is in the list for numbers that do not come means nothing.
+    """
+    begin = numbers[:_SAMPLE]  # where most of them come
+    if np.unique(begin[begin >= 0]).size < count:
+        begin = numbers
+    first = np.empty(most, dtype=np.int64)
+    first[begin[::-1]] = np.arange(begin.size - 1, -1, -1)  # the last that is written stays
+    return first
 
 
 def renumbered(values: Ints) -> tuple[Ints, Ints]:

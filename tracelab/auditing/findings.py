@@ -157,33 +157,13 @@ def findings_of(evidence: Evidence, symptom: Symptom) -> pl.DataFrame:
         return nothing()
     keys = _keys(evidence, symptom)
     number, counted = _numbers(keys)
-    rows = places if symptom.rows is None else symptom.rows[places]
-    table = pl.DataFrame(
-        {
-            "group": number[places],
-            "row": rows,
-            "library_number": evidence.library[rows],
-            "weight": np.zeros(places.size) if symptom.weight is None else symptom.weight[places],
-            **{name: values[places] for name, values in symptom.figures.items()},
-            **{f"_{name}": values[places] for name, values in keys.items()},
-        }
+    groups = _grouped(evidence, symptom, number[places], places)
+    first = places[groups["first"].to_numpy()]
+    groups = groups.with_columns(
+        *(pl.Series(f"_{name}", values[first]) for name, values in keys.items()),
     )
-    exemplars = pl.col("row")
-    if symptom.weight is not None or symptom.rows is not None:  # else the rows are in order already
-        exemplars = exemplars.sort_by("weight", "row", descending=[True, False])
-    groups = (
-        table.lazy()
-        .group_by("group")
-        .agg(
-            pl.len().cast(pl.UInt32).alias("count"),
-            exemplars.head(EXEMPLARS).alias("exemplars"),
-            pl.col("library_number").mode().min(),
-            *(pl.col(name).median() for name in symptom.figures),
-            *(pl.col(f"_{name}").first() for name in keys),
-        )
-        .sort("group")
-        .collect()
-    )
+    if symptom.by_library:
+        groups = groups.with_columns(library_number="_library")
     groups = groups.with_columns(
         pl.Series("out_of", counted(groups["group"].to_numpy()), dtype=pl.UInt32),
         *_names(evidence, symptom, groups),
@@ -199,6 +179,27 @@ def findings_of(evidence: Evidence, symptom: Symptom) -> pl.DataFrame:
     if not groups.height:
         return nothing()
     return _in_words(evidence, symptom, groups)
+
+
+def _grouped(evidence: Evidence, symptom: Symptom, number: Ints, places: Ints) -> pl.DataFrame:
+    """Count the rows at some places by the number of their group, and choose the clearest of each."""
+    rows = places if symptom.rows is None else symptom.rows[places]
+    columns: dict[str, npt.NDArray[Any]] = {"group": number, "row": rows, "first": np.arange(places.size)}
+    told = [pl.len().cast(pl.UInt32).alias("count"), pl.col("first").first()]
+    if symptom.weight is not None:
+        columns["weight"] = symptom.weight[places]
+        clearest = pl.col("row").sort_by("weight", "row", descending=[True, False])
+    else:
+        in_order = symptom.rows is None or bool(np.all(rows[1:] >= rows[:-1]))
+        clearest = pl.col("row") if in_order else pl.col("row").sort()
+    told.append(clearest.head(EXEMPLARS).alias("exemplars"))
+    if not symptom.by_library:
+        columns["library_number"] = evidence.library[rows]
+        told.append(pl.col("library_number").mode().min())
+    for name, values in symptom.figures.items():
+        columns[name] = values[places]
+        told.append(pl.col(name).median())
+    return pl.LazyFrame(columns).group_by("group").agg(told).sort("group").collect()
 
 
 def together(found: list[pl.DataFrame]) -> pl.DataFrame:
@@ -233,7 +234,12 @@ def _numbers(keys: dict[str, Ints]) -> tuple[Ints, Callable[[Ints], Ints]]:
     product = 1
     for values in keys.values():
         size = int(values.max()) + 2
-        number = values + 1 if number is None else number * size + (values + 1)
+        if number is None:
+            number = values + 1
+        else:  # in place, which is twice as fast
+            number *= size
+            number += values
+            number += 1
         product *= size
         if product > _DENSE:  # numbered anew, so that products of many names never overflow
             number, distinct = renumbered(number)

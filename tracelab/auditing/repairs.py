@@ -71,7 +71,7 @@ def _repaired(spans: pl.DataFrame) -> pl.DataFrame:
     nothing = [pl.lit(value=False).alias(JOINED), pl.lit(None, dtype=pl.String).alias(ORIGINAL)]
     if not frame.height:
         return frame.with_columns(nothing)
-    evidence = Evidence.of(frame.with_row_index(_ROW))
+    evidence = Evidence(frame.with_row_index(_ROW))
     joins = _sure(evidence)
     moved = joins.moved(evidence) if joins.root.size else None
     if moved is None:

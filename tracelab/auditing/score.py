@@ -128,7 +128,7 @@ def instrumentation_score(spans: Spans) -> pl.DataFrame:
     frame = spans.lazy().collect()
     if not frame.height:
         return pl.DataFrame(schema=_SCORE)
-    evidence = Evidence.of(frame)
+    evidence = Evidence(frame)
     judged = [*_of_resources(evidence), *_of_spans(evidence)]
     told = {each.rule for each in judged}
     rows = [each.rows(evidence) for each in judged]

@@ -28,7 +28,7 @@ CALLS_OF_THE_BANK = ORDERS & (pl.col("name") == "POST")
 
 def _explained(spans: pl.DataFrame, lost: pl.Expr) -> dict[str | None, int]:
     """Count the orphans by what explains them."""
-    evidence = Evidence.of(without(spans, lost))
+    evidence = Evidence(without(spans, lost))
     exposures = exposed(evidence, np.flatnonzero(evidence.orphan))
     number = explained(evidence, exposures)[exposures.absent]
     return {EXPLANATIONS[one]: int((number == one).sum()) for one in np.unique(number).tolist()}

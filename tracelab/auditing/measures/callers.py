@@ -87,7 +87,7 @@ def _told_by_time(evidence: Evidence, likes: Ints, orphans: Ints, asked: Ints) -
 def is_local(evidence: Evidence, rows: Ints) -> Flags:
     """Mark the spans whose parent is in the same process: as their flags say, else by their kind."""
     flags = evidence.frame["flags"].gather(rows).fill_null(0).to_numpy().astype(np.int64)
-    enters = np.isin(evidence.kind[rows], (SERVER, CONSUMER))
+    enters = evidence.of_kinds(rows, SERVER, CONSUMER)
     found: Flags = np.where(flags & HAS_REMOTE, (flags & IS_REMOTE) == 0, ~enters)
     return found
 
@@ -227,7 +227,7 @@ def _by_time(evidence: Evidence, orphans: Ints, asked: Ints) -> tuple[Ints, Flag
     service = np.where(inside >= 0, evidence.service[inside], UNKNOWN)
     # A server does not call itself: what encloses a call that comes in is rather another request that is served.
     service[service == evidence.service[orphans]] = UNKNOWN
-    is_call = (service != UNKNOWN) & np.isin(evidence.kind[inside], (CLIENT, PRODUCER))
+    is_call = (service != UNKNOWN) & evidence.of_kinds(inside, CLIENT, PRODUCER)
     heard = inside > NOT_ASKED
     most = _most_frequent(asked[heard], (2 * service + is_call)[heard], asked)
     return np.where(most >= 0, most // 2, UNKNOWN), (most >= 0) & (most % 2 == 1)

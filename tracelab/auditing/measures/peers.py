@@ -70,7 +70,7 @@ def are_public(texts: pl.Series) -> Flags:
     return public
 
 
-def meant(evidence: Evidence, texts: pl.Series, servers: Ints) -> tuple[Ints, Ints]:
+def meant(evidence: Evidence, texts: pl.Series) -> tuple[Ints, Ints]:
     """Tell which services addresses stand for: by what they are called, where they run, and who has answered there.
 
     Parameters
@@ -79,19 +79,27 @@ def meant(evidence: Evidence, texts: pl.Series, servers: Ints) -> tuple[Ints, In
         The spans.
     texts
         Different addresses.
-    servers
-        Server spans whose own addresses may tell where their services are.
 
     Returns
     -------
     Pairs of the number of an address and that of a service; an address that nothing is known of is in none.
     """
+    order = texts.arg_sort().to_numpy().astype(np.int64)
+    ordered = texts.gather(order)
+    # Several rules ask, and mostly about the same addresses.
+    place, service = evidence.kept(("meant", tuple(ordered.to_list())), lambda: _meant(evidence, ordered))
+    address = order[place]
+    by_address = np.lexsort((service, address))
+    return address[by_address], service[by_address]
+
+
+def _meant(evidence: Evidence, texts: pl.Series) -> tuple[Ints, Ints]:
     asked = (
         pl.DataFrame({"text": texts})
         .with_row_index("address")
         .with_columns(pl.col("address").cast(pl.Int64), _host(pl.col("text")).alias("host"))
     )
-    found = pl.concat(_numbers(known) for known in (_by_name(evidence, asked), _by_place(evidence, asked, servers)))
+    found = pl.concat(_numbers(known) for known in (_by_name(evidence, asked), _by_place(evidence, asked)))
     unknown = asked.join(found, on="address", how="anti")
     if unknown.height:
         found = pl.concat([found, _numbers(_by_answers(evidence, unknown))])
@@ -110,22 +118,33 @@ def _by_name(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
     return hosts.filter(pl.col("core") != "").join(called, on="core").select("address", "service")
 
 
-def _by_place(evidence: Evidence, asked: pl.DataFrame, servers: Ints) -> pl.DataFrame:
+def _by_place(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:
     """Find services whose server spans say that they were reached at an address, or that run on that host."""
+    at_port, at_host = evidence.kept("places", lambda: _places(evidence))
+    return pl.concat(
+        [
+            asked.join(at_port, left_on="text", right_on="reached").select("address", "service"),
+            asked.join(at_host, on="host").select("address", "service"),
+        ]
+    )
+
+
+def _places(evidence: Evidence) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """List where server spans say that their services are: addresses with a port, and hosts."""
+    servers = np.flatnonzero(evidence.kind == SERVER)
     servers = servers[sampled(evidence.service[servers], _PLACES)]
     reached, port = texts_at(evidence, servers, *_OWN_ADDRESSES), texts_at(evidence, servers, *_OWN_PORTS)
     host, service = texts_at(evidence, servers, *_OWN_HOSTS), evidence.service[servers]
     own = pl.DataFrame({"reached": reached, "port": port, "host": host, "service": service}).unique()
     own = own.with_columns(_with_port(own["reached"], own["port"]).alias("reached")).unique()
-    at_port = asked.join(own.filter(pl.col("reached").str.contains(":")), left_on="text", right_on="reached")
-    own = pl.concat(
+    at_port = own.filter(pl.col("reached").str.contains(":")).select("reached", "service")
+    at_host = pl.concat(
         [
             own.select(_host(pl.col("reached")).alias("host"), "service"),
             own.select(pl.col("host").str.to_lowercase(), "service"),
         ]
     )
-    own = own.filter(~pl.col("host").str.contains(LOOPBACK)).unique()
-    return pl.concat([at_port.select("address", "service"), asked.join(own, on="host").select("address", "service")])
+    return at_port, at_host.filter(~pl.col("host").str.contains(LOOPBACK)).unique()
 
 
 def _by_answers(evidence: Evidence, asked: pl.DataFrame) -> pl.DataFrame:

@@ -24,10 +24,9 @@ def texts_at(evidence: Evidence, rows: Ints, *keys: str) -> pl.Series:
         if not evidence.knows(key):
             continue
         column = key if key in evidence.frame.columns else "more_attributes"
-        few = evidence.frame.select(column)[rows]
-        if column != key or few.schema[column] != pl.String:
-            few = few.select(attribute_value(key))
-        text = few.to_series()
+        text = evidence.frame[column].gather(rows)
+        if column != key or text.dtype != pl.String:
+            text = text.to_frame().select(attribute_value(key)).to_series()
         if text.null_count() == text.len():
             continue
         found = text if found is None else pl.select(pl.coalesce(found, text)).to_series()

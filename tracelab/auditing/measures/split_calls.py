@@ -44,6 +44,7 @@ _MESSAGE: Final = ("span.messaging.message.id", "span.messaging.message_id")
 _AGENT: Final = ("span.user_agent.original", "span.http.user_agent")
 _BROWSER: Final = "Mozilla/"
 _SAMPLE: Final = 400
+_PERIODS: Final = 20
 _ASKS: Final = 60_000
 _FEW: Final = 5
 _KNOWN_DOUBT: Final = float(np.log(1e-3))
@@ -161,10 +162,10 @@ def _requests(evidence: Evidence) -> _Sides | None:
         calls = calls[evidence.service[calls] != callees[0]]
     # Where no root begins during a call none belongs to it: a look at times spares many a look at addresses.
     could = _of_services(evidence, calls[_could_hold(evidence, calls, roots)])
-    if could.size < calls.size // 2 and _asked_services(evidence, could, roots, callees) is None:
+    if could.size < calls.size // 2 and _asked_services(evidence, could, callees) is None:
         return None
     calls = _of_services(evidence, calls)
-    asked = _asked_services(evidence, calls, roots, callees)
+    asked = _asked_services(evidence, calls, callees)
     if asked is None:
         return None
     group, ask_group, ask_place, known = asked
@@ -187,20 +188,23 @@ def _of_services(evidence: Evidence, calls: Ints) -> Ints:
 
 
 def _could_hold(evidence: Evidence, calls: Ints, roots: Ints) -> Flags:
-    """Mark the calls during which any root begins, on whatever clock."""
-    starts = np.sort(evidence.start[roots])
+    """Mark the calls during which any root begins, on whatever clock; and a few more, as time is cut into periods."""
+    starts = evidence.start[roots]
     off = TOLERANCE
     correction = clocks_of(evidence).correction()
     if correction is not None:
         off += 2 * int(np.abs(correction).max())
-    before = np.searchsorted(starts, evidence.start[calls] - off)
-    could: Flags = np.searchsorted(starts, evidence.end[calls] + off, "right") > before
+    first, last = int(starts.min()), int(starts.max())
+    length = max(0, (last - first).bit_length() - _PERIODS)
+    begun = np.bincount((starts >> length) - (first >> length))
+    before = np.concatenate(([0], np.cumsum(begun)))
+    begin, end = (evidence.start[calls] - off) >> length, (evidence.end[calls] + off) >> length
+    from_, to = (np.clip(time - (first >> length), 0, begun.size) for time in (begin, end + 1))
+    could: Flags = before[to] > before[from_]
     return could
 
 
-def _asked_services(
-    evidence: Evidence, calls: Ints, roots: Ints, callees: Ints
-) -> tuple[Ints, Ints, Ints, Flags] | None:
+def _asked_services(evidence: Evidence, calls: Ints, callees: Ints) -> tuple[Ints, Ints, Ints, Flags] | None:
     """Group calls by caller and address, and list which services each group could mean.
 
     Gives the group of each call, and pairs of a group and a service, with whether the address is known to mean it. Of
@@ -209,7 +213,7 @@ def _asked_services(
     if not calls.size:
         return None
     address, texts = addresses(evidence, calls)
-    of_address, meant_service = meant(evidence, texts, roots)
+    of_address, meant_service = meant(evidence, texts)
     known = np.zeros(texts.len() + 1, dtype=bool)
     known[of_address] = True
     # `api.stripe.com` is somebody else's, where nothing else is known of it.

@@ -59,7 +59,7 @@ def test_where_no_two_clocks_agree_all_but_one_are_set_beside_the_nearest() -> N
     spans = calls(*[(one, other) for place, one in enumerate(hosts) for other in hosts[place + 1 :]])
     for host, offset in (("pay-host", 30), ("cart-host", -300), ("bank-host", 2_000)):
         spans = moved(spans, host, offset)
-    clocks = clocks_of(Evidence.of(spans))
+    clocks = clocks_of(Evidence(spans))
     offsets = dict(zip(clocks.hosts.gather(clocks.wrong["host"]), clocks.wrong["offset"].to_list(), strict=True))
     beside = {host: offsets.get(f"{host}-host", 0) - offsets.get("web-host", 0) for host in hosts}
     right = {"web": 0, "pay": -30, "cart": 300, "bank": -2_000}
@@ -146,7 +146,7 @@ def test_a_host_without_a_name_is_known_by_its_service() -> None:
 
 def test_a_wrong_clock_is_set_right_by_what_is_measured() -> None:
     spans = moved(generate(20_000, seed=3), "payment-1", -37.5)
-    evidence = Evidence.of(spans)
+    evidence = Evidence(spans)
     correction = clocks_of(evidence).correction()
     assert correction is not None
     there = evidence.frame["resource.host.name"].eq("payment-1").to_numpy()

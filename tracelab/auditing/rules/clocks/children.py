@@ -48,7 +48,7 @@ def child_outside_parent(evidence: Evidence) -> pl.DataFrame:
 
 def _early(evidence: Evidence, rows: Ints, slack: Ints, *, one_clock: Ints) -> pl.DataFrame:
     """Report what begins before its parent: in one process nothing but a wrong time explains it."""
-    enters = np.isin(evidence.kind[rows], (SERVER, CONSUMER))
+    enters = evidence.of_kinds(rows, SERVER, CONSUMER)
     # Where no host is named, a service that calls itself may do so on another one.
     same = one_clock & (~enters | (evidence.host[rows] >= 0))
     by = evidence.start[evidence.parent[rows]] - evidence.start[rows]

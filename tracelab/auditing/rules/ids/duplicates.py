@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _CONTENT: Final = ("name", "kind", "service_name", "start_time", "duration")
 _USUAL: Final = 0.8
+_FEWEST_BITS, _SPARE_BITS, _MOST_BITS = 16, 6, 22
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -31,10 +32,7 @@ def shared_ids(evidence: Evidence) -> pl.DataFrame:
     clashing = _marked(evidence, spans, ~pl.col("copy") & ~zipkin & (pl.col("different") > 1))
     return pl.concat(
         [
-            findings_of(
-                evidence,
-                Symptom("exported-twice", "warning", _says_twice, shown=copies, weight=np.ones(evidence.count)),
-            ),
+            findings_of(evidence, Symptom("exported-twice", "warning", _says_twice, shown=copies)),
             _of_edges(evidence, shared, spans.filter(zipkin)),
             findings_of(evidence, Symptom("duplicate-span-id", "error", _says_clashing, shown=clashing)),
         ]
@@ -42,15 +40,20 @@ def shared_ids(evidence: Evidence) -> pl.DataFrame:
 
 
 def _sharing(evidence: Evidence) -> Ints:
-    """List the places of spans whose id another span of their trace has; numbers are much faster to sort than texts."""
-    key = evidence.frame["span_id"].hash(14).to_numpy() ^ (evidence.trace.astype(np.uint64) * _SPREAD)
+    """List the places of spans whose id another span of their trace seems to have: a few too many, and never too few.
+
+    Numbers are much faster to sort than texts, and small ones than large ones.
+    """
+    hashes = evidence.frame["span_id"].hash(14).to_numpy() ^ (evidence.trace.astype(np.uint64) * _SPREAD)
+    key = (hashes >> np.uint64(32)).astype(np.uint32)
     ordered = np.sort(key)
     twice = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not twice.size:
-        return np.empty(0, dtype=np.int64)
-    twice = np.unique(twice)
-    found = np.searchsorted(twice, key)
-    return np.flatnonzero(twice[np.minimum(found, twice.size - 1)] == key)
+    # A first look at the upper bits alone, in a table that is no larger than it must be, since a small one is fast.
+    bits = min(max(_FEWEST_BITS, twice.size.bit_length() + _SPARE_BITS), _MOST_BITS)
+    marked = np.zeros(1 << bits, dtype=bool)
+    marked[twice >> (32 - bits)] = True
+    rows = np.flatnonzero(marked[key >> (32 - bits)])
+    return rows[np.isin(key[rows], twice, kind="sort")]
 
 
 def _told_apart(evidence: Evidence, rows: Ints) -> pl.DataFrame:

@@ -29,19 +29,21 @@ _FEW: Final = 20
 _MANY: Final = 0.3
 _SMALLEST_CARD: Final = 10**12
 _PLAIN_KEYS: Final = (
-    "code.file.path", "code.filepath", "code.function", "code.function.name", "code.namespace", "container.id",
-    "db.collection.name", "db.operation", "db.operation.name", "db.sql.table", "db.system", "db.system.name",
-    "deployment.environment", "deployment.environment.name", "host.arch", "host.id", "host.name", "http.flavor",
-    "http.method", "http.request.method", "http.scheme", "internal.span.format", "k8s.namespace.name",
-    "k8s.node.name", "k8s.pod.name", "k8s.pod.uid", "messaging.operation", "messaging.operation.name",
-    "messaging.operation.type", "messaging.system", "net.transport", "network.protocol.name",
-    "network.protocol.version", "network.transport", "network.type", "os.type", "otel.status_code",
-    "process.executable.name", "process.runtime.name", "process.runtime.version", "rpc.method", "rpc.service",
-    "rpc.system", "rpc.system.name", "server.address", "service.instance.id", "service.namespace", "service.version",
-    "span.kind", "telemetry.distro.name", "telemetry.distro.version", "telemetry.sdk.language", "telemetry.sdk.name",
-    "telemetry.sdk.version", "thread.name", "url.scheme",
+    "client.port", "code.column", "code.column.number", "code.file.path", "code.filepath", "code.function",
+    "code.function.name", "code.line.number", "code.lineno", "code.namespace", "container.id", "db.collection.name",
+    "db.operation", "db.operation.name", "db.sql.table", "db.system", "db.system.name", "deployment.environment",
+    "deployment.environment.name", "host.arch", "host.id", "host.name", "http.flavor", "http.method",
+    "http.request.method", "http.response.status_code", "http.scheme", "http.status_code", "internal.span.format",
+    "k8s.namespace.name", "k8s.node.name", "k8s.pod.name", "k8s.pod.uid", "messaging.operation",
+    "messaging.operation.name", "messaging.operation.type", "messaging.system", "net.host.port", "net.peer.port",
+    "net.transport", "network.peer.port", "network.protocol.name", "network.protocol.version", "network.transport",
+    "network.type", "os.type", "otel.status_code", "process.executable.name", "process.parent_pid", "process.pid",
+    "process.runtime.name", "process.runtime.version", "rpc.grpc.status_code", "rpc.method", "rpc.service",
+    "rpc.system", "rpc.system.name", "server.address", "server.port", "service.instance.id", "service.namespace",
+    "service.version", "span.kind", "telemetry.distro.name", "telemetry.distro.version", "telemetry.sdk.language",
+    "telemetry.sdk.name", "telemetry.sdk.version", "thread.id", "thread.name", "url.scheme",
 )  # fmt: skip
-"""Attributes of the conventions whose values name programs, machines and protocols."""
+"""Attributes of the conventions whose values name or number programs, machines, places in code and protocols."""
 
 _PLAIN: Final = frozenset(f"{scope}.{key}" for scope in ("span", "resource") for key in _PLAIN_KEYS)
 
@@ -52,29 +54,29 @@ def suspects(evidence: Evidence) -> pl.DataFrame:
         [
             pl.DataFrame(schema=SUSPECTS),
             *_in_columns(evidence),
-            *_in_more_attributes(evidence.frame),
-            *_in_events(evidence.frame),
+            *_in_more_attributes(evidence),
+            *_in_events(evidence),
         ]
     )
 
 
 def _in_columns(evidence: Evidence) -> list[pl.DataFrame]:
-    frame = evidence.frame
+    frame = evidence.spans  # whether anything is there does not depend on places, which others may be looking for
     looked_at = [
         name
         for name in frame.columns
         if (name in _TEXTS or (is_attribute(name) and name not in _PLAIN and not is_type_companion(name)))
         and frame[name].null_count() < frame.height
     ]
-    told = [name for name in looked_at if _is_telling(name) or isinstance(frame.schema[name], pl.List)]
-    large = [name for name in looked_at if frame.schema[name] == pl.Int64 and _is_large(frame[name])]
-    texts = [name for name in looked_at if frame.schema[name] == pl.String and name not in (*told, "name")]
+    told = [name for name in looked_at if _is_telling(name) or isinstance(frame[name].dtype, pl.List)]
+    large = [name for name in looked_at if frame[name].dtype == pl.Int64 and _is_large(frame[name])]
+    texts = [name for name in looked_at if frame[name].dtype == pl.String and name not in (*told, "name")]
     # All columns at once, so that they are looked at side by side; and no nulls, which patterns are slow to pass over.
     hints = frame.lazy().select(_distinct(frame[name]).str.contains(HINT).any() for name in texts).collect()
     read = [*told, *large, *(name for name in texts if hints[name].item())]
     if "name" in looked_at and evidence.distinct_names.str.contains(HINT).any():
         read.append("name")
-    return [_suspects_of(frame, name) for name in read]
+    return [_suspects_of(evidence.frame, name) for name in read]
 
 
 def _is_large(numbers: pl.Series) -> bool:
@@ -118,16 +120,16 @@ def _told(rows: pl.Series, name: str, values: pl.Series) -> pl.DataFrame:
     return pl.DataFrame(told).with_columns(event=pl.lit(value=False)).cast({"row": pl.Int64, "key": pl.String})
 
 
-def _in_more_attributes(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    more = frame["more_attributes"]
+def _in_more_attributes(evidence: Evidence) -> list[pl.DataFrame]:
+    more = evidence.frame["more_attributes"]
     rows = np.flatnonzero(more.is_not_null().to_numpy())
     if not rows.size:
         return []
     return [_hinted(_entries(rows, more.gather(rows)).filter(~pl.col("key").is_in(_PLAIN)), event=False)]
 
 
-def _in_events(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    events = frame["events"]
+def _in_events(evidence: Evidence) -> list[pl.DataFrame]:
+    events = evidence.frame["events"]
     rows = np.flatnonzero((events.list.len() > 0).fill_null(value=False).to_numpy())
     if not rows.size:
         # Also because polars 2.1 panics when it explodes no events at all whose maps come from Arrow.

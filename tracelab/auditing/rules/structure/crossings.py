@@ -87,7 +87,7 @@ def internal_across_services(evidence: Evidence) -> pl.DataFrame:
 def _crossings(evidence: Evidence, kinds: tuple[int, ...]) -> Ints | None:
     """List the spans of these kinds whose parent is in another service."""
     edges = np.flatnonzero(evidence.crossing)
-    edges = edges[np.isin(evidence.kind[edges], kinds)] if edges.size else edges
+    edges = edges[evidence.of_kinds(edges, *kinds)] if edges.size else edges
     return edges if edges.size else None
 
 
@@ -101,9 +101,8 @@ def _proxied(evidence: Evidence, edges: Ints) -> Flags:
 
 def _services_with(evidence: Evidence, *kinds: int) -> Flags:
     """Mark the services that have spans of one of these kinds."""
-    found = np.zeros(evidence.services.len(), dtype=bool)
-    found[evidence.service[np.isin(evidence.kind, kinds)]] = True
-    return found
+    marked: Flags = np.any(evidence.kinds_of_services[:, list(kinds)], axis=1)
+    return marked
 
 
 def _mild_without(figure: str) -> Callable[[pl.DataFrame], pl.DataFrame]:

@@ -13,6 +13,7 @@ from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED,
 from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.callers import UNKNOWN, are_there, hidden_callers, is_local
+from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence
@@ -53,7 +54,7 @@ def exposed(evidence: Evidence, orphans: Ints) -> Exposures:
     rows = np.flatnonzero(evidence.named_parent & ~evidence.on_cut_cycle & np.isin(edge, edge[orphans]))
     # Within a service, only such spans are compared as those that are missing a parent.
     local = is_local(evidence, rows) & (hidden[rows] == evidence.service[rows])
-    kinds = evidence.kind * (services + 1) + evidence.service
+    kinds = evidence.service * len(KINDS) + evidence.kind
     alike = np.isin(kinds[rows], kinds[orphans])
     rows = rows[~local | alike]
     return Exposures(evidence, rows, hidden[rows], evidence.parent[rows] < 0, evidence.parent[rows])

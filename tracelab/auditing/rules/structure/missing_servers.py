@@ -29,8 +29,7 @@ _FEW: Final = 3
 
 def missing_server_span(evidence: Evidence) -> pl.DataFrame:
     """Find calls that no server span answers, of services that are instrumented, and tell why."""
-    servers = np.flatnonzero(evidence.kind == SERVER)
-    if not servers.size:
+    if not evidence.kinds_of_services[:, SERVER].any():
         return nothing()
     # A call with further spans of its own service below it, such as of a second library, is left to these.
     calls = np.flatnonzero((evidence.kind == CLIENT) & evidence.childless)
@@ -40,7 +39,7 @@ def missing_server_span(evidence: Evidence) -> pl.DataFrame:
     calls = calls[~failed.to_numpy()]
     if not calls.size:
         return nothing()
-    callee = _callees(evidence, calls, servers)
+    callee = _callees(evidence, calls)
     told = (callee != _NOBODY) & (callee != evidence.service[calls])
     calls, callee = calls[told], callee[told]
     excused = _excused(evidence, calls)
@@ -55,18 +54,17 @@ def missing_server_span(evidence: Evidence) -> pl.DataFrame:
     )
 
 
-def _callees(evidence: Evidence, calls: Ints, servers: Ints) -> Ints:
+def _callees(evidence: Evidence, calls: Ints) -> Ints:
     """Tell the service that each call is meant for, where its address stands for one that has server spans."""
     address, texts = addresses(evidence, calls)
-    of_address, service = meant(evidence, texts, servers)
+    of_address, service = meant(evidence, texts)
     # `api.stripe.com` is somebody else's, whatever the services are called.
     public = are_public(texts)
     of_address, service = of_address[~public[of_address]], service[~public[of_address]]
-    serves = np.zeros(evidence.services.len(), dtype=bool)
-    serves[evidence.service[servers]] = True
+    serves = evidence.kinds_of_services[:, SERVER].copy()
     # What hangs below spans of others answers them as well, where it is of no kind that calls or takes from a queue.
     crossing = np.flatnonzero(evidence.crossing)
-    serves[evidence.service[crossing[np.isin(evidence.kind[crossing], (UNSPECIFIED, INTERNAL))]]] = True
+    serves[evidence.service[crossing[evidence.of_kinds(crossing, UNSPECIFIED, INTERNAL)]]] = True
     of_address, service = of_address[serves[service]], service[serves[service]]
     callee = np.full(texts.len() + 1, _NOBODY, dtype=np.int64)
     callee[of_address] = service

@@ -100,7 +100,7 @@ def _by_accident(evidence: Evidence, extra: Ints, inside: Ints) -> Flags:
     """
     service = evidence.service[extra]
     there = np.where(inside >= 0, evidence.service[inside], -1)
-    again = (there == service) & np.isin(evidence.kind[extra], (SERVER, CONSUMER))
+    again = (there == service) & evidence.of_kinds(extra, SERVER, CONSUMER)
     contained = np.bincount(service[inside >= 0], minlength=evidence.services.len())
     asked = np.bincount(service[inside > NOT_ASKED], minlength=evidence.services.len())
     accident: Flags = again | (contained < _MOST * asked)[service]
