@@ -214,9 +214,8 @@ class Evidence:
     @shared
     def childless(self) -> Flags:
         """Mark the spans that are nobody's parent in the frame."""
-        found = np.ones(self.count, dtype=bool)
-        found[self.parent[self.parent >= 0]] = False
-        return found
+        depth = self.forest.depth
+        return np.append(depth[1:] <= depth[:-1], [True] * bool(depth.size))  # a first child comes right behind
 
     @shared
     def _libraries(self) -> tuple[Ints, pl.DataFrame]:
@@ -404,7 +403,7 @@ def _hashed(texts: pl.Series) -> tuple[Ints, Ints] | None:
     if sample.n_unique() > _REPEATING * sample.len():
         return None
     hashes = texts.hash(_SEED).to_numpy()
-    short = (hashes >> np.uint64(64 - _BITS)).astype(np.intp)
+    short = (hashes >> np.uint64(64 - _BITS)).view(np.int64)
     whole = np.empty(1 << _BITS, dtype=np.uint64)
     whole[short] = hashes
     if not np.array_equal(whole[short], hashes):

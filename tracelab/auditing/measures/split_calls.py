@@ -44,7 +44,7 @@ _MESSAGE: Final = ("span.messaging.message.id", "span.messaging.message_id")
 _AGENT: Final = ("span.user_agent.original", "span.http.user_agent")
 _BROWSER: Final = "Mozilla/"
 _SAMPLE: Final = 400
-_PERIODS: Final = 20
+_PERIODS: Final = 16
 _ASKS: Final = 60_000
 _FEW: Final = 5
 _KNOWN_DOUBT: Final = float(np.log(1e-3))
@@ -195,7 +195,7 @@ def _could_hold(evidence: Evidence, calls: Ints, roots: Ints) -> Flags:
     if correction is not None:
         off += 2 * int(np.abs(correction).max())
     first, last = int(starts.min()), int(starts.max())
-    length = max(0, (last - first).bit_length() - _PERIODS)
+    length = max(0, (last - first).bit_length() - _PERIODS)  # of each period, as a power of two
     begun = np.bincount((starts >> length) - (first >> length))
     before = np.concatenate(([0], np.cumsum(begun)))
     begin, end = (evidence.start[calls] - off) >> length, (evidence.end[calls] + off) >> length

@@ -48,11 +48,12 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
         return nothing()
     of_span = scope == "span"
     marks = pl.DataFrame([_without_successor(evidence, scope, name) for name in names])
-    shown = marks.select(pl.any_horizontal(pl.all())).to_series()
-    if not shown.any():
+    shown = marks.select(pl.any_horizontal(pl.all())).to_series().to_numpy()
+    rows = np.flatnonzero(shown)
+    if not rows.size:
         return nothing()
     keys = {"_service": evidence.service} | ({"_library": evidence.library} if of_span else {})
-    told = _counted(marks, keys, np.flatnonzero(shown.to_numpy()))
+    told = _counted(marks, keys, rows)
     words = [_words(row, of_span=of_span) for row in told.iter_rows(named=True)]
     table = told.select(*keys).with_columns(pl.DataFrame(words, schema=["names", "severity", "hop"], orient="row"))
     return findings_of(
@@ -61,7 +62,7 @@ def _found(evidence: Evidence, scope: str) -> pl.DataFrame:
             "old-attribute-names",
             "warning",
             _says if of_span else _says_of_resource,
-            shown=shown.to_numpy(),
+            shown=shown,
             by_library=of_span,
             judge=lambda groups: groups.drop("severity", "hop").join(
                 table, on=[*keys], how="left", maintain_order="left"
@@ -74,7 +75,7 @@ def _counted(marks: pl.DataFrame, keys: dict[str, Ints], rows: Ints) -> pl.DataF
     """Count the marks of each group of rows."""
     sizes = [int(values.max()) + 1 for values in keys.values()]
     group, distinct = renumbered(np.ravel_multi_index([values[rows] for values in keys.values()], sizes))
-    counts = {name: np.bincount(group, marks[name].to_numpy()[rows]).astype(np.int64) for name in marks.columns}
+    counts = {name: np.bincount(group, marks[name].gather(rows).to_numpy()).astype(np.int64) for name in marks.columns}
     return pl.DataFrame({**dict(zip(keys, np.unravel_index(distinct, sizes), strict=True)), **counts})
 
 

@@ -42,6 +42,8 @@ def missing_server_span(evidence: Evidence) -> pl.DataFrame:
     callee = _callees(evidence, calls)
     told = (callee != _NOBODY) & (callee != evidence.service[calls])
     calls, callee = calls[told], callee[told]
+    if not calls.size:
+        return nothing()
     excused = _excused(evidence, calls)
     calls, callee = calls[~excused], callee[~excused]
     if not calls.size:
