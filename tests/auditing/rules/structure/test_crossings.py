@@ -49,6 +49,18 @@ def test_a_server_span_below_that_of_a_proxy_is_only_worth_to_know() -> None:
     assert found.select("severity", "caller", "callee").rows() == [("info", "bank.shop", "bank")]
 
 
+def test_a_server_span_that_shares_the_id_of_its_client_span_lacks_none() -> None:
+    spans = draw("""
+        web::GET /pay   ========== kind=server
+          web::POST     .=======   kind=client span_id=00000000000000aa
+          bank::pay     ..=====    kind=server span_id=00000000000000aa
+
+        web::GET /pay   ========== kind=server
+          bank::pay     ..=====    kind=server
+    """)
+    assert _found(spans, "missing-client-span") == [("warning", "web", "bank", 1, 2)]
+
+
 def test_a_service_that_makes_no_client_span_of_anything_is_only_worth_to_know() -> None:
     spans = draw("""
         web::page    ==========
