@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 import tracelab as tl
+from tests.auditing.planted import faults_of
 from tracelab.workload.planting import FAULTS, TRUTH
 
 
@@ -28,6 +29,27 @@ def test_every_kind_is_planted_and_told(kind: str) -> None:
         assert set(row["span_ids"]) <= {*spans["span_id"]}
         if row["findable"]:
             assert row["count"] >= 5
+
+
+def test_nobody_expects_an_error_type_under_names_from_before_there_was_one() -> None:
+    faults = {"error-without-type": 1, "old-attribute-names": 3}
+    told = set()
+    for seed in range(15):
+        spans, truth = tl.synthetic.generate_system(seed, traces=150, faults=faults)
+        for fault in truth.filter(kind="error-without-type").to_dicts():
+            new = spans.filter(pl.col("span_id").is_in(fault["span_ids"]))["span.http.request.method"].is_not_null()
+            assert fault["severity"] == "warning" or not new.any()
+            told.add(fault["severity"])
+    assert told == {"warning", "info"}
+
+
+def test_that_all_callees_take_over_the_ids_of_their_callers_is_only_worth_to_know() -> None:
+    spans, truth = tl.synthetic.generate_system(300_054, faults=faults_of(300_054))
+    shared = truth.filter(kind="shared-span-id")
+    assert shared["severity"].to_list() == ["info"]
+    servers = spans.filter((pl.col("kind") == "server") & pl.col("parent_span_id").is_not_null())
+    clients = spans.filter(kind="client")
+    assert servers.join(clients, left_on=["trace_id", "parent_span_id"], right_on=["trace_id", "span_id"]).is_empty()
 
 
 def test_up_to_three_of_a_kind_have_places_of_their_own() -> None:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _UNSET = pl.lit("unset", dtype=STATUS_CODE)
 _LEAST = 5
 _USUAL = 1 / 3
+_NEW_NAMES = ("span.http.request.method", "span.url.full", "span.db.system.name", "span.rpc.system.name")
+_OLD_NAMES = ("span.http.method", "span.http.url", "span.db.system", "span.rpc.system")
 
 
 def error_attribute_without_status(plot: Plot) -> Fault | None:
@@ -84,7 +86,8 @@ def error_without_type(plot: Plot) -> Fault | None:
     """Let failing calls and answers of a service say nothing of what failed.
 
     Only spans of instrumentation libraries that write today's conventions count: a service's own spans may fail in
-    their own words. Where hardly any other service writes the attribute, nobody expects it: only worth to know.
+    their own words. Where hardly any other service writes the attribute, nobody expects it: only worth to know. Nor
+    does anybody of a library that another fault has brought back to names from before there was such an attribute.
     """
     draft = plot.draft
     typed = draft.frame["span.error.type"].is_not_null().to_numpy()
@@ -95,7 +98,7 @@ def error_without_type(plot: Plot) -> Fault | None:
     service = int(draft.service[rows[0]])
     draft.put("span.error.type", _on(plot, rows), pl.lit(None))
     fault = _fault(plot, "error-without-type", "does not say what failed: no error.type.", rows)
-    fault.only_worth_to_know = lambda draft: _usual_elsewhere(draft, service) < _USUAL
+    fault.only_worth_to_know = lambda draft: _usual_elsewhere(draft, service) < _USUAL or _under_old_names(draft, rows)
     return fault
 
 
@@ -107,6 +110,16 @@ def _usual_elsewhere(draft: Draft, service: int) -> float:
     writing = np.pad(writing, (0, counts.size - writing.size))
     has = counts > 0
     return float((writing[has] >= 0.9 * counts[has]).mean()) if has.any() else 0.0
+
+
+def _under_old_names(draft: Draft, rows: Ints) -> bool:
+    """Tell whether spans describe what they do by old names alone."""
+
+    def carry(names: tuple[str, ...]) -> Flags:
+        there = [draft.frame[name].gather(rows).is_not_null() for name in names if name in draft.frame.columns]
+        return np.any(there, axis=0) if there else np.zeros(rows.size, dtype=bool)
+
+    return bool(carry(_OLD_NAMES).all() and not carry(_NEW_NAMES).any())
 
 
 def error_type_on_success(plot: Plot) -> Fault | None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from tracelab.workload.faults.plot import HANDFUL, Edge, Fault, Plot
 from tracelab.workload.systems.endpoints import CLIENT, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP, RPC
+
+if TYPE_CHECKING:
+    from tracelab.workload.systems.draft import Draft
+
+_USUAL = 0.8
 
 
 def duplicate_span_id(plot: Plot) -> Fault | None:
@@ -67,6 +74,7 @@ def shared_span_id(plot: Plot) -> Fault | None:
     """Let caller and callee share a span id, as Zipkin's tracers do.
 
     Whose child a span below the two is cannot be told then, so that no other fault stands on what the callee calls.
+    Where nearly all callees do so it is how things are done there: only worth to know.
     """
     draft = plot.draft
     edge = plot.edge(
@@ -86,8 +94,18 @@ def shared_span_id(plot: Plot) -> Fault | None:
         services=(edge.caller, edge.callee),
         caller=edge.caller,
         callee=edge.callee,
-        consequences=("missing-client-span",),
+        only_worth_to_know=lambda draft: _shared_edges(draft) > _USUAL,
     )
+
+
+def _shared_edges(draft: Draft) -> float:
+    """Give the share of the edges to servers on which these bear the ids of their clients."""
+    above = draft.parent
+    rows = np.flatnonzero(draft.keep & (draft.kind == SERVER) & (above >= 0))
+    rows = rows[draft.keep[above[rows]]]
+    edges = draft.service[above[rows]] * len(draft.system.services) + draft.service[rows]
+    shared = edges[draft.identity[rows] == above[rows]]
+    return np.unique(shared).size / max(1, np.unique(edges).size)
 
 
 def short_trace_id(plot: Plot) -> Fault | None:
