@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 import pytest
 
@@ -10,6 +12,9 @@ from tracelab.auditing.findings import FINDINGS
 from tracelab.auditing.fixes import FIXES
 from tracelab.auditing.rules import RULES
 from tracelab.synthetic import draw
+
+if TYPE_CHECKING:
+    from tracelab.auditing.evidence import Evidence
 
 
 def test_no_spans_give_no_findings_with_the_same_columns() -> None:
@@ -55,3 +60,13 @@ def test_the_order_of_rows_changes_no_finding(order: int) -> None:
 def test_every_rule_says_how_to_mend_what_it_finds() -> None:
     assert {name.partition(":")[0] for name in FIXES} >= set(RULES)
     assert all("" in texts for texts in FIXES.values())
+
+
+@pytest.mark.parametrize("rule", ["secret-in-attributes", "missing-service-name", "attribute-at-wrong-level"])
+def test_a_rule_that_cannot_go_on_says_so(monkeypatch: pytest.MonkeyPatch, rule: str) -> None:
+    def broken(_: Evidence) -> pl.DataFrame:
+        raise IndexError("no such place")
+
+    monkeypatch.setitem(RULES, rule, broken)
+    with pytest.raises(IndexError, match="no such place"):
+        tl.audit(draw("web::GET  === kind=server"))
