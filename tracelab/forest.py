@@ -99,9 +99,9 @@ class Forest:
     @cached_property
     def trace(self) -> Ints:
         """Number the traces."""
-        trace_id = self.frame["trace_id"]
         if self.changes is not None:
             return np.cumsum(self.changes)
+        trace_id = self.frame["trace_id"]
         if self.in_order:  # in tree order the spans of a trace stand together
             return trace_id.rle_id().cast(pl.Int64).to_numpy()
         return numbered(trace_id)
