@@ -45,12 +45,32 @@ def share_their_id(evidence: Evidence, rows: Ints) -> Flags:
     """Mark those of some spans whose id another span of their trace has as well."""
     if not rows.size:
         return np.zeros(0, dtype=bool)
+    among = np.flatnonzero(in_traces_of(evidence, rows))
+    shared: Flags = _ids(evidence, among).is_duplicated().to_numpy()[np.searchsorted(among, rows)]
+    return shared
+
+
+def share_their_id_with(evidence: Evidence, rows: Ints, *kinds: int) -> Flags:
+    """Mark those of some spans whose id a span of these kinds, which none of them has, bears in their trace."""
+    if not rows.size:
+        return np.zeros(0, dtype=bool)
+    among = np.flatnonzero(in_traces_of(evidence, rows))
+    others = _ids(evidence, among[evidence.of_kinds(among, *kinds)]).unique().with_columns(borne=True)
+    asked = _ids(evidence, rows).join(others, on=["trace", "span_id"], how="left", maintain_order="left")
+    shared: Flags = asked["borne"].fill_null(value=False).to_numpy()
+    return shared
+
+
+def in_traces_of(evidence: Evidence, rows: Ints) -> Flags:
+    """Mark all spans of the traces of some spans."""
     there = np.zeros(int(evidence.trace.max()) + 1, dtype=bool)
     there[evidence.trace[rows]] = True
-    among = np.flatnonzero(there[evidence.trace])
-    ids = pl.DataFrame({"trace": evidence.trace[among], "span_id": evidence.frame["span_id"].gather(among)})
-    shared: Flags = ids.is_duplicated().to_numpy()[np.searchsorted(among, rows)]
-    return shared
+    marked: Flags = there[evidence.trace]
+    return marked
+
+
+def _ids(evidence: Evidence, rows: Ints) -> pl.DataFrame:
+    return pl.DataFrame({"trace": evidence.trace[rows], "span_id": evidence.frame["span_id"].gather(rows)})
 
 
 def children_of(evidence: Evidence, rows: Ints) -> Ints:

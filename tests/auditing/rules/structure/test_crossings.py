@@ -61,6 +61,16 @@ def test_a_server_span_that_shares_the_id_of_its_client_span_lacks_none() -> Non
     assert _found(spans, "missing-client-span") == [("warning", "web", "bank", 1, 2)]
 
 
+def test_a_call_that_was_exported_twice_lacks_its_client_span_all_the_same() -> None:
+    spans = draw("""
+        web::GET /pay   ========== kind=server
+          web::POST     .===       kind=client
+            bank::pay   .===       kind=server
+          bank::pay     ..=====    kind=server
+    """)
+    assert _found(pl.concat([spans, spans]), "missing-client-span") == [("warning", "web", "bank", 2, 4)]
+
+
 def test_a_service_that_makes_no_client_span_of_anything_is_only_worth_to_know() -> None:
     spans = draw("""
         web::page    ==========

@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.auditing.evidence import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
-from tracelab.auditing.measures.some_rows import share_their_id
+from tracelab.auditing.measures.some_rows import share_their_id, share_their_id_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ def missing_client_span(evidence: Evidence) -> pl.DataFrame:
     shown = (above == SERVER) | (above == INTERNAL) | (above == CONSUMER)
     # What shares its id with its client span, as Zipkin's tracers have it, hangs beside that one and not below it.
     places = np.flatnonzero(shown)
-    shown[places[share_their_id(evidence, edges[places])]] = False
+    shown[places[share_their_id_with(evidence, edges[places], CLIENT, PRODUCER)]] = False
     if not shown.any():
         return nothing()
     callers = evidence.parent_service[edges]

@@ -13,7 +13,7 @@ from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.enclosing import enclosing
 from tracelab.auditing.measures.peers import addresses, are_public, meant
-from tracelab.auditing.measures.some_rows import share_their_id
+from tracelab.auditing.measures.some_rows import in_traces_of, share_their_id
 from tracelab.auditing.measures.split_calls import split_calls
 from tracelab.schema import STATUS_CODES
 
@@ -84,18 +84,12 @@ def _excused(evidence: Evidence, calls: Ints) -> Flags:
         excused |= np.isin(calls, splits.asked) | np.isin(calls, splits.call)
     open_calls = np.zeros(evidence.count, dtype=bool)
     open_calls[calls] = True
-    tops = np.flatnonzero((evidence.orphan | evidence.true_root) & _in_traces_of(evidence, calls))
+    tops = np.flatnonzero((evidence.orphan | evidence.true_root) & in_traces_of(evidence, calls))
     around = enclosing(evidence, tops, among=open_calls)
     excused |= np.isin(calls, around[around >= 0])
     places = np.flatnonzero(~excused)
     excused[places[share_their_id(evidence, calls[places])]] = True
     return excused
-
-
-def _in_traces_of(evidence: Evidence, rows: Ints) -> Flags:
-    there = np.zeros(int(evidence.trace.max()) + 1, dtype=bool)
-    there[evidence.trace[rows]] = True
-    return there[evidence.trace]
 
 
 def _exposed(evidence: Evidence, calls: Ints, callee: Ints) -> Exposures:
