@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,3 +93,31 @@ def test_spans_are_broken_off_where_they_are_kept_and_their_parents_are_not() ->
     kept = frame["name"].is_in(["a", "c", "d"]).to_numpy()
     assert frame.filter(pl.Series(forest.broken_off(kept)))["name"].to_list() == ["c"]
     assert not Forest.of(spans.clear()).broken_off(np.zeros(0, dtype=np.bool_)).size
+
+
+INTERRUPTED = """
+import os, signal, threading, time
+from tracelab.forest import build_forest
+from tracelab.synthetic import generate
+
+spans = generate(300_000, seed=1)
+build_forest(spans)
+for number in range(60):
+    try:
+        try:
+            timer = threading.Timer(number / 4_000, os.kill, (os.getpid(), signal.SIGINT))
+            timer.start()
+            build_forest(spans)
+            timer.join()
+            time.sleep(0.02)
+        except KeyboardInterrupt:
+            time.sleep(0.01)
+    except KeyboardInterrupt:  # polars and Python may both speak of one signal
+        pass
+print(build_forest(spans)[0].height)
+"""
+
+
+def test_an_interruption_ends_it_and_not_the_program() -> None:
+    done = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "300000\n"), done.stderr

@@ -11,6 +11,7 @@ become sums over ranges, and no step needs more than a few passes over whole col
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -246,7 +247,7 @@ def numbered(values: pl.Series) -> Ints:
 
 def _collected(spans: pl.DataFrame | pl.LazyFrame, columns: tuple[str | pl.Expr, ...]) -> pl.DataFrame:
     names = [*IDENTITY, *(column for column in columns if isinstance(column, str))]
-    there = spans.lazy().collect_schema().names()
+    there = spans.columns if isinstance(spans, pl.DataFrame) else spans.collect_schema().names()
     tree = [name for name in TREE_COLUMNS if name in there]
     made = [column for column in columns if isinstance(column, pl.Expr)]
     chosen = spans.select(*dict.fromkeys([*names, *tree]), *made)
@@ -260,10 +261,12 @@ def _whole(forest: Forest) -> Forest | None:
 
     None if a fragment has spans of more than one trace, as it may where frames were put together without care.
     """
-    # To compare the ids takes as long as a third of all else, and can be done meanwhile.
-    other = forest.frame.lazy().select(_other_trace()).collect(background=True)
-    parent = _parents_of_whole(forest.depth)
-    changes = other.fetch_blocking().to_series().to_numpy()
+    # To compare the ids takes as long as a third of all else, and can be done meanwhile; in a thread of Python's, since
+    # polars 2.1 aborts the program where an interruption drops what it collects in the background.
+    with ThreadPoolExecutor(1) as thread:
+        comparing = thread.submit(lambda: forest.frame.select(_other_trace()).to_series().to_numpy())
+        parent = _parents_of_whole(forest.depth)
+        changes = comparing.result()
     if np.any(changes & (forest.depth > 0)):
         return None
     return Forest(forest.frame, forest.left, forest.right, forest.depth, parent, changes)
