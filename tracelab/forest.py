@@ -32,6 +32,8 @@ FOREST_COLUMNS: Final = ("trace_id", "parent_span_id", "depth", "tree_left", "tr
 """The columns that a forest is made of."""
 
 _NESTED_SET: Final = ("tree_left", "tree_right", "depth")
+_WORTH_A_THREAD: Final = 20_000
+"""So many rows take longer than to start a thread."""
 
 
 @dataclass(frozen=True)
@@ -263,10 +265,13 @@ def _whole(forest: Forest) -> Forest | None:
     """
     # To compare the ids takes as long as a third of all else, and can be done meanwhile; in a thread of Python's, since
     # polars 2.1 aborts the program where an interruption drops what it collects in the background.
-    with ThreadPoolExecutor(1) as thread:
-        comparing = thread.submit(lambda: forest.frame.select(_other_trace()).to_series().to_numpy())
-        parent = _parents_of_whole(forest.depth)
-        changes = comparing.result()
+    if forest.frame.height < _WORTH_A_THREAD:
+        parent, changes = _parents_of_whole(forest.depth), _changes(forest.frame)
+    else:
+        with ThreadPoolExecutor(1) as thread:
+            comparing = thread.submit(_changes, forest.frame)
+            parent = _parents_of_whole(forest.depth)
+            changes = comparing.result()
     if np.any(changes & (forest.depth > 0)):
         return None
     return Forest(forest.frame, forest.left, forest.right, forest.depth, parent, changes)
@@ -286,14 +291,16 @@ def _compacted(forest: Forest) -> Forest | None:
     left = 2 * np.arange(order.size) - depth + 1
     right = left + 2 * _sizes(forest.left[order], forest.right[order], root) - 1
     frame = forest.frame[order]
-    changes = frame.select(_other_trace()).to_series().to_numpy()
+    changes = _changes(frame)
     if np.any(changes & (parent >= 0)):
         return None
     return Forest(frame, left, right, depth, parent, changes)
 
 
-def _other_trace() -> pl.Expr:
-    return (pl.col("trace_id") != pl.col("trace_id").shift(1)).fill_null(value=False)
+def _changes(frame: pl.DataFrame) -> Flags:
+    """Tell of each row whether it is of another trace than the one before it."""
+    ids = pl.col("trace_id")
+    return frame.select((ids != ids.shift(1)).fill_null(value=False)).to_series().to_numpy()
 
 
 def _parents_of_whole(depth: Ints) -> Ints:
