@@ -6,30 +6,9 @@ import threading
 import time
 
 import numpy as np
-import polars as pl
-import pytest
 
-from tracelab.auditing.evidence import CLIENT, SERVER, Evidence, coded
+from tracelab.auditing.evidence import CLIENT, SERVER, Evidence
 from tracelab.synthetic import draw, generate
-
-
-@pytest.mark.parametrize("rows", [0, 1, 100, 20_000])
-@pytest.mark.parametrize("distinct", [1, 2, 50, 4_000, 15_000])
-@pytest.mark.parametrize("missing", [0.0, 0.1, 0.999, 1.0])
-def test_texts_are_numbered_in_the_order_in_which_they_come(rows: int, distinct: int, missing: float) -> None:
-    rng = np.random.default_rng([rows, distinct])
-    known: list[str | None] = [f"name {number}" for number in rng.integers(0, distinct, rows)]
-    texts = [None if lost else text for text, lost in zip(known, rng.random(rows) < missing, strict=True)]
-    numbers, names = coded(pl.Series("name", texts, dtype=pl.String))
-    order = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text is not None))}
-    assert names.to_list() == [*order]
-    assert numbers.tolist() == [-1 if text is None else order[text] for text in texts]
-
-
-def test_a_text_that_comes_late_has_the_last_number() -> None:
-    numbers, names = coded(pl.Series(["a", "b"] * 20_000 + ["c"]))
-    assert names.to_list() == ["a", "b", "c"]
-    assert numbers[[0, 1, -2, -1]].tolist() == [0, 1, 1, 2]
 
 
 def test_what_several_threads_ask_for_is_measured_once() -> None:

@@ -13,9 +13,10 @@ import polars as pl
 from tracelab.analysis.intervals import wilson
 from tracelab.auditing.conventions.renames import SUCCESSORS
 from tracelab.auditing.conventions.requirements import SECTIONS, Requirement
-from tracelab.auditing.evidence import Evidence, renumbered
+from tracelab.auditing.evidence import Evidence
 from tracelab.auditing.measures.sections import NAMES, sections_of
 from tracelab.conforming import takes_any_frame
+from tracelab.numbering import renumbered
 from tracelab.schema import KIND, KINDS, STATUS_CODES
 
 if TYPE_CHECKING:

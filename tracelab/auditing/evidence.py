@@ -6,7 +6,6 @@ asks for them, and kept, since several rules read the same ones.
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass, field
 from functools import partial
 from threading import RLock
@@ -17,6 +16,7 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.forest import Forest, build_forest
+from tracelab.numbering import SEED, coded, first_places, gathered, renumbered
 from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, attribute_value
 
 if TYPE_CHECKING:
@@ -35,11 +35,6 @@ HTTP_KEYS: Final = ("span.http.request.method", "span.http.method", "span.http.r
 RPC_KEYS: Final = ("span.rpc.system.name", "span.rpc.system", "span.rpc.method", "span.rpc.service")
 QUEUE_KEYS: Final = ("span.messaging.system", "span.messaging.destination.name", "span.messaging.destination")
 DATABASE_KEYS: Final = ("span.db.system.name", "span.db.system")
-_DENSE: Final = 1 << 22
-_SAMPLE: Final = 4_096
-_REPEATING: Final = 0.3
-_BITS: Final = 20
-_SEED: Final = secrets.randbits(64)
 
 
 class shared(Generic[Measured]):  # noqa: N801  (a property, as `functools.cached_property` is)
@@ -198,7 +193,7 @@ class Evidence:
     def distinct_names(self) -> pl.Series:
         """Names of spans, each once, in any order: half the price of numbering them."""
         names = self.spans["name"]
-        return names.gather(names.hash(_SEED).arg_unique())
+        return names.gather(names.hash(SEED).arg_unique())
 
     @shared
     def parent_service(self) -> Ints:
@@ -338,7 +333,7 @@ class Evidence:
             return {}
         languages = self.text(LANGUAGE)
         # One process says the same of all its spans, so that the first one tells, if it tells anything.
-        first = _first_places(self.service, self.services.len(), self.services.len() + 1)[:-1]
+        first = first_places(self.service, self.services.len(), self.services.len() + 1)[:-1]
         told = languages.gather(first)
         if told.null_count():
             rows = np.flatnonzero(languages.is_not_null().to_numpy())
@@ -374,82 +369,3 @@ class Evidence:
         return self.frame.select(
             pl.coalesce(*(attribute_value(key, dtype=dtype) for key in there)).alias(keys[0])
         ).to_series()
-
-
-def coded(texts: pl.Series) -> tuple[Ints, pl.Series]:
-    """Give numbers to the distinct values of a text column in the order in which they come; null is -1."""
-    if texts.null_count() == texts.len():
-        return np.full(texts.len(), -1, dtype=np.int64), pl.Series(texts.name, [], dtype=pl.String)
-    texts = texts.cast(pl.String)
-    if not texts.null_count() and texts[0] == texts[-1] and (texts == texts[0]).all():
-        return np.zeros(texts.len(), dtype=np.int64), texts.head(1)
-    found = _hashed(texts) if texts.len() > _SAMPLE else None
-    if found is None:
-        # A category is numbered by when it is first seen, from 0 in categories that nobody else uses.
-        codes = texts.cast(pl.Categorical(pl.Categories.random())).to_physical()
-        numbers = codes.cast(pl.Int64).fill_null(-1).to_numpy()
-        count = int(numbers.max()) + 1
-        found = numbers, _first_places(numbers, count, count + 1)[:-1]
-    return found[0], texts.gather(pl.Series(found[1]))
-
-
-def _hashed(texts: pl.Series) -> tuple[Ints, Ints] | None:
-    """Give numbers to texts by their hashes, which is faster than comparing them; list where each one comes first.
-
-    None where that does not pay, since most differ, or where two hashes share their upper bits. The hashes have 64 bits
-    and begin with a number that nobody knows, so that two texts with the same one are not to be had.
-    """
-    sample = texts.gather_every(max(1, texts.len() // _SAMPLE))
-    if sample.n_unique() > _REPEATING * sample.len():
-        return None
-    hashes = texts.hash(_SEED).to_numpy()
-    short = (hashes >> np.uint64(64 - _BITS)).view(np.int64)
-    whole = np.empty(1 << _BITS, dtype=np.uint64)
-    whole[short] = hashes
-    if not np.array_equal(whole[short], hashes):
-        return None
-    there = np.zeros(1 << _BITS, dtype=bool)
-    there[short] = True
-    distinct = np.flatnonzero(there)
-    first = _first_places(short, distinct.size, 1 << _BITS)
-    distinct = distinct[np.argsort(first[distinct])]
-    number = np.empty(1 << _BITS, dtype=np.int64)
-    if texts.null_count():
-        none = short[int(texts.is_null().arg_max() or 0)]
-        number[none] = -1
-        distinct = distinct[distinct != none]
-    number[distinct] = np.arange(distinct.size)
-    return number[short], first[distinct]
-
-
-def _first_places(numbers: Ints, count: int, most: int) -> Ints:
-    """List where each of so many numbers below `most` comes first; -1 is written at the end of the list.
-
-    What is in the list for numbers that do not come means nothing.
-    """
-    begin = numbers[:_SAMPLE]  # where most of them come
-    if np.unique(begin[begin >= 0]).size < count:
-        begin = numbers
-    first = np.empty(most, dtype=np.int64)
-    first[begin[::-1]] = np.arange(begin.size - 1, -1, -1)  # the last that is written stays
-    return first
-
-
-def renumbered(values: Ints) -> tuple[Ints, Ints]:
-    """Give numbers from 0 on to the distinct values of an array, in their order; and list them."""
-    most = int(values.max(initial=0)) + 1
-    if most <= _DENSE and not (values.size and values.min() < 0):  # counting is ten times as fast as sorting
-        distinct = np.flatnonzero(np.bincount(values, minlength=most))
-        table = np.zeros(most, dtype=np.int64)
-        table[distinct] = np.arange(distinct.size)
-        return table[values], distinct
-    distinct, number = np.unique(values, return_inverse=True)
-    return number, distinct
-
-
-def gathered(texts: pl.Series, numbers: Ints) -> pl.Series:
-    """Give the texts of numbers, null where a number is -1."""
-    if not texts.len():
-        return pl.repeat(None, numbers.size, dtype=pl.String, eager=True).alias(texts.name)
-    index = pl.Series(numbers)
-    return texts.gather(index.set(index < 0, None))

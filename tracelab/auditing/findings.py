@@ -16,11 +16,11 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.intervals import wilson
-from tracelab.auditing.evidence import renumbered
 from tracelab.auditing.fixes import fix_for
 from tracelab.auditing.masking import masked
 from tracelab.display.words import format_number, format_share
 from tracelab.markup import NO_NAME, cut, visible
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, INTERNAL, Evidence, renumbered
+from tracelab.auditing.evidence import CLIENT, INTERNAL, Evidence
 from tracelab.auditing.measures.levels import misplaced
 from tracelab.conforming import takes_any_frame
 from tracelab.display.words import format_number
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans

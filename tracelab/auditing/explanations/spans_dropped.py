@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.auditing.evidence import renumbered
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

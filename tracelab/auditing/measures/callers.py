@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.auditing.evidence import CLIENT, CONSUMER, PRODUCER, SERVER, renumbered
+from tracelab.auditing.evidence import CLIENT, CONSUMER, PRODUCER, SERVER
 from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
 from tracelab.auditing.measures.requests import requests_of
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CONSUMER, INTERNAL, SERVER, UNSPECIFIED, coded, renumbered
+from tracelab.auditing.evidence import CONSUMER, INTERNAL, SERVER, UNSPECIFIED
 from tracelab.auditing.measures.chance import compared, sampled, shifted, trials
 from tracelab.auditing.measures.open_requests import Asked, OpenWork, processes, requests_of
 from tracelab.auditing.measures.some_rows import has_links, own_traces
+from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.auditing.evidence import CONSUMER, HOST_KEYS, PRODUCER, SERVER, renumbered
+from tracelab.auditing.evidence import CONSUMER, HOST_KEYS, PRODUCER, SERVER
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.auditing.evidence import CONSUMER, SERVER, coded, renumbered
+from tracelab.auditing.evidence import CONSUMER, SERVER
 from tracelab.auditing.measures.chance import NO_MATCH
 from tracelab.auditing.measures.pairing import Keys
 from tracelab.auditing.measures.some_rows import own_traces, texts_at
+from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, SERVER, coded, gathered, renumbered
+from tracelab.auditing.evidence import CLIENT, SERVER
 from tracelab.auditing.measures.chance import sampled
 from tracelab.auditing.measures.some_rows import texts_at
+from tracelab.numbering import coded, gathered, renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

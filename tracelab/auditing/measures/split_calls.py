@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import (
-    CLIENT,
-    CONSUMER,
-    DATABASE_KEYS,
-    LANGUAGE,
-    PRODUCER,
-    SERVER,
-    coded,
-    renumbered,
-)
+from tracelab.auditing.evidence import CLIENT, CONSUMER, DATABASE_KEYS, LANGUAGE, PRODUCER, SERVER
 from tracelab.auditing.measures.chance import NO_MATCH, compared, shifted, trials
 from tracelab.auditing.measures.offsets import clocks_of
 from tracelab.auditing.measures.pairing import ANY, TOLERANCE, Roots, Times, matched, nearest
 from tracelab.auditing.measures.peers import LOOPBACK, NUMERIC, addresses, are_public, meant
 from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
+from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

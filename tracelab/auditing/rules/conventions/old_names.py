@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.auditing.conventions.renames import ONE_OF, SUCCESSORS
-from tracelab.auditing.evidence import renumbered
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
+from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CLIENT, renumbered
+from tracelab.auditing.evidence import CLIENT
 from tracelab.auditing.findings import Group, Symptom, findings_of
 from tracelab.auditing.rules.failures.marks import Marks
+from tracelab.numbering import renumbered
 from tracelab.status_codes import HTTP_ERROR
 
 if TYPE_CHECKING:

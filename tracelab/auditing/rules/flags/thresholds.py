@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import coded
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.trace_ids import bytes_of_trace_ids, first_spans
+from tracelab.numbering import coded
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import CONSUMER, PRODUCER, coded, renumbered
+from tracelab.auditing.evidence import CONSUMER, PRODUCER
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.some_rows import children_of, has_links, texts_at
 from tracelab.auditing.measures.split_calls import DESTINATION, split_calls
+from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
     from tracelab.auditing.evidence import Evidence

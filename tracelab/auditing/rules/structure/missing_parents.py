@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.auditing.evidence import renumbered
 from tracelab.auditing.explanations.explaining import EXPLANATIONS, UNEXPLAINED, explained
 from tracelab.auditing.explanations.exposures import Exposures
 from tracelab.auditing.findings import HOPS, Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.callers import UNKNOWN, are_there, hidden_callers, is_local
+from tracelab.numbering import renumbered
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
