@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
+import numpy as np
 import polars as pl
-import polars.selectors as cs
 
+from tracelab.attribute_values import AttributeValues, attribute_values, columns_with_attributes
+from tracelab.numbering import Ints, renumbered
 from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights
-from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
-from tracelab.traceql.expressions.events import COLUMNS as ITEM_COLUMNS
 from tracelab.traceql.expressions.values import as_text, column_value
 from tracelab.traceql.series.over_time import Series, filled
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
+    from tracelab.sampling.estimation.arrays import Floats
     from tracelab.traceql.series.windows import Window
     from tracelab.traceql.spansets.plans import Plan
 
@@ -36,11 +38,8 @@ _COLUMNS: Final = {
 """Intrinsics, and the one attribute, that have a column under another name."""
 
 _CELL: Final = "traceql cell"
-_CARRIED: Final = cs.by_name(_CELL, WEIGHT, require_all=False)
-"""What goes with every value: the interval and side that it is counted in, and its weight, if any."""
-
-_EMPTY: Final = pl.DataFrame(
-    schema={
+_POINTS: Final = pl.Schema(
+    {
         META_TYPE: pl.String(),
         "attribute": pl.String(),
         "text": pl.String(),
@@ -80,14 +79,17 @@ def compared_attributes(
             _CELL,
             *([WEIGHT] if weight else []),
             *(f"traceql {name}" for name in intrinsics),
-            *_read(plan.columns.schema),
+            *(name for name in plan.columns.schema if name in _COLUMNS.values()),
+            *columns_with_attributes(plan.columns.schema),
         )
         .collect()
     )
-    if weight:
-        frame = frame.with_columns(pl.Series(WEIGHT, checked_weights(frame[WEIGHT])))
-    parts = [_shown(values, metric.top) for values in _attributes(frame, list(intrinsics)) if values.height]
-    counted = pl.concat([_EMPTY, *(shown for shown, _ in parts)])
+    counting = _Counting(
+        frame[_CELL].to_numpy(), checked_weights(frame[WEIGHT]) if weight else None, window.count, metric.top
+    )
+    fixed = {name: f"traceql {name}" for name in intrinsics} | _COLUMNS
+    parts = [counting.shown(values) for values in attribute_values(frame, fixed=fixed)]
+    counted = pl.concat([_POINTS.to_frame(), *(shown for shown, _ in parts)])
     points = filled(Series(counted, (META_TYPE, "attribute", "text")), window).frame
     cut = pl.DataFrame(
         {"attribute": [name for _, name in parts if name]}, schema={"attribute": pl.String()}
@@ -103,68 +105,80 @@ def compared_attributes(
     return Series(together.select("interval", *labels, *columns, "value"), (*labels, *names))
 
 
-def _read(schema: pl.Schema) -> list[str]:
-    """List the columns that attributes are read from."""
-    fixed = (*_COLUMNS.values(), "more_attributes", *ITEM_COLUMNS.values())
-    return [name for name in schema if name in fixed or (is_attribute(name) and not is_type_companion(name))]
+@dataclass(frozen=True)
+class _Counting:
+    """What values are counted by.
 
-
-def _attributes(frame: pl.DataFrame, intrinsics: list[str]) -> Iterator[pl.DataFrame]:
-    """Give every attribute with its values on the spans."""
-    columns = {name: f"traceql {name}" for name in intrinsics}
-    columns |= {name: column for name, column in _COLUMNS.items() if column in frame.columns}
-    columns |= {column: column for column in frame.columns if is_attribute(column)}
-    for name, column in columns.items():
-        values = frame.select(_CARRIED, pl.col(column).alias("text"), attribute=pl.lit(name)).drop_nulls("text")
-        yield values.with_columns(cs.enum().cast(pl.String))
-    for entries in _entries(frame):
-        yield from entries.drop_nulls("text").partition_by("attribute")
-
-
-def _shown(values: pl.DataFrame, top: int) -> tuple[pl.DataFrame, str | None]:
-    """Count the most frequent values of one attribute on each side, and all of them together.
-
-    Gives the counts, and the attribute's name if it has more values than are shown.
+    Attributes
+    ----------
+    cell
+        For every span its interval and side in one number.
+    weight
+        How much each span counts; None if each counts once.
+    intervals
+        How many intervals there are.
+    top
+        How many values of an attribute are shown on each side.
     """
-    side = (pl.col(_CELL) % 2).alias("side")
-    number = pl.col(WEIGHT).sum() if WEIGHT in values.columns else pl.len()
-    sums = (
-        values.group_by(side, "text")
-        .agg(number.alias("len"))
-        .sort("side", "len", "text", descending=[False, True, False])
-    )
-    best = sums.filter(pl.int_range(pl.len()).over("side") < top)
-    rows = values.with_columns(side).join(best.select("side", "text"), on=["side", "text"])
-    counts = rows.group_by(_CELL, "attribute", "text").agg(value=number.cast(pl.Float64))
-    text = as_text(column_value(pl.col("text"), counts.schema["text"])).alias("text")
-    shown = counts.with_columns(text, total=pl.lit(""))
-    totals = values.group_by(_CELL, "attribute").agg(value=number.cast(pl.Float64))
-    both = pl.concat([shown, totals.with_columns(total=pl.lit("_total"), text=pl.lit(_NIL)).select(shown.columns)])
-    name = pl.when(pl.col(_CELL) % 2 == 1).then(pl.lit("selection")).otherwise(pl.lit("baseline")) + pl.col("total")
-    points = both.select(name.alias(META_TYPE), "attribute", "text", "value", interval=pl.col(_CELL) // 2)
-    return points, values["attribute"][0] if best.height < sums.height else None
+
+    cell: Ints
+    weight: Floats | None
+    intervals: int
+    top: int
+
+    def shown(self, attribute: AttributeValues) -> tuple[pl.DataFrame, str | None]:
+        """Count the most frequent values of one attribute on each side, and all of them together.
+
+        Gives the counts, and the attribute's name if it has more values than are shown.
+        """
+        code, cell, value = self._counted(attribute)
+        order = _order(attribute.values)
+        parts, cut = [], False
+        for side, name in enumerate(("baseline", "selection")):
+            own = cell % 2 == side
+            of, interval, counts = code[own], cell[own] // 2, value[own]
+            known, sums = _sums(of, counts)
+            ranked = known[np.lexsort((order[known], -sums))]
+            cut |= ranked.size > self.top
+            shown = np.isin(of, ranked[: self.top])
+            texts = _texts(attribute.values.gather(pl.Series(of[shown])))
+            parts.append(_points(attribute.name, name, texts, counts[shown], interval[shown]))
+            intervals, totals = _sums(interval, counts)
+            nil = pl.repeat(_NIL, totals.size, eager=True)
+            parts.append(_points(attribute.name, f"{name}_total", nil, totals, intervals))
+        return pl.concat(parts), attribute.name if cut else None
+
+    def _counted(self, attribute: AttributeValues) -> tuple[Ints, Ints, Floats]:
+        """Count every value in every cell where it is: number of the value, cell, and how often it is there."""
+        rows = attribute.rows
+        cell = self.cell if rows is None else self.cell[rows]
+        weight = self.weight if rows is None or self.weight is None else self.weight[rows]
+        # Where there is no value the number is -1, which comes first so, and is left out in the end.
+        number, distinct = renumbered((attribute.codes + 1) * (2 * self.intervals) + cell)
+        value = np.bincount(number, weights=weight, minlength=distinct.size).astype(np.float64)
+        code, there = distinct // (2 * self.intervals) - 1, distinct >= 2 * self.intervals
+        return code[there], distinct[there] % (2 * self.intervals), value[there]
 
 
-def _entries(frame: pl.DataFrame) -> list[pl.DataFrame]:
-    """Lay out the attributes that have no column: one row per span, attribute and text."""
-    parts = []
-    if "more_attributes" in frame.columns:
-        more = frame.select(_CARRIED, entry=pl.col("more_attributes").map.entries())
-        parts.append(_exploded(more, ""))
-    for scope, column in ITEM_COLUMNS.items():
-        if column in frame.columns:
-            items = frame.select(_CARRIED, column).filter(pl.col(column).list.len() > 0).explode(column)
-            attributes = pl.col(column).struct.field("attributes").map.entries()
-            parts.append(_exploded(items.select(_CARRIED, entry=attributes), f"{scope}."))
-            if scope == "event":
-                text = pl.col(column).struct.field("name").alias("text")
-                parts.append(items.select(_CARRIED, text, attribute=pl.lit("event:name")))
-    return parts
+def _sums(numbers: Ints, values: Floats) -> tuple[Ints, Floats]:
+    """Give the different numbers, and the sum of the values of each."""
+    number, distinct = renumbered(numbers)
+    # Of nothing, numpy counts whole numbers even where there are weights.
+    return distinct, np.bincount(number, weights=values, minlength=distinct.size).astype(np.float64)
 
 
-def _exploded(part: pl.DataFrame, prefix: str) -> pl.DataFrame:
-    rows = part.filter(pl.col("entry").list.len() > 0).explode("entry")
-    entry = pl.col("entry").struct
-    key, text = (field.name for field in cast("pl.Struct", rows.schema["entry"]).fields)
-    texts = rows.select(_CARRIED, entry.field(text).alias("text"), attribute=prefix + entry.field(key))
-    return texts.filter(~pl.col("attribute").str.ends_with(TYPE_SUFFIX))
+def _order(values: pl.Series) -> Ints:
+    """Say where each value stands among the others; lists stand as they come."""
+    if isinstance(values.dtype, pl.List):
+        return np.arange(values.len())
+    return values.rank("dense").cast(pl.Int64).to_numpy()
+
+
+def _texts(values: pl.Series) -> pl.Series:
+    return values.to_frame("text").select(as_text(column_value(pl.col("text"), values.dtype))).to_series()
+
+
+def _points(attribute: str, kind: str, texts: pl.Series, values: Floats, intervals: Ints) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"text": texts, "value": values, "interval": intervals}, schema_overrides={"interval": pl.Int64}
+    ).select(pl.lit(kind).alias(META_TYPE), pl.lit(attribute).alias("attribute"), "text", "value", "interval")
