@@ -32,6 +32,7 @@ from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
+from .differences import compare as compare
 from .display.tables import show as show
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning

@@ -1,0 +1,2 @@
+# What two sides differ in; each room is imported when it is first used.
+from .comparing import compare as compare
