@@ -46,6 +46,7 @@ from .errors import SchemaError as SchemaError
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_audit as plot_audit
+from .figures import plot_compare as plot_compare
 from .figures import plot_critical_path_profile as plot_critical_path_profile
 from .figures import plot_error_origins as plot_error_origins
 from .figures import plot_error_rates as plot_error_rates

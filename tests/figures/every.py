@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 import tracelab as tl
 from tests.auditing.handmade import finding, findings
@@ -12,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import plotly.graph_objects as go
-    import polars as pl
 
 TRACE = draw("""
 web::GET /pay     ==========      kind=server
@@ -49,6 +51,13 @@ def broken(spans: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def compared(spans: pl.DataFrame) -> go.Figure:
+    """Compare the longer half of the spans with the other, if there is one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_compare(spans, where=pl.col("duration") > pl.col("duration").median(), unit="span")
+
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -66,6 +75,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),
     "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
     "gaps": tl.plot_gaps,
+    "compare": compared,
 }
 
 

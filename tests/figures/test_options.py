@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import timedelta
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,8 +33,22 @@ FIRST = (
     tl.plot_gaps, tl.plot_error_origins, tl.plot_outliers, tl.plot_repeated_calls, tl.plot_critical_path_profile,
     tl.plot_service_graph, tl.plot_audit, tl.plot_latency_percentiles, tl.plot_error_rates, tl.plot_gantt,
 )  # fmt: skip
+
+
+@wraps(tl.plot_compare)
+def compared(spans: Any, **options: Any) -> go.Figure:
+    return tl.plot_compare(spans, **{"where": "duration > 2ms", "unit": "span", **options})
+
+
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
+    (compared, "first", NO_COUNT),
+    (compared, "baseline", [5, TRACE]),
+    (compared, "q", ["a", True, None, -0.5, 1.5, float("nan")]),
+    (compared, "confidence", [*NO_SHARE, 0, 1]),
+    (compared, "unit", [5, None, "traces"]),
+    (compared, "pairs", [None, "no", 1]),
+    (compared, "where", [5, None, "{ duration > ", pl.col("duration")]),
     (tl.plot_audit, "findings", [5, True, "findings", [], TRACE, tl.audit(TRACE).drop("rule")]),
     (tl.plot_latency_histogram, "bins", [*NO_COUNT, 10**30]),
     (tl.plot_latency_histogram, "every", [*NO_TIME, "0s", None]),

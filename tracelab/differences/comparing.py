@@ -44,6 +44,8 @@ DIFFERENCES: Final = pl.Schema(
         "difference_lower": pl.Float64(),
         "difference_upper": pl.Float64(),
         "effect": pl.Float64(),
+        "effect_lower": pl.Float64(),
+        "effect_upper": pl.Float64(),
         "p_value": pl.Float64(),
         "q_value": pl.Float64(),
         "explained_by": pl.String(),
@@ -54,6 +56,8 @@ DIFFERENCES: Final = pl.Schema(
 )
 _STRUCTURE: Final = {OPERATION, CALL_PATH, PRESENCE}
 _EXEMPLARS: Final = 3
+_LEAST: Final = 0.05
+"""What could not be told from chance even so is not asked, however large `q` is."""
 _ALSO: Final = 10
 _FEWEST: Final = 2
 """With fewer values on a side ranks say nothing."""
@@ -104,12 +108,12 @@ def compare(
     `selection_count`, `baseline_count` (UInt32, units that have it), `selection_share`, `baseline_share` (Float64, of
     all units of the side), `selection_median`, `baseline_median` (Float64, of a numeric attribute), `difference`,
     `difference_lower`, `difference_upper` (Float64, of the shares, or of the medians; null where a side has none),
-    `effect` (Float64, -1 to 1: the difference of the shares, or for numbers Cliff's delta, how much more often a value
-    of the selection is the larger one than the smaller), `p_value`, `q_value` (Float64, the smallest `q` at which it
-    is given), `explained_by` (String, the finding that it follows from; null where it stands on its own), `also`
-    (List(String), up to 10 others that the same units have), `note` (String, that an attribute is nearly unique),
-    `exemplars` (List(String), ids of up to 3 units that have it, of the side that has more). First what stands on its
-    own, strongest first; then what follows from it, strongest first.
+    `effect`, `effect_lower`, `effect_upper` (Float64, -1 to 1: the difference of the shares, or for numbers Cliff's
+    delta, how much more often a value of the selection is the larger one than the smaller), `p_value`, `q_value`
+    (Float64, the smallest `q` at which it is given), `explained_by` (String, the finding that it follows from; null
+    where it stands on its own), `also` (List(String), up to 10 others that the same units have), `note` (String, that
+    an attribute is nearly unique), `exemplars` (List(String), ids of up to 3 units that have it, of the side that has
+    more). First what stands on its own, strongest first; then what follows from it, strongest first.
 
     Raises
     ------
@@ -169,7 +173,7 @@ class _Comparison:
 
     def answer(self) -> pl.DataFrame:
         """Ask all questions, and put what was found into order."""
-        traits, numbers = traits_of(self.sides, least_p=self.q)
+        traits, numbers = traits_of(self.sides, least_p=min(self.q, _LEAST))
         alone = self._counted(traits)
         selected_more = np.greater(*alone.shares)
         kept = folded(traits, self.sides.count, selected_more)
@@ -256,6 +260,8 @@ class _Comparison:
             "difference_lower": float(low),
             "difference_upper": float(high),
             "effect": float(one - other),
+            "effect_lower": float(low),
+            "effect_upper": float(high),
             "also": [*also[:_ALSO], *([f"and {len(also) - _ALSO:,} more"] if len(also) > _ALSO else [])],
         }
 
@@ -283,6 +289,8 @@ class _Comparison:
             "difference_lower": low,
             "difference_upper": high,
             "effect": ranks.effect,
+            "effect_lower": ranks.low,
+            "effect_upper": ranks.high,
             "also": [],
         }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -22,6 +22,8 @@ _MOST: Final = 8
 """So many differences are held constant at once; with more, strata would be too small to say anything."""
 
 _ALIKE: Final = 0.8
+_ENOUGH: Final = 50_000
+_SEED: Final = 20_260_501
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def explained(found: list[Difference], selected: Flags, q: float) -> tuple[list[
     -------
     The numbers of the differences that stand on their own, strongest first; and for each of the others, the one that
     explains it.
+
+    Of very many units a sample of either side tells it as well.
     """
+    found, selected = _fewer(found, selected)
     rest = sorted(range(len(found)), key=lambda number: -found[number].strength)
     standing: list[int] = []
     by: dict[int, int] = {}
@@ -77,6 +82,35 @@ def explained(found: list[Difference], selected: Flags, q: float) -> tuple[list[
         left = [number for number, lost in zip(rest, gone.tolist(), strict=True) if not lost]
         rest = [left[place] for place in order.tolist()]
     return standing, by
+
+
+def _fewer(found: list[Difference], selected: Flags) -> tuple[list[Difference], Flags]:
+    """Take a sample of the units of either side where there are very many."""
+    rng = np.random.default_rng(_SEED)
+    parts = [
+        rng.choice(side, _ENOUGH, replace=False) if side.size > _ENOUGH else side
+        for side in (np.flatnonzero(selected), np.flatnonzero(~selected))
+    ]
+    kept = np.sort(np.concatenate(parts))
+    if kept.size == selected.size:
+        return found, selected
+    place = np.full(selected.size, -1, dtype=np.int64)
+    place[kept] = np.arange(kept.size)
+    return [_placed(each, place) for each in found], selected[kept]
+
+
+def _placed(difference: Difference, place: Ints) -> Difference:
+    """Give the units of a difference their new numbers, and leave out those that have none."""
+    if difference.units is not None:
+        units = place[difference.units]
+        return replace(difference, units=units[units >= 0])
+    if difference.numbers is not None:
+        units = place[difference.numbers.units]
+        there = units >= 0
+        return replace(
+            difference, numbers=replace(difference.numbers, units=units[there], means=difference.numbers.means[there])
+        )
+    return difference
 
 
 def _cause(found: list[Difference], rest: list[int]) -> int:

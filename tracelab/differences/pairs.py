@@ -21,7 +21,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _MOST: Final = 200
 _CELLS: Final = 100_000_000
-_BATCH: Final = 1 << 16
+_WORD: Final = 64
 _FEWEST: Final = 3
 _KINDS: Final = {SERVICE, VALUE, OPERATION, PRESENCE}
 
@@ -96,21 +96,31 @@ def members(traits: Traits, one: int, other: int) -> npt.NDArray[np.int32]:
 
 
 def _together(traits: Traits, chosen: Ints, selected: Flags) -> tuple[Ints, Ints]:
-    """Count the units that have two traits, among the selected and among the others, batch by batch."""
-    some = traits.kept(chosen)
-    owner = np.repeat(np.arange(chosen.size), some.sizes)
-    order = np.argsort(some.units, kind="stable")
-    owner, units = owner[order], some.units[order]
-    sums = [np.zeros((chosen.size, chosen.size)), np.zeros((chosen.size, chosen.size))]
-    for low in range(0, selected.size, _BATCH):
-        high = min(low + _BATCH, selected.size)
-        begin, end = np.searchsorted(units, [low, high])
-        marks = np.zeros((high - low, chosen.size), dtype=np.float32)
-        marks[units[begin:end] - low, owner[begin:end]] = 1
-        for side, own in enumerate((selected[low:high], ~selected[low:high])):
-            sums[side] += marks[own].T @ marks[own]
-    inside, outside = (np.rint(each).astype(np.int64) for each in sums)
-    return inside, outside
+    """Count the units that have two traits, among the selected and among the others."""
+    marks = np.stack(
+        [_bits(_flags(traits.of(number), selected.size)) for number in chosen.tolist()] or [_bits(selected)]
+    )
+    inside = np.zeros((chosen.size, chosen.size), dtype=np.int64)
+    everywhere = np.zeros_like(inside)
+    own = _bits(selected)
+    for number in range(chosen.size):
+        both = marks[number] & marks[number:]
+        everywhere[number, number:] = np.bitwise_count(both).sum(axis=1, dtype=np.int64)
+        inside[number, number:] = np.bitwise_count(both & own).sum(axis=1, dtype=np.int64)
+    return inside, everywhere - inside
+
+
+def _flags(units: npt.NDArray[np.int32], count: int) -> Flags:
+    flags = np.zeros(count, dtype=bool)
+    flags[units] = True
+    return flags
+
+
+def _bits(flags: Flags) -> npt.NDArray[np.uint64]:
+    """Write a mark per unit as bits, 64 in a number."""
+    padded = np.zeros(-(-flags.size // _WORD) * _WORD, dtype=bool)
+    padded[: flags.size] = flags
+    return np.packbits(padded).view(np.uint64)
 
 
 def _rest(alone: Tables, both: Tables) -> Tables:

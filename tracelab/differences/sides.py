@@ -67,15 +67,16 @@ class Sides:
     @cached_property
     def frame(self) -> pl.DataFrame:
         """The spans of all parts, one after another."""
-        if len(self.parts) == 1:
-            return self.parts[0].frame
-        frames = [part.frame for part in self.parts]
+        frames = [part.frame.fill_nan(None) for part in self.parts]
         dtypes: dict[str, set[pl.DataType]] = {}
         for frame in frames:
             for name, dtype in frame.schema.items():
                 dtypes.setdefault(name, set()).add(dtype)
-        texts = [name for name, found in dtypes.items() if len(found) > 1]
-        return pl.concat([_as_texts(frame, texts) for frame in frames], how="diagonal")
+        mixed = {name: found for name, found in dtypes.items() if len(found) > 1}
+        numbers = [name for name, found in mixed.items() if all(dtype.is_numeric() for dtype in found)]
+        texts = [name for name in mixed if name not in numbers]
+        frames = [_as_floats(_as_texts(frame, texts), numbers) for frame in frames]
+        return frames[0] if len(frames) == 1 else pl.concat(frames, how="diagonal")
 
     @cached_property
     def of_span(self) -> Ints:
@@ -182,6 +183,11 @@ def _placed(spans: Any, where: Where | None) -> Placed:
     marks = pl.Series(_ROW, matching_rows(eager, where))
     placed, forest = build_forest(eager.with_columns(marks), "span_id", *wanted, _ROW)
     return Placed(placed.drop(_ROW), forest, placed[_ROW].to_numpy())
+
+
+def _as_floats(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """Make columns floats, that are whole numbers in another frame, as where pandas had no other room for nulls."""
+    return frame.with_columns(pl.col(name).cast(pl.Float64) for name in names if name in frame.columns)
 
 
 def _as_texts(frame: pl.DataFrame, names: list[str]) -> pl.DataFrame:

@@ -31,6 +31,7 @@ _FIXED: Final = {"status": "status_code", "statusMessage": "status_message", "in
 _BITMAP: Final = 1 << 24
 _NEARLY_UNIQUE: Final = 0.5
 _FEW: Final = 20
+_OFTEN: Final = 0.02
 _SHOWN: Final = 200
 _NAMES: Final = re.compile(r"(?:^|[._])(?:codes?|ports?|ids?|version|pid)$")
 """Attributes whose numbers are names: of two status codes none is larger."""
@@ -201,12 +202,19 @@ def _of_attribute(
     code, of = attribute.codes[there], service[rows]
     units = sides.of_span[rows]
     carrying = _distinct(units, sides.count)
+    many = attribute.values.len() > _FEW and attribute.values.len() > _NEARLY_UNIQUE * carrying.size
+    note = f"nearly unique: {attribute.values.len():,} values in {carrying.size:,} {sides.unit}s" if many else None
     if carrying.size < sides.count:
-        yield [Label(PRESENCE, attribute.name)], _Sets(np.zeros(carrying.size, dtype=np.int64), carrying)
+        yield [Label(PRESENCE, attribute.name, note=note)], _Sets(np.zeros(carrying.size, dtype=np.int64), carrying)
     texts = _texts(attribute.values)
     size = max(services.len(), 1)
-    many = attribute.values.len() > _FEW and attribute.values.len() > _NEARLY_UNIQUE * carrying.size
-    note = f"one of {attribute.values.len():,} values, nearly one for each unit" if many else None
+    if many:
+        # Of an id only values that come again and again may mean something.
+        often = np.bincount(code, minlength=attribute.values.len()) >= max(_FEW, _OFTEN * carrying.size)
+        kept_rows = often[code]
+        code, of, units = code[kept_rows], of[kept_rows], units[kept_rows]
+        if not code.size:
+            return
     combined, distinct = renumbered(code * size + of)
     spread = np.bincount(distinct // size, minlength=attribute.values.len())
     for sets, kept in _testable(combined, units, sides, least_p):
@@ -250,6 +258,11 @@ def _testable(codes: Ints, units: Ints, sides: Sides, least_p: float) -> Iterato
 
 def _pairs(number: Ints, units: Ints, distinct: int, sides: Sides) -> _Sets:
     """Take each pair of a value and a unit once, by value, then unit."""
+    if np.all(units[1:] > units[:-1]):
+        # Every unit has one value, as spans have of their own attributes. Short numbers are sorted faster.
+        small = distinct <= np.iinfo(np.uint16).max
+        order = np.argsort(number.astype(np.uint16) if small else number, kind="stable")
+        return _Sets(number[order], units[order])
     keys = number * sides.count + units
     if distinct * sides.count <= _BITMAP:
         marks = np.zeros(distinct * sides.count, dtype=bool)
@@ -271,7 +284,8 @@ def _texts(values: pl.Series) -> pl.Series:
     """Write values as text, cut to a readable length."""
     if isinstance(values.dtype, pl.List):
         values = "[" + values.cast(pl.List(pl.String)).list.join(", ") + "]"
-    text = values.cast(pl.String)
+    # A whole number is written as one, though pandas may have made it a float.
+    text = values.cast(pl.String).str.strip_suffix(".0") if values.dtype.is_float() else values.cast(pl.String)
     short = pl.when(pl.nth(0).str.len_chars() > _SHOWN).then(pl.nth(0).str.head(_SHOWN) + "...").otherwise(pl.nth(0))
     return text.to_frame().select(short).to_series()
 
