@@ -58,13 +58,13 @@ def test_the_timeline_stands_below_the_cell_and_errors_after_it(
     mine.mkdir()
     shutil.copy(sample_data / "content.otlp.jsonl.gz", mine / "dump.jsonl.gz")
     written(mine, SET_UP, AWAITS, FAILS)
+    # What is out of sight draws no rows, and a page goes to the cell that failed: so all of it is in sight.
+    page.set_viewport_size({"width": 1400, "height": 3_000})
     with lab("dump.jsonl.gz", folder=mine, environment=own_jupyter) as (address, _):
         run_all_cells(page, re.sub(r"/lab\S*\?", "/lab/tree/traced.ipynb?", address))
         gantts = page.locator(".tracelab-gantt")
         gantts.nth(1).wait_for(timeout=PATIENCE, state="attached")
         for number, rows in enumerate((["basket", "user", "price 1", "price 2", "price 3"], ["pay"])):
-            # What is out of sight draws no rows, and a page goes to the cell that failed.
-            gantts.nth(number).scroll_into_view_if_needed(timeout=PATIENCE)
             names = gantts.nth(number).locator(".names .name .words")
             playwright.expect(names).to_have_text(rows, timeout=PATIENCE)
         assert page.locator(ERRORS).count() == 1
