@@ -35,6 +35,11 @@ FIRST = (
 )  # fmt: skip
 
 
+def named(value: Any) -> str:
+    """Show a value in the name of a test, which is the same in every process: without an address."""
+    return str(value) if isinstance(value, pl.Expr) else repr(value)
+
+
 @wraps(tl.plot_compare)
 def compared(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_compare(spans, **{"where": "duration > 2ms", "unit": "span", **options})
@@ -86,7 +91,7 @@ NEEDED: dict[Callable[..., go.Figure], dict[str, Any]] = {
 @pytest.mark.parametrize(
     ("figure", "option", "value"),
     [
-        pytest.param(figure, option, value, id=f"{figure.__name__} {option}={value!r}")
+        pytest.param(figure, option, value, id=f"{figure.__name__} {option}={named(value)}")
         for figure, option, values in WRONG
         for value in values
     ],
