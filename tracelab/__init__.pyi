@@ -33,6 +33,7 @@ from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import compare as compare
+from .differences import trace_diff as trace_diff
 from .display.tables import show as show
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning
@@ -59,6 +60,7 @@ from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
 from .figures import plot_sampling_report as plot_sampling_report
 from .figures import plot_service_graph as plot_service_graph
+from .figures import plot_trace_diff as plot_trace_diff
 from .live import capture as capture
 from .live import fetch_jaeger as fetch_jaeger
 from .live import fetch_jaeger_trace as fetch_jaeger_trace

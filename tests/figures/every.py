@@ -76,6 +76,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
     "gaps": tl.plot_gaps,
     "compare": compared,
+    "trace_diff": lambda spans: tl.plot_trace_diff(spans.filter(pl.int_range(pl.len()) % 3 != 0), spans, resamples=20),
 }
 
 

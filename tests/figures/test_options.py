@@ -45,9 +45,18 @@ def compared(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_compare(spans, **{"where": "duration > 2ms", "unit": "span", **options})
 
 
+@wraps(tl.plot_trace_diff)
+def differing(spans: Any, **options: Any) -> go.Figure:
+    return tl.plot_trace_diff(spans, **{"after": spans, **options})
+
+
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
     (compared, "first", NO_COUNT),
+    (differing, "after", [5, None, "spans"]),
+    (differing, "quantile", [*NO_SHARE, 0, 1, 95]),
+    (differing, "confidence", [*NO_SHARE, 0, 1]),
+    (differing, "resamples", [*NO_COUNT, 1]),
     (compared, "baseline", [5, TRACE]),
     (compared, "q", ["a", True, None, -0.5, 1.5, float("nan")]),
     (compared, "confidence", [*NO_SHARE, 0, 1]),

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.arrays import durations, starts
+from tracelab.analysis.arrays import durations, group_starts, starts
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Flags, Forest, build_forest
+from tracelab.forest import Flags, Forest, Ints, build_forest
 from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights
 from tracelab.schema import TIME
 
@@ -108,6 +108,16 @@ def trace_weights(frame: pl.DataFrame) -> pl.DataFrame:
     weights = frame.select("trace_id", pl.Series(WEIGHT, checked_weights(frame[WEIGHT])))
     # What is not a number is larger than any, so that it is what a trace has where one span has it.
     return weights.group_by("trace_id").agg(pl.col(WEIGHT).sort().last()).with_columns(pl.col(WEIGHT).fill_nan(None))
+
+
+def first_roots(frame: pl.DataFrame, forest: Forest) -> Ints:
+    """Give the place of the span that begins each trace: its root, or the first where there are several or none."""
+    roots = np.flatnonzero(~forest.has_parent)
+    orphaned = frame["parent_span_id"].gather(pl.Series(roots)).is_not_null().to_numpy()
+    trace = forest.trace[roots]
+    # Roots of a trace stand by start, then id, which a stable sort keeps.
+    order = np.lexsort((starts(frame)[roots], orphaned, trace))
+    return roots[order[group_starts(trace[order])]]
 
 
 def _traces(frame: pl.DataFrame, forest: Forest, failed: Flags) -> pl.DataFrame:

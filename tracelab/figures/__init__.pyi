@@ -13,3 +13,4 @@ from .charts.outliers import plot_outliers as plot_outliers
 from .charts.repeated_calls import plot_repeated_calls as plot_repeated_calls
 from .charts.sampling_report import plot_sampling_report as plot_sampling_report
 from .charts.service_graph import plot_service_graph as plot_service_graph
+from .charts.trace_diff import plot_trace_diff as plot_trace_diff

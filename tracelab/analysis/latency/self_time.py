@@ -78,13 +78,19 @@ def with_self_time(spans: FrameT) -> FrameT:
 
 def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
     frame, forest = build_forest(spans.with_row_index(_ROW), _ROW)
+    own = self_times(frame, forest)
+    by_row = np.empty_like(own)
+    by_row[frame[_ROW].to_numpy()] = own
+    return spans.with_columns(pl.Series("self_time", by_row).cast(DURATION))
+
+
+def self_times(frame: pl.DataFrame, forest: Forest) -> Ints:
+    """Give the nanoseconds of every span during which none of its children ran."""
     found = uncovered(frame, forest)
     own = durations(frame)
     begins = group_starts(found.owner)
     own[found.owner[begins]] = np.add.reduceat(found.end - found.start, begins) if begins.size else 0
-    by_row = np.empty_like(own)
-    by_row[frame[_ROW].to_numpy()] = own
-    return spans.with_columns(pl.Series("self_time", by_row).cast(DURATION))
+    return own
 
 
 def uncovered(frame: pl.DataFrame, forest: Forest) -> Uncovered:

@@ -1,0 +1,1 @@
+"""Two cohorts of traces, call path by call path."""

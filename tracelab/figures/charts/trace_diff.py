@@ -1,0 +1,172 @@
+"""Two cohorts of traces as one flame graph: red where more time goes now, blue where less does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import plotly.graph_objects as go
+import polars as pl
+import polars.selectors as cs
+
+from tracelab.differences.paths.diffing import differences_of
+from tracelab.figures.parts.axes import linear_duration_axis
+from tracelab.figures.parts.style import LINE, framed, percent, time_unit
+from tracelab.markup import plain
+from tracelab.units import format_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tracelab.differences.paths.diffing import Totals
+
+_NARROWEST: Final = 1_000
+_MOST: Final = 2_000
+_HIGHEST: Final = 2_400
+_SCALE: Final = ((0.0, "#3f86c6"), (0.5, "#8a8a8a"), (1.0, "#cf4b2b"))
+_TEXT: Final = "#ffffff"
+
+
+def plot_trace_diff(
+    before: Any, after: Any, *, quantile: float = 0.95, confidence: float = 0.95, resamples: int = 200
+) -> go.Figure:
+    """Draw what changed between two cohorts of traces, call path below call path.
+
+    Parameters
+    ----------
+    before, after, quantile, confidence, resamples
+        As in `trace_diff`.
+
+    Returns
+    -------
+    A plotly Figure: one bar per call path below that of its caller, as wide as the time that it and what is below it
+    take of the critical path of a trace on average, in the cohort where that is more; red where it takes more time in
+    `after`, blue where it takes less, the stronger the larger the difference. Bars that are too narrow to be seen are
+    left out.
+
+    Raises
+    ------
+    TracelabError
+        As in `trace_diff`.
+
+    Examples
+    --------
+    >>> from tracelab.synthetic import draw
+    >>> before = draw('''
+    ... api    ======
+    ...   db   .==
+    ... ''')
+    >>> after = draw('''
+    ... api    =========
+    ...   db   .=====
+    ... ''')
+    >>> plot_trace_diff(before, after).data[0].y
+    (0, 1)
+    """
+    found, totals = differences_of(before, after, quantile=quantile, confidence=confidence, resamples=resamples)
+    bars = _laid_out(found.with_columns(cs.duration().dt.total_nanoseconds()))
+    total = float((bars["left"] + bars["width"]).to_numpy().max(initial=0))
+    seen = bars.filter((pl.col("width") > 0) & (pl.col("width") * _NARROWEST >= total))
+    drawn = seen.sort("width", "call_path", descending=[True, False]).head(_MOST).sort("level", "left")
+    unit, scale = time_unit(total)
+    differences = drawn["critical_difference"].to_numpy()
+    furthest = max(float(np.abs(differences).max(initial=0)), 1.0)
+    figure = go.Figure(
+        go.Bar(
+            base=(drawn["left"] / scale).to_list(),
+            x=(drawn["width"] / scale).to_list(),
+            y=drawn["level"].to_list(),
+            orientation="h",
+            width=0.94,
+            showlegend=False,
+            text=[plain(name, longest=40) for name in drawn["name"]],
+            textposition="inside",
+            insidetextanchor="start",
+            insidetextfont={"color": _TEXT},
+            constraintext="inside",
+            textangle=0,
+            marker={
+                "color": (differences / furthest).tolist(),
+                "cmin": -1,
+                "cmax": 1,
+                "colorscale": _SCALE,
+                "line": {"color": LINE, "width": 0.5},
+            },
+            hoverinfo="text",
+            hovertext=[_said(row) for row in drawn.iter_rows(named=True)],
+        )
+    )
+    levels = int(drawn["level"].to_numpy().max(initial=0)) + 1
+    figure.update_yaxes(range=[levels - 0.5, -0.5], visible=False, fixedrange=True)
+    figure.update_xaxes(**linear_duration_axis(total, scale=scale, unit=unit))
+    figure.update_xaxes(title=f"time on the critical path of a trace, on average ({unit})")
+    return framed(
+        figure,
+        title=_verdict(totals),
+        subtitle=f"{totals.before_traces:,} traces before, {totals.after_traces:,} after; red takes more time now, "
+        "blue less; as wide as the larger of both",
+        inner=min(26 * levels, _HIGHEST),
+        nothing="" if drawn.height else "No trace takes any time",
+        hovermode="closest",
+    ).update_layout(margin={"l": 16})
+
+
+def _verdict(totals: Totals) -> str:
+    """Say how the means differ, and how sure that is."""
+    if not totals.before_traces or not totals.after_traces:
+        return f"Traces take {format_duration(totals.after_mean or totals.before_mean)} on average, of one cohort alone"
+    change = "longer" if totals.difference > 0 else "shorter"
+    share = f" ({percent(round(abs(totals.difference) / totals.before_mean, 3))})" if totals.before_mean else ""
+    return f"Traces take {format_duration(abs(totals.difference))}{share} {change} on average"
+
+
+def _laid_out(found: pl.DataFrame) -> pl.DataFrame:
+    """Give every call path its level, its width with what is below it, and where it begins."""
+    ordered = found.sort("number")
+    parent = ordered["parent"].to_numpy()
+    own = np.maximum(ordered["before_critical"].to_numpy(), ordered["after_critical"].to_numpy())
+    level = np.zeros(parent.size, dtype=np.int64)
+    at = parent.copy()
+    while (at >= 0).any():  # one step up for every level that there is
+        level += at >= 0
+        at = np.where(at >= 0, parent[at], -1)
+    width = own.astype(np.float64)
+    for deep in range(int(level.max(initial=0)), 0, -1):
+        here = np.flatnonzero(level == deep)
+        np.add.at(width, parent[here], width[here])
+    left = np.zeros(parent.size)
+    paths = ordered["call_path"].to_list()
+    reached = np.zeros(parent.size)  # how far the children of each are drawn already
+    top = 0.0
+    for number in sorted(range(parent.size), key=lambda number: (level[number], paths[number])):
+        above = parent[number]
+        if above < 0:
+            left[number], top = top, top + width[number]
+        else:
+            left[number] = left[above] + reached[above]
+            reached[above] += width[number]
+    places = pl.DataFrame({"number": ordered["number"], "level": level, "left": left, "width": width})
+    return ordered.join(places, on="number", how="left", maintain_order="left")
+
+
+def _said(row: Mapping[str, Any]) -> str:
+    """Say what is known of a call path, as markup."""
+    before, after = (row[name] for name in ("before_critical", "after_critical"))
+    lines = [
+        f"<b>{plain(row['name'], longest=80)}</b> of {plain(row['service_name'], longest=60)}",
+        f"{format_duration(before)} of the critical path before, {format_duration(after)} after",
+        f"{row['before_count']:.3g} spans a trace before, {row['after_count']:.3g} after",
+    ]
+    if row["critical_lower"] is not None:
+        lines.append(f"difference from {_signed(row['critical_lower'])} to {_signed(row['critical_upper'])}")
+    if row["change"] != "both":
+        lines.append({"new": "new", "gone": "gone", "moved": "called from elsewhere before"}[row["change"]])
+    rates = [row[name] for name in ("before_error_rate", "after_error_rate")]
+    if any(rates):
+        lines.append(" before, ".join(percent(round(rate or 0, 4)) + " failed" for rate in rates) + " after")
+    return "<br>".join(lines)
+
+
+def _signed(nanoseconds: int) -> str:
+    """Write a length of time with its sign."""
+    return ("-" if nanoseconds < 0 else "+") + format_duration(abs(nanoseconds))
