@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tracelab as tl
 from tests.strategies import span_frames
 from tracelab import analysis, auditing
 from tracelab.conforming import with_tree
@@ -17,8 +19,17 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
+
+def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """Compare the longer spans with the others, if there are both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.compare(spans, where="duration > 3ns", unit="span", q=1)
+
+
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
+    "compare": lambda spans: compared(spans).drop("exemplars"),
     "critical_path": analysis.critical_path,
     "critical_path_jaeger": lambda spans: analysis.critical_path(spans, method="jaeger"),
     "critical_path_profile": analysis.critical_path_profile,
@@ -39,6 +50,7 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
     "service_graph": analysis.service_graph,
     "trace_latency_percentiles": lambda spans: analysis.trace_latency_percentiles(spans, every="5ns"),
+    "trace_diff": lambda spans: tl.trace_diff(spans, spans, resamples=20),
     "trace_summary": analysis.trace_summary,
 }
 EVERY_ANSWER = pytest.mark.parametrize("name", sorted(ANSWERS))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 import pytest
@@ -143,6 +143,8 @@ OTHER: dict[str, tuple[object, ...]] = {
     "compare_policies": ({"everything": tl.sampling.AlwaysOn()},),
     "plot_sampling_report": ({"everything": tl.sampling.AlwaysOn()},),
     "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
+    "trace_diff": (SPANS,),
+    "plot_trace_diff": (SPANS,),
     **dict.fromkeys(
         ("policy_matches", "sample_tail", "sampling_decisions", "sampling_losses", "sampling_report"),
         (tl.sampling.presets.production(),),
@@ -153,12 +155,20 @@ OPTIONS: dict[str, dict[str, object]] = {
     "repeated_calls": {"min_count": 2},
     "outliers": {"min_count": 2},
     "plan_sampling": {"budget": "5 GB/day"},
+    "compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
+    "plot_compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
+    "trace_diff": {"resamples": 20},
+    "plot_trace_diff": {"resamples": 20},
 }
+
+
+FIRST: Final = {"spans", "selection", "before"}
+"""What the first argument of a function is called that takes spans."""
 
 
 def takes_spans(name: str) -> bool:
     found = getattr(tl, name)
-    return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "spans"
+    return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") in FIRST
 
 
 FUNCTIONS = sorted(name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"write", "write_report"})
