@@ -13,7 +13,7 @@ def test_bars_stand_below_their_callers_and_are_as_wide_as_the_larger_side() -> 
     assert dict(zip(bars.text, bars.x, strict=True)) == {"GET /": 16.0, "check": 2.0, "get": 1.0, "query": 9.0}
     ends = [base + width for base, width in zip(bars.base, bars.x, strict=True)]
     assert all(bars.base[0] <= base and end <= ends[0] for base, end in zip(bars.base, ends, strict=True))
-    assert bars.marker.color[3] == 1.0
+    assert bars.marker.color[3] == "rgb(207, 75, 43)"  # the largest difference is as red as can be
     assert "4 ms of the critical path before, 9 ms after" in bars.hovertext[3]
 
 

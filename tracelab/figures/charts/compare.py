@@ -96,7 +96,7 @@ def plot_compare(
             in_legend(figure, name, go.Scatter, mode="markers", marker={"size": 10, "color": color})
     figure.add_vline(x=0, line={"color": TEXT, "width": 1})
     figure.update_xaxes(
-        title="difference of shares, or of ranks for numbers (selection less baseline)",
+        title="selection less baseline",
         gridcolor=GRID,
         range=_range(top),
         tickformat="+",

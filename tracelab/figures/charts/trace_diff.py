@@ -10,6 +10,7 @@ import polars as pl
 import polars.selectors as cs
 
 from tracelab.differences.paths.diffing import differences_of
+from tracelab.figures.charts.gantt import HALO, INSIDE, time_axis
 from tracelab.figures.parts.axes import linear_duration_axis
 from tracelab.figures.parts.style import LINE, framed, percent, time_unit
 from tracelab.markup import plain
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 _NARROWEST: Final = 1_000
 _MOST: Final = 2_000
 _HIGHEST: Final = 2_400
-_SCALE: Final = ((0.0, "#3f86c6"), (0.5, "#8a8a8a"), (1.0, "#cf4b2b"))
-_TEXT: Final = "#ffffff"
+_SAME: Final = (138, 138, 138)
+_LESS: Final = (63, 134, 198)
+_MORE: Final = (207, 75, 43)
 
 
 def plot_trace_diff(
@@ -82,14 +84,12 @@ def plot_trace_diff(
             text=[plain(name, longest=40) for name in drawn["name"]],
             textposition="inside",
             insidetextanchor="start",
-            insidetextfont={"color": _TEXT},
+            insidetextfont={"color": INSIDE, "shadow": HALO},
             constraintext="inside",
             textangle=0,
+            # As texts, since plotly.js complains of bars with texts inside whose colours are numbers.
             marker={
-                "color": (differences / furthest).tolist(),
-                "cmin": -1,
-                "cmax": 1,
-                "colorscale": _SCALE,
+                "color": [_color(share) for share in (differences / furthest).tolist()],
                 "line": {"color": LINE, "width": 0.5},
             },
             hoverinfo="text",
@@ -98,8 +98,8 @@ def plot_trace_diff(
     )
     levels = int(drawn["level"].to_numpy().max(initial=0)) + 1
     figure.update_yaxes(range=[levels - 0.5, -0.5], visible=False, fixedrange=True)
-    figure.update_xaxes(**linear_duration_axis(total, scale=scale, unit=unit))
-    figure.update_xaxes(title=f"time on the critical path of a trace, on average ({unit})")
+    axis = time_axis(round(total)) | linear_duration_axis(total, scale=scale, unit=unit)
+    figure.update_xaxes(**axis | {"title": f"time on the critical path of a trace, on average ({unit})"})
     return framed(
         figure,
         title=_verdict(totals),
@@ -109,6 +109,13 @@ def plot_trace_diff(
         nothing="" if drawn.height else "No trace takes any time",
         hovermode="closest",
     ).update_layout(margin={"l": 16})
+
+
+def _color(share: float) -> str:
+    """Mix the colour of a difference, from -1, which is all blue, to 1, which is all red."""
+    end = _MORE if share > 0 else _LESS
+    mixed = (round(same + (own - same) * abs(share)) for same, own in zip(_SAME, end, strict=True))
+    return f"rgb({', '.join(map(str, mixed))})"
 
 
 def _verdict(totals: Totals) -> str:
