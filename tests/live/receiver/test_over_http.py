@@ -94,7 +94,7 @@ def test_bodies_may_be_compressed(live: Receiver, encoding: str, compress: Any) 
         (b"[" * 100_000, "identity"),
         (b'{"a":' * 100_000, "identity"),
         (b"\x1f\x8b damaged", "gzip"),
-        (gzip.compress(b"x" * 1000)[:-9], "gzip"),
+        (gzip.compress(b"x" * 1000, mtime=0)[:-9], "gzip"),
         (b"plain", "zstd"),
         (b"", "gzip"),
     ],

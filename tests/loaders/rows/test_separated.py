@@ -35,7 +35,7 @@ PLAIN = text(line(), line(CHILD, "b"))
         b"\xef\xbb\xbf" + PLAIN,
         PLAIN.decode().encode("utf-16"),
         PLAIN.decode().encode("utf-16-le"),
-        gzip.compress(PLAIN),
+        gzip.compress(PLAIN, mtime=0),
         b"sep=;\n" + PLAIN.replace(b",", b";"),
         b"# exported by hand\n\n" + PLAIN,
         b'"' + HEADER.replace(",", '","').encode() + b'"' + PLAIN[len(HEADER) :],
