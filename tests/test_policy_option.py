@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import tracelab as tl
-from tracelab.policy_option import PolicyOption
+from tracelab.cli.policy_option import PolicyOption
 from tracelab.sampling import AlwaysOff, ParentBased, RefineryRules, TailPolicies, TraceIdRatioBased, presets
 from tracelab.synthetic import draw
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 import tracelab as tl
+from tracelab.cli.terminal import STOPPED, USAGE, note, stop
 from tracelab.errors import LoadError, SourceError, TracelabError
 from tracelab.live import Call, Wanted, call_for, iso
 from tracelab.loaders.input.addresses import without_secrets
 from tracelab.loaders.report.problems import INTERRUPTED
 from tracelab.options import instant, nanoseconds
-from tracelab.terminal import STOPPED, USAGE, note, stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
