@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.differences.planted import SLOW, traces
+from tests.differences.attributes.planted import SLOW, traces
 from tracelab import compare
 from tracelab.synthetic import generate
 

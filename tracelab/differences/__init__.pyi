@@ -1,3 +1,3 @@
 # What two sides differ in; each room is imported when it is first used.
-from .comparing import compare as compare
+from .attributes.comparing import compare as compare
 from .paths.diffing import trace_diff as trace_diff

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import tracelab as tl
-from tests.differences.planted import SLOW, traces
+from tests.differences.attributes.planted import SLOW, traces
 
 
 def test_what_stands_on_its_own_is_drawn_above_what_follows_from_it() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.differences.comparing import compare
+from tracelab.differences.attributes.comparing import compare
 from tracelab.figures.parts.style import GRID, LINE, TEXT, first_rows, framed, in_legend, label_rows, of_all, percent
 from tracelab.markup import plain
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from tracelab.differences.attributes.traits import OPERATION, PRESENCE, SERVICE, VALUE
 from tracelab.differences.significance import Tables, fisher, tables
-from tracelab.differences.traits import OPERATION, PRESENCE, SERVICE, VALUE
 
 if TYPE_CHECKING:
-    from tracelab.differences.traits import Traits
+    from tracelab.differences.attributes.traits import Traits
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]

@@ -12,7 +12,7 @@ from scipy import special
 from tracelab.differences.significance import cochran_mantel_haenszel, rank_chi
 
 if TYPE_CHECKING:
-    from tracelab.differences.traits import Numbers
+    from tracelab.differences.attributes.traits import Numbers
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]

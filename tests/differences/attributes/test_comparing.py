@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tests.differences.planted import SLOW, traces
+from tests.differences.attributes.planted import SLOW, traces
 from tracelab import QueryError, QueryWarning, TracelabError, compare, query, read
 from tracelab.synthetic import draw
 

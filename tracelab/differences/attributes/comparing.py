@@ -10,18 +10,18 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.differences import significance
-from tracelab.differences.explaining import Difference, explained
-from tracelab.differences.folding import folded
-from tracelab.differences.pairs import members, pairs_of
+from tracelab.differences.attributes.explaining import Difference, explained
+from tracelab.differences.attributes.folding import folded
+from tracelab.differences.attributes.pairs import members, pairs_of
+from tracelab.differences.attributes.traits import CALL_PATH, KINDS, OPERATION, PAIR, PRESENCE, Label, traits_of
 from tracelab.differences.sides import Sides, Unit, Where, sides_of
-from tracelab.differences.traits import CALL_PATH, KINDS, OPERATION, PAIR, PRESENCE, Label, traits_of
 from tracelab.errors import QueryWarning, warn_caller
 from tracelab.options import flag, share
 
 if TYPE_CHECKING:
-    from tracelab.differences.folding import Folded
+    from tracelab.differences.attributes.folding import Folded
+    from tracelab.differences.attributes.traits import Numbers, Traits
     from tracelab.differences.significance import Tables
-    from tracelab.differences.traits import Numbers, Traits
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Flags: TypeAlias = npt.NDArray[np.bool_]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tracelab.differences.traits import CALL_PATH, OPERATION, PRESENCE, SERVICE, VALUE
+from tracelab.differences.attributes.traits import CALL_PATH, OPERATION, PRESENCE, SERVICE, VALUE
 
 if TYPE_CHECKING:
-    from tracelab.differences.traits import Label, Traits
+    from tracelab.differences.attributes.traits import Label, Traits
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 
