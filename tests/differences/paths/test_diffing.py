@@ -177,3 +177,46 @@ def test_the_release_of_the_shop_is_a_new_call_on_the_critical_path(sample_data:
     row = trace_diff(before, after).row(0, named=True)
     assert (row["name"], row["change"], row["after_traces"]) == ("load_price_list", "new", 61)
     assert row["critical_lower"].total_seconds() > 0.015
+
+
+@pytest.mark.parametrize(
+    ("by", "keys"),
+    [("operation", ["service_name", "name"]), ("service", ["service_name"])],
+    ids=["operation", "service"],
+)
+def test_by_operation_and_by_service_the_same_is_added_up(by: Any, keys: list[str]) -> None:
+    before, after = cohorts(3)
+    paths, found = trace_diff(before, after), trace_diff(before, after, by=by)
+    assert found.select(keys).is_unique().all()
+    assert not {"call_path", "moved_from"} & set(found.columns)
+    assert nanoseconds(found["critical_difference"]) == nanoseconds(paths["critical_difference"])
+    together = paths.group_by(keys).agg(
+        pl.col("before_count", "after_count").sum(), pl.col("critical_difference").sum()
+    )
+    both = found.join(together, on=keys, suffix="_of_paths", validate="1:1")
+    assert both.height == found.height == together.height
+    np.testing.assert_allclose(both["after_count"], both["after_count_of_paths"])
+    off = both["critical_difference"] - both["critical_difference_of_paths"]
+    assert np.abs(off.dt.total_nanoseconds().to_numpy()).max() <= paths.height  # call paths are rounded each by itself
+    assert set(found["change"]) == {"both"}
+
+
+def test_what_moved_is_the_same_operation_wherever_it_is_called_from() -> None:
+    before = draw("""
+        api::GET /     =====
+          db::query    .===
+    """)
+    after = draw("""
+        api::GET /     ======
+          shop::list   .====
+            db::query  ..==
+    """)
+    assert set(trace_diff(before, after)["change"]) == {"both", "new", "gone", "moved"}
+    found = trace_diff(before, after, by="operation")
+    assert dict(found.select("name", "change").iter_rows()) == {"GET /": "both", "list": "new", "query": "both"}
+    assert trace_diff(before, after, by="service").filter(service_name="shop")["change"].to_list() == ["new"]
+
+
+def test_what_it_is_laid_side_by_side_by_is_one_of_three() -> None:
+    with pytest.raises(TracelabError, match="`by` must be one of 'call path', 'operation', 'service'"):
+        trace_diff(draw(BEFORE), draw(AFTER), by="path")  # type: ignore[arg-type]

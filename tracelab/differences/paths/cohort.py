@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+By: TypeAlias = Literal["call path", "operation", "service"]
+KEYS: Final[dict[By, tuple[str, ...]]] = {
+    "call path": ("call_path", "service_name", "name"),
+    "operation": ("service_name", "name"),
+    "service": ("service_name",),
+}
+"""What cohorts may be laid side by side by, and the columns that name it."""
 _FAILED: Final = "__failed"
 _LOW: Final = 24
 
@@ -41,7 +48,7 @@ class Placed:
     root
         The place of the span that begins each trace.
     path
-        A number of the call path of each span, the same in all cohorts.
+        A number of the call path (or operation, or service) of each span, the same in all cohorts.
     own, failed
         The self time of each span, and whether it failed.
     owner, length
@@ -86,7 +93,7 @@ class Cohort:
     having: Ints
 
 
-def placed(spans: pl.DataFrame) -> Placed:
+def placed(spans: pl.DataFrame, by: By) -> Placed:
     """Put the spans of a cohort into places, and measure them."""
     frame, forest = build_forest(spans, *process_columns(spans), has_failed(spans).alias(_FAILED))
     root = first_roots(frame, forest)
@@ -98,7 +105,7 @@ def placed(spans: pl.DataFrame) -> Placed:
         frame,
         forest,
         root,
-        call_path_numbers(frame, forest),
+        call_path_numbers(frame, forest) if by == "call path" else _name_numbers(frame, KEYS[by]),
         self_times(frame, forest),
         frame[_FAILED].fill_null(value=False).to_numpy(),
         sections.owner[counted],
@@ -106,13 +113,15 @@ def placed(spans: pl.DataFrame) -> Placed:
     )
 
 
-def labels_of(parts: tuple[Placed, ...]) -> tuple[list[Ints], pl.DataFrame]:
-    """Give the call paths of all cohorts numbers from 0 on, and say what they are called and below which each is."""
+def labels_of(parts: tuple[Placed, ...], by: By) -> tuple[list[Ints], pl.DataFrame]:
+    """Give the call paths of all cohorts numbers from 0 on, and say what they are called and below which each is.
+
+    Operations and services are below none.
+    """
     both = np.concatenate([part.path for part in parts])
     number, distinct = _numbered(both)
     codes = np.split(number, np.cumsum([part.path.size for part in parts])[:-1])
-    text = np.full(distinct, "", dtype=object)
-    service, name = text.copy(), text.copy()
+    texts = {key: np.full(distinct, "", dtype=object) for key in KEYS[by]}
     parent = np.full(distinct, -1, dtype=np.int64)
     missing = np.ones(distinct, dtype=bool)
     for part, code in zip(parts, codes, strict=True):
@@ -120,13 +129,16 @@ def labels_of(parts: tuple[Placed, ...]) -> tuple[list[Ints], pl.DataFrame]:
         first[code[::-1]] = np.arange(code.size)[::-1]
         new = np.flatnonzero((first >= 0) & missing)
         places = first[new]
-        text[new] = call_path_texts(part.frame, part.forest, places).to_list()
-        service[new] = part.frame["service_name"].gather(pl.Series(places)).to_list()
-        name[new] = part.frame["name"].gather(pl.Series(places)).to_list()
-        above = part.forest.parent[places]
-        parent[new] = np.where(above >= 0, code[above], -1)
+        for key, text in texts.items():
+            if key == "call_path":
+                text[new] = call_path_texts(part.frame, part.forest, places).to_list()
+            else:
+                text[new] = part.frame[key].gather(pl.Series(places)).to_list()
+        if by == "call path":
+            above = part.forest.parent[places]
+            parent[new] = np.where(above >= 0, code[above], -1)
         missing[new] = False
-    columns: dict[str, Any] = {"call_path": text.tolist(), "service_name": service.tolist(), "name": name.tolist()}
+    columns: dict[str, Any] = {key: text.tolist() for key, text in texts.items()}
     labels = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
     return codes, labels.with_columns(pl.Series("parent", parent))
 
@@ -149,6 +161,11 @@ def cohort_of(part: Placed, code: Ints, paths: int) -> Cohort:
         np.bincount(code[part.failed], minlength=paths),
         np.bincount(pairs // max(traces, 1), minlength=paths),
     )
+
+
+def _name_numbers(frame: pl.DataFrame, keys: tuple[str, ...]) -> Ints:
+    """Give every span a number that it shares with the spans of the same names: a 64-bit hash of them."""
+    return frame.select(pl.struct(keys).hash()).to_series().to_numpy().view(np.int64)
 
 
 def _numbered(values: Ints) -> tuple[Ints, int]:

@@ -10,10 +10,10 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.conforming import span_frame
-from tracelab.differences.paths.cohort import Cohort, cohort_of, labels_of, placed
+from tracelab.differences.paths.cohort import KEYS, By, Cohort, cohort_of, labels_of, placed
 from tracelab.differences.paths.exact import rounded, shared_out
 from tracelab.differences.paths.resampling import resampled
-from tracelab.options import share, whole
+from tracelab.options import choice, share, whole
 from tracelab.schema import DURATION
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -53,7 +53,13 @@ class Totals:
 
 
 def trace_diff(
-    before: Any, after: Any, *, quantile: float = 0.95, confidence: float = 0.95, resamples: int = 200
+    before: Any,
+    after: Any,
+    *,
+    by: By = "call path",
+    quantile: float = 0.95,
+    confidence: float = 0.95,
+    resamples: int = 200,
 ) -> pl.DataFrame:
     """Lay two cohorts of traces side by side, call path by call path.
 
@@ -61,6 +67,9 @@ def trace_diff(
     ----------
     before, after
         The spans of either cohort: one trace or many.
+    by
+        What is laid side by side: each `"call path"`, each `"operation"` (a name of a service) wherever it is called
+        from, or each `"service"`.
     quantile
         Of which quantile of the end-to-end durations the difference is broken down too, as an estimate.
     confidence
@@ -70,9 +79,10 @@ def trace_diff(
 
     Returns
     -------
-    One row per call path: `call_path`, `service_name`, `name` (String), `change` (Enum: both, new, gone, moved; moved
-    where the same operation was called from elsewhere before), `moved_from` (String, the call path that it had before;
-    null if it did not move), `before_traces`, `after_traces` (UInt32, traces that have it), `before_count`,
+    One row per call path: `call_path`, `service_name`, `name` (String; without `call_path` by operation, `service_name`
+    alone by service), `change` (Enum: both, new, gone, moved; moved where the same operation was called from elsewhere
+    before), `moved_from` (String, the call path that it had before; null if it did not move; by call path alone),
+    `before_traces`, `after_traces` (UInt32, traces that have it), `before_count`,
     `after_count` (Float64, spans per trace), `before_error_rate`, `after_error_rate` (Float64, of its spans; null where
     it has none), `before_critical`, `after_critical` (Duration, what it takes of the critical path of a trace on
     average), `critical_difference` (Duration; these add up to the difference of the mean durations from end to end, to
@@ -80,8 +90,8 @@ def trace_diff(
     cohort has fewer than two traces), `before_self`, `after_self` (Duration, self time per trace), `self_difference`
     (Duration), `before_duration`, `after_duration` (Duration, the mean of its spans; null where it has none),
     `quantile_difference` (Duration, an estimate: what of the difference of the quantile is due to it, from traces
-    whose durations are next to the quantile). Sorted by the size of `critical_difference`, largest first, then
-    `call_path`.
+    whose durations are next to the quantile). Sorted by the size of `critical_difference`, largest first, then by what
+    it is called.
 
     Raises
     ------
@@ -110,27 +120,29 @@ def trace_diff(
     >>> trace_diff(before, after).select("call_path", "critical_difference").rows()[0]
     ('api::api > db::db', datetime.timedelta(microseconds=3000))
     """
-    found = differences_of(before, after, quantile=quantile, confidence=confidence, resamples=resamples)[0]
+    found = differences_of(before, after, by=by, quantile=quantile, confidence=confidence, resamples=resamples)[0]
     return found.drop("number", "parent")
 
 
 def differences_of(
-    before: Any, after: Any, *, quantile: float, confidence: float, resamples: int
+    before: Any, after: Any, *, by: By = "call path", quantile: float, confidence: float, resamples: int
 ) -> tuple[pl.DataFrame, Totals]:
     """Give the answer of `trace_diff`, with a number of each call path and of its parent, and what is known of all."""
+    choice("by", by, list(KEYS))
     quantile = share("quantile", quantile, ends=False, why="0.95 is usual.")
     confidence = share("confidence", confidence, ends=False, why="0.95 is usual.")
     resamples = whole("resamples", resamples, least=20)
-    parts = placed(_eager(before)), placed(_eager(after))
-    codes, labels = labels_of(parts)
+    parts = placed(_eager(before), by), placed(_eager(after), by)
+    codes, labels = labels_of(parts, by)
     one, other = (cohort_of(part, code, labels.height) for part, code in zip(parts, codes, strict=True))
     lower, upper, ends = resampled(one, other, resamples=resamples, confidence=confidence)
     change, moved_from = _changes(one, other, labels)
+    moved = {"moved_from": moved_from} if by == "call path" else {}
     columns: dict[str, Any] = {
         "number": np.arange(labels.height),
         **labels.to_dict(),
         "change": pl.Series(CHANGE.categories).cast(CHANGE).gather(pl.Series(change)),
-        "moved_from": moved_from,
+        **moved,
         "before_traces": pl.Series(one.having).cast(pl.UInt32),
         "after_traces": pl.Series(other.having).cast(pl.UInt32),
         "before_count": _per(one.spans, one.traces),
@@ -150,7 +162,7 @@ def differences_of(
         "quantile_difference": _lengths(_quantile_differences(one, other, quantile)),
     }
     answer = pl.DataFrame(columns).sort(
-        pl.col("critical_difference").abs(), "call_path", descending=[True, False], maintain_order=True
+        pl.col("critical_difference").abs(), *KEYS[by], descending=[True, *[False] * len(KEYS[by])], maintain_order=True
     )
     totals = Totals(
         one.traces,
@@ -213,10 +225,15 @@ def _around(cohort: Cohort, quantile: float) -> tuple[Floats, float]:
 
 
 def _changes(before: Cohort, after: Cohort, labels: pl.DataFrame) -> tuple[Ints, list[str | None]]:
-    """Say which call paths are new, gone or moved; a new one has moved if one of the same operation is gone."""
+    """Say which call paths are new, gone or moved; a new one has moved if one of the same operation is gone.
+
+    Operations and services are where they are, so that they cannot move.
+    """
     there = before.spans > 0, after.spans > 0
     change = np.where(there[0] & there[1], _BOTH, np.where(there[1], _NEW, _GONE))
     moved: list[str | None] = [None] * change.size
+    if "call_path" not in labels.columns:
+        return change, moved
     operations = list(zip(labels["service_name"].to_list(), labels["name"].to_list(), strict=True))
     paths = labels["call_path"].to_list()
     gone: dict[tuple[str, str], list[int]] = {}
