@@ -127,8 +127,8 @@ def test_the_sixth_row_is_small_and_its_interval_leaves_out_zero(diff: pl.DataFr
     shows("catalogue | UPDATE | both | 280 | 277 | 386 µs | 1.7 ms | 1.32 ms | 380 µs | 3.05 ms |")
 
 
-def test_one_interval_in_twenty_leaves_out_zero_where_nothing_changed(before: pl.DataFrame) -> None:
-    says("Where nothing has changed, one of 20 leaves out 0 all the same")
+def test_one_or_two_intervals_in_twenty_leave_out_zero_where_nothing_changed(before: pl.DataFrame) -> None:
+    says("Where nothing has changed, one or two of 20 leave out 0 all the same")
     ids = before["trace_id"].unique().sort()
     left_out = total = 0
     for seed in range(20):
@@ -143,7 +143,7 @@ def test_one_interval_in_twenty_leaves_out_zero_where_nothing_changed(before: pl
         left_out += common.filter(
             (pl.col("critical_lower") > pl.duration()) | (pl.col("critical_upper") < pl.duration())
         ).height
-    assert 0 < left_out / total < 0.15
+    assert round(20 * left_out / total) in {1, 2}
 
 
 def test_the_differences_add_up_to_the_nanosecond(
