@@ -82,6 +82,7 @@ from .loaders import write as write
 from .report import write_report as write_report
 from .retiming import retime as retime
 from .retiming import what_if as what_if
+from .retiming import with_slack as with_slack
 from .sampling import policy_matches as policy_matches
 from .sampling import sample_head as sample_head
 from .sampling import sample_tail as sample_tail

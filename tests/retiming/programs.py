@@ -207,9 +207,9 @@ KINDS: Final[dict[str, Callable[[Kinds], tuple[Step, ...]]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A program that was run, what was changed, and how long the changed one truly takes."""
+    """A program that was run, what is to change, and how long the changed program truly takes, in nanoseconds."""
 
-    spans: pl.DataFrame
+    run: Run
     change: Change
     truth: int
 
@@ -221,23 +221,24 @@ def case_of(kind: str, seed: int) -> Case:
     run = Run()
     run.call(program, START, None)
     change = kinds.change(sorted({name for name, *_ in run.spans if name in OPERATIONS}) or ["main"])
-    changed = Run(change)
-    return Case(frame_of(run), change, changed.call(program, START, None) - START)
+    return Case(run, change, Run(change).call(program, START, None) - START)
 
 
-def frame_of(run: Run) -> pl.DataFrame:
-    """Make a span frame of a run."""
-    frame = pl.DataFrame(
-        {
-            "trace_id": ["1" * 32] * len(run.spans),
-            "span_id": [f"{number + 1:016x}" for number in range(len(run.spans))],
-            "parent_span_id": [None if parent is None else f"{parent + 1:016x}" for _, _, parent, _, _ in run.spans],
-            "name": [name for name, *_ in run.spans],
-            "kind": pl.Series(["internal"] * len(run.spans), dtype=KIND),
-            "service_name": [service for _, service, *_ in run.spans],
-            "start_time": pl.Series([start for *_, start, _ in run.spans]).cast(TIME),
-            "duration": pl.Series([end - start for *_, start, end in run.spans]).cast(DURATION),
-        },
-        schema_overrides={"parent_span_id": pl.String()},
-    )
-    return conform(frame)
+def frame_of(*runs: Run) -> pl.DataFrame:
+    """Make a span frame of some runs, the trace of each being called by its number."""
+    rows = [
+        (
+            f"{trace:032x}",
+            f"{number + 1:016x}",
+            None if parent is None else f"{parent + 1:016x}",
+            *span,
+            start,
+            end - start,
+        )
+        for trace, run in enumerate(runs, 1)
+        for number, (*span, parent, start, end) in enumerate(run.spans)
+    ]
+    columns = ["trace_id", "span_id", "parent_span_id", "name", "service_name", "start_time", "duration"]
+    schema = dict.fromkeys(columns[:5], pl.String()) | dict.fromkeys(columns[5:], pl.Int64())
+    frame = pl.DataFrame(rows, schema=schema, orient="row").cast({"start_time": TIME, "duration": DURATION})
+    return conform(frame.with_columns(kind=pl.lit("internal", dtype=KIND)))
