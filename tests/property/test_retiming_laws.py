@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,7 @@ def parts_of(spans: pl.DataFrame) -> list[Placed]:
 
 def brute_force(spans: Placed) -> None:
     """Change every span alone, and see that its slack and its drag are what they are said to be."""
-    least_slack, most_slack, least_drag, most_drag = slack_and_drag(spans)
+    most_slack, least_slack, most_drag, least_drag = slack_and_drag(spans)
     for place in np.flatnonzero(spans.awaited).tolist():
         root = spans.forest.root[place]
         gone = changed(spans, [place], Change(0.0, None, "whole"))
@@ -97,7 +98,7 @@ def test_a_longer_duration_makes_no_trace_shorter(spans: pl.DataFrame, chance: r
     for placed in parts_of(spans):
         places = [place for place in range(placed.start.size) if chance.random() < 0.5]
         found = [changed(placed, places, Change(None, length, "whole")) for length in (0, 1, 3, 8, 20)]
-        for one, other in zip(found[:-1], found[1:], strict=True):
+        for one, other in pairwise(found):
             assert np.all(one.low <= other.low)
             assert np.all(one.high <= other.high)
             assert np.all(other.low <= other.high)
@@ -149,7 +150,7 @@ def test_a_factor_of_one_changes_nothing_in_real_dumps(shared_data: Path) -> Non
             continue
         for where in (pl.lit(value=True), pl.col("depth") > 0, pl.col("kind") == "client"):
             for part in ("whole", "self"):
-                found = tl.retime(spans, where, factor=1, part=part)  # type: ignore[arg-type]
+                found = tl.retime(spans, where, factor=1, part=part)
                 assert (found["before"] == found["after_optimistic"]).all()
                 assert (found["before"] == found["after_pessimistic"]).all()
                 traces += found.height

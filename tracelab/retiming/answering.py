@@ -59,8 +59,8 @@ def what_if(
     remove
         They take no time at all. One of these three is given.
     part
-        `"whole"`: a span changes with all that is below it; of chosen spans below each other the highest does. `"self"`:
-        only its own work does, while none of those that it waited for ran (with `factor` or `remove`).
+        `"whole"`: a span changes with all that is below it; of chosen spans below each other the highest does.
+        `"self"`: only its own work does, while none of those that it waited for ran (with `factor` or `remove`).
     quantiles
         Which quantiles of the durations from end to end to give, as shares of 1.
     confidence

@@ -23,7 +23,7 @@ FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
 _ROW: Final = "__row"
 _BATCH: Final = 1 << 18
-_COLUMNS: Final = ("slack_pessimistic", "slack_optimistic", "drag_pessimistic", "drag_optimistic")
+_COLUMNS: Final = ("slack_optimistic", "slack_pessimistic", "drag_optimistic", "drag_pessimistic")
 
 
 @takes_any_frame
@@ -40,7 +40,7 @@ def with_slack(spans: FrameT) -> FrameT:
 
     Returns
     -------
-    The frame with `slack_pessimistic`, `slack_optimistic`, `drag_pessimistic`, `drag_optimistic` (Duration), rows as
+    The frame with `slack_optimistic`, `slack_pessimistic`, `drag_optimistic`, `drag_pessimistic` (Duration), rows as
     they were. What nobody waited for has no drag (0), and may grow without end: its slack is null. Pessimistic values
     are never larger than optimistic ones. A LazyFrame is computed when it is collected.
 
@@ -59,7 +59,7 @@ def with_slack(spans: FrameT) -> FrameT:
     ...   log  .......==
     ... ''')
     >>> with_slack(spans).select(pl.col("slack_pessimistic", "drag_pessimistic").dt.total_milliseconds()).rows()
-    [(0, 10), (0, 0), (0, 2), (0, 2)]
+    [(0, 10), (2, 0), (0, 2), (0, 2)]
     """
     if isinstance(spans, pl.LazyFrame):
         return spans.map_batches(
@@ -87,10 +87,10 @@ def _with_slack(spans: pl.DataFrame) -> pl.DataFrame:
 
 
 def slack_and_drag(spans: Placed) -> Ints:
-    """Give pessimistic and optimistic slack, then drag, of each place; 0 where nobody waited."""
+    """Give the optimistic and the pessimistic slack, then both drags, of each place; 0 where nobody waited."""
     order = order_of(spans, np.ones_like(spans.awaited))
     crowds = crowds_of(spans, order)
-    slack = [_summed_down(spans.forest, local) for local in (crowds.least_slack(), crowds.most_slack())]
+    slack = [_summed_down(spans.forest, local) for local in (crowds.most_slack(), crowds.least_slack())]
     result: Ints = np.where(spans.awaited, np.stack([*slack, *_drag(spans, crowds)]), 0)
     return result
 
@@ -103,7 +103,7 @@ def _summed_down(forest: Forest, local: Ints) -> Ints:
 
 
 def _drag(spans: Placed, crowds: Crowds) -> tuple[Ints, Ints]:
-    """Carry what each span saves up to the root, all spans at once, from one crowd above it to the next."""
+    """Give what each span saves at most and at least: all are carried up at once, from crowd to crowd."""
     least = np.where(spans.awaited, spans.end - spans.start, 0)
     most = least.copy()
     nearest = crowds.nearest(spans.forest)
@@ -115,4 +115,4 @@ def _drag(spans: Placed, crowds: Crowds) -> tuple[Ints, Ints]:
         most[going] = crowds.saved(member, most[going])
         at[going] = nearest[spans.forest.parent[at[going]]]
         going = going[(crowds.number[at[going]] >= 0) & (most[going] > 0)]
-    return least, most
+    return most, least
