@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tracelab.differences.sides import Where
 
 LIMIT: Final = 3
-EACH: Final = 1
+EACH: Final = 0.5
 """How many critical paths it may take to try one operation."""
 
 CHOSEN: Final[dict[str, Where]] = {

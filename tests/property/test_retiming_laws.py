@@ -133,6 +133,11 @@ def test_the_bounds_enclose_the_truth_of_programs_that_are_known(kind: str) -> N
     assert enclosed(kind, 1_000)["enclosed"] >= ENOUGH
 
 
+def test_no_program_that_is_made_of_waiting_beside_others_leaves_the_bounds() -> None:
+    assert enclosed("waiting", 1_000)["enclosed"] == 1
+    assert enclosed("pool", 1_000)["enclosed"] == 1
+
+
 @pytest.mark.parametrize("kind", ["sequential", "forgetting"])
 def test_where_the_order_is_certain_both_bounds_are_the_truth(kind: str) -> None:
     cases = [case_of(kind, seed) for seed in range(200)]

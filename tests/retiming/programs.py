@@ -58,13 +58,26 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Calls beside a long one, each of which waits for some before it: for as many of them as `number` says.
+
+    `waits` has for each call the numbers of those that it may wait for, how many of these it does, and for how many
+    steps the program works then. Waiting for 1 of 3 is a race, for 3 of 3 a join.
+    """
+
+    long: Call
+    calls: tuple[Call, ...]
+    waits: tuple[tuple[tuple[int, ...], int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """A call that nobody waits for."""
 
     call: Call
 
 
-Step: TypeAlias = "Work | Call | Parallel | Pool | Forget"
+Step: TypeAlias = "Work | Call | Parallel | Pool | Waiting | Forget"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +135,12 @@ class Run:
                 for call in calls:
                     heapq.heappush(free, self.call(call, heapq.heappop(free) + pause, parent, scale))
                 return max(free)
+            case Waiting(long, calls, waits):
+                done: list[int] = []
+                for call, (others, number, steps) in zip(calls, waits, strict=True):
+                    begin = sorted(done[other] for other in others)[number - 1] if others else at
+                    done.append(self.call(call, begin + round(steps * STEP * scale), parent, scale))
+                return max(*done, self.call(long, at, parent, scale))
 
 
 class Kinds:
@@ -188,6 +207,23 @@ class Kinds:
                 steps.append(Forget(Call(self.random.choice(OPERATIONS), (Work(self.random.randint(8_000, 12_000)),))))
         return tuple(steps)
 
+    def waiting(self) -> tuple[Step, ...]:
+        """Calls that wait for all, the first or any number of others, beside one that runs until all have begun."""
+        calls: list[Call] = []
+        waits: list[tuple[tuple[int, ...], int, int]] = []
+        last = 0
+        ends: list[int] = []
+        for place in range(self.random.randint(3, 12)):
+            others = tuple(self.random.sample(range(place), self.random.randint(0, min(place, 4))))
+            steps, number = self.random.randint(1, 300), self.random.randint(1, max(len(others), 1))
+            waits.append((others, number, self.random.choice((0, 1, 2, 50))))
+            calls.append(Call(self.random.choice(OPERATIONS), (Work(steps),)))
+            begin = (sorted(ends[other] for other in others)[number - 1] if others else 0) + waits[-1][2]
+            ends.append(begin + steps)
+            last = max(last, begin)
+        long = Call("long", (Work(last + 1),))
+        return self.work(), Waiting(long, tuple(calls), tuple(waits)), self.work()
+
     def change(self, names: list[str]) -> Change:
         name = self.random.choice(names)
         kind = self.random.random()
@@ -201,6 +237,7 @@ KINDS: Final[dict[str, Callable[[Kinds], tuple[Step, ...]]]] = {
     "parallel": Kinds.parallel,
     "mixed": Kinds.mixed,
     "pool": Kinds.pool,
+    "waiting": Kinds.waiting,
     "forgetting": Kinds.forgetting,
 }
 

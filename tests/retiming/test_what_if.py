@@ -105,6 +105,8 @@ def test_what_nobody_waited_for_changes_nothing() -> None:
     """
     for name in ("left", "deep", "read"):
         assert after(picture, name, factor=3) == (10, 10)
+    counts = tl.what_if(draw(picture), pl.col("name").is_in(["send", "left", "read"]), factor=1)
+    assert counts.select("chosen_spans", "unawaited_spans", "changed_traces").row(0) == (3, 2, 0)
     rows = tl.with_slack(draw(picture)).filter(pl.col("name").is_in(["left", "deep", "read"]))
     assert rows["slack_pessimistic"].null_count() == rows["slack_optimistic"].null_count() == 3
     assert rows["drag_optimistic"].dt.total_nanoseconds().to_list() == [0, 0, 0]
@@ -186,6 +188,12 @@ def test_times_beyond_what_can_be_told_are_refused() -> None:
         tl.what_if(spans, "{ }", factor=1_000)
 
 
+def test_durations_are_as_long_as_asked_for_however_many_traces_there_are() -> None:
+    spans = generate(20_000, seed=2, spans_per_trace=10)
+    found = tl.retime(spans, tl.is_root(), duration="10000d")
+    assert (found["after_pessimistic"].dt.total_days() == 10_000).all()
+
+
 def test_fragments_are_retimed_by_themselves_and_the_first_root_counts() -> None:
     picture = """
     api      ==========
@@ -196,6 +204,7 @@ def test_fragments_are_retimed_by_themselves_and_the_first_root_counts() -> None
     """
     spans = draw(picture).filter(pl.col("name") != "lost")
     assert after(picture, "disk", remove=True) == (10, 10)
+    assert tl.what_if(spans, pl.col("name") == "disk", remove=True)["unawaited_spans"][0] == 1
     added = tl.with_slack(spans).filter(pl.col("name") == "disk")
     assert added["drag_pessimistic"].dt.total_milliseconds().item() == 2
 

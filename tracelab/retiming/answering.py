@@ -76,7 +76,8 @@ def what_if(
     lower end of what is saved in the pessimistic case to the upper end in the optimistic one; null where there are
     fewer than two traces), `saved_share_optimistic`, `saved_share_pessimistic` (Float64, shares of `before`; null where
     that is 0), `traces` (UInt32), `changed_traces` (UInt32, those that may take more or less time), `chosen_spans`
-    (UInt32). Without traces there are no rows.
+    (UInt32), `unawaited_spans` (UInt32, those of the chosen that can change nothing: nobody waited for them, or they
+    hang from a parent that was not received). Without traces there are no rows.
 
     Raises
     ------
@@ -133,6 +134,7 @@ def what_if(
         pl.lit(before.size).cast(pl.UInt32).alias("traces"),
         pl.lit(int(np.count_nonzero((low != before) | (high != before)))).cast(pl.UInt32).alias("changed_traces"),
         pl.lit(int(np.count_nonzero(chosen))).cast(pl.UInt32).alias("chosen_spans"),
+        pl.lit(int(np.count_nonzero(chosen & ~cohort.counted))).cast(pl.UInt32).alias("unawaited_spans"),
     )
 
 

@@ -115,7 +115,8 @@ def retimed(spans: Placed, chosen: Flags, change: Change) -> Changes:
     order = order_of(spans, parents)
     own = np.zeros(chosen.size, dtype=np.int64)
     own[tops] = change.applied((spans.end - spans.start)[tops])
-    if float(np.maximum(own, 0).sum(dtype=np.float64)) > _ROOM:
+    grown = np.bincount(forest.root[tops], weights=np.maximum(own[tops], 0).astype(np.float64))
+    if grown.max(initial=0.0) > _ROOM:
         raise TracelabError(
             "The changed spans would last longer than nanoseconds in 64 bits can tell. Choose fewer, or shorter times."
         )

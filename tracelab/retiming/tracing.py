@@ -51,6 +51,14 @@ class Cohort:
     parts: tuple[tuple[int, Placed], ...]
     before: Ints
 
+    @property
+    def counted(self) -> Flags:
+        """Mark the spans that can change how long their trace takes."""
+        leads = np.zeros(self.frame.height, dtype=bool)
+        leads[self.root] = True
+        awaited = np.concatenate([part.awaited for _, part in self.parts])
+        return awaited & leads[self.forest.root]
+
     def retimed(self, chosen: Flags, change: Change) -> tuple[Ints, Ints]:
         """Give what each trace takes after a change of the chosen spans, at least and at most."""
         low, high = np.zeros(chosen.size, dtype=np.int64), np.zeros(chosen.size, dtype=np.int64)
