@@ -79,6 +79,10 @@ api    =============
         (BRANCHES, "auth", {"factor": 2}, (13, 16)),
         (BRANCHES, "auth", {"remove": True}, (12, 13)),
     ],
+    ids=str.split(
+        "sequence-first sequence-last sequence-set sequence-removed root self-removed self-doubled nobody "
+        "fan-out-shorter fan-out-longer fan-out-doubled branches-doubled branches-removed"
+    ),
 )
 def test_a_trace_is_retimed_along_its_order(
     picture: str, name: str, options: dict[str, Any], bounds: tuple[float, float]

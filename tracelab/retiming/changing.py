@@ -95,7 +95,7 @@ def change_of(factor: float | None, duration: Length | None, remove: Any, part: 
 
 
 def retimed(spans: Placed, chosen: Flags, change: Change) -> Changes:
-    """Change the chosen spans that somebody waited for, and say by how much each span gets longer.
+    """Change the chosen spans that somebody waited for, and say by how much they and those above them get longer.
 
     Of chosen spans below each other the highest is changed, and those below it with it, unless only their own work is.
 

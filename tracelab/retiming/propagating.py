@@ -4,9 +4,9 @@ What the order leaves open is bounded. Of siblings that overlap it is not known 
 for another that had ended, for a place that another had taken, for several, or for nobody. For programs that are made
 of waiting (for one, for all, for the first, for a free place) and of work that takes as long as before, times move by
 no less than if all time that is freed in a group was saved, and by no more than if all that is added had to be waited
-for. What comes after a group, when nothing but the parent runs, followed either the one that ended last, or all of the
-group: the optimistic bound is the first, the pessimistic the second. The parent ends no earlier than any of those that
-it waited for.
+for. What comes after a group, when nothing but the parent runs, waited for all of the group, or followed one of those
+that ended shortly before (see `order`): the bounds are the least and the most that any of these says. The parent ends
+no earlier than any of those that it waited for.
 """
 
 from __future__ import annotations

@@ -147,7 +147,9 @@ def _subtitle(found: pl.DataFrame, *, factor: float | None, remove: bool, part: 
         else f"set to {length_text(duration)}" if duration is not None
         else f"with {float(factor or 0):g} times {what}"
     )  # fmt: skip
-    return f"{spans:,} span{'' if spans == 1 else 's'} {how}; {changed:,} of {traces:,} traces may take more or less time"
+    return (
+        f"{spans:,} span{'' if spans == 1 else 's'} {how}; {changed:,} of {traces:,} traces may take more or less time"
+    )
 
 
 def _small(row: dict[str, Any]) -> str:
