@@ -56,11 +56,13 @@ from .figures import plot_gantt as plot_gantt
 from .figures import plot_gaps as plot_gaps
 from .figures import plot_latency_histogram as plot_latency_histogram
 from .figures import plot_latency_percentiles as plot_latency_percentiles
+from .figures import plot_optimise as plot_optimise
 from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
 from .figures import plot_sampling_report as plot_sampling_report
 from .figures import plot_service_graph as plot_service_graph
 from .figures import plot_trace_diff as plot_trace_diff
+from .figures import plot_what_if as plot_what_if
 from .live import capture as capture
 from .live import fetch_jaeger as fetch_jaeger
 from .live import fetch_jaeger_trace as fetch_jaeger_trace
@@ -80,6 +82,10 @@ from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
 from .report import write_report as write_report
+from .retiming import optimise as optimise
+from .retiming import retime as retime
+from .retiming import what_if as what_if
+from .retiming import with_slack as with_slack
 from .sampling import policy_matches as policy_matches
 from .sampling import sample_head as sample_head
 from .sampling import sample_tail as sample_tail

@@ -76,6 +76,9 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
     "gaps": tl.plot_gaps,
     "compare": compared,
+    "what_if": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=0.5, resamples=20),
+    "what_if slower": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=1.5, resamples=20),
+    "optimise": lambda spans: tl.plot_optimise(spans, resamples=20),
     "trace_diff": lambda spans: tl.plot_trace_diff(spans.filter(pl.int_range(pl.len()) % 3 != 0), spans, resamples=20),
 }
 

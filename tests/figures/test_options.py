@@ -45,6 +45,12 @@ def compared(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_compare(spans, **{"where": "duration > 2ms", "unit": "span", **options})
 
 
+@wraps(tl.plot_what_if)
+def changed(spans: Any, **options: Any) -> go.Figure:
+    given = {} if {"factor", "duration", "remove"} & options.keys() else {"factor": 0.5}
+    return tl.plot_what_if(spans, **{"where": "duration > 2ms", **given, **options})
+
+
 @wraps(tl.plot_trace_diff)
 def differing(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_trace_diff(spans, **{"after": spans, **options})
@@ -53,6 +59,21 @@ def differing(spans: Any, **options: Any) -> go.Figure:
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
     (compared, "first", NO_COUNT),
+    (changed, "where", [5, None, "{ duration > ", pl.col("duration")]),
+    (changed, "factor", ["a", True, None, -0.5, float("nan"), float("inf"), 1e9, [0.5]]),
+    (changed, "duration", [*NO_TIME, None]),
+    (changed, "remove", [None, "no", 1, False]),
+    (changed, "part", [5, None, "all"]),
+    (changed, "quantiles", ["p95", [], ["a"], 95, [95], [True], True, None]),
+    (tl.plot_optimise, "by", NO_BY),
+    (tl.plot_optimise, "saving", NO_SHARE),
+    (tl.plot_optimise, "limit", NO_COUNT),
+    *(
+        (figure, name, values)
+        for figure in (changed, tl.plot_optimise)
+        for name, values in {"confidence": [*NO_SHARE, 0, 1], "resamples": [*NO_COUNT, 1]}.items()
+    ),
+    (tl.plot_optimise, "quantile", [*NO_SHARE, 0, 1, 95]),
     (differing, "after", [5, None, "spans"]),
     (differing, "quantile", [*NO_SHARE, 0, 1, 95]),
     (differing, "confidence", [*NO_SHARE, 0, 1]),

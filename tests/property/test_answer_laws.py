@@ -44,14 +44,17 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "latency_percentiles": lambda spans: analysis.latency_percentiles(
         spans, by=["kind", pl.col("name").str.len_chars()]
     ),
+    "optimise": lambda spans: tl.optimise(spans, by=["kind", "name"], resamples=20),
     "outliers": lambda spans: analysis.outliers(spans, by=None, threshold=0.5, min_count=2),
     "latency_percentiles_wide": lambda spans: analysis.latency_percentiles(spans, by=["kind", "name"], wide=True),
     "outcomes": analysis.outcomes,
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
+    "retime": lambda spans: tl.retime(spans, "{ duration > 3ns }", factor=0.5),
     "service_graph": analysis.service_graph,
     "trace_latency_percentiles": lambda spans: analysis.trace_latency_percentiles(spans, every="5ns"),
     "trace_diff": lambda spans: tl.trace_diff(spans, spans, resamples=20),
     "trace_summary": analysis.trace_summary,
+    "what_if": lambda spans: tl.what_if(spans, pl.col("duration") > pl.duration(nanoseconds=3), remove=True),
 }
 EVERY_ANSWER = pytest.mark.parametrize("name", sorted(ANSWERS))
 

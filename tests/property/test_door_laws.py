@@ -145,6 +145,7 @@ OTHER: dict[str, tuple[object, ...]] = {
     "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
     "trace_diff": (SPANS,),
     "plot_trace_diff": (SPANS,),
+    **dict.fromkeys(("what_if", "plot_what_if", "retime"), ("{ duration > 6ms }",)),
     **dict.fromkeys(
         ("policy_matches", "sample_tail", "sampling_decisions", "sampling_losses", "sampling_report"),
         (tl.sampling.presets.production(),),
@@ -159,6 +160,11 @@ OPTIONS: dict[str, dict[str, object]] = {
     "plot_compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "trace_diff": {"resamples": 20},
     "plot_trace_diff": {"resamples": 20},
+    "retime": {"factor": 0.5},
+    "what_if": {"factor": 0.5, "resamples": 20},
+    "plot_what_if": {"factor": 0.5, "resamples": 20},
+    "optimise": {"resamples": 20},
+    "plot_optimise": {"resamples": 20},
 }
 
 

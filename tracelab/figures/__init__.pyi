@@ -9,8 +9,10 @@ from .charts.gantt import plot_gantt as plot_gantt
 from .charts.gaps import plot_gaps as plot_gaps
 from .charts.latency_histogram import plot_latency_histogram as plot_latency_histogram
 from .charts.latency_percentiles import plot_latency_percentiles as plot_latency_percentiles
+from .charts.optimise import plot_optimise as plot_optimise
 from .charts.outliers import plot_outliers as plot_outliers
 from .charts.repeated_calls import plot_repeated_calls as plot_repeated_calls
 from .charts.sampling_report import plot_sampling_report as plot_sampling_report
 from .charts.service_graph import plot_service_graph as plot_service_graph
 from .charts.trace_diff import plot_trace_diff as plot_trace_diff
+from .charts.what_if import plot_what_if as plot_what_if
