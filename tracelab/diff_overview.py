@@ -66,10 +66,8 @@ class Verdict:
         if self.is_empty:
             return [*told, "One side has no traces, so that there is nothing to compare."]
         told.append(f"Mean: {self._means()}.")
-        told.append(
-            f"p{QUANTILE * 100:.0f}: {format_duration(totals.before_quantile)} before, "
-            f"{format_duration(totals.after_quantile)} after."
-        )
+        quantiles = f"{format_duration(totals.before_quantile)} before, {format_duration(totals.after_quantile)} after"
+        told.append(f"p{QUANTILE * 100:.0f}: {quantiles}{_interval(totals.quantile_lower, totals.quantile_upper)}.")
         if isnan(totals.lower):
             told.append("With fewer than two traces on a side nobody can tell whether that is chance.")
         elif not self.is_sure and totals.difference:
@@ -84,9 +82,7 @@ class Verdict:
         way = "longer" if totals.difference > 0 else "shorter"
         share = f" ({_percent(abs(self.growth), 1)})" if totals.before_mean else ""
         told = f"{both}: {format_duration(abs(totals.difference))}{share} {way}"
-        if isnan(totals.lower):
-            return told
-        return f"{told}; {_percent(CONFIDENCE, 0)} interval {_signed(totals.lower)} to {_signed(totals.upper)}"
+        return f"{told}{_interval(totals.lower, totals.upper)}"
 
     def overview(self) -> pl.DataFrame:
         """Give the call paths with what a person compares, the largest difference first."""
@@ -101,6 +97,13 @@ class Verdict:
             pl.col("critical_lower").alias("lower"),
             pl.col("critical_upper").alias("upper"),
         )
+
+
+def _interval(lower: float, upper: float) -> str:
+    """Say between which bounds a difference lies, if that is known."""
+    if isnan(lower):
+        return ""
+    return f"; {_percent(CONFIDENCE, 0)} interval of the difference {_signed(lower)} to {_signed(upper)}"
 
 
 def verdict_of(before: pl.DataFrame, after: pl.DataFrame) -> Verdict:

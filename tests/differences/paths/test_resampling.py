@@ -26,27 +26,29 @@ def drawn(rng: np.random.Generator, traces: int, times: float) -> np.ndarray:
 def test_intervals_hold_the_difference_as_often_as_they_say() -> None:
     rng = np.random.default_rng(5)
     truth = 1e6 * (1.3 - 1.0) * np.linspace(0.1, 1, PATHS) * np.exp(1.5**2 / 2)
-    missed, missed_whole, runs = 0, 0, 80
+    quantile = np.quantile(drawn(rng, 100_000, 1.0).sum(axis=0), 0.8)
+    missed, missed_whole, missed_quantile, runs = 0, 0, 0, 80
     for _ in range(runs):
         before, after = cohort(drawn(rng, 120, 1.0)), cohort(drawn(rng, 90, 1.3))
-        lower, upper, ends = resampled(before, after, resamples=100, confidence=0.95)
-        missed += int(((truth < lower) | (truth > upper)).sum())
-        missed_whole += not ends[0] <= truth.sum() <= ends[1]
+        found = resampled(before, after, resamples=100, confidence=0.95, quantile=0.8)
+        missed += int(((truth < found.lower) | (truth > found.upper)).sum())
+        missed_whole += not found.mean[0] <= truth.sum() <= found.mean[1]
+        missed_quantile += not found.quantile[0] <= 0.3 * quantile <= found.quantile[1]
     # Quantiles of draws alone leave out 11 of 100. Of means of such tails no interval does much better than this.
     assert 0.02 <= missed / (runs * PATHS) <= 0.075
     assert missed_whole <= 10
+    assert missed_quantile <= 10
 
 
 def test_what_is_alike_in_all_traces_has_no_width() -> None:
     same = np.full((2, 10), 5e6)
-    lower, upper, ends = resampled(cohort(same), cohort(same + 1e6), resamples=50, confidence=0.95)
-    np.testing.assert_allclose(lower, 1e6)
-    np.testing.assert_allclose(upper, 1e6)
-    np.testing.assert_allclose(ends, 2e6)
+    found = resampled(cohort(same), cohort(same + 1e6), resamples=50, confidence=0.95, quantile=0.95)
+    np.testing.assert_allclose([found.lower, found.upper], 1e6)
+    np.testing.assert_allclose([found.mean, found.quantile], 2e6)
 
 
 def test_one_trace_gives_no_interval() -> None:
     one, more = cohort(np.ones((2, 1))), cohort(np.ones((2, 9)))
     for before, after in ((one, more), (more, one), (cohort(np.ones((2, 0))), more)):
-        lower, upper, ends = resampled(before, after, resamples=50, confidence=0.95)
-        assert np.isnan([*lower, *upper, *ends]).all()
+        found = resampled(before, after, resamples=50, confidence=0.95, quantile=0.5)
+        assert np.isnan([*found.lower, *found.upper, *found.mean, *found.quantile]).all()

@@ -39,6 +39,8 @@ class Totals:
         The interval of the difference.
     before_quantile, after_quantile
         The quantile that was asked for.
+    quantile_lower, quantile_upper
+        The interval of its difference.
     """
 
     before_traces: int
@@ -50,6 +52,8 @@ class Totals:
     upper: float
     before_quantile: float
     after_quantile: float
+    quantile_lower: float
+    quantile_upper: float
 
 
 def trace_diff(
@@ -135,7 +139,7 @@ def differences_of(
     parts = placed(_eager(before), by), placed(_eager(after), by)
     codes, labels = labels_of(parts, by)
     one, other = (cohort_of(part, code, labels.height) for part, code in zip(parts, codes, strict=True))
-    lower, upper, ends = resampled(one, other, resamples=resamples, confidence=confidence)
+    intervals = resampled(one, other, resamples=resamples, confidence=confidence, quantile=quantile)
     change, moved_from = _changes(one, other, labels)
     moved = {"moved_from": moved_from} if by == "call path" else {}
     columns: dict[str, Any] = {
@@ -152,8 +156,8 @@ def differences_of(
         "before_critical": _means(one.critical_sum, one.traces),
         "after_critical": _means(other.critical_sum, other.traces),
         "critical_difference": _lengths(_exact_differences(one, other)),
-        "critical_lower": _estimates(lower),
-        "critical_upper": _estimates(upper),
+        "critical_lower": _estimates(intervals.lower),
+        "critical_upper": _estimates(intervals.upper),
         "before_self": _means(one.own_sum, one.traces),
         "after_self": _means(other.own_sum, other.traces),
         "self_difference": _lengths(_mean(other.own_sum, other.traces) - _mean(one.own_sum, one.traces)),
@@ -170,10 +174,12 @@ def differences_of(
         rounded(int(one.total.sum()), one.traces),
         rounded(int(other.total.sum()), other.traces),
         _difference(one, other),
-        float(ends[0]),
-        float(ends[1]),
+        float(intervals.mean[0]),
+        float(intervals.mean[1]),
         float(np.quantile(one.total, quantile)) if one.traces else float("nan"),
         float(np.quantile(other.total, quantile)) if other.traces else float("nan"),
+        float(intervals.quantile[0]),
+        float(intervals.quantile[1]),
     )
     return answer, totals
 

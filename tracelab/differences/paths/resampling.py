@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
@@ -17,38 +18,57 @@ _SEED: Final = 20_260_501
 _AT_ONCE: Final = 32
 
 
-def resampled(before: Cohort, after: Cohort, *, resamples: int, confidence: float) -> tuple[Floats, Floats, Floats]:
+@dataclass(frozen=True)
+class Intervals:
+    """The bounds of differences, in nanoseconds; nan where a cohort has fewer than two traces.
+
+    Attributes
+    ----------
+    lower, upper
+        Of each call path's mean time on the critical path.
+    mean, quantile
+        The two bounds of the mean from end to end, and those of the quantile.
+    """
+
+    lower: Floats
+    upper: Floats
+    mean: Floats
+    quantile: Floats
+
+
+def resampled(before: Cohort, after: Cohort, *, resamples: int, confidence: float, quantile: float) -> Intervals:
     """Draw the traces of both cohorts anew, with replacement, and take the differences of their means each time.
 
     B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapter 13: the percentile interval. Where
     a few long traces decide a mean, draws spread too little, and that interval is too narrow; it is widened to Welch's
     for the difference of two means, which rests on the standard errors alone.
-
-    Returns
-    -------
-    The bounds of the difference of each call path's time on the critical path, in nanoseconds, and the two bounds of
-    the difference from end to end; nan where a cohort has fewer than two traces.
     """
     paths = before.critical.shape[0]
     if min(before.traces, after.traces) < 2:
-        nothing = np.full(paths, np.nan)
-        return nothing, nothing.copy(), np.full(2, np.nan)
+        nothing, neither = np.full(paths, np.nan), np.full(2, np.nan)
+        return Intervals(nothing, nothing, neither, neither)
     rng = np.random.default_rng(_SEED)
     taken = [_with_whole(after), _with_whole(before)]
+    order = [np.argsort(cohort.total, kind="stable") for cohort in (after, before)]
+    totals = [cohort.total[placed].astype(np.float64) for cohort, placed in zip((after, before), order, strict=True)]
     drawn = np.empty((paths + 1, resamples))
+    quantiles = np.empty(resamples)
     for low in range(0, resamples, _AT_ONCE):
         high = min(low + _AT_ONCE, resamples)
-        means = []
-        for each in taken:
-            traces = each.shape[1]
-            times = rng.multinomial(traces, np.full(traces, 1 / traces), high - low)
-            means.append(each @ (times.T.astype(np.float64) / traces))
+        means, reached = [], []
+        for each, placed, total in zip(taken, order, totals, strict=True):
+            traces = total.size
+            times = rng.multinomial(traces, np.full(traces, 1 / traces), high - low).T
+            means.append(each @ (times.astype(np.float64) / traces))
+            reached.append(total[(np.cumsum(times[placed], axis=0) < quantile * traces).sum(axis=0)])
         drawn[:, low:high] = means[0] - means[1]
+        quantiles[low:high] = reached[0] - reached[1]
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
     lower, upper = np.quantile(drawn, tails, axis=1)
     difference, reach = _welch(taken[0], taken[1], confidence)
     lower, upper = np.minimum(lower, difference - reach), np.maximum(upper, difference + reach)
-    return lower[:-1], upper[:-1], np.array([lower[-1], upper[-1]])
+    ends = np.array([lower[-1], upper[-1]])
+    return Intervals(lower[:-1], upper[:-1], ends, np.quantile(quantiles, tails))
 
 
 def _with_whole(cohort: Cohort) -> sparse.csr_array:

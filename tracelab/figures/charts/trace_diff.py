@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -103,8 +104,8 @@ def plot_trace_diff(
     return framed(
         figure,
         title=_verdict(totals),
-        subtitle=f"{totals.before_traces:,} traces before, {totals.after_traces:,} after; red takes more time now, "
-        "blue less; as wide as the larger of both",
+        subtitle=f"{totals.before_traces:,} traces before, {totals.after_traces:,} after"
+        f"{_interval(totals, confidence)}; red takes more time now, blue less; as wide as the larger of both",
         inner=min(26 * levels, _HIGHEST),
         nothing="" if drawn.height else "No trace takes any time",
         hovermode="closest",
@@ -125,6 +126,14 @@ def _verdict(totals: Totals) -> str:
     change = "longer" if totals.difference > 0 else "shorter"
     share = f" ({percent(round(abs(totals.difference) / totals.before_mean, 3))})" if totals.before_mean else ""
     return f"Traces take {format_duration(abs(totals.difference))}{share} {change} on average"
+
+
+def _interval(totals: Totals, confidence: float) -> str:
+    """Say between which bounds the difference of the means lies, if that is known."""
+    if isnan(totals.lower):
+        return ""
+    between = f"{_signed(round(totals.lower))} to {_signed(round(totals.upper))}"
+    return f"; {percent(round(confidence, 4))} interval {between}"
 
 
 def _laid_out(found: pl.DataFrame) -> pl.DataFrame:
