@@ -97,17 +97,17 @@ def test_the_mean_went_from_144_to_188_ms(before: pl.DataFrame, after: pl.DataFr
 
 def test_the_price_list_is_new_and_takes_31_ms_of_the_average_trace(diff: pl.DataFrame) -> None:
     says("`load_price_list` is new. It is in 61 of the 277 traces after, and takes 31.3 ms of the average trace")
-    says("between 23.9 and 38.2 ms with 95 % confidence")
+    says("between 23.9 and 38.5 ms with 95 % confidence")
     row = diff.row(0, named=True)
     assert (row["name"], row["change"], row["before_traces"], row["after_traces"]) == ("load_price_list", "new", 0, 61)
     ends = [round(milliseconds(row[f"critical_{end}"]), 1) for end in ("difference", "lower", "upper")]
-    assert ends == [31.3, 23.9, 38.2]
+    assert ends == [31.3, 23.9, 38.5]
     assert diff.filter(pl.col("change") == "new").height == 1
-    shows("orders | load_price_list | new | 0 | 61 | 0 s | 31.3 ms | 31.3 ms | 23.9 ms | 38.2 ms |")
+    shows("orders | load_price_list | new | 0 | 61 | 0 s | 31.3 ms | 31.3 ms | 23.9 ms | 38.5 ms |")
 
 
 def test_payments_and_the_next_three_may_be_chance(diff: pl.DataFrame) -> None:
-    says("`payments` took 18.6 ms more, but its interval reaches from -5.54 to 43.4 ms: that may be chance.")
+    says("`payments` took 18.6 ms more, but its interval reaches from -6.08 to 43.4 ms: that may be chance.")
     says("So may the next three, which took less.")
     payments = diff.row(1, named=True)
     assert (payments["service_name"], payments["name"]) == ("payments", "POST /charge")
@@ -116,7 +116,7 @@ def test_payments_and_the_next_three_may_be_chance(diff: pl.DataFrame) -> None:
     uncertain = diff[1:5].filter((pl.col("critical_lower") < zero) & (pl.col("critical_upper") > zero))
     assert uncertain.height == 4
     assert (diff[2:5]["critical_difference"].to_physical() < 0).all()
-    shows("payments | POST /charge | both | 280 | 277 | 62.6 ms | 81.3 ms | 18.6 ms | -5.54 ms | 43.4 ms |")
+    shows("payments | POST /charge | both | 280 | 277 | 62.6 ms | 81.3 ms | 18.6 ms | -6.08 ms | 43.4 ms |")
 
 
 def test_the_sixth_row_is_small_and_its_interval_leaves_out_zero(diff: pl.DataFrame) -> None:
@@ -124,11 +124,11 @@ def test_the_sixth_row_is_small_and_its_interval_leaves_out_zero(diff: pl.DataFr
     sixth = diff.row(5, named=True)
     assert sixth["critical_lower"] > dt.timedelta()
     assert milliseconds(sixth["critical_difference"]) < 0.05 * milliseconds(diff["critical_difference"][0])
-    shows("catalogue | UPDATE | both | 280 | 277 | 386 µs | 1.7 ms | 1.32 ms | 380 µs | 3.05 ms |")
+    shows("catalogue | UPDATE | both | 280 | 277 | 386 µs | 1.7 ms | 1.32 ms | 66.2 µs | 3.05 ms |")
 
 
-def test_one_or_two_intervals_in_twenty_leave_out_zero_where_nothing_changed(before: pl.DataFrame) -> None:
-    says("Where nothing has changed, one or two of 20 leave out 0 all the same")
+def test_one_interval_in_twenty_leaves_out_zero_where_nothing_changed(before: pl.DataFrame) -> None:
+    says("Where nothing has changed, one of 20 leaves out 0 all the same")
     ids = before["trace_id"].unique().sort()
     left_out = total = 0
     for seed in range(20):
@@ -143,7 +143,7 @@ def test_one_or_two_intervals_in_twenty_leave_out_zero_where_nothing_changed(bef
         left_out += common.filter(
             (pl.col("critical_lower") > pl.duration()) | (pl.col("critical_upper") < pl.duration())
         ).height
-    assert round(20 * left_out / total) in {1, 2}
+    assert round(20 * left_out / total) == 1
 
 
 def test_the_differences_add_up_to_the_nanosecond(
@@ -178,7 +178,7 @@ def test_all_61_business_customers_wait_142_ms(of_business: pl.DataFrame, diff: 
     assert round(milliseconds(price_list["critical_difference"])) == 142
     shared = price_list["after_critical"] * 61 / 277
     assert shared == pytest.approx(diff["after_critical"][0], abs=dt.timedelta(microseconds=1))
-    shows("orders | load_price_list | new | 0 | 61 | 0 s | 142 ms | 142 ms | 137 ms | 148 ms |", "| 63 | 61 |")
+    shows("orders | load_price_list | new | 0 | 61 | 0 s | 142 ms | 142 ms | 136 ms | 148 ms |", "| 63 | 61 |")
 
 
 def test_03_finds_the_same_version_and_customers() -> None:
@@ -211,6 +211,51 @@ def test_most_of_the_p95_is_put_down_to_the_price_list(diff: pl.DataFrame) -> No
     assert sizes[0] > sizes.sum() / 2
     assert set(sizes[1:4].sign()) == {-1, 1}
     shows("orders | load_price_list | 88.7 ms |", "orders | pay | -34.7 ms |", "gateway | POST /api/orders | 27.7 ms |")
+
+
+def test_without_the_price_list_the_mean_falls_by_what_trace_diff_says(after: pl.DataFrame, diff: pl.DataFrame) -> None:
+    says(
+        "The mean would be 156 ms instead of 188 ms: these are the 31.3 ms of `trace_diff`, come by from the other end."
+    )
+    says("The optimistic and the pessimistic answer are the same")
+    says("The p95 would be 433 ms; what that saves may be anything from nothing to 106 ms.")
+    answer = tl.what_if(after, '{ name = "load_price_list" }', remove=True, quantiles=(0.5, 0.95))
+    mean, _, p95 = answer.rows(named=True)
+    assert [round(milliseconds(mean[side])) for side in ("before", "after_optimistic")] == [188, 156]
+    assert answer["after_optimistic"].equals(answer["after_pessimistic"], check_names=False)
+    assert mean["saved_optimistic"] == row_of(diff, "load_price_list")["critical_difference"]
+    assert [round(milliseconds(p95[side])) for side in ("after_optimistic", "saved_lower", "saved_upper")] == [
+        433,
+        0,
+        106,
+    ]
+    shows("mean | 188 ms | 156 ms | 156 ms |", "p95 | 474 ms | 433 ms | 433 ms | 0 s | 106 ms | 277 | 61 |")
+
+
+def test_the_estimate_of_the_p95_was_larger_than_what_removing_saves(after: pl.DataFrame, diff: pl.DataFrame) -> None:
+    says("So the 88.7 ms above were an estimate indeed.")
+    (p95,) = tl.what_if(after, '{ name = "load_price_list" }', remove=True, quantiles=0.95)[1:].rows(named=True)
+    assert p95["saved_optimistic"] < row_of(diff, "load_price_list")["quantile_difference"] < p95["saved_upper"]
+
+
+def test_where_spans_overlap_two_answers_enclose_what_is_not_known(after: pl.DataFrame) -> None:
+    says("Some calls of `Reserve` overlap with the call of `orders`; if they all took half as long:")
+    says("The mean would be 170 to 172 ms")
+    runs("""tl.what_if(after, '{ name = "grpc.shop.Catalogue/Reserve" }', factor=0.5""")
+    ends = pl.col("start_time") + pl.col("duration")
+    reserve, placing = (
+        after.filter(pl.col("service_name") == "gateway", pl.col("name") == name).select(
+            "trace_id", "start_time", end=ends
+        )
+        for name in ("grpc.shop.Catalogue/Reserve", "POST")
+    )
+    pairs = reserve.join(placing, on="trace_id")
+    overlapping = pairs.filter(pl.col("start_time_right") < pl.col("end"), pl.col("end_right") > pl.col("start_time"))
+    assert 0 < overlapping["trace_id"].n_unique() < 277
+    answer = tl.what_if(after, '{ name = "grpc.shop.Catalogue/Reserve" }', factor=0.5)
+    mean = answer.row(0, named=True)
+    assert [round(milliseconds(mean[f"after_{side}"])) for side in ("optimistic", "pessimistic")] == [170, 172]
+    shows("mean | 188 ms | 170 ms | 172 ms |")
 
 
 def test_the_shell_says_what_the_notebook_quotes(dumps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
