@@ -32,6 +32,7 @@ from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
+from .differences import change_points as change_points
 from .differences import compare as compare
 from .differences import trace_diff as trace_diff
 from .display.tables import show as show

@@ -23,7 +23,7 @@ _ORDER: Final = {SERVICE: 0, VALUE: 1, OPERATION: 2, PRESENCE: 3, CALL_PATH: 4}
 
 _RELEASES: Final = re.compile(r"version|release|deploy|commit|flag|feature|experiment|canary|region|zone|tenant")
 _INCIDENTAL: Final = re.compile(
-    r"\.(?:server|client|network|net|peer|host|process|thread|telemetry|os|container|otel|sampler|internal|messag\w*|url)\."
+    r"\.(?:server|client|rpc|network|net|peer|host|process|thread|telemetry|os|container|otel|sampler|internal|messag\w*|url)\."
 )
 
 
