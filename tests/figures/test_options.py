@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,13 @@ def compared(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_compare(spans, **{"where": "duration > 2ms", "unit": "span", **options})
 
 
+@wraps(tl.plot_change_points)
+def changed(spans: Any, **options: Any) -> go.Figure:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_change_points(spans, **options)
+
+
 @wraps(tl.plot_trace_diff)
 def differing(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_trace_diff(spans, **{"after": spans, **options})
@@ -53,6 +61,14 @@ def differing(spans: Any, **options: Any) -> go.Figure:
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
     (compared, "first", NO_COUNT),
+    (changed, "q", [*NO_SHARE, 0, 1]),
+    (changed, "confidence", [*NO_SHARE, 0, 1]),
+    (changed, "entry_only", [None, "no", 1]),
+    (changed, "gradual", [None, "no", 1]),
+    (changed, "min_traces", [*NO_COUNT, 15]),
+    (changed, "every", [*NO_TIME, "0s"]),
+    (changed, "by", NO_BY),
+    (changed, "first", NO_COUNT),
     (differing, "after", [5, None, "spans"]),
     (differing, "quantile", [*NO_SHARE, 0, 1, 95]),
     (differing, "confidence", [*NO_SHARE, 0, 1]),

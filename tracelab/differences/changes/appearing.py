@@ -13,12 +13,13 @@ from tracelab.differences import significance
 from tracelab.differences.folding import folded
 from tracelab.differences.sides import sides_of
 from tracelab.differences.traits import VALUE, traits_of
-from tracelab.schema import TIME
+from tracelab.schema import TIME, is_attribute
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tracelab.differences.sides import Sides
+    from tracelab.differences.traits import Label
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -43,6 +44,10 @@ _MOST_TRACES: Final = 1_000
 _ABSENT: Final = 0.02
 _KEPT: Final = 10
 _ALSO: Final = 10
+_LIMIT: Final = 7.35
+_SAID: Final = 3
+_FREQUENCIES: Final = 2
+"""So many values are put into words, and no more that only come more or less often."""
 _STATE: Final = frozenset({"status", "statusMessage"})
 """How a span ended is what changed, and not what came with it."""
 
@@ -85,7 +90,16 @@ class Spans:
         return self.frame.select(pl.all().gather(self.rows[places]))
 
 
-def values_at(spans: Spans, before: Ints, after: Ints, *, times: tuple[Ints, Ints], q: float) -> list[dict[str, Any]]:
+def values_at(
+    spans: Spans,
+    before: Ints,
+    after: Ints,
+    *,
+    times: tuple[Ints, Ints],
+    interval: tuple[int, int],
+    services: Sequence[str],
+    q: float,
+) -> list[dict[str, Any]]:
     """List the attribute values that more or fewer traces have after a moment than before.
 
     Parameters
@@ -96,23 +110,32 @@ def values_at(spans: Spans, before: Ints, after: Ints, *, times: tuple[Ints, Int
         The numbers of the traces on either side, in order of time. Those near the moment are looked at.
     times
         When each of them began.
+    interval
+        Between which times the moment is.
+    services
+        Whose values name what the same traces have, rather than those of others.
     q
         The rate of false discoveries that is accepted.
 
     Notes
     -----
     What is most tied to the moment comes first, by the statistic G: a value that all traces after it have and none
-    before. What at most 2 % of the traces of a side have was not there. All services of the traces are asked, since a
-    callee may be what changed.
+    before. What has a moment of its own that is clearly another is left out: where the largest G that any time gives is
+    larger than that near the moment by more than a limit, Hansen's again, at 95 %. What at most 2 % of the traces of a
+    side have was not there. All services of the traces are asked, since a callee may be what changed.
     """
     before, earlier = before[-_MOST_TRACES:], times[0][-_MOST_TRACES:]
     after, later = after[:_MOST_TRACES], times[1][:_MOST_TRACES]
     sides = sides_of(spans.of_traces(after), spans.of_traces(before), None, "trace")
     traits, _ = traits_of(sides, least_p=min(q, 0.05))
-    if not traits.labels:
+    values = [place for place, label in enumerate(traits.labels) if _is_value(label)]
+    if not values:
         return []
+    traits = traits.kept(np.array(values))
     inside = traits.sums(sides.selected.astype(np.int64)).astype(np.int64)
-    kept = folded(traits, sides.count, inside * sides.sizes[1] > (traits.sizes - inside) * sides.sizes[0])
+    more = inside * sides.sizes[1] > (traits.sizes - inside) * sides.sizes[0]
+    own = np.array([label.service in services and is_attribute(str(label.attribute)) for label in traits.labels])
+    kept = folded(traits, sides.count, more, ahead=own)
     traits = kept.traits
     inside = traits.sums(sides.selected.astype(np.int64)).astype(np.int64)
     found = significance.tables(inside, traits.sizes - inside, sides.sizes)
@@ -123,7 +146,7 @@ def values_at(spans: Spans, before: Ints, after: Ints, *, times: tuple[Ints, Int
     rows = []
     for number in np.flatnonzero(adjusted <= q).tolist():
         label = traits.labels[number]
-        if label.kind != VALUE or label.attribute in _STATE:
+        if not _coincides(traits.of(number), unit_times, interval):
             continue
         change = _change(float(old[number]), float(new[number]))
         row = {
@@ -143,14 +166,18 @@ def values_at(spans: Spans, before: Ints, after: Ints, *, times: tuple[Ints, Int
 def in_words(values: Sequence[dict[str, Any]]) -> str | None:
     """Write what appeared or vanished, and else what became most more frequent, in a line."""
     said = []
-    for each in values[:3]:
+    for each in values[:_SAID]:
         of = f" of {each['service_name']}" if each["service_name"] else ""
         what = f"{each['attribute'].partition('.')[2] or each['attribute']} = {each['value']}{of}"
         if each["time"] is not None:
             said.append(f"{what} {each['change']} {_clock(each['time'])}")
-        elif not said:
+        elif len(said) < _FREQUENCIES:
             said.append(f"{what}: {100 * each['before_share']:.0f} % to {100 * each['after_share']:.0f} % of traces")
     return "; ".join(said) or None
+
+
+def _is_value(label: Label) -> bool:
+    return label.kind == VALUE and label.attribute not in _STATE
 
 
 def _clock(time: int) -> str:
@@ -180,6 +207,22 @@ def _when(change: str, units: npt.NDArray[np.int32], sides: Sides, times: Ints) 
     if change == "vanished":
         return int(times[units[~sides.selected[units]]].max())
     return None
+
+
+def _coincides(units: npt.NDArray[np.int32], times: Ints, interval: tuple[int, int]) -> bool:
+    """Tell whether the moment from which on more or fewer units have a value may be that of the change."""
+    order = np.argsort(times, kind="stable")
+    has = np.zeros(times.size, dtype=np.int64)
+    has[units] = 1
+    before, total = np.cumsum(has[order])[:-1], int(units.size)
+    size = np.arange(1, times.size)
+    splits = significance.Tables(total - before, before, times.size - size, size)
+    strength = significance.log_likelihood_ratio(splits)
+    low, high = interval
+    reach = high - low
+    at = times[order][1:]
+    near = (at >= low - reach) & (at <= high + reach)
+    return bool(near.any()) and float(strength[near].max()) >= float(strength.max()) - _LIMIT
 
 
 def _shortened(also: list[str]) -> list[str]:

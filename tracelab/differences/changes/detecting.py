@@ -158,7 +158,8 @@ def change_points(
 
 def _unasked(requests: Requests, least: int) -> str:
     groups = f"{requests.small:,} of {requests.small + len(requests.groups):,} groups"
-    return f"{groups} have fewer than {least:,} traces (`min_traces`), and were not asked for changes."
+    have, were = ("has", "was") if requests.small == 1 else ("have", "were")
+    return f"{groups} {have} fewer than {least:,} traces (`min_traces`), and {were} not asked for changes."
 
 
 class _Answer:
@@ -256,7 +257,8 @@ class _Answer:
         parts = slice(change.begin, change.moment.at), slice(change.moment.at, change.end)
         before, after = (group.trace[part] for part in parts)
         times = group.time[parts[0]], group.time[parts[1]]
-        return values_at(self.spans, before, after, times=times, q=self.q)
+        interval = self._interval(change)
+        return values_at(self.spans, before, after, times=times, interval=interval, services=group.services, q=self.q)
 
     def _exemplars(self, change: Change, effect: Effect) -> list[str]:
         """Give the first traces after the change; where it is for the worse, the first that are slow or failed."""

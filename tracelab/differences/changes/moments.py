@@ -111,7 +111,7 @@ def _inflation(rest: Floats) -> float:
     if count < 4 or spread <= 0:
         return 1.0
     sums = rest[: count * length].reshape(count, length).sum(axis=1)
-    return max(float(sums.var()) / (length * spread), 1.0)
+    return float(max(float(sums.var()) / (length * spread), 1.0))
 
 
 def _steps(scores: Floats, time: Ints, at: int) -> bool:

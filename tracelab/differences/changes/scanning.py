@@ -119,7 +119,7 @@ def strongest(blocks: Blocks, *, seed: int) -> Stretch | None:
         found = _statistics(blocks.sums[order], begins, ends).max(axis=1)
         beyond += int((found >= top * (1 - 1e-9)).sum())
         maxima += found.tolist()
-    p = beyond / len(maxima) if beyond else _gumbel_tail(np.array(maxima), top)
+    p = (beyond + 1) / (len(maxima) + 1) if beyond else _gumbel_tail(np.array(maxima), top)
     edges = blocks.edges
     slack = int(np.diff(edges).max())
     return Stretch(int(edges[begins[best]]), int(edges[ends[best]]), slack, top, min(p, 1.0))
@@ -156,7 +156,7 @@ def _has_memory(blocks: Blocks) -> bool:
     if count < _FEWEST_BLOCKS:
         return False
     turns = int((rising[1:] != rising[:-1]).sum())
-    return turns < 2 * (count - 2) / 3 - _CLEARLY * float(np.sqrt((16 * count - 29) / 90))
+    return bool(turns < 2 * (count - 2) / 3 - _CLEARLY * float(np.sqrt((16 * count - 29) / 90)))
 
 
 def _arcs(blocks: Blocks) -> tuple[Ints, Ints]:
