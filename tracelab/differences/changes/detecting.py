@@ -132,7 +132,8 @@ def change_points(
     (a likelihood ratio over quantiles, circular binary segmentation, permutations of blocks). It assumes that blocks of
     the cube root of the number of traces are exchangeable, longer ones where traces next to each other are alike: a
     memory much longer than this is what is found. Rates of false discoveries are those of Benjamini and Hochberg, down
-    the parts as Yekutieli has it. A step has to fit better than slopes that meet at its moment, else it is gradual. The
+    the parts as Yekutieli has it. A step has to fit better than slopes that meet at its moment, or to be a clear jump
+    between them, else it is gradual. The
     interval of the moment is Hansen's. The figures before and after are for the same mix of operations, with Woodruff's
     and Wilson's intervals; they rest on requests that were chosen for being different, so that small effects are
     rather too large.
@@ -175,7 +176,7 @@ class _Answer:
 
     def rows(self, *, gradual: bool) -> pl.DataFrame:
         """Put what was found into order: what starts there first, and of that the largest."""
-        shown = [place for place, change in enumerate(self.changes) if gradual or change.moment.is_step]
+        shown = [place for place, change in enumerate(self.changes) if gradual or change.is_step]
         origins = dict(zip(shown, self._origins(shown), strict=True))
         records = []
         for place in shown:
@@ -224,7 +225,7 @@ class _Answer:
         record: dict[str, Any] = dict(zip(self.requests.names, group.key, strict=True))
         record |= {
             "measure": MEASURES[series.measure],
-            "shape": "step" if change.moment.is_step else "gradual",
+            "shape": "step" if change.is_step else "gradual",
             "moment": int(series.time[change.moment.at]),
             "moment_lower": low,
             "moment_upper": high,

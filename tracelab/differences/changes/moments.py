@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,8 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _PRIOR: Final = 0.5
+_CLEAR: Final = 9.0
+_TWO_MORE: Final = 4.0
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,11 @@ class Moment:
         The first unit after it.
     low, high
         The first unit after the earliest and after the latest change that are likely as well.
-    is_step
-        Whether a step fits better than a slope that begins or ends there.
     """
 
     at: int
     low: int
     high: int
-    is_step: bool
 
 
 def most_likely(shares: Floats, borders: Flags, before: slice, after: slice, least: int) -> int | None:
@@ -59,7 +58,7 @@ def most_likely(shares: Floats, borders: Flags, before: slice, after: slice, lea
 
 
 def moment_of(
-    shares: Floats, borders: Flags, time: Ints, begin: int, at: int, end: int, *, confidence: float, least: int
+    shares: Floats, borders: Flags, begin: int, at: int, end: int, *, confidence: float, least: int
 ) -> Moment:
     """Say how sure a change is to be where it is, between the changes before and after it.
 
@@ -78,7 +77,7 @@ def moment_of(
     rest = scores - np.where(np.arange(begin, end) < at, scores[: at - begin].mean(), scores[at - begin :].mean())
     limit = -2 * np.log1p(-np.sqrt(confidence)) * _inflation(rest)
     likely = allowed[loss <= limit]
-    return Moment(at, int(likely.min()), int(likely.max()), _steps(scores, time[begin:end], at - begin))
+    return Moment(at, int(likely.min()), int(likely.max()))
 
 
 def _scores(shares: Floats, before: slice, after: slice, whole: slice) -> Floats:
@@ -114,15 +113,36 @@ def _inflation(rest: Floats) -> float:
     return float(max(float(sums.var()) / (length * spread), 1.0))
 
 
-def _steps(scores: Floats, time: Ints, at: int) -> bool:
-    """Tell whether a step fits better than two slopes that meet there: what is slow has no moment."""
-    before, after = scores[:at], scores[at:]
-    left = float(((before - before.mean()) ** 2).sum() + ((after - after.mean()) ** 2).sum())
-    since = (time - time[at]).astype(np.float64)
+def lead_of_step(shares: Floats, time: Ints, begin: int, at: int, end: int, knots: list[int]) -> float:
+    """Tell how much better a step fits than a slow change, in squared standard deviations; below 0 it fits worse.
+
+    What is slow are slopes that meet: at the place itself and at others that are known to be slow, or also half way to
+    either end, which costs two parameters more (as H. Akaike counts them, 1974). A step is two levels that fit better
+    than both; or a jump between such slopes that is beyond three standard errors.
+    """
+    scores = _scores(shares, slice(begin, at), slice(at, end), slice(begin, end))
+    after = (np.arange(begin, end) >= at)[:, None]
+    since = (time[begin:end] - time[at]).astype(np.float64)
     scale = float(np.abs(since).max())
     if scale <= 0:
-        return True
+        return 0.0
     since /= scale
-    slopes = np.column_stack((np.ones(scores.size), np.minimum(since, 0.0), np.maximum(since, 0.0)))
-    fitted, *_ = np.linalg.lstsq(slopes, scores, rcond=None)
-    return left <= float(((scores - slopes @ fitted) ** 2).sum())
+    bends = [0.0, *((time[knot] - time[at]) / scale for knot in knots if begin < knot < end)]
+    line = _slopes(since, bends)
+    curve = _slopes(since, [*bends, since[0] / 2, since[-1] / 2])
+    straight, curved, levels, jump = (
+        _left(design, scores) for design in (line, curve, np.hstack((~after, after)), np.hstack((curve, after)))
+    )
+    spread = max(min(levels, jump) / max(scores.size - curve.shape[1] - 1, 1), 1e-300)
+    as_levels = min((straight - levels) / spread, (curved - levels) / spread + _TWO_MORE)
+    return float(max(as_levels, (curved - jump) / spread - _CLEAR))
+
+
+def _slopes(since: Floats, bends: list[float]) -> Floats:
+    return np.column_stack([np.ones(since.size), since, *(np.maximum(since - bend, 0.0) for bend in bends)])
+
+
+def _left(design: npt.NDArray[Any], values: Floats) -> float:
+    """Give the sum of squares that the best fit leaves."""
+    fitted, *_ = np.linalg.lstsq(design.astype(np.float64), values, rcond=None)
+    return float(((values - design @ fitted) ** 2).sum())

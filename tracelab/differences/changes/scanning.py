@@ -97,15 +97,17 @@ def blocks_of(shares: Floats, borders: Flags) -> Blocks:
     return blocks
 
 
-def strongest(blocks: Blocks, *, seed: int) -> Stretch | None:
+def strongest(blocks: Blocks, *, seed: int, inside: bool = True) -> Stretch | None:
     """Find the stretch that differs most, and its p-value by permutations of the blocks; None if there is no stretch.
+
+    Without `inside` only stretches that last to the end.
 
     Where no permutation differs as much, the p-value is the tail of the Gumbel distribution that has the mean and the
     spread of theirs (T. A. Knijnenburg et al., "Fewer permutations, more accurate P-values", Bioinformatics 25 (2009),
     i161-i168, fit a tail so too). Where many do, no more are drawn than tell so (J. Besag and P. Clifford, Biometrika
     78 (1991), 301-304).
     """
-    begins, ends = _arcs(blocks)
+    begins, ends = _arcs(blocks, inside=inside)
     if not begins.size:
         return None
     observed = _statistics(blocks.sums[None], begins, ends)[0]
@@ -159,7 +161,7 @@ def _has_memory(blocks: Blocks) -> bool:
     return bool(turns < 2 * (count - 2) / 3 - _CLEARLY * float(np.sqrt((16 * count - 29) / 90)))
 
 
-def _arcs(blocks: Blocks) -> tuple[Ints, Ints]:
+def _arcs(blocks: Blocks, *, inside: bool) -> tuple[Ints, Ints]:
     """List the stretches: all that begin or end with the blocks, and within them those of some lengths.
 
     The lengths grow by a factor, so that there are few (S. Kovács et al., "Seeded binary segmentation", Biometrika 110
@@ -170,7 +172,7 @@ def _arcs(blocks: Blocks) -> tuple[Ints, Ints]:
     lengths = lengths[lengths <= count // 2]
     begins = [np.arange(1, count)]
     ends = [np.full(max(count - 1, 0), count)]
-    for length in lengths.tolist():
+    for length in lengths.tolist() if inside else []:
         first = np.arange(1, count - length)
         begins.append(first)
         ends.append(first + length)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tracelab.differences.changes.moments import moment_of, most_likely
+from tracelab.differences.changes.moments import lead_of_step, moment_of, most_likely
 from tracelab.differences.changes.scanning import FEWEST, blocks_of, strongest
 from tracelab.differences.significance import benjamini_hochberg
 
@@ -60,6 +60,8 @@ class Change:
         The unit after the change before it, and that after the next one: what the change is between.
     moment
         Where it is.
+    is_step
+        Whether it is a step, or slow.
     p_value, q_value
         Of the test that found it.
     """
@@ -68,23 +70,37 @@ class Change:
     begin: int
     end: int
     moment: Moment
+    is_step: bool
     p_value: float
     q_value: float
 
 
 @dataclass(frozen=True)
 class _Test:
-    """A part of a series that was asked whether it has a change."""
+    """A part of a series that was asked whether it has a change.
+
+    Attributes
+    ----------
+    series, begin, end
+        Which part of which series.
+    above
+        The place of the test that found where this part begins or ends; None for the whole series.
+    parts
+        Into how many parts that one was split.
+    found
+        What differs most in it.
+    """
 
     series: int
     begin: int
     end: int
     above: int | None
+    parts: int
     found: Stretch | None
 
     @property
     def p_value(self) -> float:
-        return 1.0 if self.found is None else self.found.p_value
+        return 1.0 if self.found is None else min(self.found.p_value * self.parts, 1.0)
 
 
 def series_of(groups: list[Group]) -> list[Series]:
@@ -103,11 +119,12 @@ def changes_of(series: list[Series], *, q: float, confidence: float) -> list[Cha
     Notes
     -----
     Each series is asked for the stretch that differs most; where that is no chance, what lies before, in and after it
-    is asked in turn. The rate of false discoveries is controlled as Y. Benjamini and Y. Hochberg have it (1995), over
+    is asked in turn, each at a part of the rate. Of what was found each change has to be one between its neighbours too.
+    The rate of false discoveries is controlled as Y. Benjamini and Y. Hochberg have it (1995), over
     all that was asked; a part is asked only if the whole has a change (D. Yekutieli, "Hierarchical false discovery
     rate-controlling methodology", JASA 103 (2008), 309-316).
     """
-    tests: list[_Test] = [_asked(series, number, 0, each.time.size, None) for number, each in enumerate(series)]
+    tests: list[_Test] = [_asked(series, number, 0, each.time.size) for number, each in enumerate(series)]
     split: set[int] = set()
     cuts: dict[int, dict[int, int]] = {number: {} for number in range(len(series))}
     for _ in range(_ROUNDS):
@@ -125,26 +142,26 @@ def changes_of(series: list[Series], *, q: float, confidence: float) -> list[Cha
                 parts = [test.begin, *edges, test.end]
                 for begin, end in pairwise(parts):
                     if end - begin >= 2 * FEWEST:
-                        tests.append(_asked(series, test.series, begin, end, place))
+                        tests.append(_asked(series, test.series, begin, end, place, len(edges) + 1))
     adjusted = _adjusted(tests)
     found = []
     for number, each in enumerate(series):
         kept = {at: place for at, place in cuts[number].items() if adjusted[place] <= q}
-        found += _between(each, number, kept, tests, adjusted, confidence)
+        found += _between(each, number, kept, tests, adjusted, q, confidence)
     return found
 
 
-def _asked(series: list[Series], number: int, begin: int, end: int, above: int | None) -> _Test:
+def _asked(series: list[Series], number: int, begin: int, end: int, above: int | None = None, parts: int = 1) -> _Test:
     each = series[number]
     part = slice(begin, end)
     shares = each.shares[part]
     if end - begin < 2 * FEWEST or float(np.ptp(shares, axis=0).max()) <= 0:
-        return _Test(number, begin, end, above, None)
+        return _Test(number, begin, end, above, parts, None)
     # Seeds depend on what is asked, and not on what was asked before.
     found = strongest(blocks_of(shares, each.borders[part]), seed=_SEED + begin)
     if found is not None:
         found = replace(found, begin=found.begin + begin, end=found.end + begin)
-    return _Test(number, begin, end, above, found)
+    return _Test(number, begin, end, above, parts, found)
 
 
 def _adjusted(tests: list[_Test]) -> Floats:
@@ -179,27 +196,62 @@ def _edges(series: Series, test: _Test) -> list[int]:
 
 
 def _between(
-    series: Series, number: int, cuts: dict[int, int], tests: list[_Test], adjusted: Floats, confidence: float
+    series: Series, number: int, cuts: dict[int, int], tests: list[_Test], adjusted: Floats, q: float, confidence: float
 ) -> list[Change]:
     """Place every change anew between its neighbours, now that these are known."""
-    places = sorted(cuts)
-    reasons = [cuts[at] for at in places]
-    for _ in range(2):
+    places, reasons = sorted(cuts), [cuts[at] for at in sorted(cuts)]
+    places = _placed(series, places)
+    while places:
         edges = [0, *places, series.time.size]
+        doubts = [_doubt(series, edges[at], edges[at + 2]) for at in range(len(places))]
+        worst = int(np.argmax(doubts))
+        if doubts[worst] <= q:
+            break
+        del places[worst], reasons[worst]
+        places = _placed(series, places)
+    edges = [0, *places, series.time.size]
+    steps = _steps(series, edges)
+    found = []
+    for at, reason in enumerate(reasons):
+        begin, middle, end = edges[at : at + 3]
+        moment = moment_of(series.shares, series.borders, begin, middle, end, confidence=confidence, least=1)
+        p_value, q_value = tests[reason].p_value, float(adjusted[reason])
+        found.append(Change(number, begin, end, moment, middle in steps, p_value, q_value))
+    return found
+
+
+def _placed(series: Series, places: list[int]) -> list[int]:
+    """Move changes to where they are most likely between their neighbours."""
+    edges = [0, *places, series.time.size]
+    for _ in range(2):
         for at in range(len(places)):
             before, after = slice(edges[at], edges[at + 1]), slice(edges[at + 1], edges[at + 2])
             least = min(FEWEST, before.stop - before.start, after.stop - after.start)
             moved = most_likely(series.shares, series.borders, before, after, least)
             if moved is not None:
                 edges[at + 1] = moved
-        places = edges[1:-1]
-    edges = [0, *places, series.time.size]
-    found = []
-    for at, reason in enumerate(reasons):
-        begin, middle, end = edges[at : at + 3]
-        moment = moment_of(
-            series.shares, series.borders, series.time, begin, middle, end, confidence=confidence, least=1
-        )
-        p_value, q_value = tests[reason].p_value, float(adjusted[reason])
-        found.append(Change(number, begin, end, moment, p_value, q_value))
-    return found
+    return edges[1:-1]
+
+
+def _doubt(series: Series, begin: int, end: int) -> float:
+    """Give the p-value of a single change between two others: of a stretch one end may be no more than an end."""
+    part = slice(begin, end)
+    found = strongest(blocks_of(series.shares[part], series.borders[part]), seed=_SEED + begin, inside=False)
+    return 0.0 if found is None else found.p_value
+
+
+def _steps(series: Series, edges: list[int]) -> set[int]:
+    """Tell which changes are steps: what is slow is taken away, the clearest first, until all others are."""
+    kept = edges[1:-1]
+    slow: list[int] = []
+    while kept:
+        bounds = [edges[0], *kept, edges[-1]]
+        leads = [
+            lead_of_step(series.shares, series.time, bounds[at], bounds[at + 1], bounds[at + 2], slow)
+            for at in range(len(kept))
+        ]
+        worst = int(np.argmin(leads))
+        if leads[worst] >= 0:
+            break
+        slow.append(kept.pop(worst))
+    return set(kept)
