@@ -15,6 +15,7 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 _PRIOR: Final = 0.5
 _CLEAR: Final = 9.0
 _TWO_MORE: Final = 4.0
+_LEAST_KEPT: Final = 0.2
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def moment_of(
     Those places are likely as well at which the likelihood is lower by less than a limit. B. E. Hansen, "Sample
     splitting and threshold estimation", Econometrica 68 (2000), 575-603, gives the limit: the loss at the true place is
     the maximum of two walks, whose distribution is (1 - exp(-x / 2)) ** 2. Where units have a memory, it grows with the
-    variance of their sums.
+    variance of their sums; and as far as the scores, which are fitted to the change, make it seem larger than it is.
     """
     scores = _scores(shares, slice(begin, at), slice(at, end), slice(begin, end))
     allowed = _allowed(borders, begin, end, least)
@@ -76,6 +77,7 @@ def moment_of(
     loss = 2 * (gain[allowed - begin] - gain[at - begin])
     rest = scores - np.where(np.arange(begin, end) < at, scores[: at - begin].mean(), scores[at - begin :].mean())
     limit = -2 * np.log1p(-np.sqrt(confidence)) * _inflation(rest)
+    limit /= _kept(scores, at - begin, shares.shape[1])
     likely = allowed[loss <= limit]
     return Moment(at, int(likely.min()), int(likely.max()))
 
@@ -102,6 +104,16 @@ def _allowed(borders: Flags, begin: int, end: int, least: int) -> Ints:
     return inside[borders[inside]] if inside.size else inside
 
 
+def _kept(scores: Floats, at: int, fitted: int) -> float:
+    """Give the part of a change that is left without what fitting so many shares adds to any."""
+    before, after = scores[:at], scores[at:]
+    spread = (float(before.var()) * before.size + float(after.var()) * after.size) / scores.size
+    if spread <= 0:
+        return 1.0
+    strength = before.size * after.size / scores.size * (float(after.mean()) - float(before.mean())) ** 2 / spread
+    return min(max(1 - fitted / max(strength, 1e-300), _LEAST_KEPT), 1.0)
+
+
 def _inflation(rest: Floats) -> float:
     """Give how much more sums vary than they would without a memory: by sums of some units beside single ones."""
     length = max(round(float(rest.size) ** (1 / 3)), 1)
@@ -120,7 +132,7 @@ def lead_of_step(shares: Floats, time: Ints, begin: int, at: int, end: int, knot
     either end, which costs two parameters more (as H. Akaike counts them, 1974). A step is two levels that fit better
     than both; or a jump between such slopes that is beyond three standard errors.
     """
-    scores = _scores(shares, slice(begin, at), slice(at, end), slice(begin, end))
+    scores = _clearest(shares[begin:end], at - begin)
     after = (np.arange(begin, end) >= at)[:, None]
     since = (time[begin:end] - time[at]).astype(np.float64)
     scale = float(np.abs(since).max())
@@ -136,6 +148,19 @@ def lead_of_step(shares: Floats, time: Ints, begin: int, at: int, end: int, knot
     spread = max(min(levels, jump) / max(scores.size - curve.shape[1] - 1, 1), 1e-300)
     as_levels = min((straight - levels) / spread, (curved - levels) / spread + _TWO_MORE)
     return float(max(as_levels, (curved - jump) / spread - _CLEAR))
+
+
+def _clearest(shares: Floats, at: int) -> Floats:
+    """Give the mean of the shares, or that of the upper levels, whichever changes more clearly.
+
+    Scores that are fitted to a step would speak for one.
+    """
+    found = []
+    for values in (shares.mean(axis=1), shares[:, shares.shape[1] // 2 :].mean(axis=1)):
+        before, after = values[:at], values[at:]
+        spread = float(before.var() / before.size + after.var() / after.size)
+        found.append(((float(after.mean()) - float(before.mean())) ** 2 / max(spread, 1e-300), values))
+    return np.asarray(max(found, key=lambda item: item[0])[1])
 
 
 def _slopes(since: Floats, bends: list[float]) -> Floats:

@@ -119,10 +119,10 @@ def changes_of(series: list[Series], *, q: float, confidence: float) -> list[Cha
     Notes
     -----
     Each series is asked for the stretch that differs most; where that is no chance, what lies before, in and after it
-    is asked in turn, each at a part of the rate. Of what was found each change has to be one between its neighbours too.
-    The rate of false discoveries is controlled as Y. Benjamini and Y. Hochberg have it (1995), over
-    all that was asked; a part is asked only if the whole has a change (D. Yekutieli, "Hierarchical false discovery
-    rate-controlling methodology", JASA 103 (2008), 309-316).
+    is asked in turn, each at a part of the rate. What was found has to be a change
+    between its neighbours too. The rate of false discoveries is controlled as Y. Benjamini and Y. Hochberg have it
+    (1995), over all that was asked; a part is asked only if the whole has a change (D. Yekutieli, "Hierarchical false
+    discovery rate-controlling methodology", JASA 103 (2008), 309-316).
     """
     tests: list[_Test] = [_asked(series, number, 0, each.time.size) for number, each in enumerate(series)]
     split: set[int] = set()
