@@ -40,7 +40,7 @@ VALUES: Final = pl.List(
     )
 )
 
-_MOST_TRACES: Final = 1_000
+_MOST_TRACES: Final = 500
 _ABSENT: Final = 0.02
 _KEPT: Final = 10
 _ALSO: Final = 10
