@@ -11,7 +11,7 @@ import polars as pl
 from tracelab import conform
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -58,7 +58,7 @@ def requests(
     spread: float = 0.5,
     memory: float = 0.0,
     failing: Floats | float = 0.01,
-    **attributes: Any,
+    attributes: Mapping[str, Any] | None = None,
 ) -> pl.DataFrame:
     """Make a trace of one span for each time: lognormal durations around a median, failures at a rate."""
     count = at.size
@@ -74,7 +74,7 @@ def requests(
             "start_time": pl.Series((at * HOUR).astype(np.int64)) + int(START.timestamp()) * 10**9,
             "duration": pl.Series(duration.astype(np.int64)),
             "status_code": pl.Series(np.where(rng.random(count) < failing, "error", "unset")),
-            **{name: pl.Series(values) for name, values in attributes.items()},
+            **{name: pl.Series(values) for name, values in (attributes or {}).items()},
         }
     )
     return conform(frame.cast({"start_time": pl.Datetime("ns", "UTC"), "duration": pl.Duration("ns")}))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,13 +16,13 @@ from tracelab.synthetic import draw
 SHOP = Path(__file__).parents[3] / "sample_data" / "shop.otlp.jsonl.gz"
 
 
-def stepped(seed: int, count: int = 600, *, at: float = 0.4, factor: float = 2.0, **options: object) -> pl.DataFrame:
+def stepped(seed: int, count: int = 600, *, at: float = 0.4, factor: float = 2.0, **options: Any) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     begin = times(rng, count)
     after = begin >= at
     version = np.where(after, "1.9.0", "1.8.0")
     lengths = np.where(after, 50.0 * factor, 50.0)
-    return requests(rng, begin, milliseconds=lengths, **{"resource.service.version": version}, **options)  # type: ignore[arg-type]
+    return requests(rng, begin, milliseconds=lengths, attributes={"resource.service.version": version}, **options)
 
 
 def test_a_release_is_one_step_from_what_to_how_much_with_the_version_that_appeared() -> None:
@@ -56,8 +57,6 @@ def test_a_step_of_the_error_rate_is_told_with_both_rates() -> None:
     assert row["before_error_rate_lower"] <= 0.01 <= row["before_error_rate_upper"] < 0.1
     assert row["after_error_rate_lower"] <= 0.2 <= row["after_error_rate_upper"]
     assert row["effect"] == pytest.approx(row["after_error_rate"] - row["before_error_rate"])
-    failed = requests(rng, at[:0])["trace_id"].len()
-    assert failed == 0
     assert len(row["exemplars"]) == 3
 
 
@@ -113,7 +112,7 @@ def called(seed: int, *, front_own: float = 10.0) -> pl.DataFrame:
     after = at >= 0.5
     back = requests(
         rng, at, service="back", names="list", milliseconds=np.where(after, 120.0, 60.0), spread=0.2,
-        **{"span.flag": np.where(after, "on", "off")},
+        attributes={"span.flag": np.where(after, "on", "off")},
     )  # fmt: skip
     front = back.with_columns(
         service_name=pl.lit("front"), name=pl.lit("GET /"), span_id=pl.lit("f") + pl.col("span_id").str.tail(15),
@@ -155,7 +154,7 @@ def test_a_value_that_came_at_another_time_is_no_companion() -> None:
     at = times(rng, 1_000)
     spans = requests(
         rng, at, milliseconds=np.where(at < 0.4, 50.0, 120.0),
-        **{"span.late": np.where(at < 0.6, "a", "b"), "span.user": rng.integers(0, 5, 1_000).astype(str)},
+        attributes={"span.late": np.where(at < 0.6, "a", "b"), "span.user": rng.integers(0, 5, 1_000).astype(str)},
     )  # fmt: skip
     answer = change_points(spans)
     assert answer.height == 1
