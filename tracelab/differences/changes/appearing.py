@@ -13,7 +13,7 @@ from tracelab.differences import significance
 from tracelab.differences.folding import folded
 from tracelab.differences.sides import sides_of
 from tracelab.differences.traits import VALUE, traits_of
-from tracelab.schema import TIME, is_attribute
+from tracelab.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +45,7 @@ _ABSENT: Final = 0.02
 _KEPT: Final = 10
 _ALSO: Final = 10
 _LIMIT: Final = 7.35
+_SCOPES: Final = ("span.", "resource.")
 _SAID: Final = 3
 _FREQUENCIES: Final = 2
 """So many values are put into words, and no more that only come more or less often."""
@@ -134,7 +135,7 @@ def values_at(
     traits = traits.kept(np.array(values))
     inside = traits.sums(sides.selected.astype(np.int64)).astype(np.int64)
     more = inside * sides.sizes[1] > (traits.sizes - inside) * sides.sizes[0]
-    own = np.array([label.service in services and is_attribute(str(label.attribute)) for label in traits.labels])
+    own = np.array([label.service in services and str(label.attribute).startswith(_SCOPES) for label in traits.labels])
     kept = folded(traits, sides.count, more, ahead=own)
     traits = kept.traits
     inside = traits.sums(sides.selected.astype(np.int64)).astype(np.int64)
@@ -168,7 +169,9 @@ def in_words(values: Sequence[dict[str, Any]]) -> str | None:
     said = []
     for each in values[:_SAID]:
         of = f" of {each['service_name']}" if each["service_name"] else ""
-        what = f"{each['attribute'].partition('.')[2] or each['attribute']} = {each['value']}{of}"
+        name = each["attribute"]
+        name = name.partition(".")[2] if name.startswith(_SCOPES) else name
+        what = f"{name} = {each['value']}{of}"
         if each["time"] is not None:
             said.append(f"{what} {each['change']} {_clock(each['time'])}")
         elif len(said) < _FREQUENCIES:
