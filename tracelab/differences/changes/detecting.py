@@ -133,8 +133,8 @@ def change_points(
     the cube root of the number of traces are exchangeable, longer ones where traces next to each other are alike: a
     memory much longer than this is what is found. Rates of false discoveries are those of Benjamini and Hochberg, down
     the parts as Yekutieli has it. A step has to fit better than slopes that meet at its moment, or to be a clear jump
-    between them, else it is gradual; of some hundred traces a slow change by less than a factor of two may
-    still look like a step. The
+    between them, else it is gradual; of one by a factor of two, part is still called a step in about one of
+    four groups. The
     interval of the moment is Hansen's. The figures before and after are for the same mix of operations, with Woodruff's
     and Wilson's intervals; they rest on requests that were chosen for being different, so that small effects are
     rather too large.
