@@ -58,6 +58,7 @@ def answer(name: str, spans: Any) -> Any:
     return found if isinstance(found, pl.DataFrame) else found.to_plotly_json()
 
 
+@pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")
 @pytest.mark.filterwarnings("ignore::tracelab.errors.SamplingWarning")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_pandas_frame_gets_the_answer_of_a_polars_frame(name: str) -> None:

@@ -32,6 +32,7 @@ from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
+from .differences import change_points as change_points
 from .differences import compare as compare
 from .differences import trace_diff as trace_diff
 from .display.tables import show as show
@@ -47,6 +48,7 @@ from .errors import SchemaError as SchemaError
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_audit as plot_audit
+from .figures import plot_change_points as plot_change_points
 from .figures import plot_compare as plot_compare
 from .figures import plot_critical_path_profile as plot_critical_path_profile
 from .figures import plot_error_origins as plot_error_origins

@@ -58,6 +58,13 @@ def compared(spans: pl.DataFrame) -> go.Figure:
         return tl.plot_compare(spans, where=pl.col("duration") > pl.col("duration").median(), unit="span")
 
 
+def changed(spans: pl.DataFrame) -> go.Figure:
+    """Look for changes, whether there are enough traces or not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_change_points(spans, min_traces=16)
+
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -75,6 +82,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "outliers": lambda spans: tl.plot_outliers(spans, min_count=1),
     "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
     "gaps": tl.plot_gaps,
+    "change_points": changed,
     "compare": compared,
     "what_if": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=0.5, resamples=20),
     "what_if slower": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=1.5, resamples=20),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from datetime import timedelta
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,13 @@ def changed(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_what_if(spans, **{"where": "duration > 2ms", **given, **options})
 
 
+@wraps(tl.plot_change_points)
+def stepping(spans: Any, **options: Any) -> go.Figure:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_change_points(spans, **options)
+
+
 @wraps(tl.plot_trace_diff)
 def differing(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_trace_diff(spans, **{"after": spans, **options})
@@ -74,6 +82,14 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
         for name, values in {"confidence": [*NO_SHARE, 0, 1], "resamples": [*NO_COUNT, 1]}.items()
     ),
     (tl.plot_optimise, "quantile", [*NO_SHARE, 0, 1, 95]),
+    (stepping, "q", [*NO_SHARE, 0, 1]),
+    (stepping, "confidence", [*NO_SHARE, 0, 1]),
+    (stepping, "entry_only", [None, "no", 1]),
+    (stepping, "gradual", [None, "no", 1]),
+    (stepping, "min_traces", [*NO_COUNT, 15]),
+    (stepping, "every", [*NO_TIME, "0s"]),
+    (stepping, "by", NO_BY),
+    (stepping, "first", NO_COUNT),
     (differing, "after", [5, None, "spans"]),
     (differing, "quantile", [*NO_SHARE, 0, 1, 95]),
     (differing, "confidence", [*NO_SHARE, 0, 1]),

@@ -27,8 +27,16 @@ def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         return tl.compare(spans, where="duration > 3ns", unit="span", q=1)
 
 
+def changed(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """Look for changes, of which so few traces have none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.change_points(spans, min_traces=16)
+
+
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
+    "change_points": changed,
     "compare": lambda spans: compared(spans).drop("exemplars"),
     "critical_path": analysis.critical_path,
     "critical_path_jaeger": lambda spans: analysis.critical_path(spans, method="jaeger"),

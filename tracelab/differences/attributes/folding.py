@@ -23,7 +23,7 @@ _ORDER: Final = {SERVICE: 0, VALUE: 1, OPERATION: 2, PRESENCE: 3, CALL_PATH: 4}
 
 _RELEASES: Final = re.compile(r"version|release|deploy|commit|flag|feature|experiment|canary|region|zone|tenant")
 _INCIDENTAL: Final = re.compile(
-    r"\.(?:server|client|network|net|peer|host|process|thread|telemetry|os|container|otel|sampler|internal|messag\w*|url)\."
+    r"\.(?:server|client|rpc|network|net|peer|host|process|thread|telemetry|os|container|otel|sampler|internal|messag\w*|url)\."
 )
 
 
@@ -43,7 +43,9 @@ class Folded:
     also: list[list[str]]
 
 
-def folded(traits: Traits, units: int, over: npt.NDArray[np.bool_]) -> Folded:
+def folded(
+    traits: Traits, units: int, over: npt.NDArray[np.bool_], *, ahead: npt.NDArray[np.bool_] | None = None
+) -> Folded:
     """Fold traits that the same units have, or exactly the other units.
 
     Parameters
@@ -55,6 +57,8 @@ def folded(traits: Traits, units: int, over: npt.NDArray[np.bool_]) -> Folded:
     over
         Which traits have the larger share in the selection; of two that exclude each other, one that has stands for
         both.
+    ahead
+        Which traits stand for their group rather than others; None: no matter.
     """
     rng = np.random.default_rng(_SEED)
     # The sum of random numbers of 64 bits tells sets of units apart; sums wrap around, which does no harm.
@@ -64,10 +68,11 @@ def folded(traits: Traits, units: int, over: npt.NDArray[np.bool_]) -> Folded:
     keys = np.minimum(sums, others)
     _, group = np.unique(keys, return_inverse=True)
     turned = sums != keys
+    behind = np.zeros(group.size, dtype=bool) if ahead is None else ~ahead
     kind = np.array([_ORDER[label.kind] for label in traits.labels], dtype=np.int64)
     said = np.array([_telling(label) for label in traits.labels], dtype=np.int64)
     # Of each group the first stands for all; what comes earlier in the traits goes before.
-    order = np.lexsort((np.arange(group.size), said, kind, ~over, group))
+    order = np.lexsort((np.arange(group.size), said, kind, behind, ~over, group))
     first = order[np.flatnonzero(np.diff(group[order], prepend=-1))]
     also: dict[int, list[str]] = {int(group[number]): [] for number in first.tolist()}
     chosen = {int(group[number]): number for number in first.tolist()}

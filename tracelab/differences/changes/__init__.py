@@ -1,0 +1,1 @@
+"""When latency or error rates stepped, and what came at that moment."""
