@@ -30,6 +30,7 @@ from .auditing import modernise as modernise
 from .auditing import repair_splits as repair_splits
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
+from .clocks import clock_skew as clock_skew
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import compare as compare
