@@ -31,6 +31,7 @@ from .auditing import repair_splits as repair_splits
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
 from .clocks import clock_skew as clock_skew
+from .clocks import correct_skew as correct_skew
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import compare as compare
@@ -45,6 +46,7 @@ from .errors import QueryTypeError as QueryTypeError
 from .errors import QueryWarning as QueryWarning
 from .errors import SamplingWarning as SamplingWarning
 from .errors import SchemaError as SchemaError
+from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_audit as plot_audit

@@ -229,7 +229,7 @@ def build_forest(spans: pl.DataFrame | pl.LazyFrame, *columns: str | pl.Expr) ->
 
 def cut_cycles(frame: pl.DataFrame, forest: Forest) -> Flags:
     """Mark the places at which a cycle was cut: each names a span below it, or itself, as its parent."""
-    found = ~forest.has_parent & frame["parent_span_id"].is_not_null().to_numpy()
+    found: Flags = ~forest.has_parent & frame["parent_span_id"].is_not_null().to_numpy()
     if not found.any():
         return found
     top = forest.root

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import polars as pl
 
-from tracelab.clocks.agreement import FAR, most_agree
+from tracelab.clocks.agreement import FAR
+from tracelab.clocks.drifts import drifts
 from tracelab.clocks.hosts import host_columns, named_by
-from tracelab.clocks.pairs import FEWEST_CALLS, measured
+from tracelab.clocks.pairs import measured
 from tracelab.clocks.seen import seen_of
-from tracelab.clocks.wrong import wrong_clocks
+from tracelab.clocks.wrong import corrections
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import build_forest
 from tracelab.schema import DURATION
@@ -28,9 +29,6 @@ _SCHEMA: Final[dict[str, Any]] = {
     "correction": DURATION, "host_named_by": pl.String, "reference_named_by": pl.String,
     "exemplar_trace_id": pl.String, "exemplar_span_id": pl.String,
 }  # fmt: skip
-_CALLS_OF_WINDOW: Final = 16
-_MOST_WINDOWS: Final = 16
-_CLEAR: Final = 0.25
 
 
 @takes_any_frame
@@ -104,6 +102,7 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     host, reference = np.where(turned, pairs.first, pairs.second), np.where(turned, pairs.second, pairs.first)
     names = named_by(frame, seen.host, seen.hosts.len())
     low, high = _ahead(pairs.low, pairs.high, turned)
+    moved, drift = drifts(seen.calls, pairs, frame)
     offset = np.where(turned, pairs.middle, -pairs.middle)
     bounded = (np.abs(low) < FAR // 2) & (np.abs(high) < FAR // 2)
     answer = pl.DataFrame(
@@ -115,7 +114,7 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
             _lengths("upper", high, np.abs(high) < FAR // 2),
             pl.Series("skewed", pairs.bad),
             *_counts(seen.calls, pairs, turned),
-            _drift(seen.calls, pairs, turned, frame),
+            _lengths("drift", np.where(turned, -drift, drift), moved),
             _lengths("correction", correction[host]),
             names.gather(host).alias("host_named_by"),
             names.gather(reference).alias("reference_named_by"),
@@ -126,15 +125,6 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return answer.select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items()).sort(
         *order, descending=[True, True, False, False, False, False], nulls_last=True
     )
-
-
-def corrections(pairs: Pairs, hosts: int) -> Ints:
-    """Give the nanoseconds to add to the times of every host so that the clocks agree."""
-    table = np.zeros(hosts, dtype=np.int64)
-    if pairs.bad.any():
-        wrong = wrong_clocks(pairs, hosts)
-        table[wrong["host"].to_numpy()] = wrong["offset"].to_numpy()
-    return table
 
 
 def _turned(pairs: Pairs, correction: Ints) -> Flags:
@@ -192,34 +182,3 @@ def _exemplars(calls: HostCalls, pairs: Pairs, frame: pl.DataFrame) -> list[pl.S
         every["trace_id"].alias("exemplar_trace_id"),
         every["span_id"].alias("exemplar_span_id"),
     ]
-
-
-def _drift(calls: HostCalls, pairs: Pairs, turned: Flags, frame: pl.DataFrame) -> pl.Series:
-    """Tell how far the offset of each pair has moved, where no offset fits at all times.
-
-    The calls of a pair are cut into windows of time with as many calls each, and measured window by window.
-    """
-    start = frame["start_time"].to_physical().to_numpy()[calls.calls.caller]
-    order = np.lexsort((start, calls.pair))
-    pair = calls.pair[order]
-    count = np.bincount(pair, minlength=pairs.first.size)
-    rank = np.arange(pair.size) - np.repeat(np.cumsum(count) - count, count)
-    windows = np.clip(count // _CALLS_OF_WINDOW, 1, _MOST_WINDOWS)
-    window = pair * _MOST_WINDOWS + rank * windows[pair] // count[pair]
-    distinct, number = np.unique(window, return_inverse=True)
-    most, low, high = most_agree(number, calls.low[order], calls.high[order])
-    clear = most >= np.maximum(np.bincount(number) * _CLEAR, FEWEST_CALLS)
-    low, high = _ahead(low, high, turned[distinct // _MOST_WINDOWS])
-    table = pl.DataFrame({"pair": distinct // _MOST_WINDOWS, "low": low, "high": high}).filter(pl.Series(clear))
-    late, early = pl.col("low").arg_max(), pl.col("high").arg_min()
-    middle = (pl.col("low") + pl.col("high")) // 2
-    moved = middle.get(late) - middle.get(early)
-    found = table.group_by("pair").agg(
-        pl.when(pl.col("low").max() > pl.col("high").min())
-        .then(pl.when(late > early).then(moved).otherwise(-moved))
-        .alias("drift")
-    )
-    every = pl.DataFrame({"pair": np.arange(pairs.first.size)}).join(
-        found, on="pair", how="left", maintain_order="left"
-    )
-    return every["drift"].cast(DURATION)

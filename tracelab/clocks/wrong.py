@@ -22,6 +22,15 @@ Gains: TypeAlias = npt.NDArray[np.float64]
 _ROUNDS: Final = 32
 
 
+def corrections(pairs: Pairs, hosts: int) -> Ints:
+    """Give the nanoseconds to add to the times of every host so that the clocks agree."""
+    table = np.zeros(hosts, dtype=np.int64)
+    if pairs.bad.any():
+        wrong = wrong_clocks(pairs, hosts)
+        table[wrong["host"].to_numpy()] = wrong["offset"].to_numpy()
+    return table
+
+
 def wrong_clocks(pairs: Pairs, count: int) -> pl.DataFrame:
     """Set clocks right, one after the other, until the pairs agree that can be made to.
 
