@@ -25,7 +25,9 @@ def most_agree(group: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     values = np.concatenate([low, high])
     step = np.repeat(np.array([1, -1]), low.size)
     groups = np.concatenate([group, group])
-    order = np.lexsort((-step, values, groups))
+    # Where values are equal the low ones stay first.
+    order = np.argsort(values, kind="stable")
+    order = order[_stably_by_group(groups[order])]
     values, groups = values[order], groups[order]
     holding = np.cumsum(step[order])
     first = np.flatnonzero(np.diff(groups, prepend=-1))
@@ -38,6 +40,12 @@ def most_agree(group: Ints, low: Ints, high: Ints) -> tuple[Ints, Ints, Ints]:
     before = np.maximum.accumulate(np.where(few, places, -1))[best]
     after = np.minimum.accumulate(np.where(few, places, values.size)[::-1])[::-1][best]
     return most, values[before + 1], values[after]
+
+
+def _stably_by_group(group: Ints) -> Ints:
+    """Sort by group; numpy counts 16-bit numbers instead of comparing them."""
+    small = group.astype(np.uint16) if group.max(initial=0) < 1 << 16 else group
+    return np.argsort(small, kind="stable")
 
 
 def middles(group: Ints, low: Ints, high: Ints, groups: int) -> Ints:

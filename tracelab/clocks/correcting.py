@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from tracelab.clocks.drifts import drifts
@@ -84,12 +86,12 @@ def correct_skew(
     Returns
     -------
     The frame in its old order of rows, its tree computed anew, with `start_time` and the times of `events` moved, and
-    at its end `raw_start_time` (Datetime, as it was recorded), `skew_correction` (Duration, what has been added to it and
-    to the times of events; 0 where nothing was) and `skew_note` (Enum, null where there is nothing to say): `too_far`
-    (left as it is, for it would have been moved too far), `drifts` (the clock drifts or was set meanwhile, so that no
-    single offset is right at all times), `no_host` (no attribute names its host, so that its service stands for it);
-    with `"jaeger"` `missing_parent`, `repeated_id` (an earlier span has its id), `in_a_cycle` (the last two are left as
-    they are). Durations stay. A LazyFrame is computed when it is collected.
+    at its end `raw_start_time` (Datetime, as it was recorded), `skew_correction` (Duration, what has been added to it
+    and to the times of events; 0 where nothing was) and `skew_note` (Enum, null where there is nothing to say):
+    `too_far` (left as it is, for it would have been moved too far), `drifts` (the clock drifts or was set meanwhile, so
+    that no single offset is right at all times), `no_host` (no attribute names its host, so that its service stands for
+    it); with `"jaeger"` `missing_parent`, `repeated_id` (an earlier span has its id), `in_a_cycle` (the last two are
+    left as they are). Durations stay. A LazyFrame is computed when it is collected.
 
     Raises
     ------
@@ -244,18 +246,17 @@ def _moved(raw: pl.DataFrame, shift: Ints, note: Ints) -> pl.DataFrame:
 
 
 def _with_events(frame: pl.DataFrame, by: pl.Series) -> pl.DataFrame:
-    """Move the times of events."""
-    asked = frame.select("events", by.alias(CORRECTION)).with_row_index(_ROW)
-    asked = asked.filter((pl.col("events").list.len() > 0) & (pl.col(CORRECTION).to_physical() != 0))
-    if not asked.height:
+    """Move the times of events: the lists stay as they are, which polars would write anew, and slowly."""
+    lists = frame["events"].rechunk().to_arrow()
+    events = lists.flatten()
+    if not len(events):
         return frame
-    later = (pl.col("events").struct.field("time") + pl.col(CORRECTION)).alias("time")
-    moved = (
-        asked.explode("events")
-        .with_columns(pl.col("events").struct.with_fields(later))
-        .group_by(_ROW, maintain_order=True)
-        .agg("events")
-    )
-    place = np.arange(frame.height)
-    place[moved[_ROW].to_numpy()] = frame.height + np.arange(moved.height)
-    return frame.with_columns(pl.concat([frame["events"], moved["events"]]).gather(place))
+    counts = frame["events"].list.len().fill_null(0).to_numpy()
+    shift = pa.array(np.repeat(by.to_physical().to_numpy(), counts), type=pa.duration("ns"))
+    names = [field.name for field in events.type]
+    parts = dict(zip(names, events.flatten(), strict=True))
+    parts["time"] = pc.add(parts["time"], shift)
+    moved = pa.StructArray.from_arrays(list(parts.values()), fields=list(events.type), mask=events.is_null())
+    offsets = np.concatenate(([0], np.cumsum(counts)))
+    whole = pl.Series("events", pa.LargeListArray.from_arrays(offsets, moved), dtype=frame["events"].dtype)
+    return frame.with_columns(whole)

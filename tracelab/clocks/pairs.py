@@ -63,7 +63,7 @@ def measured(calls: HostCalls, hosts: int, *, enough: int | None = ENOUGH) -> Pa
     asked, low, high, forward = calls.pair, calls.low, calls.high, calls.forward
     if enough is not None:
         count = np.bincount(asked, minlength=calls.distinct.size)
-        some = np.flatnonzero(_spread(asked.size) % np.maximum(count // enough, 1)[asked] == 0)
+        some = np.flatnonzero(spread(asked.size) % np.maximum(count // enough, 1)[asked] == 0)
         asked, low, high, forward = asked[some], low[some], high[some], forward[some]
     there, asked = np.unique(asked, return_inverse=True)
     most, lowest, highest = most_agree(asked, low, high)
@@ -85,6 +85,6 @@ def measured(calls: HostCalls, hosts: int, *, enough: int | None = ENOUGH) -> Pa
     return Pairs(first, second, lowest, highest, middle, calls_second, bad, counted, most)
 
 
-def _spread(count: int) -> Ints:
+def spread(count: int) -> Ints:
     """Give numbers that look random, so that every so many of them are a fair sample."""
     return (np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(33)).astype(np.int64)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracelab.clocks.calls import HostCalls, between_hosts, calls_of
-from tracelab.clocks.hosts import machines
+from tracelab.clocks.hosts import host_columns, machines
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,13 +38,22 @@ class Seen:
     calls: HostCalls | None
 
 
-def seen_of(frame: pl.DataFrame, forest: Forest) -> Seen:
-    """Look at the spans of a frame, which has its `host_columns`."""
-    host, hosts, named = machines(frame)
+def seen_of(frame: pl.DataFrame, forest: Forest, called: Ints | None = None) -> Seen:
+    """Look at the spans of a frame, which has its `host_columns`; or only at some that are called, and their callers.
+
+    Then `host` means nothing for the others.
+    """
+    if called is None:
+        called = np.flatnonzero(forest.has_parent)
+        host, hosts, named = machines(frame)
+    else:
+        asked = np.concatenate((called, forest.parent[called]))
+        host = np.zeros(frame.height, dtype=np.int64)
+        host[asked], hosts, named = machines(frame.select("service_name", *host_columns(frame))[asked])
     start = frame["start_time"].to_physical().to_numpy()
     end = start + frame["duration"].to_physical().to_numpy()
     kind = frame["kind"].to_physical().to_numpy()
-    called = np.flatnonzero(forest.has_parent & (host[forest.parent] != host))
+    called = called[host[forest.parent[called]] != host[called]]
     called = called[_of_two_hosts(frame, called, forest.parent[called], (host >= named) & (named > 0))]
     calls = calls_of(called, forest.parent, kind, start, end)
     return Seen(host, hosts, named, between_hosts(calls, host, hosts.len(), start))

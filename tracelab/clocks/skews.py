@@ -12,7 +12,7 @@ from tracelab.clocks.drifts import drifts
 from tracelab.clocks.hosts import host_columns, named_by
 from tracelab.clocks.pairs import measured
 from tracelab.clocks.seen import seen_of
-from tracelab.clocks.wrong import corrections
+from tracelab.clocks.wrong import ahead, corrections, turned_of
 from tracelab.conforming import takes_any_frame
 from tracelab.forest import build_forest
 from tracelab.schema import DURATION
@@ -98,10 +98,10 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         return pl.DataFrame(schema=_SCHEMA)
     pairs = measured(seen.calls, seen.hosts.len(), enough=None)
     correction = corrections(pairs, seen.hosts.len())
-    turned = _turned(pairs, correction)
+    turned = turned_of(pairs, correction)
     host, reference = np.where(turned, pairs.first, pairs.second), np.where(turned, pairs.second, pairs.first)
     names = named_by(frame, seen.host, seen.hosts.len())
-    low, high = _ahead(pairs.low, pairs.high, turned)
+    low, high = ahead(pairs.low, pairs.high, turned)
     moved, drift = drifts(seen.calls, pairs, frame)
     offset = np.where(turned, pairs.middle, -pairs.middle)
     bounded = (np.abs(low) < FAR // 2) & (np.abs(high) < FAR // 2)
@@ -125,17 +125,6 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     return answer.select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items()).sort(
         *order, descending=[True, True, False, False, False, False], nulls_last=True
     )
-
-
-def _turned(pairs: Pairs, correction: Ints) -> Flags:
-    """Mark the pairs whose first host is the one that an answer is about."""
-    first, second = np.abs(correction[pairs.first]), np.abs(correction[pairs.second])
-    return np.where(first == second, ~pairs.calls_second, first > second)
-
-
-def _ahead(low: Ints, high: Ints, turned: Flags) -> tuple[Ints, Ints]:
-    """Turn how far second hosts are behind into how far the hosts of an answer are ahead."""
-    return np.where(turned, low, -high), np.where(turned, high, -low)
 
 
 def _lengths(name: str, values: Ints, known: Flags | None = None) -> pl.Series:

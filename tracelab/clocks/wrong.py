@@ -31,6 +31,17 @@ def corrections(pairs: Pairs, hosts: int) -> Ints:
     return table
 
 
+def turned_of(pairs: Pairs, correction: Ints) -> Flags:
+    """Mark the pairs whose first host is the one that an answer is about."""
+    first, second = np.abs(correction[pairs.first]), np.abs(correction[pairs.second])
+    return np.where(first == second, ~pairs.calls_second, first > second)
+
+
+def ahead(low: Ints, high: Ints, turned: Flags) -> tuple[Ints, Ints]:
+    """Turn how far second hosts are behind into how far the hosts of an answer are ahead."""
+    return np.where(turned, low, -high), np.where(turned, high, -low)
+
+
 def wrong_clocks(pairs: Pairs, count: int) -> pl.DataFrame:
     """Set clocks right, one after the other, until the pairs agree that can be made to.
 
