@@ -50,6 +50,7 @@ from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_audit as plot_audit
+from .figures import plot_clock_skew as plot_clock_skew
 from .figures import plot_compare as plot_compare
 from .figures import plot_critical_path_profile as plot_critical_path_profile
 from .figures import plot_error_origins as plot_error_origins

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tracelab.clocks.seen import Seen
     from tracelab.forest import Forest, Ints
 
-_ENOUGH: Final = 1 << 16
+_ENOUGH: Final = 1 << 15
 
 
 def timed_forest(spans: pl.DataFrame | pl.LazyFrame, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
@@ -106,8 +106,8 @@ def _says(seen: Seen, calls: HostCalls, pairs: Pairs) -> str:
     return (
         f"The clock of {shown(seen.hosts[int(host)])} is {_size(low[worst], high[worst])} {way} that of "
         f"{shown(seen.hosts[int(reference)])}, so that times told across them are wrong: {outside:,} of "
-        f"{int(np.count_nonzero(of_pair)):,} calls lie outside of their callers.{more} correct_skew(spans) sets times "
-        "right, clock_skew(spans) tells more."
+        f"{int(np.count_nonzero(of_pair)):,} calls looked at lie outside of their callers.{more} correct_skew(spans) sets "
+        "times right, clock_skew(spans) tells more."
     )
 
 
