@@ -103,11 +103,12 @@ def _says(seen: Seen, calls: HostCalls, pairs: Pairs) -> str:
     outside = int(np.count_nonzero(of_pair & calls.calls.outside))
     others = int(np.count_nonzero(pairs.bad)) - 1
     more = f" And {others:,} more {'pair' if others == 1 else 'pairs'} of hosts." if others else ""
+    calls_of_pair = int(np.count_nonzero(of_pair))
     return (
         f"The clock of {shown(seen.hosts[int(host)])} is {_size(low[worst], high[worst])} {way} that of "
         f"{shown(seen.hosts[int(reference)])}, so that times told across them are wrong: {outside:,} of "
-        f"{int(np.count_nonzero(of_pair)):,} calls looked at lie outside of their callers.{more} correct_skew(spans) sets "
-        "times right, clock_skew(spans) tells more."
+        f"{calls_of_pair:,} calls looked at lie outside of their callers.{more} correct_skew(spans) sets times right, "
+        "clock_skew(spans) tells more."
     )
 
 

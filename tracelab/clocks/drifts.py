@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracelab.forest import Flags, Ints
 
 _CALLS_OF_WINDOW: Final = 16
-_MOST_WINDOWS: Final = 16
+_MOST_WINDOWS: Final = 128
 _CLEAR: Final = 0.25
 
 

@@ -77,7 +77,7 @@ def clock_skew(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     Notes
     -----
     Bounds leave room for the digits that times lack: a clock whose times are all whole microseconds or milliseconds is
-    taken to be exact to one of them.
+    taken to be exact to one of them. `outside` and `largest_violation` count from there.
 
     Examples
     --------
