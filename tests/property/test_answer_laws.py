@@ -29,6 +29,7 @@ def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
+    "clock_skew": tl.clock_skew,
     "compare": lambda spans: compared(spans).drop("exemplars"),
     "critical_path": analysis.critical_path,
     "critical_path_jaeger": lambda spans: analysis.critical_path(spans, method="jaeger"),
