@@ -71,7 +71,7 @@ def walked(spans: pl.DataFrame, most: int | None) -> list[int]:
     for row in rows:
         of_id.setdefault((row["trace_id"], row["span_id"]), row)
     children: dict[int, list[dict[str, Any]]] = {row["row"]: [] for row in rows}
-    roots = []
+    roots: list[dict[str, Any]] = []
     for (trace, _), row in of_id.items():
         above = of_id.get((trace, row["parent_span_id"]))
         (roots if above is None else children[above["row"]]).append(row)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
+from scipy.sparse import coo_array, csgraph
 
 from tracelab.clocks.drifts import drifts
 from tracelab.clocks.hosts import host_columns
@@ -206,8 +206,8 @@ def _place_of(host: str, hosts: pl.Series) -> int:
 
 def _tied(pairs: Pairs, hosts: int, reference: int) -> Flags:
     """Mark the hosts that calls tie to one of them."""
-    graph = sparse.coo_array((np.ones(pairs.first.size), (pairs.first, pairs.second)), shape=(hosts, hosts))
-    part = sparse.csgraph.connected_components(graph, directed=False)[1]
+    graph = coo_array((np.ones(pairs.first.size), (pairs.first, pairs.second)), shape=(hosts, hosts))
+    part = csgraph.connected_components(graph, directed=False)[1]
     tied: Flags = part == part[reference]
     return tied
 

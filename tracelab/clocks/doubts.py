@@ -87,7 +87,8 @@ def _some_calls(frame: pl.DataFrame, forest: Forest) -> Ints:
     service = frame["service_name"].hash().to_numpy()
     crossing = forest.has_parent & (service[forest.parent] != service)
     called = entering(forest.parent, kind, crossing)
-    return called[spread(called.size) % max(called.size // _ENOUGH, 1) == 0]
+    some: Ints = called[spread(called.size) % max(called.size // _ENOUGH, 1) == 0]
+    return some
 
 
 def _says(seen: Seen, calls: HostCalls, pairs: Pairs) -> str:

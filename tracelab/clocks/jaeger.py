@@ -145,4 +145,5 @@ def _below(level: Ints, children: Ints, first: Ints, count: Ints) -> Ints:
     """List the children of the spans of a level."""
     counts = count[level]
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return children[np.repeat(first[level], counts) + within]
+    below: Ints = children[np.repeat(first[level], counts) + within]
+    return below
