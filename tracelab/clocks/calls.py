@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracelab.clocks.agreement import FAR
-from tracelab.clocks.hosts import grains
 from tracelab.numbering import renumbered
 from tracelab.schema import KIND
 
@@ -97,8 +96,8 @@ def calls_of(called: Ints, parent: Ints, kind: npt.NDArray[np.uint8], start: Int
     return Calls(called, caller, low, np.where(waits, high, FAR))
 
 
-def between_hosts(calls: Calls, host: Ints, hosts: int, start: Ints) -> HostCalls | None:
-    """Put together the calls from host to host; None if there are none."""
+def between_hosts(calls: Calls, host: Ints, grain: Ints) -> HostCalls | None:
+    """Put together the calls from host to host; None if there are none. `grain` is that of each host's clock."""
     here, there = host[calls.caller], host[calls.called]
     apart = here != there
     called, caller, low, high, here, there = (
@@ -106,12 +105,11 @@ def between_hosts(calls: Calls, host: Ints, hosts: int, start: Ints) -> HostCall
     )
     if not called.size:
         return None
-    grain = grains(start, host, hosts)
     slack = np.maximum(grain[here], grain[there])
     low, high = low - slack, high + slack
     forward = here < there
     first, second = np.where(forward, here, there), np.where(forward, there, here)
-    pair, distinct = renumbered(first * hosts + second)
+    pair, distinct = renumbered(first * grain.size + second)
     return HostCalls(
         Calls(called, caller, low, high),
         pair,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tracelab.clocks.calls import HostCalls, between_hosts, calls_of
-from tracelab.clocks.hosts import host_columns, machines
+from tracelab.clocks.hosts import grains, host_columns, machines
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,25 +43,27 @@ def seen_of(frame: pl.DataFrame, forest: Forest, called: Ints | None = None) -> 
 
     Then `host` means nothing for the others.
     """
+    start = frame["start_time"].to_physical().to_numpy()
     if called is None:
         called = np.flatnonzero(forest.has_parent)
         host, hosts, named = machines(frame)
+        grain = grains(start, host, hosts.len())
     else:
         asked = np.concatenate((called, forest.parent[called]))
         host = np.zeros(frame.height, dtype=np.int64)
         host[asked], hosts, named = machines(frame.select("service_name", *host_columns(frame))[asked])
-    start = frame["start_time"].to_physical().to_numpy()
+        grain = grains(start[asked], host[asked], hosts.len())
     end = start + frame["duration"].to_physical().to_numpy()
     kind = frame["kind"].to_physical().to_numpy()
     called = called[host[forest.parent[called]] != host[called]]
-    called = called[_of_two_hosts(frame, called, forest.parent[called], (host >= named) & (named > 0))]
+    called = called[_of_two_hosts(frame, called, forest.parent[called], host, named)]
     calls = calls_of(called, forest.parent, kind, start, end)
-    return Seen(host, hosts, named, between_hosts(calls, host, hosts.len(), start))
+    return Seen(host, hosts, named, between_hosts(calls, host, grain))
 
 
-def _of_two_hosts(frame: pl.DataFrame, called: Ints, caller: Ints, unnamed: Flags) -> Flags:
+def _of_two_hosts(frame: pl.DataFrame, called: Ints, caller: Ints, host: Ints, named: int) -> Flags:
     """Tell which calls are from host to host, for spans of one service may name their host or not."""
-    certain: Flags = unnamed[called] == unnamed[caller]
+    certain: Flags = (host[called] < named) == (host[caller] < named)
     if not certain.all():
         services = frame["service_name"]
         certain |= (services.gather(called) != services.gather(caller)).to_numpy()

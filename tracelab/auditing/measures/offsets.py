@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.clocks.calls import between_hosts, calls_of, entering
-from tracelab.clocks.hosts import CLOCK_KEYS, with_services
+from tracelab.clocks.hosts import CLOCK_KEYS, grains, with_services
 from tracelab.clocks.pairs import FEWEST_CALLS, measured
 from tracelab.clocks.wrong import wrong_clocks
 
@@ -78,7 +78,7 @@ def _clocks(evidence: Evidence) -> Clocks:
 
 def _of_calls(evidence: Evidence, calls: Calls) -> Clocks:
     host, hosts = machines(evidence)
-    between = between_hosts(calls, host, hosts.len(), evidence.start)
+    between = between_hosts(calls, host, grains(evidence.start, host, hosts.len()))
     if between is None:
         return _none()
     pairs = measured(between, hosts.len())
