@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::tracelab.SkewWarning")
+"""Times are drawn at random, so that clocks may seem to be wrong."""
+
+
 def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Compare the longer spans with the others, if there are both."""
     with warnings.catch_warnings():

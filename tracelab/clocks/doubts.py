@@ -118,4 +118,5 @@ def _size(low: int, high: int) -> str:
     least, most = sorted((abs(int(low)), abs(int(high))))
     if most > FAR // 2:
         return f"at least {format_duration(least)}"
-    return f"{format_duration(least)} to {format_duration(most)}"
+    said = list(dict.fromkeys((format_duration(least), format_duration(most))))
+    return " to ".join(said)
