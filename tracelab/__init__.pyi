@@ -30,6 +30,8 @@ from .auditing import modernise as modernise
 from .auditing import repair_splits as repair_splits
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
+from .clocks import clock_skew as clock_skew
+from .clocks import correct_skew as correct_skew
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import change_points as change_points
@@ -45,10 +47,12 @@ from .errors import QueryTypeError as QueryTypeError
 from .errors import QueryWarning as QueryWarning
 from .errors import SamplingWarning as SamplingWarning
 from .errors import SchemaError as SchemaError
+from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
 from .figures import plot_audit as plot_audit
 from .figures import plot_change_points as plot_change_points
+from .figures import plot_clock_skew as plot_clock_skew
 from .figures import plot_compare as plot_compare
 from .figures import plot_critical_path_profile as plot_critical_path_profile
 from .figures import plot_error_origins as plot_error_origins

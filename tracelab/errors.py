@@ -85,6 +85,10 @@ class SamplingWarning(UserWarning):
     """Spans of which it is not known how they were sampled, or would be, so that they stand for an unknown number."""
 
 
+class SkewWarning(UserWarning):
+    """Clocks of hosts are further apart than what an answer tells, so that it may be wrong about them."""
+
+
 def own_words(error: TracelabError) -> str:
     """Give what an error of ours says, without polars' account of the expression that it came out of."""
     return str(error).partition(_CONTEXT)[0]

@@ -227,6 +227,19 @@ def build_forest(spans: pl.DataFrame | pl.LazyFrame, *columns: str | pl.Expr) ->
     return rebuilt, Forest.of(rebuilt)
 
 
+def cut_cycles(frame: pl.DataFrame, forest: Forest) -> Flags:
+    """Mark the places at which a cycle was cut: each names a span below it, or itself, as its parent."""
+    found: Flags = ~forest.has_parent & frame["parent_span_id"].is_not_null().to_numpy()
+    if not found.any():
+        return found
+    top = forest.root
+    rows = np.flatnonzero(found[top])
+    ids, named = frame["span_id"].gather(rows), frame["parent_span_id"].gather(top[rows])
+    cut = np.zeros(found.size, dtype=bool)
+    cut[top[rows[(ids == named).to_numpy()]]] = True
+    return cut
+
+
 def has_ancestor(rows: Ints, ancestors: Ints, left: Ints, right: Ints) -> Ints:
     """Pick the rows that lie within (and not at) one of the ancestors."""
     if not ancestors.size:

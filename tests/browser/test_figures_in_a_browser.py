@@ -53,7 +53,10 @@ LABELS = """() => {
           marks: boxes("#figure .scatterlayer .point")};
 }"""
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine"),
+    pytest.mark.filterwarnings("ignore::tracelab.SkewWarning"),  # of the shop, which has a clock that is behind
+]
 
 
 class Browser:

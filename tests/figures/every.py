@@ -75,6 +75,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "error_rates over time": lambda spans: tl.plot_error_rates(spans, every="1m"),
     "service_graph": tl.plot_service_graph,
     "audit": tl.plot_audit,
+    "clock_skew": tl.plot_clock_skew,
     "audit of broken services": lambda spans: tl.plot_audit(spans, findings=broken(spans)),
     "sampling_report": lambda spans: tl.plot_sampling_report(spans, POLICIES),
     "critical_path_profile": tl.plot_critical_path_profile,

@@ -33,6 +33,7 @@ NO_TIME: list[Any] = [5, True, 2.5, ["1m"], "soon", "5 parsecs", "", "-1m", time
 FIRST = (
     tl.plot_gaps, tl.plot_error_origins, tl.plot_outliers, tl.plot_repeated_calls, tl.plot_critical_path_profile,
     tl.plot_service_graph, tl.plot_audit, tl.plot_latency_percentiles, tl.plot_error_rates, tl.plot_gantt,
+    tl.plot_clock_skew,
 )  # fmt: skip
 
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+pytestmark = pytest.mark.filterwarnings("ignore::tracelab.SkewWarning")
+"""Times are drawn at random, so that clocks may seem to be wrong."""
+
+
 def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
     """Compare the longer spans with the others, if there are both."""
     with warnings.catch_warnings():
@@ -37,6 +41,7 @@ def changed(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
     "change_points": changed,
+    "clock_skew": tl.clock_skew,
     "compare": lambda spans: compared(spans).drop("exemplars"),
     "critical_path": analysis.critical_path,
     "critical_path_jaeger": lambda spans: analysis.critical_path(spans, method="jaeger"),

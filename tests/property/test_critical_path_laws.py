@@ -16,6 +16,9 @@ from tracelab.analysis import critical_path, critical_path_profile
 from tracelab.conforming import conform, with_tree
 from tracelab.schema import DURATION, TIME
 
+pytestmark = pytest.mark.filterwarnings("ignore::tracelab.SkewWarning")
+"""Times are drawn at random, so that clocks may seem to be wrong."""
+
 WALKS = {"tracelab": tracelab_walk, "jaeger": jaeger_walk}
 METHODS = st.sampled_from(["tracelab", "jaeger"])
 KINDS = ("unspecified", "internal", "client", "server", "producer", "consumer")

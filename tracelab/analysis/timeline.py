@@ -15,7 +15,7 @@ import polars as pl
 from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.critical_paths.paths import path_sections
-from tracelab.analysis.latency.self_time import with_self_time
+from tracelab.analysis.latency.self_time import self_times
 from tracelab.errors import TracelabError
 from tracelab.forest import build_forest
 from tracelab.markup import NO_NAME
@@ -99,7 +99,7 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
     missing), `early`, `late` (Int64, the nanoseconds by which it starts before its parent, and ends after it; 0 where
     it does not).
     """
-    frame, forest = build_forest(with_self_time(trace), is_error(), "self_time")
+    frame, forest = build_forest(trace, is_error())
     start, end = starts(frame), starts(frame) + durations(frame)
     parent = np.where(forest.has_parent, forest.parent, np.arange(start.size))
     return (
@@ -116,7 +116,7 @@ def timeline_rows(trace: pl.DataFrame) -> pl.DataFrame:
             below=pl.Series(forest.size - 1, dtype=pl.UInt32),
             start=(pl.col("start_time") - pl.col("start_time").min()).dt.total_nanoseconds(),
             length=pl.col("duration").dt.total_nanoseconds(),
-            self_time=pl.col("self_time").dt.total_nanoseconds(),
+            self_time=pl.Series(self_times(frame, forest)),
             is_error=pl.col("is_error").fill_null(value=False),
             fragment=pl.Series(~forest.has_parent) & pl.col("parent_span_id").is_not_null(),
             early=pl.Series(np.maximum(start[parent] - start, 0), dtype=pl.Int64),

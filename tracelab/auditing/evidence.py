@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.forest import Forest, build_forest
+from tracelab.clocks.hosts import HOST_KEYS
+from tracelab.forest import Forest, build_forest, cut_cycles
 from tracelab.numbering import SEED, coded, first_places, gathered, renumbered
 from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, attribute_value
 
@@ -29,7 +30,6 @@ Measured = TypeVar("Measured")
 UNSPECIFIED, INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(len(KINDS))
 UNSET, OK, ERROR = range(len(STATUS_CODES))
 
-HOST_KEYS: Final = ("resource.host.id", "resource.host.ip", "resource.host.name", "resource.k8s.node.name")
 LANGUAGE: Final = "resource.telemetry.sdk.language"
 HTTP_KEYS: Final = ("span.http.request.method", "span.http.method", "span.http.route", "span.http.url", "span.url.full")
 RPC_KEYS: Final = ("span.rpc.system.name", "span.rpc.system", "span.rpc.method", "span.rpc.service")
@@ -97,15 +97,7 @@ class Evidence:
     @shared
     def on_cut_cycle(self) -> Flags:
         """Mark the spans at which the forest cut a cycle: each names a span below it, or itself, as its parent."""
-        found = self.named_parent & (self.parent < 0)
-        if not found.any():
-            return found
-        top = self.forest.root
-        rows = np.flatnonzero(found[top])
-        ids, named = self.frame["span_id"].gather(rows), self.frame["parent_span_id"].gather(top[rows])
-        cut = np.zeros(self.count, dtype=bool)
-        cut[top[rows[(ids == named).to_numpy()]]] = True
-        return cut
+        return cut_cycles(self.frame, self.forest)
 
     @shared
     def orphan(self) -> Flags:

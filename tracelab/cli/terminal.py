@@ -20,7 +20,7 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from tracelab.display.tables import shown
-from tracelab.errors import LoadWarning, PolicyError, QueryError, SamplingWarning, TracelabError
+from tracelab.errors import LoadWarning, PolicyError, QueryError, SamplingWarning, SkewWarning, TracelabError
 from tracelab.markup import visible
 from tracelab.traceql import QueryWarning
 
@@ -34,7 +34,7 @@ USAGE: Final = 2
 FOUND: Final = 3
 STOPPED: Final = 130
 
-_OURS: Final = (LoadWarning, QueryWarning, SamplingWarning)
+_OURS: Final = (LoadWarning, QueryWarning, SamplingWarning, SkewWarning)
 _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 _TICK: Final = 0.5
 _NOW_AND_THEN: Final = 10.0

@@ -1,6 +1,7 @@
 # What can be drawn; each room is imported when it is first used.
 from .charts.audit import plot_audit as plot_audit
 from .charts.change_points import plot_change_points as plot_change_points
+from .charts.clock_skew import plot_clock_skew as plot_clock_skew
 from .charts.compare import plot_compare as plot_compare
 from .charts.critical_path_profile import plot_critical_path_profile as plot_critical_path_profile
 from .charts.error_origins import plot_error_origins as plot_error_origins

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from tracelab import TracelabError, critical_path, read, trace_diff
+from tracelab import TracelabError, correct_skew, critical_path, read, trace_diff
 from tracelab.synthetic import draw, generate
 
 BEFORE = """
@@ -174,7 +174,7 @@ def test_the_release_of_the_shop_is_a_new_call_on_the_critical_path(sample_data:
     new = orders.filter(pl.col("resource.service.version") == "1.9.0")["trace_id"]
     old = orders.filter(pl.col("resource.service.version") == "1.8.0")["trace_id"]
     before, after = (spans.filter(pl.col("trace_id").is_in(ids.implode())) for ids in (old, new))
-    row = trace_diff(before, after).row(0, named=True)
+    row = trace_diff(correct_skew(before), correct_skew(after)).row(0, named=True)
     assert (row["name"], row["change"], row["after_traces"]) == ("load_price_list", "new", 61)
     assert row["critical_lower"].total_seconds() > 0.015
 

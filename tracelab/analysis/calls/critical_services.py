@@ -9,6 +9,8 @@ import polars as pl
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.calls.edges import FAILED, calls_of, forest_of_calls, per_edge
 from tracelab.analysis.critical_paths.paths import path_sections
+from tracelab.clocks.doubts import warn_of_skew
+from tracelab.clocks.hosts import host_columns
 from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION
 
@@ -33,6 +35,11 @@ def critical_services(spans: Spans) -> pl.DataFrame:
     traces), `callers`, `callees` (UInt32, services, databases and others beside it in the `service_graph`), `errors`
     (UInt32, its spans that failed).
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -44,7 +51,8 @@ def critical_services(spans: Spans) -> pl.DataFrame:
     >>> critical_services(spans).select("service_name", "path_share", "callers", "callees").rows()
     [('pay', 0.7, 1, 0), ('web', 0.3, 0, 2), ('log', 0.0, 1, 0)]
     """
-    frame, forest = forest_of_calls(spans, *process_columns(spans))
+    frame, forest = forest_of_calls(spans, *process_columns(spans), *host_columns(spans))
+    warn_of_skew((frame, forest))
     sections = path_sections(frame, forest, method="tracelab")
     frame = frame.with_columns(trace=pl.col("trace_id").hash())
     on_path = (

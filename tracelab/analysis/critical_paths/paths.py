@@ -11,13 +11,14 @@ import polars as pl
 from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import consumers, left_running, process_columns
 from tracelab.analysis.critical_paths.algorithm import Clipped, Sections, clip, walk
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import choice
 from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
+    from tracelab.forest import Forest, Ints
 
 Method: TypeAlias = Literal["tracelab", "jaeger"]
 
@@ -74,6 +75,11 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     TracelabError
         There is no such method.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Notes
     -----
     Jaeger UI's rules are those of `CriticalPath` in jaeger-ui; that back-to-back siblings are both on the path is also
@@ -97,7 +103,7 @@ def critical_path(spans: Spans, *, method: Method = "tracelab") -> pl.DataFrame:
     >>> critical_path(spans)["name"].to_list()
     ['api', 'auth', 'db', 'api']
     """
-    frame, forest = build_forest(spans, *process_columns(spans))
+    frame, forest = timed_forest(spans, *process_columns(spans))
     sections = path_sections(frame, forest, method=method)
     first = np.concatenate(([True], np.diff(forest.root[sections.owner]) != 0))[: sections.owner.size]
     begins = np.flatnonzero(first)

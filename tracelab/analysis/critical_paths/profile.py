@@ -14,9 +14,9 @@ from tracelab.analysis.critical_paths.call_paths import call_path_numbers, call_
 from tracelab.analysis.critical_paths.paths import Method, path_sections
 from tracelab.analysis.grouping import By, Spans, items_of, keys
 from tracelab.analysis.traces import trace_weights
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import takes_any_frame
 from tracelab.errors import TracelabError
-from tracelab.forest import Forest, Ints, build_forest
 from tracelab.options import share
 from tracelab.sampling.estimation.quantiles import quantiles
 from tracelab.sampling.estimation.samples import Sample
@@ -36,6 +36,7 @@ from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.critical_paths.algorithm import Sections
+    from tracelab.forest import Forest, Ints
     from tracelab.sampling.estimation.arrays import Floats
     from tracelab.sampling.estimation.weighing import Weights
 
@@ -131,6 +132,11 @@ def critical_path_profile(
     TracelabError
         `slowest` is no share, `by` or `within` name no groups, there is no such method, or a weight is none.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Notes
     -----
     The end-to-end time of a trace is the length of its path, which is that of its root; where parts of a trace hang
@@ -176,7 +182,7 @@ def _keyed_forest(
         made.append(key.alias(f"{_BY}{number}"))
     if len(set(columns.values())) < len(parts):
         raise TracelabError(f"Two of the keys in `by` have one name: {parts!r}. Rename one with .alias().")
-    frame, forest = build_forest(spans, *process_columns(spans), *made, *weight)
+    frame, forest = timed_forest(spans, *process_columns(spans), *made, *weight)
     if _PATH in columns:
         frame = frame.with_columns(pl.Series(_PATH, call_path_numbers(frame, forest)))
     return frame, forest, columns

@@ -9,8 +9,8 @@ import polars as pl
 
 from tracelab.analysis.arrays import durations
 from tracelab.analysis.latency.self_time import uncovered
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import build_forest
 from tracelab.options import nanoseconds, share
 from tracelab.schema import DURATION, TIME
 
@@ -45,6 +45,11 @@ def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: floa
     TracelabError
         `min_duration` is no length of time, or `min_share` no share.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -58,7 +63,7 @@ def gaps(spans: Spans, *, min_duration: str | timedelta = "1ms", min_share: floa
     """
     least = share("min_share", min_share, ends=True, why="0.1 is a tenth of the span.")
     shortest = nanoseconds("min_duration", min_duration)
-    frame, forest = build_forest(spans)
+    frame, forest = timed_forest(spans)
     found = uncovered(frame, forest)
     length = found.end - found.start
     part = length / np.maximum(durations(frame)[found.owner], 1)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
 
 from tracelab.analysis.arrays import durations, group_starts, running_max, starts
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Forest, Ints, build_forest
 from tracelab.schema import DURATION
+
+if TYPE_CHECKING:
+    from tracelab.forest import Forest, Ints
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
@@ -54,6 +57,11 @@ def with_self_time(spans: FrameT) -> FrameT:
     -------
     The frame with `self_time` (Duration), rows as they were. A LazyFrame is computed when it is collected.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Examples
     --------
     >>> from tracelab.synthetic import draw
@@ -77,7 +85,7 @@ def with_self_time(spans: FrameT) -> FrameT:
 
 
 def _with_self_time(spans: pl.DataFrame) -> pl.DataFrame:
-    frame, forest = build_forest(spans.with_row_index(_ROW), _ROW)
+    frame, forest = timed_forest(spans.with_row_index(_ROW), _ROW)
     own = self_times(frame, forest)
     by_row = np.empty_like(own)
     by_row[frame[_ROW].to_numpy()] = own

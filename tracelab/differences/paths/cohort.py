@@ -17,6 +17,7 @@ from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.latency.self_time import self_times
 from tracelab.analysis.traces import first_roots
+from tracelab.clocks.hosts import host_columns
 from tracelab.forest import build_forest
 from tracelab.numbering import renumbered
 
@@ -95,7 +96,7 @@ class Cohort:
 
 def placed(spans: pl.DataFrame, by: By) -> Placed:
     """Put the spans of a cohort into places, and measure them."""
-    frame, forest = build_forest(spans, *process_columns(spans), has_failed(spans).alias(_FAILED))
+    frame, forest = build_forest(spans, *process_columns(spans), *host_columns(spans), has_failed(spans).alias(_FAILED))
     root = first_roots(frame, forest)
     sections = path_sections(frame, forest, method="tracelab")
     leads = np.zeros(frame.height, dtype=bool)

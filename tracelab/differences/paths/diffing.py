@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from tracelab.clocks.doubts import warn_of_skew
 from tracelab.conforming import span_frame
 from tracelab.differences.paths.cohort import KEYS, By, Cohort, cohort_of, labels_of, placed
 from tracelab.differences.paths.exact import rounded, shared_out
@@ -104,6 +105,11 @@ def trace_diff(
     SchemaError
         A frame cannot be conformed.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Notes
     -----
     A trace lasts from end to end as long as the span that begins it. Its critical path covers that span from start to
@@ -137,6 +143,7 @@ def differences_of(
     confidence = share("confidence", confidence, ends=False, why="0.95 is usual.")
     resamples = whole("resamples", resamples, least=20)
     parts = placed(_eager(before), by), placed(_eager(after), by)
+    warn_of_skew(*((part.frame, part.forest) for part in parts))
     codes, labels = labels_of(parts, by)
     one, other = (cohort_of(part, code, labels.height) for part, code in zip(parts, codes, strict=True))
     intervals = resampled(one, other, resamples=resamples, confidence=confidence, quantile=quantile)

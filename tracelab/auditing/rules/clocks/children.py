@@ -9,7 +9,8 @@ import polars as pl
 
 from tracelab.auditing.evidence import CONSUMER, PRODUCER, SERVER
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
-from tracelab.auditing.measures.offsets import clocks_of, grains, machines
+from tracelab.auditing.measures.offsets import clocks_of, machines
+from tracelab.clocks.hosts import grains
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing, quoted
-from tracelab.auditing.measures.offsets import FAR, Clocks, clocks_of
+from tracelab.auditing.measures.offsets import Clocks, clocks_of
+from tracelab.clocks.agreement import FAR
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
