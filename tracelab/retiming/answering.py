@@ -89,6 +89,11 @@ def what_if(
     SchemaError
         The frame cannot be conformed.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Notes
     -----
     A trace takes as long as the span that begins it. A parent is read as work of its own and groups of children in

@@ -76,6 +76,11 @@ def optimise(
     SchemaError
         `by` names no column, or the frame cannot be conformed.
 
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
+
     Notes
     -----
     Each operation is tried as `what_if(spans, ..., factor=1 - saving, part="self")` has it: only what it does itself

@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from tracelab.analysis.asynchronous import process_columns
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import build_forest
 from tracelab.retiming.crowds import crowds_of
 from tracelab.retiming.order import order_of, placed
 from tracelab.schema import DURATION
@@ -73,7 +73,7 @@ def with_slack(spans: FrameT) -> FrameT:
 
 
 def _with_slack(spans: pl.DataFrame) -> pl.DataFrame:
-    frame, forest = build_forest(spans.with_row_index(_ROW), _ROW, *process_columns(spans))
+    frame, forest = timed_forest(spans.with_row_index(_ROW), _ROW, *process_columns(spans))
     found = np.zeros((len(_COLUMNS), frame.height), dtype=np.int64)
     awaited = np.zeros(frame.height, dtype=bool)
     row = frame[_ROW].to_numpy()

@@ -11,9 +11,9 @@ import polars as pl
 from tracelab.analysis.arrays import durations
 from tracelab.analysis.asynchronous import process_columns
 from tracelab.analysis.traces import first_roots
+from tracelab.clocks.doubts import timed_forest
 from tracelab.conforming import span_frame
 from tracelab.differences.sides import matching_rows
-from tracelab.forest import build_forest
 from tracelab.retiming.changing import change_of, retimed
 from tracelab.retiming.order import placed
 from tracelab.schema import DURATION
@@ -78,7 +78,7 @@ def eager_frame(spans: Any) -> pl.DataFrame:
 
 def cohort_of(spans: pl.DataFrame, *columns: str | pl.Expr) -> Cohort:
     """Make traces ready to be retimed."""
-    frame, forest = build_forest(spans, *process_columns(spans), *columns)
+    frame, forest = timed_forest(spans, *process_columns(spans), *columns)
     root = first_roots(frame, forest) if frame.height else np.zeros(0, dtype=np.int64)
     parts = tuple((low, placed(frame[low:high], forest.between(low, high))) for low, high in forest.batches(_BATCH))
     return Cohort(frame, forest, root, parts, durations(frame)[root])
