@@ -10,7 +10,6 @@ import pytest
 import tracelab as tl
 from tests.notebooks.conftest import cells, runs, says, shows
 
-pytestmark = pytest.mark.filterwarnings("ignore:The clock of 'catalogue-2' is 3:tracelab.SkewWarning")
 """The sample shop has a clock that is 40 ms behind, of which the answers warn; the notebook takes times as they are."""
 
 NOTEBOOK = "03_why_slow"
