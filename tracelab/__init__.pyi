@@ -33,6 +33,7 @@ from .catalogue import with_attributes as with_attributes
 from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import compare as compare
+from .differences import root_causes as root_causes
 from .differences import trace_diff as trace_diff
 from .display.tables import show as show
 from .errors import LoadError as LoadError
