@@ -30,10 +30,10 @@ _OUTCOMES: Final = re.compile(
 
 
 def companions(case: Case, row: Mapping[str, Any], spans: tuple[pl.DataFrame, pl.DataFrame], q: float) -> pl.DataFrame:
-    """Compare the traces that a cause hits with others that come to the same place: rows of `compare`.
+    """Compare the traces that a cause hits with others that come to the same place, or to its caller.
 
     Hit is a trace of the abnormal side in which an error starts at the suspect, or where it takes longer than 19 of 20
-    normal traces.
+    normal traces. Gives rows of `compare`.
     """
     hit, spared = _split(case, row)
     if min(sum(map(len, hit)), sum(map(len, spared))) < _FEWEST:
@@ -62,10 +62,13 @@ def _split(case: Case, row: Mapping[str, Any]) -> tuple[list[pl.Series], list[pl
         same &= pl.col("callee").eq_missing(pl.lit(row["callee"], dtype=pl.String))
     ours = np.isin(case.steps.suspect, suspects.filter(same)["number"].to_numpy().astype(np.int64))
     limit = _limits(case, ours)
+    above = case.steps.parent[ours]
+    near = ours.copy()
+    near[above[above >= 0]] = True
     hit, spared = [], []
     for number, (cells, side) in enumerate(zip(case.cells, case.sides, strict=True)):
         rows = np.flatnonzero(ours[cells.step])
-        there = np.unique(cells.trace[rows])
+        there = np.unique(cells.trace[near[cells.step]])
         slow = cells.own[rows] / cells.count[rows] > limit[cells.step[rows]]
         bad = (row["time_counts"] & slow) | ((row["errors_counts"] or row["lost_counts"]) & (cells.origins[rows] > 0))
         found = np.unique(cells.trace[rows[bad]]) if number == 0 else there[:0]
@@ -76,7 +79,7 @@ def _split(case: Case, row: Mapping[str, Any]) -> tuple[list[pl.Series], list[pl
 
 
 def _limits(case: Case, ours: Flags) -> npt.NDArray[np.float64]:
-    """Give what 19 of 20 normal traces stay below, by step."""
+    """Give what 19 of 20 normal traces stay below, by step; who does something new takes longer for it."""
     cells = case.cells[1]
     rows = np.flatnonzero(ours[cells.step])
     found = (
@@ -84,6 +87,6 @@ def _limits(case: Case, ours: Flags) -> npt.NDArray[np.float64]:
         .group_by("step")
         .agg(pl.col("value").quantile(_SLOW, "linear"))
     )
-    limits = np.full(ours.size, np.inf)
+    limits = np.full(ours.size, -1.0)
     limits[found["step"].to_numpy()] = found["value"].to_numpy()
     return limits

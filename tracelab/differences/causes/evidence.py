@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special, stats
 
+from tracelab.numbering import renumbered
+
 if TYPE_CHECKING:
     from tracelab.differences.causes.measuring import Cells, Measured, Steps
 
@@ -147,29 +149,106 @@ class Evidence:
     new: Flags
 
 
-def evidence_of(steps: Steps, cells: tuple[Cells, Cells], sides: tuple[Measured, Measured]) -> Evidence:
+@dataclass(frozen=True)
+class Stepwise:
+    """What is known of each step, which does not depend on how steps are put together to suspects.
+
+    Attributes
+    ----------
+    having
+        How many traces of either side have it.
+    values
+        The time that a span takes, by name of the time and side: an item per cell.
+    ranks
+        What ranks are off by, and their variance.
+    middle
+        Means of middle halves with their variances.
+    """
+
+    having: tuple[Ints, Ints]
+    values: dict[str, list[Floats]]
+    ranks: dict[str, tuple[Floats, Floats]]
+    middle: dict[str, list[tuple[Floats, Floats]]]
+
+
+def stepwise(steps: Steps, cells: tuple[Cells, Cells]) -> Stepwise:
+    """Sort what each step takes, which is what takes long."""
+    many = steps.suspect.size
+    one, other = (np.bincount(each.step, minlength=many) for each in cells)
+    values = {name: [getattr(each, name) / each.count for each in cells] for name in ("own", "critical")}
+    return Stepwise(
+        (one, other),
+        values,
+        {name: _ranked(cells, value, (one, other)) for name, value in values.items()},
+        {
+            name: [_middle(each, part, many) for each, part in zip(cells, value, strict=True)]
+            for name, value in values.items()
+        },
+    )
+
+
+def _ranked(cells: tuple[Cells, Cells], values: list[Floats], having: tuple[Ints, Ints]) -> tuple[Floats, Floats]:
+    """Say how far the ranks of the first side are off within each step, weighted, and their variance."""
+    step = np.concatenate([each.step for each in cells])
+    value = np.concatenate(values)
+    order = np.lexsort((value, step))
+    step, value, first = step[order], value[order], order < cells[0].step.size
+    starts = np.flatnonzero(np.diff(step, prepend=-1))
+    within = np.arange(step.size) - np.repeat(starts, np.diff(starts, append=step.size))
+    tied = np.flatnonzero((np.diff(step, prepend=-1) != 0) | (np.diff(value, prepend=np.nan) != 0))
+    sizes = np.diff(tied, append=step.size)
+    rank = np.repeat(within[tied] + (sizes + 1) / 2, sizes)
+    n, m = (each.astype(np.float64) for each in having)
+    ties = np.bincount(step[tied], weights=sizes.astype(np.float64) ** 3 - sizes, minlength=n.size)
+    total = n + m
+    off = np.bincount(step[first], weights=rank[first], minlength=n.size) - n * (total + 1) / 2
+    weight = np.where((n > 0) & (m > 0), 1 / (total + 1), 0.0)
+    spread = n * m / 12 * (total + 1 - ties / np.maximum(total * (total - 1), 1))
+    return weight * off, weight**2 * spread
+
+
+def _middle(cells: Cells, value: Floats, many: int) -> tuple[Floats, Floats]:
+    """Give the mean of the middle half of each step's values, and its variance.
+
+    J. W. Tukey and D. H. McLaughlin, Sankhya A 25 (1963), 331-352: that of the winsorised values.
+    """
+    order = np.lexsort((value, cells.step))
+    step, ordered = cells.step[order], value[order]
+    sizes = np.bincount(step, minlength=many)
+    first = np.cumsum(sizes) - sizes
+    place = np.arange(step.size) - first[step]
+    low, high = sizes[step] * 0.25, sizes[step] * 0.75
+    weight = np.clip(np.minimum(place + 1, high) - np.maximum(place, low), 0.0, 1.0)
+    total = np.bincount(step, weights=weight, minlength=many)
+    mean = np.bincount(step, weights=weight * ordered, minlength=many) / np.where(total > 0, total, 1.0)
+    last = np.maximum(first + sizes - 1, 0)
+    cut = sizes // 4
+    lower, upper = (ordered[np.clip(at, 0, max(step.size - 1, 0))] for at in (first + cut, last - cut))
+    kept = np.clip(ordered, lower[step], upper[step])
+    size = np.maximum(sizes, 1)
+    around = np.bincount(step, weights=kept, minlength=many) / size
+    squares = np.bincount(step, weights=(kept - around[step]) ** 2, minlength=many)
+    return mean, squares / np.maximum(size - 1, 1) / (0.25 * size)
+
+
+def evidence_of(
+    steps: Steps, known: Stepwise, cells: tuple[Cells, Cells], sides: tuple[Measured, Measured]
+) -> Evidence:
     """Gather the evidence; the abnormal side comes first, and neither is empty."""
-    return _Gathering(steps, cells, sides).evidence()
+    return _Gathering(steps, known, cells, (sides[0].traces, sides[1].traces)).evidence()
 
 
 class _Gathering:
     """Sums by step and side, and what follows from them."""
 
-    def __init__(self, steps: Steps, cells: tuple[Cells, Cells], sides: tuple[Measured, Measured]) -> None:
-        self.steps, self.cells = steps, cells
-        self.suspect, self.many = steps.suspect, steps.suspects.height
-        self.traces = sides[0].traces, sides[1].traces
+    def __init__(self, steps: Steps, known: Stepwise, cells: tuple[Cells, Cells], traces: tuple[int, int]) -> None:
+        self.steps, self.known, self.cells, self.traces = steps, known, cells, traces
+        self.suspect, self.many, self.having = steps.suspect, steps.suspects.height, known.having
         self.count = self._sums("count")
-        self.having = self._by_step(cells[0], None), self._by_step(cells[1], None)
 
     def evidence(self) -> Evidence:
         own, critical = self._time("own"), self._time("critical")
-        pairs = [
-            np.unique(self.suspect[each.step] * (int(each.trace.max(initial=0)) + 1) + each.trace)
-            // (int(each.trace.max(initial=0)) + 1)
-            for each in self.cells
-        ]
-        traces = tuple(np.bincount(pair, minlength=self.many) for pair in pairs)
+        traces = [self._traces(each, None) for each in self.cells]
         spans = tuple(self._up(count).astype(np.int64) for count in self.count)
         calls, called = self._calls()
         return Evidence(
@@ -182,13 +261,13 @@ class _Gathering:
             self._lost(),
             (spans[0], spans[1]),
             (traces[0], traces[1]),
-            self._error_traces(),
+            self._traces(self.cells[0], self.cells[0].origins > 0),
             spans[1] == 0,
         )
 
     def _time(self, name: str) -> Time:
         """Compare the time that a span takes, trace by trace; what is new has all its time for a gain."""
-        values = [getattr(each, name) / each.count for each in self.cells]
+        values = self.known.values[name]
         (one, spread), (other, more) = (
             self._moments(each, value, having)
             for each, value, having in zip(self.cells, values, self.having, strict=True)
@@ -196,9 +275,7 @@ class _Gathering:
         fallback, wide, known = self._of_suspect(self.cells[1], values[1])
         alone = self.having[1] == 0
         other, more = np.where(alone, fallback[self.suspect], other), np.where(alone, wide[self.suspect], more)
-        (middle, loose), (usual, wobbly) = (
-            self._middle(each, value) for each, value in zip(self.cells, values, strict=True)
-        )
+        (middle, loose), (usual, wobbly) = self.known.middle[name]
         here, squared = self.count[0] / self.traces[0], (self.count[0] / self.traces[0]) ** 2
         return Time(
             gained=self._up(here * (one - other)),
@@ -207,33 +284,9 @@ class _Gathering:
             usual_error=np.sqrt(self._up(np.where(alone, 0.0, squared * (loose + wobbly)))),
             base=self._up(here * other),
             usual_base=self._up(np.where(alone, 0.0, here * usual)),
-            by_ranks=self._ranks(values),
+            by_ranks=self._ranks(name),
             known=known,
         )
-
-    def _middle(self, cells: Cells, value: Floats) -> tuple[Floats, Floats]:
-        """Give the mean of the middle half of each step's values, and its variance.
-
-        J. W. Tukey and D. H. McLaughlin, Sankhya A 25 (1963), 331-352: that of the winsorised values.
-        """
-        steps = self.suspect.size
-        order = np.lexsort((value, cells.step))
-        step, ordered = cells.step[order], value[order]
-        sizes = np.bincount(step, minlength=steps)
-        first = np.cumsum(sizes) - sizes
-        place = np.arange(step.size) - first[step]
-        low, high = sizes[step] * 0.25, sizes[step] * 0.75
-        weight = np.clip(np.minimum(place + 1, high) - np.maximum(place, low), 0.0, 1.0)
-        total = np.bincount(step, weights=weight, minlength=steps)
-        mean = np.bincount(step, weights=weight * ordered, minlength=steps) / np.where(total > 0, total, 1.0)
-        last = np.maximum(first + sizes - 1, 0)
-        cut = sizes // 4
-        lower, upper = (ordered[np.clip(at, 0, max(step.size - 1, 0))] for at in (first + cut, last - cut))
-        kept = np.clip(ordered, lower[step], upper[step])
-        size = np.maximum(sizes, 1)
-        around = np.bincount(step, weights=kept, minlength=steps) / size
-        squares = np.bincount(step, weights=(kept - around[step]) ** 2, minlength=steps)
-        return mean, squares / np.maximum(size - 1, 1) / (0.25 * size)
 
     def _new(self) -> Floats:
         """Give the p-values of something being on the abnormal side alone."""
@@ -241,30 +294,11 @@ class _Gathering:
         had = np.minimum(had, self.traces[0]).astype(np.int64)
         return np.asarray(stats.hypergeom.sf(had - 1, sum(self.traces), had, self.traces[0]))
 
-    def _ranks(self, values: list[Floats]) -> Floats:
+    def _ranks(self, name: str) -> Floats:
         """Give the statistic of ranks within steps (P. van Elteren, 1960); nan where no step is on both sides."""
-        step = np.concatenate([each.step for each in self.cells])
-        value = np.concatenate(values)
-        first = np.arange(step.size) < self.cells[0].step.size
-        order = np.lexsort((value, step))
-        step, value, first = step[order], value[order], first[order]
-        starts = np.flatnonzero(np.diff(step, prepend=-1))
-        within = np.arange(step.size) - np.repeat(starts, np.diff(starts, append=step.size))
-        tied = np.flatnonzero((np.diff(step, prepend=-1) != 0) | (np.diff(value, prepend=np.nan) != 0))
-        sizes = np.diff(tied, append=step.size)
-        rank = np.repeat(within[tied] + (sizes + 1) / 2, sizes)
-        steps = self.suspect.size
-        ties = np.bincount(step[tied], weights=sizes.astype(np.float64) ** 3 - sizes, minlength=steps)
-        n, m = (having.astype(np.float64) for having in self.having)
-        total = n + m
-        both = (n > 0) & (m > 0)
-        off = np.bincount(step[first], weights=rank[first], minlength=steps) - n * (total + 1) / 2
-        lost = ties / np.maximum(total * (total - 1), 1)
-        weight = np.where(both, 1 / (total + 1), 0.0)
-        off = self._up(weight * off)
-        spread = self._up(weight**2 * n * m / 12 * (total + 1 - lost))
-        asked = spread > 0
+        off, spread = (self._up(values) for values in self.known.ranks[name])
         z = np.full(self.many, np.nan)
+        asked = spread > 0
         z[asked] = off[asked] / np.sqrt(spread[asked])
         return z
 
@@ -325,12 +359,12 @@ class _Gathering:
         time = self._up(gained * each_takes)
         return Estimate(total / self.traces[0], error / self.traces[0], p), np.maximum(time, 0.0) / self.traces[0]
 
-    def _error_traces(self) -> Ints:
-        each = self.cells[0]
-        rows = np.flatnonzero(each.origins > 0)
-        many = int(each.trace.max(initial=0)) + 1
-        pairs = np.unique(self.suspect[each.step[rows]] * many + each.trace[rows])
-        return np.bincount(pairs // many, minlength=self.many)
+    def _traces(self, cells: Cells, shown: Flags | None) -> Ints:
+        """Count the traces that have each suspect, in the cells shown."""
+        rows = slice(None) if shown is None else np.flatnonzero(shown)
+        traces = int(cells.trace.max(initial=0)) + 1
+        _, pairs = renumbered(self.suspect[cells.step[rows]] * traces + cells.trace[rows])
+        return np.bincount(pairs // traces, minlength=self.many)
 
     def _moments(self, cells: Cells, value: Floats, having: Ints) -> tuple[Floats, Floats]:
         """Give the mean of each step, and the variance of that mean."""

@@ -187,9 +187,9 @@ class Steps:
 
 
 def tabulated(sides: tuple[Measured, Measured]) -> tuple[Steps, tuple[Cells, Cells]]:
-    """Number the kinds of steps of both sides alike, and add up what spans have by step and trace."""
+    """Give numbers to the kinds of steps of both sides, and add up what spans have by step and trace."""
     keys = np.concatenate([side.path ^ side.callee.hash(1).fill_null(0).to_numpy().view(np.int64) for side in sides])
-    distinct, first, number = np.unique(keys, return_index=True, return_inverse=True)
+    _, first, number = np.unique(keys, return_index=True, return_inverse=True)
     cut = sides[0].path.size
     step = number[:cut], number[cut:]
     names = pl.concat(side.frame.select("service_name", "name", "kind", side.callee.alias("callee")) for side in sides)[

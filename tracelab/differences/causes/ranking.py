@@ -55,7 +55,7 @@ CAUSES: Final = pl.Schema(
     }
 )
 _TIMES: Final = tuple(f"{name}_{end}" for name in ("path", "self") for end in ("gained", "lower", "upper"))
-_EXPLAINED: Final = 3
+_EXPLAINED: Final = 5
 _EXEMPLARS: Final = 3
 
 
@@ -98,7 +98,7 @@ def root_causes(
     (String, what to look at), `service_name`, `name`, `callee` (String; `callee` for edges, `name` null where it is
     about all operations), `score` (Float64, see notes), `certain` (Boolean, whether it is more than chance at `q`; what
     is not comes last and says so), `because` (String, a sentence), `changed` (List(String), attribute values of the
-    traces that it hits and of few that it spares, of the first three), `path_gained`, `path_lower`, `path_upper`
+    traces that it hits and of few that it spares, of the first five), `path_gained`, `path_lower`, `path_upper`
     (Duration, time on the critical path gained per trace, with its interval), `path_share` (Float64, that as a share of
     what traces take longer from end to end; null where that is not clear itself), `self_gained`, `self_lower`,
     `self_upper` (Duration, self time gained per trace), `errors_gained`, `errors_lower`, `errors_upper` (Float64, of
@@ -227,7 +227,7 @@ def _value(value: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
         "service_name": value["service_name"],
         "score": row["score"] * value["effect_lower"],
         "certain": True,
-        "because": f"{shares[0]} of the traces that {named(row)} makes worse have it, {shares[1]} of those that it spares.",
+        "because": f"{shares[0]} of the traces that {named(row)} makes worse have it, {shares[1]} of others like them.",
         "changed": [],
         "abnormal_traces": value["selection_count"],
         "normal_traces": value["baseline_count"],

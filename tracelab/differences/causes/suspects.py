@@ -10,7 +10,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import special
 
-from tracelab.differences.causes.evidence import evidence_of
+from tracelab.differences.causes.evidence import evidence_of, stepwise
 from tracelab.differences.causes.measuring import SUSPECT, measured, tabulated
 from tracelab.differences.significance import benjamini_hochberg
 
@@ -51,6 +51,7 @@ def case_of(abnormal: pl.DataFrame, normal: pl.DataFrame, *, q: float, confidenc
     """Gather the evidence of two sides that both have spans, and rank the suspects."""
     sides = measured(abnormal), measured(normal)
     steps, cells = tabulated(sides)
+    known = stepwise(steps, cells)
     levels = [_Level.of("operation", steps, SUSPECT)]
     levels.append(_Level.of("edge", steps, ["service_name", "callee"]))
     levels.append(_Level.of("service", steps, ["service_name"]))
@@ -58,7 +59,7 @@ def case_of(abnormal: pl.DataFrame, normal: pl.DataFrame, *, q: float, confidenc
     drift = 0.0
     tables = []
     for level in levels:
-        found = evidence_of(level.steps, cells, sides)
+        found = evidence_of(level.steps, known, cells, sides)
         drift = drift if tables else found.own.drift()
         tables.append(_table(level, found, drift, max(usual, 1.0), confidence))
     suspects = _judged(pl.concat(tables).with_row_index("suspect"), q)

@@ -45,16 +45,15 @@ def _time(row: Mapping[str, Any]) -> str:
     if row["new"]:
         return f"new: it takes {format_duration(max(row['self_gained'], 0))} of self time a trace"
     if row["self_gained"] > 0:
-        gained = f"{format_duration(row['self_gained'])} more self time a trace (before: {format_duration(row['self_before'])})"
+        before = format_duration(row["self_before"])
+        gained = f"{format_duration(row['self_gained'])} more self time a trace (before: {before})"
     else:
         gained = f"usually {format_duration(row['self_harm'])} more self time a trace, though a few slow ones hide it"
-    if row["path_gained"] > 0:
-        return (
-            f"{gained}, {format_duration(row['path_gained'])} of it on the critical path"
-            if row["path_gained"] < row["self_gained"]
-            else f"{gained}, all on the critical path"
-        )
-    return f"{gained}, none of it on the critical path"
+    path = max(row["path_gained"], 0)
+    if not path:
+        return f"{gained}, none of it on the critical path"
+    part = f"{format_duration(path)} of it" if path < row["self_gained"] else "all"
+    return f"{gained}, {part} on the critical path"
 
 
 def _share(value: float) -> str:

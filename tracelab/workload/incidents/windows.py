@@ -40,7 +40,8 @@ def draw_incident(kind: str, rng: np.random.Generator, *, traces: int, begin: in
     """Draw systems until something of a kind goes wrong in one, and let requests come in two windows.
 
     In the second one people ask for other things somewhat more or less often, every service is somewhat more or less
-    busy, and all that did go wrong in the first one still does. What hits hardly any call is no incident: another one is drawn then.
+    busy, and all that did go wrong in the first one still does. What hits hardly any call is no incident: another one
+    is drawn then.
     """
     while True:
         system = draw_system(rng)
