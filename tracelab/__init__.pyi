@@ -59,6 +59,7 @@ from .figures import plot_latency_histogram as plot_latency_histogram
 from .figures import plot_latency_percentiles as plot_latency_percentiles
 from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
+from .figures import plot_root_causes as plot_root_causes
 from .figures import plot_sampling_report as plot_sampling_report
 from .figures import plot_service_graph as plot_service_graph
 from .figures import plot_trace_diff as plot_trace_diff

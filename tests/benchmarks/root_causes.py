@@ -3,14 +3,14 @@
     pip install 'tracelab-kit[benchmark]'
     python -m tests.benchmarks.root_causes [COUNT] [FIRST_SEED]
 
-takes 200 generated incidents of six kinds, asks all three, and prints how often the cause is the first that they name,
-among the first three, and Avg@5, which is the mean of how often it is among the first one, two, ... five. MicroRank
-(G. Yu et al., WWW 2021) and TraceRCA (Z. Li et al., IWQoS 2021) are those of RCAEval (L. Pham et al., ASE 2024), as they
-are installed, with their defaults. They get the same spans in the columns that RCAEval's data sets have: times in
-microseconds, the name of the span as method, the start of the abnormal window as the moment of injection. Both stop at
-an operation that the normal window does not have: the few spans of such operations are kept from them. They rank
-operations, which count for the services that they belong to; so do the rows of root_causes. An edge between two services
-is found by naming either of them.
+takes 200 generated incidents of six kinds, asks all three, and prints how often the cause is the first that they
+name, among the first three, and Avg@5, which is the mean of how often it is among the first one, two, ... five.
+MicroRank (G. Yu et al., WWW 2021) and TraceRCA (Z. Li et al., IWQoS 2021) are those of RCAEval (L. Pham et al., ASE
+2024), as they are installed, with their defaults. They get the same spans in the columns that RCAEval's data sets have:
+times in microseconds, the name of the span as method, the start of the abnormal window as the moment of injection. Both
+stop at an operation that the normal window does not have: the few spans of such operations are kept from them. They
+rank operations, which count for the services that they belong to; so do the rows of root_causes. An edge between two
+services is found by naming either of them.
 """
 
 from __future__ import annotations

@@ -58,6 +58,13 @@ def compared(spans: pl.DataFrame) -> go.Figure:
         return tl.plot_compare(spans, where=pl.col("duration") > pl.col("duration").median(), unit="span")
 
 
+def caused(spans: pl.DataFrame) -> go.Figure:
+    """Look for the causes of the traces of the later half, if there are both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_root_causes(spans, where=pl.col("start_time") > pl.col("start_time").median(), q=1)
+
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -76,6 +83,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "repeated_calls": lambda spans: tl.plot_repeated_calls(spans, min_count=2),
     "gaps": tl.plot_gaps,
     "compare": compared,
+    "root_causes": caused,
     "trace_diff": lambda spans: tl.plot_trace_diff(spans.filter(pl.int_range(pl.len()) % 3 != 0), spans, resamples=20),
 }
 

@@ -27,6 +27,13 @@ def compared(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         return tl.compare(spans, where="duration > 3ns", unit="span", q=1)
 
 
+def caused(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """Look for the causes of the traces that take longer, if there are both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.root_causes(spans, where="traceDuration > 3ns", q=1)
+
+
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
     "compare": lambda spans: compared(spans).drop("exemplars"),
@@ -48,6 +55,7 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "latency_percentiles_wide": lambda spans: analysis.latency_percentiles(spans, by=["kind", "name"], wide=True),
     "outcomes": analysis.outcomes,
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
+    "root_causes": lambda spans: caused(spans).drop("exemplars"),
     "service_graph": analysis.service_graph,
     "trace_latency_percentiles": lambda spans: analysis.trace_latency_percentiles(spans, every="5ns"),
     "trace_diff": lambda spans: tl.trace_diff(spans, spans, resamples=20),

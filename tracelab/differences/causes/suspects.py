@@ -180,6 +180,8 @@ def _judged(suspects: pl.DataFrame, q: float) -> pl.DataFrame:
     failing = np.maximum(np.where(harm["errors"], errors, 0.0), np.where(harm["lost"], lost, 0.0))
     judged = suspects.with_columns(
         score=pl.Series(time / usual + failing),
+        time_score=pl.Series(time / usual),
+        failure_score=pl.Series(failing),
         certain=pl.Series(certain),
         q_value=pl.Series(least),
         p_value=pl.Series(np.where(asked, p, 1.0).min(axis=1, initial=1.0)),
