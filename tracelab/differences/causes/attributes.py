@@ -38,10 +38,9 @@ def companions(case: Case, row: Mapping[str, Any], spans: tuple[pl.DataFrame, pl
     hit, spared = _split(case, row)
     if min(sum(map(len, hit)), sum(map(len, spared))) < _FEWEST:
         return pl.DataFrame()
-    selection, baseline = (
-        pl.concat([one.filter(pl.col("trace_id").is_in(ids.implode())) for one, ids in zip(spans, part, strict=True)])
-        for part in (hit, spared)
-    )
+    selection = spans[0].filter(pl.col("trace_id").is_in(hit[0].implode()))
+    others = [one.filter(pl.col("trace_id").is_in(ids.implode())) for one, ids in zip(spans, spared, strict=True)]
+    baseline = _together(others[0], others[1])
     found = compare(selection, baseline, q=q)
     outcome = (
         pl.col("attribute")
@@ -50,6 +49,16 @@ def companions(case: Case, row: Mapping[str, Any], spans: tuple[pl.DataFrame, pl
     )
     wanted = pl.col("kind").cast(pl.String).is_in(_OF_VALUES) & (pl.col("effect_lower") > 0)
     return found.filter(wanted & pl.col("explained_by").is_null() & ~outcome).head(_MOST)
+
+
+def _together(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Put two frames together, attributes that have other dtypes in one as text."""
+    dtypes = dict(one.schema)
+    mixed = [name for name, dtype in other.schema.items() if dtypes.get(name, dtype) != dtype]
+    nested = [name for name in mixed if dtypes[name].is_nested() or other.schema[name].is_nested()]
+    texts = [name for name in mixed if name not in nested]
+    frames = [frame.drop(nested).with_columns(pl.col(texts).cast(pl.String)) for frame in (one, other)]
+    return pl.concat(frames, how="diagonal")
 
 
 def _split(case: Case, row: Mapping[str, Any]) -> tuple[list[pl.Series], list[pl.Series]]:

@@ -390,8 +390,8 @@ class _Gathering:
         return one, other
 
     def _by_step(self, cells: Cells, weights: Floats | None) -> npt.NDArray[np.float64]:
-        return np.bincount(cells.step, weights=weights, minlength=self.suspect.size)
+        return np.bincount(cells.step, weights=weights, minlength=self.suspect.size).astype(np.float64)
 
     def _up(self, values: npt.NDArray[np.float64]) -> Floats:
         """Add up what steps have by suspect."""
-        return np.bincount(self.suspect, weights=values, minlength=self.many)
+        return np.bincount(self.suspect, weights=values, minlength=self.many).astype(np.float64)

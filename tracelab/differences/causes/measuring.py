@@ -32,8 +32,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Flags: TypeAlias = npt.NDArray[np.bool_]
 
 SUSPECT: Final = ["service_name", "name", "callee"]
-_CALLS: Final = tuple(KIND.categories.index_of(kind) for kind in ("client", "producer"))
-_CLIENT: Final = KIND.categories.index_of("client")
+_CLIENT, _PRODUCER = (KIND.categories.index_of(kind) for kind in ("client", "producer"))
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def measured(spans: pl.DataFrame) -> Measured:
 def _callees(frame: pl.DataFrame, forest: Forest) -> pl.Series:
     """Say whom each call goes to: the service that answers, and where none does, the one that answers calls like it."""
     kind = frame["kind"].to_physical().to_numpy()
-    calls = np.flatnonzero(np.isin(kind, _CALLS))
+    calls = np.flatnonzero((kind == _CLIENT) | (kind == _PRODUCER))
     answering = np.full(frame.height, -1, dtype=np.int64)
     below = np.flatnonzero(forest.has_parent)
     answering[forest.parent[below[::-1]]] = below[::-1]  # the first child stays

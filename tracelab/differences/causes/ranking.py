@@ -98,8 +98,8 @@ def root_causes(
     -------
     One row per cause, worst first: `rank` (UInt32), `kind` (Enum: operation, edge, service, attribute value), `cause`
     (String, what to look at), `service_name`, `name`, `callee` (String; `callee` for edges, `name` null where it is
-    about all operations), `score`, `time_score`, `failure_score` (Float64, see notes; the latter two add up to the first),
-    `certain` (Boolean, whether it is more than chance at `q`; what
+    about all operations), `score`, `time_score`, `failure_score` (Float64, see notes; the latter two add up to the
+    first), `certain` (Boolean, whether it is more than chance at `q`; what
     is not comes last and says so), `because` (String, a sentence), `changed` (List(String), attribute values of the
     traces that it hits and of few that it spares, of the first five), `path_gained`, `path_lower`, `path_upper`
     (Duration, time on the critical path gained per trace, with its interval), `path_share` (Float64, that as a share of

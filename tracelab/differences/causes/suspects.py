@@ -57,7 +57,7 @@ def case_of(abnormal: pl.DataFrame, normal: pl.DataFrame, *, q: float, confidenc
     levels.append(_Level.of("service", steps, ["service_name"]))
     usual = float(sides[1].total.mean())
     drift = 0.0
-    tables = []
+    tables: list[pl.DataFrame] = []
     for level in levels:
         found = evidence_of(level.steps, known, cells, sides)
         drift = drift if tables else found.own.drift()

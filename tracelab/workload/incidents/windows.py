@@ -74,7 +74,7 @@ def _later(
         return extra
 
     nodes = _busier(disturbed.nodes, len(system.services), rng)
-    traffic = run(_asked_otherwise(system, rng), nodes, rng, traces=traces, begin=begin, held=held)
+    traffic = run(_asked_otherwise(system, rng), nodes, rng, traces=traces, begin=begin, longer=held)
     cause = disturbed.cause
     failing = (traffic.origin | traffic.timed_out)[cause.affected[traffic.node]]
     return traffic, int(failing.sum()) if cause.kind in FAILING else longer

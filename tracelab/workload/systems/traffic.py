@@ -68,11 +68,11 @@ def run(
     *,
     traces: int,
     begin: int,
-    held: Callable[[Ints, Ints], Ints] | None = None,
+    longer: Callable[[Ints, Ints], Ints] | None = None,
 ) -> Traffic:
     """Let requests come for some minutes.
 
-    `held` says for how many nanoseconds longer each span works, by its node and by when its request came.
+    `longer` says for how many nanoseconds longer each span works, by its node and by when its request came.
     """
     weights = np.array([entry.weight for entry in system.entries]) / np.arange(1, len(system.entries) + 1) ** 0.5
     chosen = rng.choice(len(system.entries), size=traces, p=weights / weights.sum())
@@ -94,7 +94,7 @@ def run(
     levels = _levels(nodes.column("depth")[node])
     failed = outcome.climb(nodes, node, parent, levels, rng)
     arrival = _arrivals(rng, traces, chosen, begin)[trace]
-    start, duration = _times(nodes, node, parent, levels, outcome, arrival, rng, held)
+    start, duration = _times(nodes, node, parent, levels, outcome, arrival, rng, longer)
     instance = _instances(system, nodes, node, trace, rng)
     return Traffic(
         trace,
@@ -217,15 +217,15 @@ def _times(
     outcome: _Outcome,
     begin: Ints,
     rng: np.random.Generator,
-    held: Callable[[Ints, Ints], Ints] | None,
+    longer: Callable[[Ints, Ints], Ints] | None,
 ) -> tuple[Ints, Ints]:
     """Let durations add up from the leaves, then place every span that is waited for inside of its parent."""
     count, timed_out = node.size, outcome.timed_out
     mode = nodes.column("mode")[node]
     slow = np.where(rng.random(count) < 0.01, 8.0, 1.0)
     own = (nodes.column("work")[node] * rng.lognormal(0, 0.5, count) * slow * _MILLISECOND).astype(np.int64) + 4_000
-    if held is not None:
-        own += held(node, begin)
+    if longer is not None:
+        own += longer(node, begin)
     given_up, late = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     callees = np.flatnonzero(parent >= 0)
     given_up[callees] = timed_out[parent[callees]]
