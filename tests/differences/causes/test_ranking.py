@@ -102,9 +102,7 @@ def test_calls_that_callers_did_not_make_before_count_with_their_time() -> None:
 def test_who_asks_for_what_does_not_matter() -> None:
     """Twice as many of the slower requests make no operation slower."""
     other = "web::GET /report ====================\n  web::render .=================\n"
-    more, fewer = (
-        pl.concat([many(FINE, fine), shifted(many(other, 90 - fine))], how="diagonal") for fine in (30, 60)
-    )
+    more, fewer = (pl.concat([many(FINE, fine), shifted(many(other, 90 - fine))], how="diagonal") for fine in (30, 60))
     assert root_causes(more, fewer).is_empty()
 
 
