@@ -255,7 +255,7 @@ def generate_incident(
     --------
     >>> abnormal, normal, truth = generate_incident(1, kind="lock", traces=200)
     >>> truth.select("kind", "service_name", "names").row(0)
-    ('lock', 'payments', ['shop.Payments/GetBaskets'])
+    ('lock', 'recommender', ['load_payments'])
     """
     choice("kind", kind, causes.KINDS)
     drawn = windows.draw_incident(
