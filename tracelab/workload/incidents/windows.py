@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from tracelab.workload.incidents.causes import FAILING, disturb
+from tracelab.workload.incidents.causes import FAILING, Cause, Disturbed, disturb
 from tracelab.workload.systems.draft import Draft, nodes_of
 from tracelab.workload.systems.landscape import draw_system
 from tracelab.workload.systems.traffic import Nodes, Traffic, run
@@ -15,7 +15,7 @@ from tracelab.workload.systems.traffic import Nodes, Traffic, run
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.workload.incidents.causes import Cause, Disturbed, Ints
+    from tracelab.workload.incidents.causes import Ints
     from tracelab.workload.systems.landscape import System
 
 _FEWEST: Final = 10
@@ -55,10 +55,27 @@ def draw_incident(kind: str, rng: np.random.Generator, *, traces: int, begin: in
         abnormal, hit = _later(system, disturbed, rng, traces=traces, begin=begin + _BETWEEN)
         if hit >= _FEWEST:
             break
-    written = Draft.of(system, nodes, _joined(normal, abnormal), rng).written()
-    first = written["row"] < normal.node.size
+    first, second = _written(system, nodes, (normal, abnormal), rng)
+    return Windows(first, second, disturbed.cause, hit)
+
+
+def draw_calm(rng: np.random.Generator, *, traces: int, begin: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Draw a system, and let requests come in two windows as `draw_incident` does, with nothing wrong in either."""
+    system = draw_system(rng)
+    nodes = nodes_of(system, rng)
+    first = run(system, nodes, rng, traces=traces, begin=begin)
+    nothing = Cause("delay", "", (), None, (), np.zeros(len(nodes.nodes), dtype=bool), "")
+    second, _ = _later(system, Disturbed(nothing, nodes, None), rng, traces=traces, begin=begin + _BETWEEN)
+    return _written(system, nodes, (first, second), rng)
+
+
+def _written(
+    system: System, nodes: Nodes, windows: tuple[Traffic, Traffic], rng: np.random.Generator
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    written = Draft.of(system, nodes, _joined(*windows), rng).written()
+    first = written["row"] < windows[0].node.size
     sides = written.drop("row")
-    return Windows(sides.filter(first), sides.filter(~first), disturbed.cause, hit)
+    return sides.filter(first), sides.filter(~first)
 
 
 def _later(
