@@ -136,6 +136,24 @@ def test_an_empty_side_is_said_to_be_empty(empty: str) -> None:
     assert "because" in found.columns
 
 
+def test_sides_may_have_other_attributes_and_dtypes() -> None:
+    """A cause is found although one side has numbers where the other has texts, or has no such column."""
+    spans = traces(4, 400, slow=lambda of: of["version"] == "1.9")
+    slow = (pl.col("duration").max() > pl.duration(milliseconds=500)).over("trace_id")
+    abnormal = spans.filter(slow).with_columns(pl.lit("7").alias("span.odd"), pl.lit(1).alias("span.only"))
+    normal = spans.filter(~slow).with_columns(pl.lit(8).alias("span.odd"))
+    found = root_causes(abnormal, normal)
+    assert found.row(0, named=True)["certain"]
+    assert found.select("cause").row(0) == root_causes(spans, where="traceDuration > 500ms").select("cause").row(0)
+
+
+def test_fragments_and_traces_without_any_time_are_compared_as_well() -> None:
+    orphans = "api::GET / |\n  lost\n    db::read .|\n"
+    assert root_causes(many(orphans), many(orphans)).is_empty()
+    row = root_causes(many(orphans.replace(".|", ".!")), many(orphans)).row(0, named=True)
+    assert (row["cause"], row["errors_gained"], row["path_share"]) == ("db::read", 1.0, None)
+
+
 def test_arguments_that_are_none() -> None:
     spans = many(FINE)
     with pytest.raises(TracelabError, match="Give either `normal`"):

@@ -139,7 +139,8 @@ def root_causes(
     better of both for twice its p-value; shares by Mantel and Haenszel's test within call paths. What times usually
     differ by in all operations, since no two windows of time are alike, is taken for drift, and has to be exceeded
     (Efron's empirical null). All p-values together are adjusted as Benjamini and Hochberg have it. A service, or an
-    edge over all its operations, is only given where no one operation makes up 80 % of it.
+    edge over all its operations, is only given where no one operation makes up 80 % of it. Traces count as they are:
+    what a sampler dropped is not made up for.
 
     Examples
     --------
