@@ -10,8 +10,9 @@ import numpy.typing as npt
 import polars as pl
 from scipy import special
 
-from tracelab.differences.causes.evidence import evidence_of, stepwise
+from tracelab.differences.causes.evidence import evidence_of
 from tracelab.differences.causes.measuring import SUSPECT, measured, tabulated
+from tracelab.differences.causes.stepwise import stepwise
 from tracelab.differences.significance import benjamini_hochberg
 
 if TYPE_CHECKING:
