@@ -36,6 +36,7 @@ from .conforming import conform as conform
 from .conforming import with_tree as with_tree
 from .differences import change_points as change_points
 from .differences import compare as compare
+from .differences import root_causes as root_causes
 from .differences import trace_diff as trace_diff
 from .display.tables import show as show
 from .errors import LoadError as LoadError
@@ -65,6 +66,7 @@ from .figures import plot_latency_percentiles as plot_latency_percentiles
 from .figures import plot_optimise as plot_optimise
 from .figures import plot_outliers as plot_outliers
 from .figures import plot_repeated_calls as plot_repeated_calls
+from .figures import plot_root_causes as plot_root_causes
 from .figures import plot_sampling_report as plot_sampling_report
 from .figures import plot_service_graph as plot_service_graph
 from .figures import plot_trace_diff as plot_trace_diff

@@ -12,9 +12,10 @@ import polars as pl
 
 from tracelab.conforming import conform
 from tracelab.errors import TracelabError
-from tracelab.options import nanoseconds, shown, whole
+from tracelab.options import choice, nanoseconds, shown, whole
 from tracelab.schema import DURATION, KIND, SPAN_SCHEMA, STATUS_CODE, TIME
 from tracelab.workload import planting, shop
+from tracelab.workload.incidents import causes, windows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ _START: Final = datetime(2026, 5, 1, 12, tzinfo=UTC)
 _MILLISECOND: Final = 1_000_000
 _MOST: Final = 2**31 - 1
 _MOST_TRACES: Final = 1_000_000
+_FEWEST_TRACES: Final = 50
 # Nanoseconds of 64 bits reach from 1677 to 2262; spans take time after the start.
 _EARLIEST, _LATEST = (datetime(year, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC) for year in (1700, 2200))
 _LONGEST_TIME: Final = 60 * 365 * 86_400 * 10**9
@@ -212,6 +214,71 @@ def generate_system(
         faults=wanted,
     )
     return conform(spans).sort("tree_left"), truth
+
+
+def generate_incident(
+    seed: int = 0, *, kind: str = "delay", traces: int = 300, start: datetime = _START
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Make the spans of an incident: normal traffic of a random system, then traffic while one thing is wrong with it.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same incident. Systems are those of `generate_system`, without faults in their
+        instrumentation; in both windows some requests fail, are refused, time out or take long for no reason.
+    kind
+        What goes wrong. `"delay"`: an operation takes longer, at some of its calls or at all. `"errors"`: it fails more
+        often. `"retries"`: it fails, may be slow as well, and its callers try again. `"slow dependency"`: a database or
+        a service outside, which records nothing, takes longer to answer one service. `"lock"`: an operation waits for a
+        lock that one request holds at a time. `"lossy edge"`: calls from a service to another are lost on the way, or
+        their answers; who called gives up after 250 ms. How bad it is is chance too, from hardly visible on.
+    traces
+        How many requests come in each window. In the second one, an hour later, people ask for other things somewhat
+        more or less often, and every service is somewhat more or less busy.
+    start
+        When the first request comes.
+
+    Returns
+    -------
+    The span frames of the abnormal window and of the normal one, in tree order; and a frame of one row: `kind`,
+    `service_name` (String, whose spans show the cause), `names` (List(String), what these are called), `callee`
+    (String, the other end where an edge is at fault: a service, or an address), `services` (List(String), those that
+    may be named for the cause: for an edge between two services either of them), `calls` (Int64, how many calls it
+    hit: 10 or more), `cause` (String, how bad it is).
+
+    Raises
+    ------
+    TracelabError
+        A number is none or too small, or there is no such kind.
+
+    Examples
+    --------
+    >>> abnormal, normal, truth = generate_incident(1, kind="lock", traces=200)
+    >>> truth.select("kind", "service_name", "names").row(0)
+    ('lock', 'recommender', ['load_payments'])
+    """
+    choice("kind", kind, causes.KINDS)
+    drawn = windows.draw_incident(
+        kind,
+        np.random.default_rng(whole("seed", seed, least=0)),
+        traces=whole("traces", traces, least=_FEWEST_TRACES, most=_MOST_TRACES, why="Fewer show no incident."),
+        begin=_nanoseconds(start),
+    )
+    cause = drawn.cause
+    truth = pl.DataFrame(
+        {
+            "kind": [cause.kind],
+            "service_name": [cause.service_name],
+            "names": [list(cause.names)],
+            "callee": [cause.callee],
+            "services": [list(cause.services)],
+            "calls": [drawn.hit],
+            "cause": [cause.severity],
+        },
+        schema_overrides={"callee": pl.String()},
+    )
+    abnormal, normal = (conform(side).sort("tree_left") for side in (drawn.abnormal, drawn.normal))
+    return abnormal, normal, truth
 
 
 def _nanoseconds(instant: datetime) -> int:

@@ -77,6 +77,10 @@ def test_traceql_compare(benchmark: Any, spans: pl.DataFrame) -> None:
     measure(benchmark, lambda: tl.query_metrics(spans, question, instant=True), lambda: by_attributes(spans))
 
 
+def test_root_causes(benchmark: Any, spans: pl.DataFrame) -> None:
+    measure(benchmark, lambda: tl.root_causes(spans, where=SLOW), lambda: by_attributes(spans))
+
+
 def test_trace_diff(benchmark: Any, spans: pl.DataFrame) -> None:
     ids = spans["trace_id"].unique(maintain_order=True)
     first = pl.col("trace_id").is_in(ids.head(ids.len() // 2).implode())

@@ -65,6 +65,13 @@ def changed(spans: pl.DataFrame) -> go.Figure:
         return tl.plot_change_points(spans, min_traces=16)
 
 
+def caused(spans: pl.DataFrame) -> go.Figure:
+    """Look for the causes of the traces of the later half, if there are both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.plot_root_causes(spans, where=pl.col("start_time") > pl.col("start_time").median(), q=1)
+
+
 FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "gantt": lambda spans: tl.plot_gantt(spans, spans["trace_id"][0]),
     "flamegraph": lambda spans: tl.plot_flamegraph(spans, spans["trace_id"][0]),
@@ -88,6 +95,7 @@ FIGURES: dict[str, Callable[[pl.DataFrame], go.Figure]] = {
     "what_if": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=0.5, resamples=20),
     "what_if slower": lambda spans: tl.plot_what_if(spans, pl.col("depth") > 0, factor=1.5, resamples=20),
     "optimise": lambda spans: tl.plot_optimise(spans, resamples=20),
+    "root_causes": caused,
     "trace_diff": lambda spans: tl.plot_trace_diff(spans.filter(pl.int_range(pl.len()) % 3 != 0), spans, resamples=20),
 }
 

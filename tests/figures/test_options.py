@@ -65,6 +65,12 @@ def differing(spans: Any, **options: Any) -> go.Figure:
     return tl.plot_trace_diff(spans, **{"after": spans, **options})
 
 
+@wraps(tl.plot_root_causes)
+def caused(spans: Any, **options: Any) -> go.Figure:
+    quick = spans.with_columns(trace_id=pl.lit("f" * 32), duration=pl.duration(nanoseconds=1))
+    return tl.plot_root_causes(pl.concat([spans, quick]), **{"where": "duration > 2ms", **options})
+
+
 WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     *((figure, "first", NO_COUNT) for figure in FIRST),
     (compared, "first", NO_COUNT),
@@ -99,6 +105,11 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     (compared, "q", ["a", True, None, -0.5, 1.5, float("nan")]),
     (compared, "confidence", [*NO_SHARE, 0, 1]),
     (compared, "unit", [5, None, "traces"]),
+    (caused, "first", NO_COUNT),
+    (caused, "normal", [5, TRACE]),
+    (caused, "q", ["a", True, None, -0.5, 1.5, float("nan")]),
+    (caused, "confidence", [*NO_SHARE, 0, 1]),
+    (caused, "where", [5, None, "{ duration > ", pl.col("duration")]),
     (compared, "pairs", [None, "no", 1]),
     (compared, "where", [5, None, "{ duration > ", pl.col("duration")]),
     (tl.plot_audit, "findings", [5, True, "findings", [], TRACE, tl.audit(TRACE).drop("rule")]),

@@ -38,6 +38,13 @@ def changed(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         return tl.change_points(spans, min_traces=16)
 
 
+def caused(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """Look for the causes of the traces that take longer, if there are both."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", tl.QueryWarning)
+        return tl.root_causes(spans, where="traceDuration > 3ns", q=1)
+
+
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
     "change_points": changed,
@@ -63,6 +70,7 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "outcomes": analysis.outcomes,
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
     "retime": lambda spans: tl.retime(spans, "{ duration > 3ns }", factor=0.5),
+    "root_causes": lambda spans: caused(spans).drop("exemplars"),
     "service_graph": analysis.service_graph,
     "trace_latency_percentiles": lambda spans: analysis.trace_latency_percentiles(spans, every="5ns"),
     "trace_diff": lambda spans: tl.trace_diff(spans, spans, resamples=20),

@@ -158,6 +158,8 @@ OPTIONS: dict[str, dict[str, object]] = {
     "plan_sampling": {"budget": "5 GB/day"},
     "compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "plot_compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
+    "root_causes": {"where": "traceDuration > 6ms", "q": 1},
+    "plot_root_causes": {"where": "traceDuration > 6ms", "q": 1},
     "trace_diff": {"resamples": 20},
     "plot_trace_diff": {"resamples": 20},
     "retime": {"factor": 0.5},
@@ -168,7 +170,7 @@ OPTIONS: dict[str, dict[str, object]] = {
 }
 
 
-FIRST: Final = {"spans", "selection", "before"}
+FIRST: Final = {"spans", "selection", "before", "abnormal"}
 """What the first argument of a function is called that takes spans."""
 
 

@@ -14,6 +14,7 @@ from .charts.latency_percentiles import plot_latency_percentiles as plot_latency
 from .charts.optimise import plot_optimise as plot_optimise
 from .charts.outliers import plot_outliers as plot_outliers
 from .charts.repeated_calls import plot_repeated_calls as plot_repeated_calls
+from .charts.root_causes import plot_root_causes as plot_root_causes
 from .charts.sampling_report import plot_sampling_report as plot_sampling_report
 from .charts.service_graph import plot_service_graph as plot_service_graph
 from .charts.trace_diff import plot_trace_diff as plot_trace_diff

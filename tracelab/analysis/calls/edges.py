@@ -42,9 +42,13 @@ Numbers = npt.NDArray[np.uint64]
 
 def forest_of_calls(spans: Spans, *columns: str | pl.Expr) -> tuple[pl.DataFrame, Forest]:
     """Build the forest with all that may name somebody who is called, and with the columns asked for."""
+    return build_forest(spans, has_failed(spans).alias(FAILED), *naming_columns(spans), *columns)
+
+
+def naming_columns(spans: Spans) -> list[str]:
+    """List the columns of a frame that may name somebody who is called."""
     schema = spans.lazy().collect_schema()
-    naming = [name for name in (*_COLUMNS, "more_attributes") if name in schema]
-    return build_forest(spans, has_failed(spans).alias(FAILED), *naming, *columns)
+    return [name for name in (*_COLUMNS, "more_attributes") if name in schema]
 
 
 def calls_of(frame: pl.DataFrame, forest: Forest) -> pl.LazyFrame:
@@ -128,7 +132,7 @@ def _grouped(frame: pl.DataFrame, rows: pl.LazyFrame, aggregates: dict[str, pl.E
     answered = services.gather(edges["callee"])
     return edges.with_columns(
         services.gather(edges["caller"]).alias("caller"),
-        answered.zip_with(answered.is_not_null(), _names(frame[edges["said"]])).alias("callee"),
+        answered.zip_with(answered.is_not_null(), names_of_callees(frame[edges["said"]])).alias("callee"),
     )
 
 
@@ -199,8 +203,8 @@ def _there(frame: pl.DataFrame, keys: tuple[str, ...]) -> list[str]:
     return [key for key in keys if more or not columns.isdisjoint(attribute_names(key))]
 
 
-def _names(told: pl.DataFrame) -> pl.Series:
-    """Name the callees of some calls after what their spans say."""
+def names_of_callees(told: pl.DataFrame) -> pl.Series:
+    """Name the callees of some calls after what their spans say; null where they say nothing."""
 
     def at(system: pl.Expr, place: pl.Expr) -> pl.Expr:
         return pl.when(place.is_not_null()).then(pl.format("{}/{}", system, place)).otherwise(system)

@@ -63,8 +63,12 @@ class Draft:
     @classmethod
     def drawn(cls, system: System, rng: np.random.Generator, *, traces: int, begin: int) -> Draft:
         """Let requests come, and describe what a healthy system would export."""
-        nodes = _nodes(system, rng)
-        traffic = run(system, nodes, rng, traces=traces, begin=begin)
+        nodes = nodes_of(system, rng)
+        return cls.of(system, nodes, run(system, nodes, rng, traces=traces, begin=begin), rng)
+
+    @classmethod
+    def of(cls, system: System, nodes: Nodes, traffic: Traffic, rng: np.random.Generator) -> Draft:
+        """Describe the spans of requests that came."""
         frame, events = describe(system, nodes, traffic, rng)
         count = traffic.node.size
         service, mode = nodes.column("service")[traffic.node], nodes.column("mode")[traffic.node]
@@ -228,7 +232,8 @@ def scattered(values: pl.Series, rows: Ints, count: int, rest: pl.Series) -> pl.
     return pl.concat([rest, values]).gather(places)
 
 
-def _nodes(system: System, rng: np.random.Generator) -> Nodes:
+def nodes_of(system: System, rng: np.random.Generator) -> Nodes:
+    """Grow the call trees of all that requests begin with."""
     nodes: list[Node] = []
     first, sizes = [], []
     for entry in system.entries:

@@ -55,6 +55,7 @@ class Node:
     fault: float = 0.0
     refused: float = 0.0
     timeout: float = 0.0
+    lost: float = 0.0
     code: int = 500
     refusal: int = 404
     retry_of: int = NOWHERE

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from tracelab.workload.systems.endpoints import CALLED, CLIENT, NOWHERE, POOLED, SERVER, Node
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tracelab.workload.systems.landscape import System
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -59,8 +61,19 @@ class Traffic:
     unreached: Flags
 
 
-def run(system: System, nodes: Nodes, rng: np.random.Generator, *, traces: int, begin: int) -> Traffic:
-    """Let requests come for some minutes."""
+def run(
+    system: System,
+    nodes: Nodes,
+    rng: np.random.Generator,
+    *,
+    traces: int,
+    begin: int,
+    longer: Callable[[Ints, Ints], Ints] | None = None,
+) -> Traffic:
+    """Let requests come for some minutes.
+
+    `longer` says for how many nanoseconds longer each span works, by its node and by when its request came.
+    """
     weights = np.array([entry.weight for entry in system.entries]) / np.arange(1, len(system.entries) + 1) ** 0.5
     chosen = rng.choice(len(system.entries), size=traces, p=weights / weights.sum())
     sizes = nodes.size[chosen]
@@ -80,9 +93,8 @@ def run(system: System, nodes: Nodes, rng: np.random.Generator, *, traces: int, 
     outcome = outcome.of(kept)
     levels = _levels(nodes.column("depth")[node])
     failed = outcome.climb(nodes, node, parent, levels, rng)
-    start, duration = _times(
-        nodes, node, parent, levels, outcome.timed_out, _arrivals(rng, traces, chosen, begin)[trace], rng
-    )
+    arrival = _arrivals(rng, traces, chosen, begin)[trace]
+    start, duration = _times(nodes, node, parent, levels, outcome, arrival, rng, longer)
     instance = _instances(system, nodes, node, trace, rng)
     return Traffic(
         trace,
@@ -114,6 +126,7 @@ class _Outcome:
     timed_out: Flags
     unreached: Flags
     retried: Flags
+    lost: Flags
 
     @classmethod
     def drawn(cls, nodes: Nodes, node: Ints, rng: np.random.Generator) -> _Outcome:
@@ -124,11 +137,23 @@ class _Outcome:
         refused = (chance[2] < nodes.column("refused")[node]) & ~origin
         # One in three callers that give up never reached the other side.
         unreached = timed_out & (rng.random(count) < 0.33)
-        return cls(origin, refused, timed_out, unreached, np.zeros(count, dtype=bool))
+        outcome = cls(origin, refused, timed_out, unreached, np.zeros(count, dtype=bool), np.zeros(count, dtype=bool))
+        outcome.lose(nodes.column("lost")[node], rng)
+        return outcome
+
+    def lose(self, rate: Floats, rng: np.random.Generator) -> None:
+        """Lose calls on the way: every other one before it gets there, the answers of the rest."""
+        if not rate.any():
+            return
+        self.lost = rng.random(rate.size) < rate
+        self.timed_out |= self.lost
+        self.origin &= ~self.lost
+        self.refused &= ~self.lost
+        self.unreached |= self.lost & (rng.random(rate.size) < 0.5)
 
     def of(self, kept: Ints) -> _Outcome:
         return _Outcome(
-            *(getattr(self, name)[kept] for name in ("origin", "refused", "timed_out", "unreached", "retried"))
+            *(getattr(self, name)[kept] for name in ("origin", "refused", "timed_out", "unreached", "retried", "lost"))
         )
 
     def presence(
@@ -185,18 +210,29 @@ def _arrivals(rng: np.random.Generator, traces: int, chosen: Ints, begin: int) -
 
 
 def _times(
-    nodes: Nodes, node: Ints, parent: Ints, levels: list[Ints], timed_out: Flags, begin: Ints, rng: np.random.Generator
+    nodes: Nodes,
+    node: Ints,
+    parent: Ints,
+    levels: list[Ints],
+    outcome: _Outcome,
+    begin: Ints,
+    rng: np.random.Generator,
+    longer: Callable[[Ints, Ints], Ints] | None,
 ) -> tuple[Ints, Ints]:
     """Let durations add up from the leaves, then place every span that is waited for inside of its parent."""
-    count = node.size
+    count, timed_out = node.size, outcome.timed_out
     mode = nodes.column("mode")[node]
     slow = np.where(rng.random(count) < 0.01, 8.0, 1.0)
     own = (nodes.column("work")[node] * rng.lognormal(0, 0.5, count) * slow * _MILLISECOND).astype(np.int64) + 4_000
-    given_up = np.zeros(count, dtype=bool)
+    if longer is not None:
+        own += longer(node, begin)
+    given_up, late = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     callees = np.flatnonzero(parent >= 0)
     given_up[callees] = timed_out[parent[callees]]
+    # Whose answer was lost was not late.
+    late[callees] = given_up[callees] & ~outcome.lost[parent[callees]]
     own[timed_out] = 250 * _MILLISECOND + rng.integers(0, 3 * _MILLISECOND, int(timed_out.sum()))
-    own[given_up] += 250 * _MILLISECOND + rng.integers(0, 250 * _MILLISECOND, int(given_up.sum()))
+    own[late] += 250 * _MILLISECOND + rng.integers(0, 250 * _MILLISECOND, int(late.sum()))
     waited = (mode == CALLED) & ~given_up & (parent >= 0)
     # Pool workers of one system in three are waited for by nobody; the others mostly end before their parent does.
     parallel = nodes.column("parallel")[node]
