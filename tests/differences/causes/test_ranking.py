@@ -197,7 +197,8 @@ def test_a_system_that_did_not_change_has_hardly_ever_a_certain_cause() -> None:
 
 def test_the_release_of_the_sample_shop_is_found(sample_data: Path) -> None:
     """The planted fault: `load_price_list` of version 1.9.0 for business customers, from second 90.6 on."""
-    orders = tl.query(tl.read(sample_data / "shop.otlp.jsonl.gz"), '{ rootName = "POST /api/orders" }')
+    spans = tl.correct_skew(tl.read(sample_data / "shop.otlp.jsonl.gz"))
+    orders = tl.query(spans, '{ rootName = "POST /api/orders" }')
     released = pl.col("start_time").min().over("trace_id") >= orders["start_time"].min() + timedelta(seconds=90.6)  # type: ignore[operator]
     found = root_causes(orders.filter(released), orders.filter(~released))
     row = found.row(0, named=True)

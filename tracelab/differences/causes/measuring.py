@@ -21,6 +21,7 @@ from tracelab.analysis.errors.exceptions import FAILED, REFUSED, failure_columns
 from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.latency.self_time import self_times
 from tracelab.analysis.traces import first_roots
+from tracelab.clocks.hosts import host_columns
 from tracelab.forest import build_forest
 from tracelab.schema import KIND
 
@@ -76,7 +77,7 @@ def measured(spans: pl.DataFrame) -> Measured:
     columns: list[str | pl.Expr] = [*failure_columns(spans)]
     taken = {column for column in columns if isinstance(column, str)}
     columns += [name for name in naming_columns(spans) if name not in taken]
-    frame, forest = build_forest(spans, *columns)
+    frame, forest = build_forest(spans, *columns, *host_columns(spans))
     sections = path_sections(frame, forest, method="tracelab")
     root = first_roots(frame, forest)
     leads = np.zeros(frame.height, dtype=bool)

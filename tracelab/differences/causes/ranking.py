@@ -126,6 +126,8 @@ def root_causes(
     -----
     QueryWarning
         A side is empty, so that there is nothing to compare.
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
 
     Notes
     -----

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import polars as pl
 from scipy import special
 
+from tracelab.clocks.doubts import warn_of_skew
 from tracelab.differences.causes.evidence import evidence_of
 from tracelab.differences.causes.measuring import SUSPECT, measured, tabulated
 from tracelab.differences.causes.stepwise import stepwise
@@ -51,6 +52,7 @@ class Case:
 def case_of(abnormal: pl.DataFrame, normal: pl.DataFrame, *, q: float, confidence: float) -> Case:
     """Gather the evidence of two sides that both have spans, and rank the suspects."""
     sides = measured(abnormal), measured(normal)
+    warn_of_skew(*((side.frame, side.forest) for side in sides))
     steps, cells = tabulated(sides)
     known = stepwise(steps, cells)
     levels = [_Level.of("operation", steps, SUSPECT)]
