@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Final, cast
 import numpy as np
 import polars as pl
 
-from tracelab.numbering import Ints, coded
+from tracelab.numbering import coded
 from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from tracelab.array_types import Ints
 
 MORE: Final = "more_attributes"
 ITEMS: Final = {"event": "events", "link": "links"}

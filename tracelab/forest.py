@@ -15,17 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.schema import TREE_COLUMNS
 from tracelab.tree import IDENTITY, build_tree
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
 
 NOBODY: Final = -1
 FOREST_COLUMNS: Final = ("trace_id", "parent_span_id", "depth", "tree_left", "tree_right")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+if TYPE_CHECKING:
+    from tracelab.array_types import Ints
 
 SEED: Final = secrets.randbits(64)
 """What hashes of texts begin with, so that nobody can make two texts of one hash."""

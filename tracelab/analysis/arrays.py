@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 
 def starts(frame: pl.DataFrame) -> Ints:

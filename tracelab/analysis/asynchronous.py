@@ -11,7 +11,8 @@ from tracelab.schema import KIND
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 _PROCESS: Final = tuple(
     f"resource.{key}"

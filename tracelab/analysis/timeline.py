@@ -23,7 +23,7 @@ from tracelab.schema import is_error
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 _AT: Final = "__row"
 _ID_LENGTH: Final = 32

@@ -11,12 +11,14 @@ from tracelab.analysis.arrays import durations, group_starts, starts
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.grouping import Spans, names_of
 from tracelab.conforming import takes_any_frame
-from tracelab.forest import Flags, Forest, Ints, build_forest
+from tracelab.forest import Forest, build_forest
 from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights
 from tracelab.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from tracelab.array_types import Flags, Ints
 
 _FAILED: Final = "__failed"
 _COUNTS: Final = ("spans", "services", "errors", "depth", "fragments", "missing_parents")

@@ -21,7 +21,7 @@ from tracelab.schema import KIND, KINDS, STATUS_CODES
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 LEVELS: Final = ("required", "conditionally required", "recommended", "useful")
 """How much an attribute is wanted: by the conventions, or ("useful") by whoever asks about users and orders."""

@@ -23,7 +23,7 @@ from tracelab.schema import KINDS, STATUS_CODES, TYPE_SUFFIX, attribute_names, a
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 Measured = TypeVar("Measured")

@@ -23,8 +23,8 @@ from tracelab.markup import NO_NAME, cut, visible
 from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 SEVERITIES: Final = ("info", "warning", "error")
 """How much a finding matters: "info" is explained or harmless, "warning" hides something, "error" breaks traces."""

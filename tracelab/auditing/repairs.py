@@ -14,7 +14,7 @@ from tracelab.auditing.measures.split_calls import split_calls
 from tracelab.conforming import FrameT, takes_any_frame, with_tree
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 JOINED: Final = "joined"
 ORIGINAL: Final = "original_trace_id"

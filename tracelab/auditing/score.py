@@ -20,7 +20,7 @@ from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 WEIGHTS: Final = {"critical": 40, "important": 30, "normal": 20, "low": 10}
 BANDS: Final = {"poor": 0, "needs improvement": 50, "good": 75, "excellent": 90}

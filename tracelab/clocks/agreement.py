@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 FAR: Final = 1 << 62
 """Nanoseconds that stand for no bound at all."""

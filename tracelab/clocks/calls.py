@@ -18,7 +18,7 @@ from tracelab.schema import KIND
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 _SERVER, _PRODUCER, _CONSUMER = (KIND.categories.index_of(kind) for kind in ("server", "producer", "consumer"))
 

@@ -29,9 +29,9 @@ from tracelab.units import format_duration
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.clocks.pairs import Pairs
     from tracelab.clocks.seen import Seen
-    from tracelab.forest import Flags, Ints
 
 Method: TypeAlias = Literal["estimate", "jaeger"]
 

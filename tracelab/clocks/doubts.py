@@ -20,10 +20,11 @@ from tracelab.units import format_duration
 if TYPE_CHECKING:
     import polars as pl
 
+    from tracelab.array_types import Ints
     from tracelab.clocks.calls import HostCalls
     from tracelab.clocks.pairs import Pairs
     from tracelab.clocks.seen import Seen
-    from tracelab.forest import Forest, Ints
+    from tracelab.forest import Forest
 
 _ENOUGH: Final = 1 << 15
 

@@ -11,9 +11,9 @@ from tracelab.clocks.agreement import most_agree
 from tracelab.clocks.pairs import FEWEST_CALLS
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.clocks.calls import HostCalls
     from tracelab.clocks.pairs import Pairs
-    from tracelab.forest import Flags, Ints
 
 _CALLS_OF_WINDOW: Final = 16
 _MOST_WINDOWS: Final = 128

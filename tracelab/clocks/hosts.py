@@ -13,7 +13,7 @@ from tracelab.schema import attribute_value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 HOST_KEYS: Final = ("resource.host.id", "resource.host.ip", "resource.host.name", "resource.k8s.node.name")
 """What names a machine, the first that a span has."""

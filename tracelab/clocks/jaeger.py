@@ -17,7 +17,8 @@ from tracelab.numbering import coded
 from tracelab.schema import KIND
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 _ADDRESS: Final = "resource.host.ip"
 _KEYS: Final = ("resource.host.id", _ADDRESS, "resource.host.name")

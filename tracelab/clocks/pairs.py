@@ -14,8 +14,8 @@ import numpy as np
 from tracelab.clocks.agreement import middles, most_agree
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.clocks.calls import HostCalls
-    from tracelab.forest import Flags, Ints
 
 FEWEST_CALLS: Final = 3
 """So many calls must contradict that two clocks agree."""

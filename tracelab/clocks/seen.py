@@ -13,7 +13,8 @@ from tracelab.clocks.hosts import grains, host_columns, machines
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from tracelab.forest import build_forest
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.clocks.calls import HostCalls
     from tracelab.clocks.pairs import Pairs
-    from tracelab.forest import Flags, Ints
 
 _SCHEMA: Final[dict[str, Any]] = {
     "host": pl.String, "reference": pl.String, "offset": DURATION, "lower": DURATION, "upper": DURATION,

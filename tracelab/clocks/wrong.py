@@ -14,8 +14,8 @@ import polars as pl
 from tracelab.clocks.agreement import middles, most_agree
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.clocks.pairs import Pairs
-    from tracelab.forest import Flags, Ints
 
 Gains: TypeAlias = npt.NDArray[np.float64]
 

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.attribute_values import columns_with_attributes
@@ -18,10 +17,9 @@ from tracelab.options import choice, shown
 from tracelab.traceql import query
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.forest import Forest
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 Unit: TypeAlias = Literal["trace", "span"]
 Where: TypeAlias = str | pl.Expr
 

@@ -6,15 +6,13 @@ All functions take arrays of counts, one item per question, and give arrays.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special, stats
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
 
 _CLEARLY_NOTHING: Final = 0.3
 _MOST_EXACT: Final = 100_000

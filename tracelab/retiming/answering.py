@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.latency.percentiles import QUANTILES, percentile_names
@@ -18,11 +17,10 @@ from tracelab.schema import DURATION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracelab.array_types import Floats, Ints
     from tracelab.differences.sides import Where
     from tracelab.retiming.changing import Length, Part
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _SEED: Final = 20_260_501
 _DRAWN: Final = 20_000

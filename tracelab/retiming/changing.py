@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.errors import TracelabError
 from tracelab.options import choice, flag, nanoseconds, shown
@@ -16,11 +15,10 @@ from tracelab.retiming.propagating import propagated
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.retiming.order import Placed
     from tracelab.retiming.propagating import Changes
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 Part: TypeAlias = Literal["whole", "self"]
 Length: TypeAlias = "str | timedelta"
 

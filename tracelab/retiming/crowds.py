@@ -15,7 +15,8 @@ from tracelab.analysis.arrays import group_starts, running_max
 from tracelab.forest import NOBODY
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
     from tracelab.retiming.order import Order, Placed
 
 _NEVER: Final = np.iinfo(np.int64).min

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.critical_paths.paths import path_sections
@@ -15,8 +14,8 @@ from tracelab.retiming.changing import Change
 from tracelab.retiming.tracing import Cohort, cohort_of, eager_frame
 from tracelab.schema import DURATION
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from tracelab.array_types import Floats, Ints
 
 _SEED: Final = 20_260_501
 _AT_ONCE: Final = 1_000_000

@@ -19,7 +19,8 @@ from tracelab.analysis.critical_paths.algorithm import clip
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 _ROOM: Final = 2**61
 _AS_LONG: Final = 2

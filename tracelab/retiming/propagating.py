@@ -12,18 +12,17 @@ no earlier than any of those that it waited for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.analysis.arrays import group_starts
 from tracelab.retiming.sweeps import earlier, later
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.retiming.order import Order, Placed
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 
 _LARGE: Final = np.iinfo(np.int64).max
 

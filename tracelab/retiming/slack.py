@@ -15,7 +15,8 @@ from tracelab.retiming.order import order_of, placed
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
-    from tracelab.forest import Forest, Ints
+    from tracelab.array_types import Ints
+    from tracelab.forest import Forest
     from tracelab.retiming.crowds import Crowds
     from tracelab.retiming.order import Placed
 

@@ -6,15 +6,14 @@ holds whatever it was waiting for (see `propagating`).
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.analysis.arrays import group_starts, running_max
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from tracelab.array_types import Floats, Ints
 
 _NEVER: Final = np.iinfo(np.int64).min
 _UP: Final = 1 + 2**-50

@@ -19,8 +19,9 @@ from tracelab.retiming.order import placed
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.differences.sides import Where
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.forest import Forest
     from tracelab.retiming.changing import Change, Length, Part
     from tracelab.retiming.order import Placed
 

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.forest import Flags, Ints, numbered
+from tracelab.forest import numbered
 
 if TYPE_CHECKING:
     from typing import Self
+
+    from tracelab.array_types import Flags, Ints
 
 Numbers: TypeAlias = npt.NDArray[np.uint64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]

@@ -18,7 +18,7 @@ from tracelab.traceql.spansets.stages import Run, Spansets
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.traceql.spansets.aggregates import Attribute
 
 SEARCH_SCHEMA: Final = pl.Schema(

@@ -7,7 +7,7 @@ these trees with durations, faults and attributes of its own. All arrays hold on
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +16,8 @@ import polars as pl
 from tracelab.schema import ATTRIBUTES, EVENTS, KIND, LINKS, STATUS_CODE, TIME
 from tracelab.workload.ids import hex_ids
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
 
 SERVICES: Final = (
     "frontend", "catalogue", "cart", "checkout", "search", "payment",

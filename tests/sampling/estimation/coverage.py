@@ -19,7 +19,7 @@ from tracelab.sampling.estimation.shares import shares
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.array_types import Flags, Floats, Ints
 
 QUANTILES: Final = np.array([0.5, 0.95, 0.99])
 FIGURES: Final = ("total", "share", "p50", "p95", "p99")

@@ -28,7 +28,7 @@ from tracelab.sampling.estimation.shares import shares
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.array_types import Flags, Floats, Ints
 
 SAMPLES: Final = Path(__file__).parents[3] / "sample_data"
 QUANTILES: Final = np.array([0.5, 0.9, 0.95, 0.99])

@@ -13,11 +13,12 @@ import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.failures import has_failed
-from tracelab.forest import Flags, Forest, Ints, build_forest
+from tracelab.forest import Forest, build_forest
 from tracelab.schema import KIND, attribute_names, attribute_value
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
+    from tracelab.array_types import Flags, Ints
 
 CALLEE_TYPE: Final = pl.Enum(["service", "database", "queue", "external"])
 FAILED: Final = "__failed"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 
 @takes_any_frame

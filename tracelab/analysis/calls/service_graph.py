@@ -27,7 +27,7 @@ from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.sampling.estimation.arrays import Floats
+    from tracelab.array_types import Floats
     from tracelab.sampling.estimation.weighing import Weights
 
 _EDGE: Final = (

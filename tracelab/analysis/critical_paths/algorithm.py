@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from tracelab.analysis.arrays import group_starts
-from tracelab.forest import NOBODY, Flags, Forest, Ints
+from tracelab.forest import NOBODY, Forest
 
 if TYPE_CHECKING:
     import polars as pl
+
+    from tracelab.array_types import Flags, Ints
 
 _Short: TypeAlias = npt.NDArray[np.int32]
 

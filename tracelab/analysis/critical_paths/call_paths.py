@@ -8,7 +8,8 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from tracelab.forest import Forest, Ints
+    from tracelab.array_types import Ints
+    from tracelab.forest import Forest
 
 SEPARATOR: Final = " > "
 _SHOWN: Final = 64

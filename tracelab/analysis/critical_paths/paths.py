@@ -18,7 +18,8 @@ from tracelab.schema import DURATION, TIME
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Forest, Ints
+    from tracelab.array_types import Ints
+    from tracelab.forest import Forest
 
 Method: TypeAlias = Literal["tracelab", "jaeger"]
 

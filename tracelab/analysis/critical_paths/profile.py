@@ -36,8 +36,8 @@ from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.critical_paths.algorithm import Sections
-    from tracelab.forest import Forest, Ints
-    from tracelab.sampling.estimation.arrays import Floats
+    from tracelab.array_types import Floats, Ints
+    from tracelab.forest import Forest
     from tracelab.sampling.estimation.weighing import Weights
 
 BAND: Final = pl.Enum(["slowest", "rest"])

@@ -31,8 +31,8 @@ from tracelab.schema import attribute_names
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Forest, Ints
-    from tracelab.sampling.estimation.arrays import Floats
+    from tracelab.array_types import Floats, Ints
+    from tracelab.forest import Forest
     from tracelab.sampling.estimation.weighing import Weights
 
 _KEY: Final = ("service_name", "route", "outcome", "failed")

@@ -12,7 +12,8 @@ from tracelab.analysis.arrays import durations, starts
 from tracelab.analysis.asynchronous import consumers, left_running
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 _ODD: Final = 0x9E3779B97F4A7C15
 _NEVER: Final = np.iinfo(np.int64).min

@@ -11,7 +11,8 @@ import polars as pl
 from tracelab.analysis.failures import grpc_code, http_code
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Forest
+    from tracelab.array_types import Flags
+    from tracelab.forest import Forest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tracelab.analysis.grouping import Spans
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 
 @takes_any_frame

@@ -24,7 +24,7 @@ from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Every, Spans
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.estimation.weighing import Weights
 
 _LENGTH, _TRACE, _BIN, _FAILED = "__duration", "__trace_id", "__bin", "__failed"

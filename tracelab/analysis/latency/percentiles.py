@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias, get_args
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.grouping import By, Every, Spans, grouped_by, keys, names_of, window
@@ -33,10 +32,9 @@ from tracelab.schema import DURATION
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.sampling.estimation.weighing import Weights
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 Order: TypeAlias = Literal["keys", "worst"]
 
 QUANTILES: Final = (0.5, 0.9, 0.95, 0.99)

@@ -14,7 +14,8 @@ from tracelab.conforming import takes_any_frame
 from tracelab.schema import DURATION
 
 if TYPE_CHECKING:
-    from tracelab.forest import Forest, Ints
+    from tracelab.array_types import Ints
+    from tracelab.forest import Forest
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.policies.budgets import parse_budget
@@ -35,10 +34,9 @@ from tracelab.schema import attribute_value
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import Spans
     from tracelab.analysis.policies.budgets import Budget
-    from tracelab.forest import Flags
+    from tracelab.array_types import Flags, Floats
     from tracelab.sampling.tail.policies import TailPolicies
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _MILLISECOND: Final = 1_000_000
 _ROUTE: Final = "http.route"

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 UNLIKELY: Final = math.log(1_000)
 """The logarithm of how unlikely something must be before it is taken for more than chance."""

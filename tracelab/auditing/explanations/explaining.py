@@ -13,9 +13,9 @@ from tracelab.auditing.explanations.spans_dropped import dropped_one_by_one
 from tracelab.auditing.explanations.windows import cut_by_window
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.explanations.exposures import Exposures
-    from tracelab.forest import Ints
 
 EXPLANATIONS: Final = (None, "sampling", "window", "lost-export", "sampling")
 """What each number of `explained` stands for."""

@@ -11,8 +11,8 @@ import numpy as np
 from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _SHORT: Final = 1 << 15
 

@@ -13,9 +13,9 @@ from tracelab.auditing.measures.requests import requests_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.explanations.exposures import Exposures, Window
-    from tracelab.forest import Flags, Ints
 
 INSTANCE_KEYS: Final = (
     "resource.service.instance.id",

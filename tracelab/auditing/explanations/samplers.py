@@ -15,9 +15,9 @@ from tracelab.sampling.head.cells import numbers_of
 from tracelab.sampling.ids import TraceIds
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.explanations.exposures import Exposures
-    from tracelab.forest import Flags, Ints
 
 _FEWEST: Final = 4
 _FEWEST_PRESENT: Final = 2

@@ -10,9 +10,9 @@ from tracelab.auditing.explanations.exposures import Window
 from tracelab.auditing.measures.requests import requests_of
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.explanations.exposures import Exposures
-    from tracelab.forest import Flags, Ints
 
 _LONG: Final = 0.95
 _WIDEST: Final = 0.2

@@ -12,8 +12,8 @@ from tracelab.auditing.measures.requests import requests_of
 from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 UNKNOWN: Final = -1
 HAS_REMOTE: Final = 0x100

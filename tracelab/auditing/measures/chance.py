@@ -7,15 +7,13 @@ or closer ones, than there are when one side is moved by some seconds, where not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Floats, Ints
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 NO_MATCH: Final = np.iinfo(np.int64).max
 """The slack of what matches nothing."""

@@ -11,8 +11,8 @@ from tracelab.auditing.conventions.levels import RESOURCE_ONLY, SPAN_ONLY
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from tracelab.array_types import Flags
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags
 
 
 def on_spans(evidence: Evidence, keys: Collection[str] = RESOURCE_ONLY) -> list[str]:

@@ -15,9 +15,9 @@ from tracelab.auditing.measures.some_rows import has_links, own_traces
 from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.auditing.measures.chance import Chance, Floats
-    from tracelab.forest import Flags, Ints
+    from tracelab.auditing.measures.chance import Chance
 
 _SAMPLE: Final = 1_000
 _SURE: Final = float(np.log(1e-3))

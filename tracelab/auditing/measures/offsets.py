@@ -14,9 +14,9 @@ from tracelab.clocks.pairs import FEWEST_CALLS, measured
 from tracelab.clocks.wrong import wrong_clocks
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.clocks.calls import Calls
-    from tracelab.forest import Flags, Ints
 
 
 @dataclass(frozen=True)

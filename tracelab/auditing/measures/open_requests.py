@@ -14,8 +14,8 @@ from tracelab.auditing.measures.some_rows import own_traces, texts_at
 from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 INSTANCE: Final = ("resource.service.instance.id", "resource.k8s.pod.uid", "resource.k8s.pod.name")
 HOST: Final = ("resource.host.id", "resource.host.name", "resource.k8s.node.name")

@@ -10,7 +10,7 @@ import numpy as np
 from tracelab.auditing.measures.chance import NO_MATCH
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 ANY: Final = -1
 """A number that stands for "not known", which fits everything."""

@@ -13,8 +13,8 @@ from tracelab.auditing.measures.some_rows import texts_at
 from tracelab.numbering import coded, gathered, renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _NAMES: Final = ("span.service.peer.name", "span.peer.service")
 _ADDRESSES: Final = ("span.server.address", "span.net.peer.name", "span.net.sock.peer.name")

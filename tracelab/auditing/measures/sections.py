@@ -10,8 +10,8 @@ from tracelab.auditing.conventions.requirements import SECTIONS
 from tracelab.auditing.evidence import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 NAMES: Final = tuple(SECTIONS)
 _HTTP: Final = (

@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _SHARED: Final = 10
 """So many roots are not those of one request."""

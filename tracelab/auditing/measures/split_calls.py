@@ -17,9 +17,8 @@ from tracelab.auditing.measures.some_rows import has_links, own_traces, texts_at
 from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.auditing.measures.chance import Floats
-    from tracelab.forest import Flags, Ints
 
 DESTINATION: Final = (
     "span.messaging.destination.name",

@@ -12,8 +12,8 @@ from tracelab.auditing.measures.hexadecimal import TRACE_ID_WIDTH, are_hex, in_b
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 
 def first_spans(evidence: Evidence) -> Ints:

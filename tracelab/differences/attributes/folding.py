@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,6 @@ from tracelab.differences.attributes.traits import CALL_PATH, OPERATION, PRESENC
 if TYPE_CHECKING:
     from tracelab.differences.attributes.traits import Label, Traits
 
-Ints: TypeAlias = npt.NDArray[np.int64]
 
 _SEED: Final = 20_260_501
 _ORDER: Final = {SERVICE: 0, VALUE: 1, OPERATION: 2, PRESENCE: 3, CALL_PATH: 4}

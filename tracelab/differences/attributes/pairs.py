@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +13,9 @@ from tracelab.differences.attributes.traits import OPERATION, PRESENCE, SERVICE,
 from tracelab.differences.significance import Tables, fisher, tables
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.differences.attributes.traits import Traits
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _MOST: Final = 200
 _CELLS: Final = 100_000_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,10 @@ from tracelab.numbering import coded, renumbered
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracelab.array_types import Floats, Ints
     from tracelab.attribute_values import AttributeValues
     from tracelab.differences.sides import Sides
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 KINDS: Final = ("value", "number", "presence", "service", "operation", "call path", "pair")
 VALUE, NUMBER, PRESENCE, SERVICE, OPERATION, CALL_PATH, PAIR = range(len(KINDS))

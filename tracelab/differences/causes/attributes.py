@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,9 @@ from tracelab.differences.attributes.comparing import compare
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tracelab.array_types import Flags
     from tracelab.differences.causes.suspects import Case
 
-Flags: TypeAlias = npt.NDArray[np.bool_]
-Ints: TypeAlias = npt.NDArray[np.int64]
 
 _SLOW: Final = 0.95
 _FEWEST: Final = 5

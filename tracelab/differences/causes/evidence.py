@@ -8,7 +8,7 @@ its caller was has no part in it. The trace is the unit: spans of one trace coun
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,10 @@ from scipy import optimize, special, stats
 from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.differences.causes.measuring import Cells, Measured, Steps
     from tracelab.differences.causes.stepwise import Stepwise
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _ENOUGH: Final = 5
 """From fewer suspects nothing can be said of what is typical of them."""

@@ -7,10 +7,9 @@ apart by whom it calls. Steps of the same operation at several places belong to 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.arrays import durations
@@ -26,11 +25,9 @@ from tracelab.forest import build_forest
 from tracelab.schema import KIND
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.forest import Forest
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 SUSPECT: Final = ["service_name", "name", "callee"]
 _CLIENT, _PRODUCER = (KIND.categories.index_of(kind) for kind in ("client", "producer"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,11 +17,10 @@ from tracelab.differences.causes.stepwise import stepwise
 from tracelab.differences.significance import benjamini_hochberg
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Floats, Ints
     from tracelab.differences.causes.evidence import Estimate, Evidence, Time
     from tracelab.differences.causes.measuring import Cells, Measured, Steps
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
 
 KINDS: Final = ("operation", "edge", "service", "attribute value")
 KIND: Final = pl.Enum(KINDS)

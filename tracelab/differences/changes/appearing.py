@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +18,10 @@ from tracelab.schema import TIME
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tracelab.array_types import Ints
     from tracelab.differences.attributes.traits import Label
     from tracelab.differences.sides import Sides
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 CHANGES: Final = ("appeared", "vanished", "more", "less")
 VALUES: Final = pl.List(

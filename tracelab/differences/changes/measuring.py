@@ -6,17 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from tracelab.differences.significance import rank_sum
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Floats
     from tracelab.differences.changes.requests import Group
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 Bounds: TypeAlias = tuple[float | None, float | None, float | None]
 
 QUANTILES: Final = {"p50": 0.5, "p95": 0.95}

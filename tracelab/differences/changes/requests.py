@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.analysis.failures import has_failed
@@ -17,9 +16,8 @@ from tracelab.numbering import renumbered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+    from tracelab.array_types import Flags, Floats, Ints
+
 
 LEVELS: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98)
 """The quantiles at which distributions of latency are compared."""

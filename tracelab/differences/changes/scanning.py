@@ -10,14 +10,12 @@ stretches may lie in the middle is circular binary segmentation: A. B. Olshen et
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
+if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
 
 FEWEST: Final = 8
 """No stretch has fewer units, since of fewer nothing can be said."""

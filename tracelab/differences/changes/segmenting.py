@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.differences.changes.moments import lead_of_step, moment_of, most_likely
 from tracelab.differences.changes.scanning import FEWEST, blocks_of, strongest
 from tracelab.differences.significance import benjamini_hochberg
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.differences.changes.moments import Moment
     from tracelab.differences.changes.requests import Group
     from tracelab.differences.changes.scanning import Stretch
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 LATENCY, ERROR_RATE = 0, 1
 _SEED: Final = 20_260_501

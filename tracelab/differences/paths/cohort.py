@@ -22,10 +22,9 @@ from tracelab.forest import build_forest
 from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.forest import Forest
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 By: TypeAlias = Literal["call path", "operation", "service"]
 KEYS: Final[dict[By, tuple[str, ...]]] = {

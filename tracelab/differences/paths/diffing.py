@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from tracelab.clocks.doubts import warn_of_skew
@@ -17,8 +16,8 @@ from tracelab.differences.paths.resampling import resampled
 from tracelab.options import choice, share, whole
 from tracelab.schema import DURATION
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from tracelab.array_types import Floats, Ints
 
 CHANGE: Final = pl.Enum(["both", "new", "gone", "moved"])
 _BOTH, _NEW, _GONE, _MOVED = range(4)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse, stats
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Floats
     from tracelab.differences.paths.cohort import Cohort
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _SEED: Final = 20_260_501
 _AT_ONCE: Final = 32

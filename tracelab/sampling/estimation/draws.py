@@ -11,7 +11,7 @@ import numpy as np
 from tracelab.sampling.estimation.dropped import Dropped
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.array_types import Flags, Floats, Ints
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats
+    from tracelab.array_types import Flags, Floats
 
 # How much of a further draw puts limits between those that are surely wide enough and those that are too narrow. They
 # rest on no population: for draws that are alike they give the Poisson limits that count half of the chance of what was

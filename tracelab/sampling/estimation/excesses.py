@@ -10,7 +10,7 @@ import numpy as np
 from tracelab.sampling.estimation.dropped import Dropped, difference
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Floats, Ints
+    from tracelab.array_types import Floats, Ints
     from tracelab.sampling.estimation.draws import Draws
     from tracelab.sampling.estimation.samples import Sample
 

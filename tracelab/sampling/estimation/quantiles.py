@@ -12,7 +12,7 @@ from tracelab.sampling.estimation.distributions import normal_quantile
 from tracelab.sampling.estimation.excesses import Excess, Places
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.sampling.estimation.samples import Sample
 
 _HALF: Final = 0.5

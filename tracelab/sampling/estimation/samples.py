@@ -13,7 +13,8 @@ from tracelab.sampling.estimation.draws import Draws
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints, Numbers
+    from tracelab.array_types import Flags, Floats, Ints
+    from tracelab.sampling.ids import Numbers
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from tracelab.sampling.estimation.totals import Estimates
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tracelab.sampling.estimation.arrays import Flags, Floats, Ints
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.sampling.estimation.draws import Draws
     from tracelab.sampling.estimation.samples import Sample
 

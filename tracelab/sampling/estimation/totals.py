@@ -10,7 +10,7 @@ import numpy as np
 from tracelab.sampling.estimation.distributions import normal_quantile
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Flags, Floats
+    from tracelab.array_types import Flags, Floats
     from tracelab.sampling.estimation.samples import Sample
 
 

@@ -14,7 +14,7 @@ from tracelab.sampling.decided import MOST_WEIGHT, SAMPLING_WEIGHT
 from tracelab.sampling.estimation.totals import totals
 
 if TYPE_CHECKING:
-    from tracelab.sampling.estimation.arrays import Floats, Ints
+    from tracelab.array_types import Floats, Ints
     from tracelab.sampling.estimation.samples import Sample
     from tracelab.sampling.estimation.totals import Estimates
 

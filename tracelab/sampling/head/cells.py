@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.head.ratios import Kept
     from tracelab.sampling.ids import Numbers, TraceIds
 

@@ -20,7 +20,7 @@ from tracelab.sampling.trace_state import AS_IT_IS, NEVER, SamplingState
 from tracelab.schema import attribute_value
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags
+    from tracelab.array_types import Flags
     from tracelab.sampling.ids import TraceIds
 
 Thresholds = npt.NDArray[np.int64]

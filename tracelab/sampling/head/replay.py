@@ -30,7 +30,7 @@ from tracelab.sampling.ids import TraceIds
 from tracelab.sampling.trace_state import SamplingState, with_sampling
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 MISSING_PARENTS: Final = ("root", "sampled", "not_sampled")
 _REST: Final = "*"

@@ -17,7 +17,7 @@ from tracelab.sampling.trace_state import NEVER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.forest import Flags
+    from tracelab.array_types import Flags
     from tracelab.sampling.head.cells import Cells
     from tracelab.sampling.head.ratios import Kept
 

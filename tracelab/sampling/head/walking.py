@@ -13,7 +13,7 @@ from tracelab.sampling.head.samplers import NO_THRESHOLD
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.head.cells import Cells
     from tracelab.sampling.head.samplers import Sampler, States
 

@@ -15,7 +15,7 @@ from tracelab.sampling.refinery.reading import is_convertible, number
 from tracelab.sampling.refinery.values import BOOL, FLOAT, INT, NIL, TEXT, Values, first_of, printed
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags
+    from tracelab.array_types import Flags
     from tracelab.sampling.refinery.fields import Events
 
 _LARGEST: Final = 2**63 - 1

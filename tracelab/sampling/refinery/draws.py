@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 _SALT: Final = b"5VQ8l2jE5aJLPVqk"
 _MOST: Final = 2**32 - 1

@@ -32,7 +32,7 @@ from tracelab.sampling.refinery.values import (
 from tracelab.schema import TYPE_SUFFIX
 
 if TYPE_CHECKING:
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.refinery.traces import Traces
 
 _MILLISECOND: Final = 1e6

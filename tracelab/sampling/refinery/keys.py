@@ -11,7 +11,7 @@ from tracelab.forest import numbered
 from tracelab.sampling.refinery.samplers import ROOT_PREFIX
 
 if TYPE_CHECKING:
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.refinery.fields import Events
     from tracelab.sampling.refinery.samplers import Key
 

@@ -16,7 +16,7 @@ from tracelab.sampling.refinery.keys import trace_keys
 from tracelab.sampling.refinery.rates import Arrivals, rates
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.refinery.fields import Events
 
 _NAMES: Final[dict[type, str]] = {

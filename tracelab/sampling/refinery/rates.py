@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.sampling.refinery import samplers as s
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Floats, Ints
 
-Floats: TypeAlias = npt.NDArray[np.float64]
 
 _SECOND: Final = 1e9
 _AT_ONCE: Final = 4096

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from os import PathLike
 
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.refinery import samplers as s
 
 NO_RULE: Final = "no rule matched"

@@ -13,7 +13,7 @@ from tracelab.forest import numbered
 from tracelab.schema import end_time
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 SHORT_ID: Final = r"^0{16}([0-9a-f]{16})$"
 _NEVER: Final = np.iinfo(np.int64).max

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 TEXT, INT, FLOAT, BOOL = "text", "int", "float", "bool"
 NIL: Final = "<nil>"

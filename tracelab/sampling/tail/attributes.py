@@ -14,7 +14,7 @@ from tracelab.schema import INTRINSIC_ATTRIBUTES, TYPE_SUFFIX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.forest import Flags
+    from tracelab.array_types import Flags
 
 _MORE: Final = "more_attributes"
 _SERVICE: Final = "service_name"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.tail.groups import Codes
 
 _MOST_CASES: Final = 512

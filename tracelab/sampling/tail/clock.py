@@ -16,7 +16,7 @@ from tracelab.sampling.documents import near
 from tracelab.sampling.tail.groups import Groups
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.tail.policies import TailPolicies
 
 _SECOND: Final = 1_000_000_000

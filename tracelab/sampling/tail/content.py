@@ -30,7 +30,7 @@ from tracelab.schema import STATUS_CODES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.tail.groups import Codes, Groups
 
 SKIPPED: Final = 0

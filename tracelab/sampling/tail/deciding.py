@@ -27,8 +27,7 @@ from tracelab.sampling.tail.policies import (
 from tracelab.sampling.tail.replaying import Replay, replay
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
-    from tracelab.sampling.estimation.arrays import Floats
+    from tracelab.array_types import Flags, Floats, Ints
 
 FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 

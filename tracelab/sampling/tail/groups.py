@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from tracelab.forest import Flags, Ints, numbered
+from tracelab.forest import numbered
+
+if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
 
 Codes: TypeAlias = npt.NDArray[np.int8]
 ItemT = TypeVar("ItemT", bound=np.generic)

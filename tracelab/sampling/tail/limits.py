@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 _SECOND: Final = 1_000_000_000
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.tail.groups import Codes
 
 Decided: TypeAlias = "tuple[dict[str, Codes], Verdict, Content, Ints, Callable[[], Chances]]"

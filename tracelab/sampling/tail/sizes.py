@@ -14,7 +14,7 @@ import polars as pl
 from tracelab.schema import TYPE_SUFFIX, is_attribute, is_type_companion
 
 if TYPE_CHECKING:
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
     from tracelab.sampling.tail.groups import Groups
 
 _EMPTY_ID: Final = 2

@@ -30,7 +30,7 @@ from tracelab.sampling.tail.policies import (
 )
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Ints
+    from tracelab.array_types import Flags, Ints
     from tracelab.sampling.tail.groups import Codes
 
 NOBODY: Final = -1

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
-from tracelab.forest import FOREST_COLUMNS, Forest, Ints
+from tracelab.forest import FOREST_COLUMNS, Forest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tracelab.array_types import Ints
 
 _ROW: Final = pl.UInt32()
 _NESTED_SET: Final = pl.Struct({"left": pl.Int64(), "right": pl.Int64(), "parent": pl.Int64()})

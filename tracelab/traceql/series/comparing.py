@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from tracelab.attribute_values import AttributeValues, attribute_values, columns_with_attributes
-from tracelab.numbering import Ints, renumbered
+from tracelab.numbering import renumbered
 from tracelab.sampling.estimation.weighing import WEIGHT, checked_weights
 from tracelab.traceql.expressions.values import as_text, column_value
 from tracelab.traceql.series.over_time import Series, filled
@@ -18,7 +18,7 @@ from tracelab.traceql.syntax import nodes as n
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tracelab.sampling.estimation.arrays import Floats
+    from tracelab.array_types import Floats, Ints
     from tracelab.traceql.series.windows import Window
     from tracelab.traceql.spansets.plans import Plan
 

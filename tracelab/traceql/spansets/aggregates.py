@@ -15,7 +15,7 @@ from tracelab.traceql.syntax import nodes as n
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tracelab.forest import Ints
+    from tracelab.array_types import Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,13 @@ import numpy as np
 import polars as pl
 
 from tracelab.errors import QueryError
-from tracelab.forest import Flags, Forest, Ints, numbered
+from tracelab.forest import Forest, numbered
 from tracelab.traceql.spansets.aggregates import Attribute, aggregated, scalar_test
 from tracelab.traceql.spansets.structural import related
 from tracelab.traceql.syntax import nodes as n
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.traceql.spansets.plans import Plan
 
 _LOGIC: Final = ("&&", "||")

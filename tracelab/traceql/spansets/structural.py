@@ -10,7 +10,8 @@ import polars as pl
 from tracelab.forest import has_ancestor, numbered
 
 if TYPE_CHECKING:
-    from tracelab.forest import Flags, Forest, Ints
+    from tracelab.array_types import Flags, Ints
+    from tracelab.forest import Forest
 
 _OPPOSITE: Final = {">>": "<<", "<<": ">>", ">": "<", "<": ">", "~": "~"}
 

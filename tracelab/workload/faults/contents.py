@@ -14,7 +14,7 @@ from tracelab.workload.systems.endpoints import CONSUMER, INTERNAL, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP, QUEUE, WORK
 
 if TYPE_CHECKING:
-    from tracelab.workload.systems.traffic import Flags, Ints
+    from tracelab.array_types import Flags, Ints
 
 _FIRST: Final = ("ada", "bo", "carla", "dmitri", "elif", "fatou", "giorgos", "hana", "ines", "jonas", "kofi", "lena")
 _LAST: Final = (

@@ -17,8 +17,8 @@ from tracelab.workload.systems.endpoints import INTERNAL, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP, RPC, WORK
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.workload.systems.draft import Draft
-    from tracelab.workload.systems.traffic import Flags, Ints
 
 _UNSET = pl.lit("unset", dtype=STATUS_CODE)
 _LEAST = 5

@@ -13,8 +13,8 @@ from tracelab.workload.systems.landscape import HTTP, QUEUE, RPC
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.workload.systems.draft import Draft
-    from tracelab.workload.systems.traffic import Flags, Ints
 
 HANDFUL: Final = 8
 """The fewest spans that a fault is planted on."""

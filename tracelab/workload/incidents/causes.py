@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from tracelab.workload.systems.endpoints import CLIENT, CONSUMER, INTERNAL, SERVER
 from tracelab.workload.systems.landscape import DATABASE, HTTP
@@ -15,12 +14,10 @@ from tracelab.workload.systems.traffic import Nodes
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.workload.systems.endpoints import Node
     from tracelab.workload.systems.landscape import System
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 KINDS: Final = ("delay", "errors", "retries", "slow dependency", "lock", "lossy edge")
 FAILING: Final = ("errors", "retries", "lossy edge")

@@ -15,7 +15,7 @@ from tracelab.workload.systems.traffic import Nodes, Traffic, run
 if TYPE_CHECKING:
     import polars as pl
 
-    from tracelab.workload.incidents.causes import Ints
+    from tracelab.array_types import Ints
     from tracelab.workload.systems.landscape import System
 
 _FEWEST: Final = 10

@@ -13,8 +13,9 @@ from tracelab.workload.systems.endpoints import CLIENT, CONSUMER, NOWHERE, PRODU
 from tracelab.workload.systems.landscape import DATABASE, HTTP, QUEUE, RPC, WORK
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.workload.systems.landscape import System
-    from tracelab.workload.systems.traffic import Ints, Nodes, Traffic
+    from tracelab.workload.systems.traffic import Nodes, Traffic
 
 _INTEGERS: Final = ("server.port", "http.request.resend_count")
 _RPC_CODES: Final = {

@@ -16,8 +16,8 @@ from tracelab.workload.systems.endpoints import CONSUMER, LINKED, SERVER, Grower
 from tracelab.workload.systems.traffic import Nodes, Traffic, run
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.workload.systems.landscape import System
-    from tracelab.workload.systems.traffic import Flags, Ints
 
 _AS_IT_IS: Final = -2
 _UNKNOWN: Final = -1

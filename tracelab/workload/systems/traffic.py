@@ -6,7 +6,7 @@ All arrays hold one item per span, in depth-first order, trace after trace.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +16,9 @@ from tracelab.workload.systems.endpoints import CALLED, CLIENT, NOWHERE, POOLED,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracelab.array_types import Flags, Floats, Ints
     from tracelab.workload.systems.landscape import System
 
-Ints: TypeAlias = npt.NDArray[np.int64]
-Floats: TypeAlias = npt.NDArray[np.float64]
-Flags: TypeAlias = npt.NDArray[np.bool_]
 
 _MILLISECOND = 1_000_000
 _SECOND = 1_000_000_000

@@ -14,8 +14,8 @@ from tracelab.clocks.hosts import grains
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _HARMLESS: Final = 1_000_000  # clocks of one process, such as the two of JavaScript, differ by less
 

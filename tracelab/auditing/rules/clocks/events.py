@@ -11,8 +11,8 @@ from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _GRAINS: Final = (1_000_000_000, 1_000_000, 1_000)
 _HARMLESS: Final = 1_000_000

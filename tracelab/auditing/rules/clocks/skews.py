@@ -14,8 +14,8 @@ from tracelab.clocks.agreement import FAR
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _HARMLESS: Final = 1_000_000  # clocks that NTP keeps are seldom closer
 

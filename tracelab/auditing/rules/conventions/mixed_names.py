@@ -14,8 +14,8 @@ from tracelab.auditing.findings import Group, Symptom, Words, findings_of, nothi
 from tracelab.display.words import format_number
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags
 
 _SHARED: Final = ("server.", "client.", "network.", "user_agent.", "service.", "error.")
 """What spans of all sorts carry: the HTTP library may have the old name and the database library the new one, and

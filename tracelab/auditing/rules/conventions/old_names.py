@@ -12,8 +12,8 @@ from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.numbering import renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _MOST_NAMES: Final = 8
 _SETTLED_BY: Final = {

@@ -14,9 +14,9 @@ from tracelab.numbering import renumbered
 from tracelab.status_codes import HTTP_ERROR
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.findings import Severity, Words
-    from tracelab.forest import Flags, Ints
 
 _NEW_KEYS: Final = (
     "span.http.request.method",

@@ -16,8 +16,8 @@ from tracelab.status_codes import GRPC_SERVER_ERRORS, GRPC_STATUS, HTTP_ERROR, H
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 ERROR_TYPE: Final = "span.error.type"
 _NO_CODE: Final = -1

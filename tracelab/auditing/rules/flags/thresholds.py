@@ -12,8 +12,8 @@ from tracelab.auditing.measures.trace_ids import bytes_of_trace_ids, first_spans
 from tracelab.numbering import coded
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _DIGITS: Final = 14
 _UNKNOWN: Final = -1

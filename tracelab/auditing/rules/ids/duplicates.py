@@ -11,8 +11,8 @@ from tracelab.auditing.evidence import CLIENT, SERVER
 from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _CONTENT: Final = ("name", "kind", "service_name", "start_time", "duration")
 _USUAL: Final = 0.8

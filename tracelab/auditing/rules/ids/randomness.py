@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _RANDOM_BYTES: Final = 7
 """What W3C's Trace Context, level 2, says to be random: the last 56 bits."""

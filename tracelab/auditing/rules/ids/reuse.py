@@ -11,8 +11,8 @@ from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.display.words import counted
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _MANY: Final = 5
 _LONG: Final = 1_000_000_000

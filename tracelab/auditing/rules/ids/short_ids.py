@@ -11,8 +11,8 @@ from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.trace_ids import bytes_of_trace_ids, first_spans
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags
 
 _HALF: Final = 8
 

@@ -12,8 +12,8 @@ from tracelab.auditing.measures.hexadecimal import SPAN_ID_WIDTH, TRACE_ID_WIDTH
 from tracelab.auditing.measures.trace_ids import distinct_trace_ids, first_spans
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _FAULTS: Final = ("zeros only", "the wrong length", "other characters than hex", "upper-case letters")
 

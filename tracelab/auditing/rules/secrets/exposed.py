@@ -26,9 +26,9 @@ from tracelab.schema import is_attribute
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tracelab.array_types import Flags
     from tracelab.auditing.evidence import Evidence
     from tracelab.auditing.findings import Severity, Words
-    from tracelab.forest import Flags
 
 _READ: Final = 1_000
 """Distinct values of a key that are read closely; where there are more, it is these that say what the others are."""

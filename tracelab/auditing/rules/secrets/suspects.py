@@ -15,8 +15,8 @@ from tracelab.auditing.sensitive import HINT, NUMBER_KEYS, SENSITIVE_KEY
 from tracelab.schema import is_attribute, is_type_companion
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 SUSPECTS: Final = pl.Schema({"row": pl.Int64(), "key": pl.String(), "value": pl.String(), "event": pl.Boolean()})
 """A text that may hold something: the row of the span, the key or column, the text, and whether it is an event's."""

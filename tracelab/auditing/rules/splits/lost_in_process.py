@@ -13,8 +13,8 @@ from tracelab.auditing.measures.lost_roots import LostRoots, lost_roots
 from tracelab.auditing.rules.splits.words import by_coincidence
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Ints
 
 _HALF: Final = 0.5
 _MOSTLY: Final = 0.5

@@ -14,8 +14,8 @@ from tracelab.auditing.measures.split_calls import DESTINATION, split_calls
 from tracelab.numbering import coded, renumbered
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _COUNT: Final = ("span.messaging.batch.message_count",)
 _NOBODY: Final = -1

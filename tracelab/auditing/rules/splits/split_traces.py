@@ -16,8 +16,8 @@ from tracelab.auditing.rules.splits.words import by_coincidence
 if TYPE_CHECKING:
     import polars as pl
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _SYSTEM: Final = ("span.rpc.system.name", "span.rpc.system")
 _RPC: Final = ("span.rpc.method", "span.rpc.service", *_SYSTEM)

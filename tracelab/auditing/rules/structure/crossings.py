@@ -14,8 +14,8 @@ from tracelab.auditing.measures.some_rows import share_their_id, share_their_id_
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _PROXIES: Final = r"(?i)^(envoy|istio|linkerd|nginx|traefik|kong|haproxy|caddy|apisix|contour|cilium)"
 _OF_PROXIES: Final = ("span.upstream_cluster", "span.istio.mesh_id")

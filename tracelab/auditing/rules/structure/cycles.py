@@ -10,8 +10,8 @@ import polars as pl
 from tracelab.auditing.findings import Group, Symptom, Words, findings_of, nothing
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags
 
 
 def span_cycle(evidence: Evidence) -> pl.DataFrame:

@@ -12,8 +12,8 @@ from tracelab.auditing.findings import Group, Symptom, findings_of, nothing
 from tracelab.auditing.measures.some_rows import texts_at
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _COVERED: Final = 0.6
 """How much of the outer span the inner one covers, where both are the same call."""

@@ -16,8 +16,8 @@ from tracelab.numbering import renumbered
 from tracelab.schema import KINDS
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _IN_PROCESS: Final = HOPS.index("in-process")
 _OFTEN: Final = 0.05

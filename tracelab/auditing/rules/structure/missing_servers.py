@@ -18,8 +18,8 @@ from tracelab.auditing.measures.split_calls import split_calls
 from tracelab.schema import STATUS_CODES
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 _ERROR: Final = STATUS_CODES.index("error")
 _NOBODY: Final = -1

@@ -13,8 +13,8 @@ from tracelab.auditing.measures.enclosing import NOT_ASKED, enclosing
 from tracelab.auditing.measures.some_rows import share_their_id
 
 if TYPE_CHECKING:
+    from tracelab.array_types import Flags, Ints
     from tracelab.auditing.evidence import Evidence
-    from tracelab.forest import Flags, Ints
 
 IN_PROCESS: Final = HOPS.index("in-process")
 _MOST: Final = 0.8
