@@ -6,11 +6,13 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 import tracelab as tl
 from tests.clocks.made import MILLISECOND, made_calls
+from tracelab.schema import DURATION
 from tracelab.synthetic import draw, generate, generate_system
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ ANSWERS: dict[str, Callable[[Any], Any]] = {
     "critical_services": tl.critical_services,
     "gaps": tl.gaps,
     "trace_diff": lambda spans: tl.trace_diff(spans, spans, resamples=20),
+    "what_if": lambda spans: tl.what_if(spans, pl.col("depth") > 0, factor=0.5, resamples=20),
+    "optimise": lambda spans: tl.optimise(spans, resamples=20),
+    "with_slack": tl.with_slack,
+    "root_causes": lambda spans: tl.root_causes(spans, spans),
     "with_self_time": tl.with_self_time,
     "with_self_time of a lazy frame": lambda spans: tl.with_self_time(spans.lazy()).collect(),
     "plot_gaps": tl.plot_gaps,
@@ -106,3 +112,26 @@ def test_of_many_calls_some_are_looked_at() -> None:
     moved = pl.when(pl.col("resource.host.name") == hosts[0]).then(later).otherwise("start_time")
     (text,) = said(tl.critical_path, tl.with_tree(spans.with_columns(moved.cast(pl.Datetime("ns", "UTC")))))
     assert f"The clock of {hosts[0]!r} is 8" in text
+
+
+def test_a_clock_that_was_set_meanwhile_is_doubted_too() -> None:
+    """No single offset is wrong most of the time then, so that no pair of hosts is skewed as a whole."""
+    off, right = made_calls(EDGES[:1], times=200, ahead={"pay-1": 40 * MILLISECOND}), made_calls(EDGES[:1], times=200)
+    early = pl.col("trace_id").str.tail(16) < f"{40:016x}"
+    spans = pl.concat([off.filter(early), right.filter(~early)])
+    (text,) = said(tl.critical_path, spans)
+    assert re.match(
+        r"The clock of 'pay-1' or that of 'web-1' has drifted, or was set, by (39|4\d)(\.\d)? ms meanwhile", text
+    )
+    assert "No single offset" in text
+
+
+def test_calls_that_now_and_then_go_on_after_their_callers_are_no_drift() -> None:
+    """A background job of another host, of kind internal, which nobody waits for."""
+    rng = np.random.default_rng(3)
+    spans = made_calls([("web-1", "job-1")], times=300, kinds=("internal", "internal"))
+    longer = pl.Series(np.where(rng.random(spans.height) < 0.5, rng.integers(0, 200 * MILLISECOND, spans.height), 0))
+    below = pl.col("parent_span_id").is_not_null()
+    jobs = spans.with_columns(pl.when(below).then(pl.col("duration") + longer.cast(DURATION)).otherwise("duration"))
+    assert tl.clock_skew(jobs)["drift"].null_count() == 1
+    assert said(tl.correct_skew, jobs) == []

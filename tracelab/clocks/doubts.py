@@ -8,6 +8,7 @@ import numpy as np
 
 from tracelab.clocks.agreement import FAR
 from tracelab.clocks.calls import calls_of, entering
+from tracelab.clocks.drifts import drifts
 from tracelab.clocks.hosts import host_columns, machines
 from tracelab.clocks.pairs import FEWEST_CALLS, measured, spread
 from tracelab.clocks.seen import seen_of
@@ -59,7 +60,10 @@ def _doubt(frame: pl.DataFrame, forest: Forest) -> str | None:
     if seen.calls is None:
         return None
     pairs = measured(seen.calls, seen.hosts.len())
-    return _says(seen, seen.calls, pairs) if pairs.bad.any() else None
+    if pairs.bad.any():
+        return _says(seen, seen.calls, pairs)
+    moved, change = drifts(seen.calls, pairs, frame)
+    return _says_of_drift(seen, seen.calls, pairs, np.where(moved, np.abs(change), 0)) if moved.any() else None
 
 
 def _is_suspect(frame: pl.DataFrame, forest: Forest) -> bool:
@@ -111,6 +115,21 @@ def _says(seen: Seen, calls: HostCalls, pairs: Pairs) -> str:
         f"{shown(seen.hosts[int(reference)])}, so that times told across them are wrong: {outside:,} of "
         f"{calls_of_pair:,} calls looked at lie outside of their callers.{more} correct_skew(spans) sets times right, "
         "clock_skew(spans) tells more."
+    )
+
+
+def _says_of_drift(seen: Seen, calls: HostCalls, pairs: Pairs, change: Ints) -> str:
+    """Put the pair into words whose clocks have moved apart most, though they may agree most of the time."""
+    worst = int(np.argmax(change))
+    first, second = pairs.first[worst], pairs.second[worst]
+    called, caller = (second, first) if pairs.calls_second[worst] else (first, second)
+    of_pair = (calls.first == first) & (calls.second == second)
+    outside = int(np.count_nonzero(of_pair & calls.calls.outside))
+    return (
+        f"The clock of {shown(seen.hosts[int(called)])} or that of {shown(seen.hosts[int(caller)])} has drifted, or "
+        f"was set, by {format_duration(int(change[worst]))} meanwhile, so that times told across them are wrong: "
+        f"{outside:,} of {int(np.count_nonzero(of_pair)):,} calls looked at lie outside of their callers. No single "
+        "offset sets them right at all times. clock_skew(spans) tells more."
     )
 
 
