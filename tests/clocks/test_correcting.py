@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -162,3 +164,21 @@ def test_wrong_options_are_refused() -> None:
         with pytest.raises(tl.TracelabError) as error:
             tl.correct_skew(spans, **option)
         assert text in str(error.value)
+
+
+@pytest.mark.parametrize("shape", ["chain", "ring", "mesh"])
+def test_after_it_no_two_clocks_disagree_however_many_were_wrong(shape: str) -> None:
+    rng = np.random.default_rng(11)
+    hosts = [f"n{number}-1" for number in range(24)]
+    edges = list(pairwise(hosts))
+    if shape != "chain":
+        edges.append((hosts[-1], hosts[0]))
+    if shape == "mesh":
+        edges += [(one, other) for one in hosts for other in hosts if one != other and rng.random() < 0.15]
+    ahead = {host: int(rng.integers(-500, 500)) * MILLISECOND for host in hosts}
+    spans = made_calls(edges, ahead=ahead)
+    assert tl.clock_skew(spans)["skewed"].sum() > 10
+    corrected = tl.correct_skew(spans)
+    assert not tl.clock_skew(corrected)["skewed"].any()
+    left = [ahead[host] + moved for host, (moved,) in shifts(corrected).items()]
+    assert max(left) - min(left) < 5 * MILLISECOND * len(hosts) ** 0.5

@@ -201,3 +201,12 @@ def test_the_exemplar_is_the_call_that_is_furthest_outside() -> None:
     )
     furthest = early.sort("by").row(-1)
     assert (row["exemplar_span_id"], row["largest_violation"]) == (furthest[0], furthest[1])
+
+
+def test_an_empty_name_of_a_host_is_none() -> None:
+    spans = made_calls([("web-1", "pay-1")], ahead={"pay-1": 40 * MILLISECOND})
+    by_service = tl.clock_skew(spans.with_columns(pl.lit("").alias("resource.host.name"))).row(0, named=True)
+    assert (by_service["host"], by_service["reference"], by_service["host_named_by"]) == ("pay", "web", "service.name")
+    assert by_service["skewed"]
+    named = tl.clock_skew(spans.with_columns(pl.lit("").alias("resource.host.id"))).row(0, named=True)
+    assert (named["host"], named["host_named_by"]) == ("pay-1", "host.name")

@@ -45,7 +45,7 @@ def machines(frame: pl.DataFrame) -> tuple[Ints, pl.Series, int]:
     services = coded(frame["service_name"])
     if not keys:
         return *services, 0
-    texts = frame.select(pl.coalesce(*(attribute_value(key, dtype=pl.String) for key in keys)).alias("host"))
+    texts = frame.select(pl.coalesce(*map(_name, keys)).alias("host"))
     number, names = coded(texts.to_series())
     return *with_services(number, names, *services), names.len()
 
@@ -63,7 +63,7 @@ def named_by(frame: pl.DataFrame, number: Ints, count: int) -> pl.Series:
     keys = _present(frame)
     first = np.full(count, -1, dtype=np.int64)
     first[number[::-1]] = np.arange(number.size - 1, -1, -1)  # the last that is written stays
-    told = [pl.when(attribute_value(key, dtype=pl.String).is_not_null()).then(pl.lit(_bare(key))) for key in keys]
+    told = [pl.when(_name(key).is_not_null()).then(pl.lit(_bare(key))) for key in keys]
     some = frame[np.maximum(first, 0)] if number.size else frame
     names = some.select(pl.coalesce(*told, pl.lit(SERVICE)).alias("named_by")).to_series()
     return names.set(pl.Series(first < 0), None)
@@ -88,6 +88,12 @@ def _present(frame: pl.DataFrame) -> Sequence[str]:
     if "more_attributes" in columns and (more := frame["more_attributes"]).null_count() < frame.height:
         rare = set(more.drop_nulls().map.keys().explode().unique().drop_nulls().to_list())
     return [key for key in CLOCK_KEYS if key in rare or (key in columns and frame[key].null_count() < frame.height)]
+
+
+def _name(key: str) -> pl.Expr:
+    """Read the name of a host; an empty one is none."""
+    text = attribute_value(key, dtype=pl.String)
+    return pl.when(text != "").then(text)
 
 
 def _bare(key: str) -> str:

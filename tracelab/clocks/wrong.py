@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy.sparse import coo_array, csgraph
 
 from tracelab.clocks.agreement import middles, most_agree
 
@@ -66,6 +67,12 @@ def wrong_clocks(pairs: Pairs, count: int) -> pl.DataFrame:
         offset[winners], lower[winners], upper[winners] = middle[winners], low[winners], high[winners]
         against[winners] = np.where(wrong[winners], against[winners], other)
         wrong[winners] = True
+    while (step := _joined(pairs, offset)) is not None:
+        hosts, least, most, middle_of_step = step
+        offset[hosts] += middle_of_step
+        lower[hosts] += least
+        upper[hosts] += most
+        wrong[hosts] = True
     found = np.flatnonzero(wrong & (offset != 0))
     columns = {"host": found, "offset": offset[found], "lower": lower[found], "upper": upper[found]}
     return pl.DataFrame({**columns, "against": against[found]})
@@ -139,3 +146,39 @@ def _nearest(pairs: Pairs, offset: Ints, agree: Flags) -> tuple[Ints, Ints, Ints
     high[host] = offset[other] + np.where(second, pairs.high[pair], -pairs.low[pair])
     middle[host] = offset[other] + np.where(second, pairs.middle[pair], -pairs.middle[pair])
     return host, other, low, high, middle
+
+
+def _joined(pairs: Pairs, offset: Ints) -> tuple[Ints, int, int, int] | None:
+    """Pick hosts that agree with each other, and with none of others that they talk to, to be moved together.
+
+    Of the two sides that most pairs tie to each other the one with fewer hosts is moved, else the one that is called.
+    Gives its hosts, and by how much at least, at most and probably; None where all that is tied agrees. Every move
+    makes one group of two, and parts none.
+    """
+    apart = offset[pairs.second] - offset[pairs.first]
+    agree = (pairs.low <= apart) & (apart <= pairs.high)
+    edges = (np.ones(int(agree.sum())), (pairs.first[agree], pairs.second[agree]))
+    count, part = csgraph.connected_components(coo_array(edges, shape=(offset.size, offset.size)), directed=False)
+    one, other = part[pairs.first].astype(np.int64), part[pairs.second].astype(np.int64)
+    between = np.flatnonzero(one != other)
+    if not between.size:
+        return None
+    one, other, apart = one[between], other[between], apart[between]
+    # By how much more the part with the larger number is behind, from each pair.
+    sign = np.where(one < other, 1, -1)
+    low, high = pairs.low[between] - apart, pairs.high[between] - apart
+    low, high = np.where(sign > 0, low, -high), np.where(sign > 0, high, -low)
+    middle = sign * (pairs.middle[between] - apart)
+    tie = np.minimum(one, other) * count + np.maximum(one, other)
+    distinct, group, ties = np.unique(tie, return_inverse=True, return_counts=True)
+    tied = group == int(ties.argmax())
+    smaller, larger = divmod(int(distinct[ties.argmax()]), int(count))
+    nothing = np.zeros(int(tied.sum()), dtype=np.int64)
+    _, (lowest,), (highest,) = most_agree(nothing, low[tied], high[tied])
+    holds = (low[tied] <= highest) & (high[tied] >= lowest)
+    best = int(np.clip(int(np.median(middle[tied][holds])), lowest, highest))
+    sizes = np.bincount(part, minlength=count)
+    calls_larger = int((pairs.calls_second[between] == (sign > 0))[tied].sum()) * 2 >= int(tied.sum())
+    if (sizes[larger], not calls_larger) <= (sizes[smaller], calls_larger):
+        return np.flatnonzero(part == larger), int(lowest), int(highest), best
+    return np.flatnonzero(part == smaller), -int(highest), -int(lowest), -best
