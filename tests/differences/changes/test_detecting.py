@@ -257,3 +257,23 @@ def test_the_shop_was_released_and_its_cache_flushed() -> None:
     assert any("cache.hit = false" in text for text in told)
     # Nobody did anything to error rates.
     assert set(answer["measure"]) == {"latency"}
+
+
+def test_a_short_outage_among_many_requests_is_found() -> None:
+    rng = np.random.default_rng(4)
+    at = times(rng, 5_000)
+    failing = np.full(5_000, 0.005)
+    failing[3_000:3_060] = 1
+    found = tl.change_points(requests(rng, at, failing=failing))
+    row = found.filter(pl.col("measure") == "error rate").row(0, named=True)
+    assert abs(row["moment"] - moment(at[3_000])) < timedelta(seconds=20)
+    assert abs(row["until"] - moment(at[3_060])) < timedelta(seconds=20)
+
+
+def test_a_step_of_few_requests_is_not_taken_back_by_its_parts() -> None:
+    found = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        slower = np.where(np.arange(50) < 25, 20.0, 60.0)
+        found += not tl.change_points(requests(rng, times(rng, 50), milliseconds=slower, spread=0.3)).is_empty()
+    assert found >= 8

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FEWEST: Final = 8
 """No stretch has fewer units, since of fewer nothing can be said."""
 
-_MOST_BLOCKS: Final = 128
+_MOST_BLOCKS: Final = 1_024
 _FEWEST_BLOCKS: Final = 16
 _BATCH: Final = 10
 _PERMUTATIONS: Final = 600
@@ -83,11 +83,12 @@ def blocks_of(shares: Floats, borders: Flags) -> Blocks:
 
     Notes
     -----
-    Blocks hold the cube root of the number of units, or more where units have a memory: while a block is like the next
-    one, pairs of them are taken together, until there are few.
+    Blocks hold the cube root of the number of units, or less where there would be so few that no order of them is
+    unlikely, or more where units have a memory: while a block is like the next one, pairs of them are taken together,
+    until there are few.
     """
     count = shares.shape[0]
-    length = max(round(count ** (1 / 3)), -(-count // _MOST_BLOCKS), 1)
+    length = max(min(round(count ** (1 / 3)), count // _FEWEST_BLOCKS), -(-count // _MOST_BLOCKS), 1)
     blocks = _cut(shares, borders, length)
     while blocks.count >= 2 * _FEWEST_BLOCKS and _has_memory(blocks):
         length *= 2

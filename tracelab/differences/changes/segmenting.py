@@ -162,8 +162,16 @@ def _asked(series: list[Series], number: int, begin: int, end: int, above: int |
 
 
 def _adjusted(tests: list[_Test]) -> Floats:
-    """Give the rate of false discoveries at which each test says something: no lower than that of the test above it."""
-    adjusted = benjamini_hochberg(np.array([test.p_value for test in tests]))
+    """Give the rate of false discoveries at which each test says something: no lower than that of the test above it.
+
+    Whole series are one family, and all parts another, so that parts do not take back what they are parts of.
+    """
+    adjusted = np.empty(len(tests))
+    whole = np.array([test.above is None for test in tests], dtype=bool)
+    p_values = np.array([test.p_value for test in tests])
+    for family in (whole, ~whole):
+        if family.any():
+            adjusted[family] = benjamini_hochberg(p_values[family])
     for place, test in enumerate(tests):
         if test.above is not None:
             adjusted[place] = max(adjusted[place], adjusted[test.above])
