@@ -255,3 +255,16 @@ def test_optimise_without_keys_makes_everything_faster() -> None:
     found = tl.optimise(draw(SEQUENCE), by=None, saving=0.5)
     assert found["saved_share_pessimistic"].to_list() == [0.5]
     assert "service_name" not in found.columns
+
+
+def test_a_quantile_that_may_lie_beyond_all_traces_has_no_interval() -> None:
+    quantiles = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+    for spans in (300, 600, 1_500, 6_000):
+        found = tl.what_if(generate(spans, seed=3), pl.col("depth") > 0, factor=0.5, resamples=20)
+        unknown = [name for name, share in quantiles.items() if share ** found["traces"][0] > 0.025]
+        assert found.filter(pl.col("saved_lower").is_null())["measure"].to_list() == unknown
+        assert found["saved_upper"].is_null().equals(found["saved_lower"].is_null())
+
+
+def test_nothing_of_no_group_is_optimised() -> None:
+    assert tl.optimise(draw("a ===").clear(), by=None).is_empty()

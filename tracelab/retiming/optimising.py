@@ -162,6 +162,7 @@ def _operations(cohort: Cohort, names: list[str]) -> pl.DataFrame:
             spans=pl.len().cast(pl.UInt32),
             traces=pl.col(_TRACE).n_unique().cast(pl.UInt32),
         )
+        .filter(pl.col("spans") > 0)
         .sort(_TIME, *names, descending=[True, *(False for _ in names)])
         .collect()
     )

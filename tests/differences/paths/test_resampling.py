@@ -41,7 +41,7 @@ def test_intervals_hold_the_difference_as_often_as_they_say() -> None:
 
 
 def test_what_is_alike_in_all_traces_has_no_width() -> None:
-    same = np.full((2, 10), 5e6)
+    same = np.full((2, 100), 5e6)
     found = resampled(cohort(same), cohort(same + 1e6), resamples=50, confidence=0.95, quantile=0.95)
     np.testing.assert_allclose([found.lower, found.upper], 1e6)
     np.testing.assert_allclose([found.mean, found.quantile], 2e6)

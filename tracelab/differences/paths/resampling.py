@@ -9,12 +9,15 @@ import numpy as np
 from scipy import sparse, stats
 
 if TYPE_CHECKING:
-    from tracelab.array_types import Floats
+    from tracelab.array_types import Floats, Ints
     from tracelab.differences.paths.cohort import Cohort
 
 
 _SEED: Final = 20_260_501
 _AT_ONCE: Final = 32
+_DRAWN: Final = 20_000
+_CELLS: Final = 10_000_000
+"""How many means are held at once: names that hold ids make a call path of each span."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,8 @@ class Intervals:
     lower, upper
         Of each call path's mean time on the critical path.
     mean, quantile
-        The two bounds of the mean from end to end, and those of the quantile.
+        The two bounds of the mean from end to end, and those of the quantile; nan too where a cohort has too few traces
+        for the quantile (fewer than 72 for p95, with a confidence of 0.95).
     """
 
     lower: Floats
@@ -48,26 +52,63 @@ def resampled(before: Cohort, after: Cohort, *, resamples: int, confidence: floa
         return Intervals(nothing, nothing, neither, neither)
     rng = np.random.default_rng(_SEED)
     taken = [_with_whole(after), _with_whole(before)]
-    order = [np.argsort(cohort.total, kind="stable") for cohort in (after, before)]
-    totals = [cohort.total[placed].astype(np.float64) for cohort, placed in zip((after, before), order, strict=True)]
-    drawn = np.empty((paths + 1, resamples))
-    quantiles = np.empty(resamples)
-    for low in range(0, resamples, _AT_ONCE):
-        high = min(low + _AT_ONCE, resamples)
-        means, reached = [], []
-        for each, placed, total in zip(taken, order, totals, strict=True):
-            traces = total.size
-            times = rng.multinomial(traces, np.full(traces, 1 / traces), high - low).T
-            means.append(each @ (times.astype(np.float64) / traces))
-            reached.append(total[(np.cumsum(times[placed], axis=0) < quantile * traces).sum(axis=0)])
-        drawn[:, low:high] = means[0] - means[1]
-        quantiles[low:high] = reached[0] - reached[1]
+    draws, reached = zip(*(_drawn(cohort.total, resamples, quantile, rng) for cohort in (after, before)), strict=True)
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    lower, upper = np.quantile(drawn, tails, axis=1)
+    lower, upper = np.empty(paths + 1), np.empty(paths + 1)
+    rows = max(_CELLS // resamples, 1)
+    for low in range(0, paths + 1, rows):
+        some = slice(low, low + rows)
+        means = [_means_of(each[some], drawn) for each, drawn in zip(taken, draws, strict=True)]
+        lower[some], upper[some] = np.quantile(means[0] - means[1], tails, axis=1)
+    quantiles = reached[0] - reached[1]
     difference, reach = _welch(taken[0], taken[1], confidence)
     lower, upper = np.minimum(lower, difference - reach), np.maximum(upper, difference + reach)
     ends = np.array([lower[-1], upper[-1]])
-    return Intervals(lower[:-1], upper[:-1], ends, np.quantile(quantiles, tails))
+    # The quantile may lie beyond all traces that there are: then no draw of them reaches it.
+    known = max(quantile, 1 - quantile) ** min(before.traces, after.traces) <= tails[0]
+    return Intervals(lower[:-1], upper[:-1], ends, np.quantile(quantiles, tails) if known else np.full(2, np.nan))
+
+
+def _drawn(
+    total: Ints, resamples: int, quantile: float, rng: np.random.Generator
+) -> tuple[list[sparse.csc_array], Floats]:
+    """Draw traces again and again; give how often each was drawn, and the quantile of each draw.
+
+    Of very many traces a part is drawn each time, and the deviations are scaled down (see `what_if`).
+    """
+    order = np.argsort(total, kind="stable")
+    traces, drawn = total.size, min(total.size, _DRAWN)
+    scale = (drawn / traces) ** 0.5
+    rank = max(int(np.ceil(quantile * drawn)), 1) - 1
+    middle = float(total[order[max(int(np.ceil(quantile * traces)), 1) - 1]])
+    times, reached = [], np.empty(resamples)
+    for low in range(0, resamples, _AT_ONCE):
+        count = min(_AT_ONCE, resamples - low)
+        places = rng.integers(0, traces, (count, drawn), dtype=np.int32)
+        reached[low : low + count] = total[order[np.partition(places, rank, axis=1)[:, rank]]]
+        ends = np.arange(count + 1) * drawn
+        ones = np.ones(places.size, dtype=np.uint16)
+        each = sparse.csc_array((ones, order[places].astype(np.int32).ravel(), ends), shape=(traces, count))
+        each.sum_duplicates()
+        times.append(each)
+    return times, middle + scale * (reached - middle)
+
+
+def _means_of(taken: sparse.csr_array, times: list[sparse.csc_array]) -> Floats:
+    """Give the means of rows, of each draw."""
+    traces, drawn = taken.shape[1], int(times[0][:, [0]].sum())
+    means: Floats = np.hstack([_product(taken, each) for each in times]) / drawn
+    if drawn == traces:
+        return means
+    known = np.asarray(taken.sum(axis=1)).ravel()[:, None] / traces
+    scaled: Floats = known + (drawn / traces) ** 0.5 * (means - known)
+    return scaled
+
+
+def _product(taken: sparse.csr_array, times: sparse.csc_array) -> Floats:
+    if times.shape[0] <= _DRAWN:
+        return np.asarray(taken @ times.toarray().astype(np.float64))
+    return np.asarray((taken @ times.astype(np.float64).tocsr()).toarray())
 
 
 def _with_whole(cohort: Cohort) -> sparse.csr_array:
