@@ -206,3 +206,49 @@ def test_the_release_of_the_sample_shop_is_found(sample_data: Path) -> None:
     assert row["changed"][0] == "span.customer.kind = business and resource.service.version = 1.9.0 of orders"
     assert row["path_share"] > 0.5
     assert found.filter("certain").height == 2
+
+
+DOWN = """
+api::GET /        ==========!
+  api::load       .==
+  api::POST       ...====!    kind=client server.address=pay
+"""
+
+
+def test_a_dependency_that_is_down_is_the_edge_that_it_was() -> None:
+    row = first(DOWN)
+    assert (row["kind"], row["cause"], row["certain"]) == ("edge", "api > pay (POST)", True)
+    assert row["failure_score"] == pytest.approx(1)
+    assert row["callee"] == "pay"
+
+
+def test_errors_that_start_at_a_place_that_was_not_there_are_counted() -> None:
+    renamed = """
+        api::GET /v2  ======!
+          db::read    .==!
+    """
+    found = root_causes(many(renamed, 40), many("api::GET / ======\n  db::read .==", 40))
+    row = found.filter(pl.col("cause") == "db::read").row(0, named=True)
+    assert (row["certain"], row["failure_score"]) == (True, pytest.approx(1))
+
+
+def test_calls_that_are_made_more_often_have_their_share_of_the_longer_path() -> None:
+    often = "api::GET / =============\n" + "\n".join(f"  db::read {'.' * (1 + 2 * place)}==" for place in range(6))
+    row = first(often, "api::GET / ===\n  db::read .==")
+    assert row["cause"] == "db::read"
+    assert row["path_share"] == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("abnormal", "normal"), [(1, 1), (2, 2), (1, 100), (100, 1), (5, 100), (100, 3)])
+def test_few_traces_of_one_traffic_have_hardly_a_cause(sample_data: Path, abnormal: int, normal: int) -> None:
+    spans = tl.correct_skew(tl.read(sample_data / "shop.otlp.jsonl.gz"))
+    spans = tl.query(spans, '{ rootName = "GET /api/products" }')
+    ids = spans["trace_id"].unique().sort()
+    certain = 0
+    for seed in range(10):
+        drawn = ids.sample(abnormal + normal, shuffle=True, seed=seed)
+        sides = [
+            spans.filter(pl.col("trace_id").is_in(some.implode())) for some in (drawn[:abnormal], drawn[abnormal:])
+        ]
+        certain += root_causes(*sides)["certain"].any()
+    assert certain <= 2

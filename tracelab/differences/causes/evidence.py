@@ -27,6 +27,10 @@ _ENOUGH: Final = 5
 _LEAST_DRIFT: Final = 0.05
 _MOST_DRIFT: Final = 0.5
 """Between these it is estimated: a twentieth more than before is never a cause by itself."""
+_MANY: Final = 1e9
+_FEW_TRACES: Final = 10
+_FEW: Final = 5.0
+"""Where fewer are expected, a share is not normal by chance."""
 _FEWEST: Final = 2
 """With fewer observations on a side nothing can be said of how much they spread."""
 
@@ -64,6 +68,8 @@ class Time:
         The statistic of ranks, normal by chance; nan where there was nothing to compare.
     known
         Whether the normal side has any.
+    freedom
+        Degrees of freedom of `error`; 0 where a single observation leaves the spread unknown.
     """
 
     gained: Floats
@@ -74,6 +80,13 @@ class Time:
     usual_base: Floats
     by_ranks: Floats
     known: Flags
+    freedom: Floats
+
+    def bounds(self, confidence: float) -> tuple[Floats, Floats]:
+        """Give the interval of what is gained; nan where the spread is unknown."""
+        freedom = np.where(self.freedom > 0, self.freedom, np.nan)
+        reach = special.stdtrit(freedom, 0.5 + confidence / 2) * self.error
+        return self.gained - reach, self.gained + reach
 
     def drift(self) -> float:
         """Give how much times differ between the sides, as a ratio, where nothing happened.
@@ -97,7 +110,11 @@ class Time:
     def p_values(self, drift: float, new: Floats) -> Floats:
         """Give the p-value of no more time than before but for chance and drift; `new` is that of what is new."""
         error = np.hypot(self.error, drift * self.base)
-        p = np.where(self.known & (error > 0), special.ndtr(-self.gained / np.where(error > 0, error, 1.0)), np.nan)
+        told = self.known & (error > 0) & (self.freedom > 0)
+        # Drift is no estimate from these traces, so that what it adds has all degrees of freedom (Satterthwaite).
+        part = np.where(told, self.error / np.where(error > 0, error, 1.0), 1.0)
+        freedom = np.minimum(np.maximum(self.freedom, 1.0) / np.maximum(part, 1e-3) ** 4, _MANY)
+        p = np.where(told, special.stdtr(freedom, -self.gained / np.where(error > 0, error, 1.0)), np.nan)
         ranked = self.known & ~np.isnan(self.by_ranks)
         z = self.by_ranks[ranked]
         # Where all traces of a side are alike, ranks still tell how sure a difference is.
@@ -193,7 +210,13 @@ class _Gathering:
         alone = self.having[1] == 0
         other, more = np.where(alone, fallback[self.suspect], other), np.where(alone, wide[self.suspect], more)
         (middle, loose), (usual, wobbly) = self.known.middle[name]
+        # So few observations may be alike by chance: then the spread of the other side is theirs, if that is larger.
+        n, m = (np.maximum(size, 1) for size in self.having)
+        lent = np.where(n >= _FEWEST, spread * n, 0.0) / m, np.where(m >= _FEWEST, more * m, 0.0) / n
+        more = np.where((m < _FEW_TRACES) & ~alone, np.maximum(more, lent[0]), more)
+        spread = np.where((n < _FEW_TRACES) & ~alone, np.maximum(spread, lent[1]), spread)
         here, squared = self.count[0] / self.traces[0], (self.count[0] / self.traces[0]) ** 2
+        free = self._freedom([squared * spread, squared * more])
         return Time(
             gained=self._up(here * (one - other)),
             error=np.sqrt(self._up(squared * (spread + more))),
@@ -203,7 +226,21 @@ class _Gathering:
             usual_base=self._up(np.where(alone, 0.0, here * usual)),
             by_ranks=self._ranks(name),
             known=known,
+            freedom=free,
         )
+
+    def _freedom(self, variances: list[Floats]) -> Floats:
+        """Give the degrees of freedom of sums of variances (F. E. Satterthwaite, Biometrics Bulletin 2 (1946))."""
+        squares, unknown = np.zeros(self.many), np.zeros(self.many, dtype=bool)
+        here = self.count[0] > 0
+        for cells, having, variance in zip(self.cells, self.having, variances, strict=True):
+            others = np.bincount(self.suspect[cells.step], minlength=self.many)[self.suspect]
+            free = np.where(having >= _FEWEST, having, others) - 1.0
+            unknown |= self._up((here & (free < 1)).astype(np.float64)) > 0
+            squares += self._up(np.where(here, variance**2 / np.maximum(free, 1.0), 0.0))
+        total = self._up(np.where(here, variances[0] + variances[1], 0.0))
+        free = np.where(squares > 0, np.minimum(total**2 / np.where(squares > 0, squares, 1.0), _MANY), _MANY)
+        return np.where(unknown, 0.0, free)
 
     def _new(self) -> Floats:
         """Give the p-values of something being on the abnormal side alone."""
@@ -222,7 +259,7 @@ class _Gathering:
     def _origins(self) -> Estimate:
         """Compare the share of traces in which errors start at a step."""
         having = [self._by_step(each, (each.origins > 0).astype(np.float64)) for each in self.cells]
-        return self._shares(having, list(self.having))
+        return self._shares(having, list(self.having), anew=True)
 
     def _lost(self) -> Estimate:
         """Compare the share of calls that get no answer, of calls that usually get one."""
@@ -231,14 +268,36 @@ class _Gathering:
         answered = self.steps.calls & (2 * lost[1] < counts[1])
         return self._shares([np.where(answered, each, 0) for each in lost], [np.where(answered, n, 0) for n in counts])
 
-    def _shares(self, having: list[Floats], of: list[Ints]) -> Estimate:
+    def _elsewhere(self, having: list[Floats], of: list[Floats]) -> tuple[list[Floats], list[Floats]]:
+        """Give what steps of the abnormal side alone have, by suspect, beside all that the suspect has on the other.
+
+        What is all new is compared with the traces of the other side, none of which has it.
+        """
+        alone = (of[0] > 0) & (of[1] == 0)
+        some = [self._up(np.where(alone, values[0], 0.0)) for values in (having, of)]
+        other = [self._up(values[1]) for values in (having, of)]
+        new = (some[1] > 0) & (other[1] == 0)
+        sizes = [np.where(new, float(self.traces[0]), some[1]), np.where(new, float(self.traces[1]), other[1])]
+        # Spans of one trace at several places are one observation.
+        return [np.minimum(some[0], sizes[0]), other[0]], sizes
+
+    def _shares(self, having: list[Floats], of: list[Ints], *, anew: bool = False) -> Estimate:
         """Give how many more have something than the same shares as on the normal side would give.
 
         The test is that of Mantel and Haenszel within steps, with a correction for continuity; standard errors are
         those of shares to which two of each kind are added, so that none is 0.
         """
+        suspect = self.suspect
         a, b = having
         n, m = (sizes.astype(np.float64) for sizes in of)
+        if anew:
+            (more_a, more_b), (more_n, more_m) = self._elsewhere([a, b], [n, m])
+            suspect = np.concatenate((suspect, np.arange(self.many)))
+            a, b, n, m = (np.concatenate(pair) for pair in ((a, more_a), (b, more_b), (n, more_n), (m, more_m)))
+
+        def up(values: Floats) -> Floats:
+            return np.bincount(suspect, weights=values, minlength=self.many).astype(np.float64)
+
         both = (n > 0) & (m > 0)
         total, all_having = n + m, a + b
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -247,14 +306,17 @@ class _Gathering:
                 both & (total > 1), n * m * all_having * (total - all_having) / (total**2 * (total - 1)), 0.0
             )
             gained = np.where(both, a - n * b / m, 0.0)
-        off, spread = self._up(np.where(both, a, 0.0) - expected), self._up(variance)
+        off, spread = up(np.where(both, a, 0.0) - expected), up(variance)
         shares = [(one + 1) / (size + 2) for one, size in ((a, n), (b, m))]
         errors = [share * (1 - share) / (size + 2) for share, size in zip(shares, (n, m), strict=True)]
-        error = np.sqrt(self._up(np.where(both, n**2 * (errors[0] + errors[1]), 0.0)))
+        error = np.sqrt(up(np.where(both, n**2 * (errors[0] + errors[1]), 0.0)))
         p = np.full(self.many, np.nan)
         asked = spread > 0
         p[asked] = special.ndtr(-(off[asked] - 0.5) / np.sqrt(spread[asked]))
-        return Estimate(self._up(gained) / self.traces[0], error / self.traces[0], p)
+        mean = up(expected)
+        rare = np.flatnonzero(asked & (mean < _FEW))
+        p[rare] = np.maximum(p[rare], _of_few(np.rint(off[rare] + mean[rare]), mean[rare], spread[rare]))
+        return Estimate(up(gained) / self.traces[0], error / self.traces[0], p)
 
     def _calls(self) -> tuple[Estimate, Floats]:
         """Compare how often callers call, each with how often it did before; less what follows failed attempts."""
@@ -312,3 +374,13 @@ class _Gathering:
     def _up(self, values: npt.NDArray[np.float64]) -> Floats:
         """Add up what steps have by suspect."""
         return np.bincount(self.suspect, weights=values, minlength=self.many).astype(np.float64)
+
+
+def _of_few(seen: Floats, mean: Floats, variance: Floats) -> Floats:
+    """Give how likely so many or more are, of a sum of hypergeometric numbers whose mean is small.
+
+    Such a sum is one of independent trials; a binomial number of the same mean and variance is close to it.
+    """
+    chance = np.clip(1 - variance / mean, 1e-9, 1 - 1e-9)
+    left = np.maximum(mean / chance - seen + 1, 1e-3)
+    return np.where(seen > 0, special.betainc(np.maximum(seen, 1.0), left, chance), 1.0)

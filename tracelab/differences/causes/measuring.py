@@ -6,7 +6,7 @@ apart by whom it calls. Steps of the same operation at several places belong to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -70,7 +70,7 @@ class Measured:
 
 
 def measured(spans: pl.DataFrame) -> Measured:
-    """Measure the spans of a side."""
+    """Measure the spans of a side; whom calls go to is not told yet."""
     columns: list[str | pl.Expr] = [*failure_columns(spans)]
     taken = {column for column in columns if isinstance(column, str)}
     columns += [name for name in naming_columns(spans) if name not in taken]
@@ -89,7 +89,7 @@ def measured(spans: pl.DataFrame) -> Measured:
         frame,
         forest,
         call_path_numbers(frame, forest),
-        _callees(frame, forest),
+        pl.repeat(None, frame.height, dtype=pl.String, eager=True),
         self_times(frame, forest),
         critical.astype(np.int64),
         origin,
@@ -98,8 +98,8 @@ def measured(spans: pl.DataFrame) -> Measured:
     )
 
 
-def _callees(frame: pl.DataFrame, forest: Forest) -> pl.Series:
-    """Say whom each call goes to: the service that answers, and where none does, the one that answers calls like it."""
+def _told(frame: pl.DataFrame, forest: Forest) -> pl.DataFrame:
+    """Give of each call its place, who calls, the service that answers, and what the call says of its other end."""
     kind = frame["kind"].to_physical().to_numpy()
     calls = np.flatnonzero((kind == _CLIENT) | (kind == _PRODUCER))
     answering = np.full(frame.height, -1, dtype=np.int64)
@@ -108,12 +108,21 @@ def _callees(frame: pl.DataFrame, forest: Forest) -> pl.Series:
     services = frame["service_name"]
     who = services.gather(pl.Series(answering[calls]).set(pl.Series(answering[calls] < 0), None))
     caller = services.gather(pl.Series(calls))
-    said = names_of_callees(frame[calls]).alias("said")
-    told = pl.DataFrame({"caller": caller, "said": said, "who": who}).with_columns(
+    said = names_of_callees(frame[calls])
+    return pl.DataFrame({"place": calls, "caller": caller, "said": said, "who": who}).with_columns(
         who=pl.when(pl.col("who") != pl.col("caller")).then("who")
     )
+
+
+def with_callees(sides: tuple[Measured, Measured]) -> tuple[Measured, Measured]:
+    """Say whom each call goes to: the service that answers, and where none does, the one that answers calls like it.
+
+    Both sides are asked who that is, since a service that is down answers on one of them alone.
+    """
+    told = [_told(side.frame, side.forest) for side in sides]
     usual = (
-        told.lazy()
+        pl.concat(told)
+        .lazy()
         .filter(pl.col("who").is_not_null() & pl.col("said").is_not_null())
         .group_by("caller", "said", "who")
         .len()
@@ -121,13 +130,21 @@ def _callees(frame: pl.DataFrame, forest: Forest) -> pl.Series:
         .group_by("caller", "said", maintain_order=True)
         .agg(usual=pl.col("who").first())
     )
+    one, other = (
+        replace(side, callee=_at_places(each, usual, side.frame.height)) for side, each in zip(sides, told, strict=True)
+    )
+    return one, other
+
+
+def _at_places(told: pl.DataFrame, usual: pl.LazyFrame, count: int) -> pl.Series:
     named = (
         told.lazy()
         .join(usual, on=["caller", "said"], how="left", maintain_order="left")
         .select(pl.coalesce("who", "usual", "said").alias("callee"))
         .collect()["callee"]
     )
-    place = np.full(frame.height, -1, dtype=np.int64)
+    calls = told["place"].to_numpy()
+    place = np.full(count, -1, dtype=np.int64)
     place[calls] = np.arange(calls.size)
     return named.gather(pl.Series(place).set(pl.Series(place < 0), None))
 

@@ -201,17 +201,22 @@ def _rows(
         rows.append(
             {
                 **{name: row[name] for name in CAUSES.names() if name in row},
-                **{name: round(row[name]) for name in _TIMES},
+                **{name: None if row[name] is None else round(row[name]) for name in _TIMES},
                 "cause": named(row),
                 "because": because(row, traces),
                 "changed": found["finding"].to_list() if found.height else [],
-                "path_share": row["path_gained"] / longer if longer is not None else None,
+                "path_share": _path(row) / longer if longer is not None else None,
                 "exemplars": _exemplars(case, row),
             }
         )
         for value in found.iter_rows(named=True):
             values.setdefault(value["finding"], _value(value, row))
     return [*rows, *values.values()]
+
+
+def _path(row: dict[str, Any]) -> float:
+    """Give the time on the critical path that is gained, with that of the calls that are made more often."""
+    return float(row["path_gained"] + (row["called_time"] if row["calls_counts"] else 0.0))
 
 
 def _longer(case: Case) -> float | None:

@@ -12,7 +12,7 @@ from scipy import special
 
 from tracelab.clocks.doubts import warn_of_skew
 from tracelab.differences.causes.evidence import evidence_of
-from tracelab.differences.causes.measuring import SUSPECT, measured, tabulated
+from tracelab.differences.causes.measuring import SUSPECT, measured, tabulated, with_callees
 from tracelab.differences.causes.stepwise import stepwise
 from tracelab.differences.significance import benjamini_hochberg
 
@@ -50,7 +50,7 @@ class Case:
 
 def case_of(abnormal: pl.DataFrame, normal: pl.DataFrame, *, q: float, confidence: float) -> Case:
     """Gather the evidence of two sides that both have spans, and rank the suspects."""
-    sides = measured(abnormal), measured(normal)
+    sides = with_callees((measured(abnormal), measured(normal)))
     warn_of_skew(*((side.frame, side.forest) for side in sides))
     steps, cells = tabulated(sides)
     known = stepwise(steps, cells)
@@ -147,8 +147,8 @@ def _table(level: _Level, found: Evidence, drift: float, usual: float, confidenc
 
 
 def _times(name: str, time: Time, confidence: float) -> dict[str, Floats]:
-    reach = float(special.ndtri(0.5 + confidence / 2)) * time.error
-    return {f"{name}_gained": time.gained, f"{name}_lower": time.gained - reach, f"{name}_upper": time.gained + reach}
+    lower, upper = time.bounds(confidence)
+    return {f"{name}_gained": time.gained, f"{name}_lower": lower, f"{name}_upper": upper}
 
 
 def _gain(time: Time) -> Floats:

@@ -83,7 +83,9 @@ def plot_root_causes(
     figure.update_xaxes(
         title="harm per trace", gridcolor=GRID, range=[0, 1.06 * longest or 1.0], ticksuffix=" %", rangemode="tozero"
     )
-    label_rows(figure, top["cause"].to_list(), below=[_small(row) for row in top.iter_rows(named=True)])
+    hosts = {value: row["cause"] for row in reversed(list(found.iter_rows(named=True))) for value in row["changed"]}
+    names = [_name(row, hosts) for row in top.iter_rows(named=True)]
+    label_rows(figure, [name for name, _ in names], below=[small for _, small in names])
     figure.update_layout(barmode="stack")
     certain = int(found["certain"].sum())
     return framed(
@@ -97,14 +99,24 @@ def plot_root_causes(
     )
 
 
+def _name(row: dict[str, Any], hosts: dict[str, str]) -> tuple[str, str]:
+    """Write what to look at, and small below it why; of a pair its second part."""
+    if row["kind"] != "attribute value":
+        return row["cause"], _small(row)
+    one, _, other = row["cause"].partition(" and ")
+    return one, f"and {other}" if other else f"goes with {hosts[row['cause']]}"
+
+
 def _small(row: dict[str, Any]) -> str:
     """Write the most important evidence in a few words."""
-    if row["kind"] == "attribute value":
-        return "goes with what is above"
     said = []
-    if row["time_score"] > 0 and row["self_gained"].total_seconds() > 0:
+    if row["calls_lower"] > 0 and row["time_score"] > 0:
+        said.append(f"+{row['calls_gained']:.2g} calls a trace")
+    elif row["time_score"] > 0 and row["self_gained"].total_seconds() > 0:
         said.append(f"+{_length(row['self_gained'])} self time a trace")
-    if row["failure_score"] > 0 and row["errors_gained"] > 0:
+    if row["failure_score"] > 0 and row["lost_gained"] > max(row["errors_gained"], 0):
+        said.append(f"{row['lost_gained']:.2g} calls a trace without an answer")
+    elif row["failure_score"] > 0 and row["errors_gained"] > 0:
         said.append(f"errors start in {_PERCENT * row['errors_gained']:.2g} % more traces")
     return ", ".join(said) or f"{row['kind']} in {row['abnormal_traces']:,} traces"
 
