@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from tracelab.retiming.order import Placed
     from tracelab.retiming.propagating import Changes
 
+# Clocks of random times are wherever they are.
+pytestmark = pytest.mark.filterwarnings("ignore::tracelab.SkewWarning")
+
 ENOUGH = 0.95
 FACTORS = (0.0, 0.25, 0.5, 0.9, 1.0, 1.1, 2.0, 5.0)
 LONGER = (0, 1, 7)

@@ -121,6 +121,10 @@ def _color(share: float) -> str:
 
 def _verdict(totals: Totals) -> str:
     """Say how the means differ, and how sure that is."""
+    if not totals.before_traces and not totals.after_traces:
+        return "No traces"
+    if not totals.difference and totals.before_traces and totals.after_traces:
+        return f"Traces take {format_duration(totals.after_mean)} on average, as before"
     if not totals.before_traces or not totals.after_traces:
         return f"Traces take {format_duration(totals.after_mean or totals.before_mean)} on average, of one cohort alone"
     change = "longer" if totals.difference > 0 else "shorter"
@@ -141,14 +145,13 @@ def _laid_out(found: pl.DataFrame) -> pl.DataFrame:
     ordered = found.sort("number")
     parent = ordered["parent"].to_numpy()
     own = np.maximum(ordered["before_critical"].to_numpy(), ordered["after_critical"].to_numpy())
-    level = np.zeros(parent.size, dtype=np.int64)
+    level = (parent >= 0).astype(np.int64)
     at = parent.copy()
-    while (at >= 0).any():  # one step up for every level that there is
-        level += at >= 0
-        at = np.where(at >= 0, parent[at], -1)
+    while (above := np.flatnonzero(at >= 0)).size:  # twice as far up each time
+        level[above], at[above] = level[above] + level[at[above]], at[at[above]]
     width = own.astype(np.float64)
-    for deep in range(int(level.max(initial=0)), 0, -1):
-        here = np.flatnonzero(level == deep)
+    deepest = np.argsort(-level, kind="stable")
+    for here in np.split(deepest, np.flatnonzero(np.diff(level[deepest])) + 1)[:-1]:
         np.add.at(width, parent[here], width[here])
     left = np.zeros(parent.size)
     paths = ordered["call_path"].to_list()

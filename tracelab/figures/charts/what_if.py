@@ -157,7 +157,8 @@ def _small(row: dict[str, Any]) -> str:
     least, most = row["saved_share_pessimistic"], row["saved_share_optimistic"]
     if least is None or most is None:
         return ""
-    one, other = (f"{-100 * share:+.1f} %" for share in (most, least))
+    # Rounded first and with 0.0 added, so that nothing is not written as -0.0.
+    one, other = (f"{round(-100 * share, 1) + 0.0:+.1f} %" for share in (most, least))
     return one if one == other else f"{one} to {other}"
 
 
