@@ -105,18 +105,19 @@ def test_a_step_of_a_mixed_service_is_told_for_the_same_mix() -> None:
     assert row["after_p95"] / row["before_p95"] == pytest.approx(2.0, rel=0.1)
 
 
-def called(seed: int, *, front_own: float = 10.0) -> pl.DataFrame:
+def called(seed: int, *, front_own: float = 10.0, front_after: float = 10.0) -> pl.DataFrame:
     """Draw a front end that waits for a back end, which takes twice as long from the middle on."""
     rng = np.random.default_rng(seed)
     at = times(rng, 500)
     after = at >= 0.5
+    own = np.where(after, front_after, front_own)
     back = requests(
         rng, at, service="back", names="list", milliseconds=np.where(after, 120.0, 60.0), spread=0.2,
         attributes={"span.flag": np.where(after, "on", "off")},
     )  # fmt: skip
     front = back.with_columns(
         service_name=pl.lit("front"), name=pl.lit("GET /"), span_id=pl.lit("f") + pl.col("span_id").str.tail(15),
-        duration=pl.col("duration") + pl.Series(front_own * np.exp(0.3 * noise(rng, 500)) * 1e6).cast(pl.Int64).cast(
+        duration=pl.col("duration") + pl.Series((own * np.exp(0.3 * noise(rng, 500)) * 1e6).astype(np.int64)).cast(
             pl.Duration("ns")
         ),
         **{"span.flag": pl.lit(None, dtype=pl.String)},
@@ -133,6 +134,11 @@ def test_a_callers_step_follows_from_its_callees_and_values_are_told_once() -> N
     assert answer.select("service_name", "follows").rows() == [("back", None), ("front", "back::list")]
     assert answer["what_changed"].to_list()[1] is None
     assert answer["values"][0][0]["attribute"] == "span.flag"
+
+
+def test_a_caller_that_itself_became_slower_still_does_not_follow() -> None:
+    answer = change_points(called(7, front_after=150.0))
+    assert set(answer.select("service_name", "follows").rows()) == {("back", None), ("front", None)}
 
 
 def test_a_callees_deploy_is_found_among_the_spans_of_the_callers_traces() -> None:

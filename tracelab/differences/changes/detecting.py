@@ -211,7 +211,10 @@ class _Answer:
             series, _ = self._of(change)
             low, high = self._interval(change)
             effect = self.measured[place][2]
-            candidates.append(Candidate(series.group, change.begin, change.end, low, high, effect))
+            is_latency = series.measure == LATENCY
+            candidates.append(
+                Candidate(series.group, change.begin, change.moment.at, change.end, is_latency, low, high, effect)
+            )
         return [None if found is None else shown[found] for found in origins_of(candidates, self.groups)]
 
     def _interval(self, change: Change) -> tuple[int, int]:
