@@ -13,6 +13,7 @@ from tracelab.differences.causes.attributes import companions
 from tracelab.differences.causes.suspects import KIND, Case, case_of
 from tracelab.differences.causes.wording import because, named
 from tracelab.differences.sides import Where, matching_rows
+from tracelab.display.words import counted
 from tracelab.errors import QueryWarning, TracelabError, warn_caller
 from tracelab.options import share, whole
 from tracelab.schema import DURATION
@@ -58,6 +59,7 @@ CAUSES: Final = pl.Schema(
 )
 _TIMES: Final = tuple(f"{name}_{end}" for name in ("path", "self") for end in ("gained", "lower", "upper"))
 _EXPLAINED: Final = 5
+_TOO_FEW: Final = 2
 _EXEMPLARS: Final = 3
 
 
@@ -125,7 +127,7 @@ def root_causes(
     Warns
     -----
     QueryWarning
-        A side is empty, so that there is nothing to compare.
+        A side is empty, so that there is nothing to compare, or so small that hardly anything can be told from chance.
     SkewWarning
         The clocks of two hosts are further apart than the calls between them leave room for.
 
@@ -163,6 +165,12 @@ def root_causes(
         )
         return CAUSES.to_frame()
     case = case_of(*sides, q=q, confidence=confidence)
+    if (fewest := min(side.traces for side in case.sides)) < _TOO_FEW:
+        warn_caller(
+            f"A side has {counted(fewest, 'trace')}, of which hardly anything can be told from chance. Take more "
+            "traces, or lay both sides next to each other with trace_diff.",
+            QueryWarning,
+        )
     rows = _rows(case, case.suspects.head(limit), sides, q)
     rows.sort(key=lambda row: (not row["certain"], -row["score"] if row["certain"] else 0.0))
     ranked = [{**row, "rank": place} for place, row in enumerate(rows[:limit], start=1)]
