@@ -39,7 +39,7 @@ def test_a_diff_says_how_much_longer_traces_take_and_where(dumps: tuple[str, str
     assert said.startswith(
         "20 traces before, 20 traces after. Mean: 10.9 ms before, 16.9 ms after: 6 ms (54.8 %) longer"
     )
-    assert said.count("95 % interval of the difference +") == 2
+    assert said.count("95 % interval of the difference +") == 1  # of so few traces the p95 has none
     assert "db query both 4 ms 9 ms 5 ms" in said
     assert "chance" not in said
 
@@ -76,7 +76,7 @@ def test_shares_are_read(text: str, share: float) -> None:
     assert parse_share(text) == pytest.approx(share)
 
 
-@pytest.mark.parametrize("text", ["", "-5%", "ten", "10%%", "1e9", "10 ms"])
+@pytest.mark.parametrize("text", ["", "-5%", "ten", "10%%", "1e9", "10 ms", "0.1", "\u0663%"])
 def test_what_is_no_share_is_refused(text: str) -> None:
     with pytest.raises(tl.TracelabError, match="must be a share such as 10%"):
         parse_share(text)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 QUANTILE: Final = 0.95
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 1_000
-_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%?")
+_PERCENT: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(%?)")
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,13 @@ def parse_share(text: str) -> float:
     found = _PERCENT.fullmatch(text.strip())
     if found is None:
         raise TracelabError(f"--fail-if-slower must be a share such as 10%, got {text!r}.")
-    return float(found[1]) / 100
+    percent = float(found[1])
+    if not found[2] and 0 < percent < 1:
+        raise TracelabError(
+            f"--fail-if-slower must be a share such as 10%; {text.strip()} may be {100 * percent:g}% or {percent:g}%. "
+            "Write which of them with its % sign."
+        )
+    return percent / 100
 
 
 def _percent(share: float, digits: int) -> str:
