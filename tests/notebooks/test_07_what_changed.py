@@ -109,17 +109,17 @@ def test_the_mean_went_from_144_to_188_ms(before: pl.DataFrame, after: pl.DataFr
 
 def test_the_price_list_is_new_and_takes_31_ms_of_the_average_trace(diff: pl.DataFrame) -> None:
     says("`load_price_list` is new. It is in 61 of the 277 traces after, and takes 31.3 ms of the average trace")
-    says("between 24.2 and 38.5 ms with 95 % confidence")
+    says("between 24.2 and 38.6 ms with 95 % confidence")
     row = diff.row(0, named=True)
     assert (row["name"], row["change"], row["before_traces"], row["after_traces"]) == ("load_price_list", "new", 0, 61)
     ends = [round(milliseconds(row[f"critical_{end}"]), 1) for end in ("difference", "lower", "upper")]
-    assert ends == [31.3, 24.2, 38.5]
+    assert ends == [31.3, 24.2, 38.6]
     assert diff.filter(pl.col("change") == "new").height == 1
-    shows("orders | load_price_list | new | 0 | 61 | 0 s | 31.3 ms | 31.3 ms | 24.2 ms | 38.5 ms |")
+    shows("orders | load_price_list | new | 0 | 61 | 31.3 ms | 24.2 ms | 38.6 ms |")
 
 
 def test_payments_and_the_next_three_may_be_chance(diff: pl.DataFrame) -> None:
-    says("`payments` took 18.6 ms more, but its interval reaches from -6.08 to 43.4 ms: that may be chance.")
+    says("`payments` took 18.6 ms more, but its interval reaches from -6.08 to 43.5 ms: that may be chance.")
     says("So may the next three, which took less.")
     payments = diff.row(1, named=True)
     assert (payments["service_name"], payments["name"]) == ("payments", "POST /charge")
@@ -128,7 +128,7 @@ def test_payments_and_the_next_three_may_be_chance(diff: pl.DataFrame) -> None:
     uncertain = diff[1:5].filter((pl.col("critical_lower") < zero) & (pl.col("critical_upper") > zero))
     assert uncertain.height == 4
     assert (diff[2:5]["critical_difference"].to_physical() < 0).all()
-    shows("payments | POST /charge | both | 280 | 277 | 62.6 ms | 81.3 ms | 18.6 ms | -6.08 ms | 43.4 ms |")
+    shows("payments | POST /charge | both | 280 | 277 | 18.6 ms | -6.08 ms | 43.5 ms |")
 
 
 def test_the_sixth_row_is_small_and_its_interval_leaves_out_zero(diff: pl.DataFrame) -> None:
@@ -136,7 +136,7 @@ def test_the_sixth_row_is_small_and_its_interval_leaves_out_zero(diff: pl.DataFr
     sixth = diff.row(5, named=True)
     assert sixth["critical_lower"] > dt.timedelta()
     assert milliseconds(sixth["critical_difference"]) < 0.05 * milliseconds(diff["critical_difference"][0])
-    shows("catalogue | UPDATE | both | 280 | 277 | 541 µs | 2 ms | 1.46 ms | 75.2 µs | 3.23 ms |")
+    shows("catalogue | UPDATE | both | 280 | 277 | 1.46 ms | 75.2 µs | 2.98 ms |")
 
 
 def test_one_interval_in_twenty_leaves_out_zero_where_nothing_changed(before: pl.DataFrame) -> None:
@@ -178,7 +178,7 @@ def test_nothing_else_sets_the_orders_after_apart(before: pl.DataFrame, after: p
         "operation orders::load_price_list",
     ]
     assert {"span.server.port = 14103", "resource.host.name = orders-2 of orders"} <= set(found["also"][0])
-    shows("| 277 | 0 | 0.9808 | 1 |", "span.server.port = 14103", "orders-2", "| 61 | 0 | 0.1734 | 0.2727 |")
+    shows("| 277 | 0 |", "span.server.port = 14103", "orders-2", "| 61 | 0 |")
 
 
 def test_all_61_business_customers_wait_142_ms(of_business: pl.DataFrame, diff: pl.DataFrame) -> None:
@@ -190,7 +190,7 @@ def test_all_61_business_customers_wait_142_ms(of_business: pl.DataFrame, diff: 
     assert round(milliseconds(price_list["critical_difference"])) == 142
     shared = price_list["after_critical"] * 61 / 277
     assert shared == pytest.approx(diff["after_critical"][0], abs=dt.timedelta(microseconds=1))
-    shows("orders | load_price_list | new | 0 | 61 | 0 s | 142 ms | 142 ms | 136 ms | 149 ms |", "| 63 | 61 |")
+    shows("orders | load_price_list | new | 0 | 61 | 142 ms | 136 ms | 148 ms |", "| 63 | 61 |")
 
 
 def test_03_finds_the_same_version_and_customers() -> None:
