@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _NARROWEST: Final = 1_000
 _MOST: Final = 2_000
 _HIGHEST: Final = 2_400
+_SMALLEST: Final = 9
+"""Text that would have to be smaller than this many points is left out."""
 _SAME: Final = (138, 138, 138)
 _LESS: Final = (63, 134, 198)
 _MORE: Final = (207, 75, 43)
@@ -109,7 +111,7 @@ def plot_trace_diff(
         inner=min(26 * levels, _HIGHEST),
         nothing="" if drawn.height else "No trace takes any time",
         hovermode="closest",
-    ).update_layout(margin={"l": 16})
+    ).update_layout(margin={"l": 16}, uniformtext={"minsize": _SMALLEST, "mode": "hide"})
 
 
 def _color(share: float) -> str:
