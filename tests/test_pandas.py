@@ -32,12 +32,16 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "compare_policies": ({"everything": tl.sampling.AlwaysOn()},),
     "plot_sampling_report": ({"everything": tl.sampling.AlwaysOn()},),
     "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
+    **dict.fromkeys(("what_if", "plot_what_if", "retime"), ("{ kind = server }",)),
     **dict.fromkeys(
         ("policy_matches", "sample_tail", "sampling_decisions", "sampling_losses", "sampling_report"),
         (tl.sampling.presets.production(),),
     ),
 }
-OPTIONS: dict[str, dict[str, Any]] = {"plan_sampling": {"budget": "5 GB/day"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "plan_sampling": {"budget": "5 GB/day"},
+    **{name: {"factor": 0.5} for name in ("what_if", "plot_what_if", "retime")},
+}
 """What a function needs beside the spans."""
 
 

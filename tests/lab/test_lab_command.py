@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 import tracelab as tl
-from tracelab import cli, lab
+from tracelab import lab
+from tracelab.cli import app
+from tracelab.cli.commands import lab as command
 from tracelab.lab import server
 from tracelab.synthetic import draw
 
@@ -40,7 +42,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Served:
 
 
 def run(*words: str, code: int = 0) -> str:
-    done = CliRunner().invoke(cli.app, ["lab", *words], env={"COLUMNS": "60"})
+    done = CliRunner().invoke(app, ["lab", *words], env={"COLUMNS": "60"})
     assert done.exit_code == code, done.output
     return done.output
 
@@ -89,7 +91,7 @@ def test_a_hostile_name_does_not_reach_the_terminal(served: Served, tmp_path: Pa
 
 
 def test_without_jupyterlab_it_says_how_to_install_it(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "find_spec", lambda _: None)
+    monkeypatch.setattr(command, "find_spec", lambda _: None)
     assert 'pip install "tracelab-kit[lab]"' in " ".join(run(code=1).split())
     assert not served.asked
 

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
-from typer.testing import CliRunner
 
 import tracelab as tl
+from tests.cli.running import program
 from tests.notebooks import conftest
-from tracelab.cli import app
 from tracelab.diff_overview import RESAMPLES
 
 if TYPE_CHECKING:
@@ -278,10 +277,10 @@ def test_the_shell_says_what_the_notebook_quotes(dumps: Path, monkeypatch: pytes
     (quoted,) = re.findall(r"```console\n\$ (.*?)```", text, flags=re.DOTALL)
     command, _, printed = quoted.partition("\n")
     assert command == f"{COMMAND} --fail-if-slower 10%"
-    told = CliRunner().invoke(app, command.split()[1:], env={"COLUMNS": "100"})
-    assert told.exit_code == 3
-    assert _lines(told.output) == _lines(printed)
-    assert CliRunner().invoke(app, f"{COMMAND} --fail-if-slower 40%".split()[1:]).exit_code == 0
+    told = program(*command.split()[1:], COLUMNS="100")
+    assert told.returncode == 3
+    assert _lines(told.stdout.decode()) == _lines(printed)
+    assert program(*f"{COMMAND} --fail-if-slower 40%".split()[1:]).returncode == 0
 
 
 def test_the_shell_draws_more_often_than_the_function() -> None:
