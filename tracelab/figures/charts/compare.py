@@ -18,6 +18,7 @@ _PERCENT: Final = 100
 _EDGE: Final = 5.0
 _MORE: Final = "#c2531e"
 _LESS: Final = "#2f7fc1"
+_OF_NUMBERS: Final = "; diamonds: how much more often a number of the selection is the larger one (Cliff's delta)"
 _SYMBOLS: Final = {True: "diamond", False: "circle"}
 
 
@@ -96,7 +97,7 @@ def plot_compare(
             in_legend(figure, name, go.Scatter, mode="markers", marker={"size": 10, "color": color})
     figure.add_vline(x=0, line={"color": TEXT, "width": 1})
     figure.update_xaxes(
-        title="selection less baseline",
+        title="effect: selection less baseline",
         gridcolor=GRID,
         range=_range(top),
         tickformat="+",
@@ -109,7 +110,8 @@ def plot_compare(
         figure,
         title=f"What sets the selection apart{of_all(first, found.height)}",
         subtitle=f"Counted in {unit}s; of what is given no more than {percent(q)} is expected to be chance; "
-        f"{alone:,} of {found.height:,} stand on their own, the fainter ones follow from them",
+        f"{alone:,} of {found.height:,} stand on their own, the fainter ones follow from them"
+        + (_OF_NUMBERS if (top["kind"] == "number").any() else ""),
         inner=36 * max(top.height, 1),
         nothing="" if top.height else "Nothing sets it apart",
         hovermode="closest",
