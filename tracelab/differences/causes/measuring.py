@@ -15,12 +15,11 @@ import polars as pl
 from tracelab.analysis.arrays import durations
 from tracelab.analysis.calls.edges import names_of_callees, naming_columns
 from tracelab.analysis.critical_paths.call_paths import call_path_numbers
-from tracelab.analysis.critical_paths.paths import path_sections
 from tracelab.analysis.errors.exceptions import FAILED, REFUSED, failure_columns
 from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.latency.self_time import self_times
-from tracelab.analysis.traces import first_roots
 from tracelab.clocks.hosts import host_columns
+from tracelab.differences.paths.cohort import path_of_traces
 from tracelab.forest import build_forest
 from tracelab.schema import KIND
 
@@ -75,13 +74,8 @@ def measured(spans: pl.DataFrame) -> Measured:
     taken = {column for column in columns if isinstance(column, str)}
     columns += [name for name in naming_columns(spans) if name not in taken]
     frame, forest = build_forest(spans, *columns, *host_columns(spans))
-    sections = path_sections(frame, forest, method="tracelab")
-    root = first_roots(frame, forest)
-    leads = np.zeros(frame.height, dtype=bool)
-    leads[root] = True
-    counted = leads[forest.root[sections.owner]]
-    length = (sections.end - sections.start)[counted]
-    critical = np.bincount(sections.owner[counted], weights=length, minlength=frame.height)
+    root, owner, length = path_of_traces(frame, forest)
+    critical = np.bincount(owner, weights=length, minlength=frame.height)
     failed, refused = (frame[name].to_numpy() for name in (FAILED, REFUSED))
     origin = np.zeros(frame.height, dtype=bool)
     origin[propagated(frame, forest, failed, refused).origin] = True

@@ -96,11 +96,7 @@ class Cohort:
 def placed(spans: pl.DataFrame, by: By) -> Placed:
     """Put the spans of a cohort into places, and measure them."""
     frame, forest = build_forest(spans, *process_columns(spans), *host_columns(spans), has_failed(spans).alias(_FAILED))
-    root = first_roots(frame, forest)
-    sections = path_sections(frame, forest, method="tracelab")
-    leads = np.zeros(frame.height, dtype=bool)
-    leads[root] = True
-    counted = leads[forest.root[sections.owner]]
+    root, owner, length = path_of_traces(frame, forest)
     return Placed(
         frame,
         forest,
@@ -108,9 +104,22 @@ def placed(spans: pl.DataFrame, by: By) -> Placed:
         call_path_numbers(frame, forest) if by == "call path" else _name_numbers(frame, KEYS[by]),
         self_times(frame, forest),
         frame[_FAILED].fill_null(value=False).to_numpy(),
-        sections.owner[counted],
-        (sections.end - sections.start)[counted],
+        owner,
+        length,
     )
+
+
+def path_of_traces(frame: pl.DataFrame, forest: Forest) -> tuple[Ints, Ints, Ints]:
+    """Give the span that begins each trace, and of each section of the critical path below it the span and the length.
+
+    Fragments whose parents are missing are not on it.
+    """
+    root = first_roots(frame, forest)
+    sections = path_sections(frame, forest, method="tracelab")
+    leads = np.zeros(frame.height, dtype=bool)
+    leads[root] = True
+    counted = leads[forest.root[sections.owner]]
+    return root, sections.owner[counted], (sections.end - sections.start)[counted]
 
 
 def labels_of(parts: tuple[Placed, ...], by: By) -> tuple[list[Ints], pl.DataFrame]:
