@@ -89,7 +89,7 @@ from .loaders import read_tempo as read_tempo
 from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
-from .report import write_report as write_report
+from .reporting import write_report as write_report
 from .retiming import optimise as optimise
 from .retiming import retime as retime
 from .retiming import what_if as what_if

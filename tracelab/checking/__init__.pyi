@@ -1,0 +1,1 @@
+# What the room answers: imported when it is first used.
