@@ -30,6 +30,9 @@ from .auditing import modernise as modernise
 from .auditing import repair_splits as repair_splits
 from .catalogue import attributes as attributes
 from .catalogue import with_attributes as with_attributes
+from .checking import ExpectationError as ExpectationError
+from .checking import check as check
+from .checking import expect as expect
 from .clocks import clock_skew as clock_skew
 from .clocks import correct_skew as correct_skew
 from .conforming import conform as conform
@@ -39,6 +42,7 @@ from .differences import compare as compare
 from .differences import root_causes as root_causes
 from .differences import trace_diff as trace_diff
 from .display.tables import show as show
+from .errors import CheckWarning as CheckWarning
 from .errors import LoadError as LoadError
 from .errors import LoadWarning as LoadWarning
 from .errors import PolicyError as PolicyError
@@ -46,6 +50,7 @@ from .errors import QueryError as QueryError
 from .errors import QuerySyntaxError as QuerySyntaxError
 from .errors import QueryTypeError as QueryTypeError
 from .errors import QueryWarning as QueryWarning
+from .errors import RuleError as RuleError
 from .errors import SamplingWarning as SamplingWarning
 from .errors import SchemaError as SchemaError
 from .errors import SkewWarning as SkewWarning

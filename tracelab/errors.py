@@ -73,6 +73,22 @@ class PolicyError(_PointingError):
     """
 
 
+class RuleError(_PointingError):
+    """A rule, or a file of rules, that cannot be read or judged.
+
+    Attributes
+    ----------
+    source
+        The text of the rule.
+    position
+        Where the trouble starts, as an index into `source`; None where no single place is at fault.
+    """
+
+
+class CheckWarning(UserWarning):
+    """Something that was to be checked, and was not: data are too few to tell, or nothing was compared."""
+
+
 class LoadWarning(UserWarning):
     """What a loader repaired, skipped or guessed, summed up."""
 

@@ -1,1 +1,4 @@
-# What the room answers: imported when it is first used.
+# What the gate is asked by.
+from .expecting import ExpectationError as ExpectationError
+from .expecting import expect as expect
+from .judging import check as check
