@@ -25,6 +25,7 @@ OTHER: dict[str, tuple[Any, ...]] = {
     "query": ("status = error",),
     "search": ("{ status = error }",),
     "query_metrics": ("{ } | count_over_time()",),
+    "check": (['p95("bank::charge") < "3ms"', "no_errors"],),
     "gap": ('{ name = "POST" }', '{ name = "charge" }'),
     "with_attributes": ("n",),
     "plot_gantt": (SPANS["trace_id"][0],),
@@ -51,7 +52,7 @@ def takes_spans(name: str) -> bool:
 
 
 NAMES = [
-    name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"with_tree", "write", "write_report"}
+    name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"expect", "with_tree", "write", "write_report"}
 ]
 
 

@@ -143,6 +143,7 @@ OTHER: dict[str, tuple[object, ...]] = {
     "compare_policies": ({"everything": tl.sampling.AlwaysOn()},),
     "plot_sampling_report": ({"everything": tl.sampling.AlwaysOn()},),
     "sample_head": (tl.sampling.TraceIdRatioBased(0.5),),
+    "check": (['p95("GET /cart") < "6ms"', "no_errors", "no_new_edges", 'critical_share(service="db") < "20%"'],),
     "trace_diff": (SPANS,),
     "plot_trace_diff": (SPANS,),
     **dict.fromkeys(("what_if", "plot_what_if", "retime"), ("{ duration > 6ms }",)),
@@ -156,6 +157,7 @@ OPTIONS: dict[str, dict[str, object]] = {
     "repeated_calls": {"min_count": 2},
     "outliers": {"min_count": 2},
     "plan_sampling": {"budget": "5 GB/day"},
+    "check": {"baseline": SPANS},
     "compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "plot_compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "root_causes": {"where": "traceDuration > 6ms", "q": 1},
@@ -179,7 +181,7 @@ def takes_spans(name: str) -> bool:
     return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") in FIRST
 
 
-FUNCTIONS = sorted(name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"write", "write_report"})
+FUNCTIONS = sorted(name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"expect", "write", "write_report"})
 EVERY_FUNCTION = pytest.mark.parametrize("function", FUNCTIONS)
 
 

@@ -117,7 +117,7 @@ def check(
       `no_audit_findings(severity="warning")`: what was seen is counted, and nothing of it is uncertain.
     * `no_new_edges`, `no_new_errors`: calls between services, or kinds of failures (see `error_origins`), that the
       baseline has not. What is in few traces may have been missed there by chance; Fisher's exact test decides.
-    * `not_slower(than=baseline, by="10%")`: the p50 and p95 of each operation that both sides have (or the `quantile=`
+    * `not_slower(than=baseline, by="10%")`: the p50 and p90 of each operation that both sides have (or the `quantile=`
       asked for). `not_failing_more(than=baseline, by="1%")`: their error rates, in points. Where several figures are
       asked, each has an interval for so many (Bonferroni), and the clearest is told.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tracelab.checking.markdown import MARK
 from tracelab.cli.terminal import USAGE, is_output, stop, usage
 from tracelab.display.words import format_bytes
 from tracelab.files import expanded, holds_files
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 _HTML: Final = b"<!doctype html"
 _SARIF: Final = b"sarif"
+_JUNIT: Final = b"<testsuite"
+_VERDICT: Final = MARK.encode()
 
 
 def checked_target(source: str, target: Path, *, force: bool) -> Path:
@@ -55,6 +58,18 @@ def is_sarif(path: Path) -> bool:
     """Say whether a file is SARIF, such as that of an earlier audit, or empty."""
     head = _head(path, 200)
     return head is not None and (_SARIF in head or not head)
+
+
+def is_junit(path: Path) -> bool:
+    """Say whether a file is JUnit XML, such as that of an earlier check, or empty."""
+    head = _head(path, 200)
+    return head is not None and (_JUNIT in head or not head)
+
+
+def is_verdict(path: Path) -> bool:
+    """Say whether a file is the Markdown of an earlier check, or empty."""
+    head = _head(path, len(_VERDICT))
+    return head is not None and (head == _VERDICT or not head)
 
 
 def _head(path: Path, size: int) -> bytes | None:

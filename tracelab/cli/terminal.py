@@ -20,7 +20,15 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from tracelab.display.tables import shown
-from tracelab.errors import LoadWarning, PolicyError, QueryError, SamplingWarning, SkewWarning, TracelabError
+from tracelab.errors import (
+    LoadWarning,
+    PolicyError,
+    QueryError,
+    RuleError,
+    SamplingWarning,
+    SkewWarning,
+    TracelabError,
+)
 from tracelab.markup import visible
 from tracelab.traceql import QueryWarning
 
@@ -194,7 +202,9 @@ def _show_warning(message: Warning | str, category: type[Warning], *_place: Any,
 
 def _stop_with(error: TracelabError, code: int) -> NoReturn:
     """End with an error of ours; one that points into a query or a condition has two lines for that."""
-    points = isinstance(error, PolicyError) or (isinstance(error, QueryError) and error.position is not None)
+    points = isinstance(error, PolicyError) or (
+        isinstance(error, QueryError | RuleError) and error.position is not None
+    )
     message, *below = str(error).rsplit("\n", 2) if points else [str(error)]
     stop(message, code, below=below)
 

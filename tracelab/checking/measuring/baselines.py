@@ -12,7 +12,6 @@ from tracelab.analysis.errors.rates import error_rates
 from tracelab.analysis.failures import has_failed
 from tracelab.analysis.latency.percentiles import latency_percentiles, percentile_names
 from tracelab.checking.measuring.measured import Measured, interval, listed, nothing, traces_of
-from tracelab.checking.measuring.requests import USUAL
 from tracelab.checking.measuring.selecting import Selection, operation, shortened, unknown_service
 from tracelab.checking.rules.quantities import in_words
 from tracelab.differences.significance import Tables, difference_interval, fisher, tables
@@ -70,7 +69,7 @@ def not_slower(evidence: Evidence, arguments: Arguments, wheres: Wheres, compari
     if why := _nothing_on_a_side(selection, now, before, evidence):
         return nothing(why, selection.counted)
     shares = [arguments["quantile"]] if "quantile" in arguments else list(_QUANTILES)
-    usual = _lengths(now, before, shares, evidence.confidence or USUAL)
+    usual = _lengths(now, before, shares, evidence.width)
     if usual.is_empty():
         return nothing("No operation is on both sides.", selection.counted)
     told_apart = usual.filter(pl.all_horizontal(pl.col("^(before_)?(lower|upper)$").is_not_null())).height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -15,6 +15,9 @@ from tracelab.traceql import query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+_USUAL: Final = 0.95
 
 
 class Dump:
@@ -86,3 +89,8 @@ class Evidence:
         self.dump = Dump(spans)
         self.baseline = Dump(spans.clear() if baseline is None else baseline)
         self.confidence = confidence
+
+    @property
+    def width(self) -> float:
+        """The confidence of intervals that answers give, whether or not they count."""
+        return self.confidence or _USUAL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import ceil, log
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     Arguments = Mapping[str, Any]
     Wheres = tuple[str, ...]
 
-USUAL: Final = 0.95
-
 
 def quantile(evidence: Evidence, arguments: Arguments, wheres: Wheres, comparison: Comparison) -> Measured:
     """Measure a quantile of how long requests take."""
@@ -44,7 +42,7 @@ def quantile(evidence: Evidence, arguments: Arguments, wheres: Wheres, compariso
         return nothing(selection.missing(evidence.dump.spans), selection.counted)
     share, confidence = arguments["quantile"], evidence.confidence
     found = latency_percentiles(
-        rows, by=None, quantiles=share, entry_only=False, confidence=confidence or USUAL
+        rows, by=None, quantiles=share, entry_only=False, confidence=evidence.width
     ).with_columns(pl.col(pl.Duration).to_physical())
     value, lower, upper = (None if each is None else float(each) for each in found.row(0)[1:4])
     if confidence is None:

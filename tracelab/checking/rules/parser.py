@@ -11,9 +11,8 @@ limit    := text | number
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar, cast
 
 from tracelab.checking.rules.functions import FUNCTIONS, MEANT, Function, read
 from tracelab.checking.rules.nodes import OPERATORS, Call, Comparison, Operator, Rule
@@ -22,7 +21,9 @@ from tracelab.checking.rules.tokens import Token, tokenize
 from tracelab.errors import RuleError, TracelabError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Mapping
+
+Read = TypeVar("Read")
 
 BASELINE: Final = "baseline"
 _PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d+)?)")
@@ -164,8 +165,7 @@ class _Parser:
         if name in said:
             self.fail(f"`{name}` is given twice", token.start)
         value = self.token
-        with self.pointing_to(value):
-            said[name] = read(name, function.reads[name], self.value())
+        said[name] = self.pointing_to(value, lambda: read(name, function.reads[name], self.value()))
         if function.reads[name] == "dump" and said[name] != BASELINE:
             self.fail("there is one dump to compare with: write than=baseline", value.start)
 
@@ -181,7 +181,7 @@ class _Parser:
             return _number(self.advance().text)
         if token.kind == "word":
             self.fail(f'`{token.text:.60}` is no value: texts stand in quotes, as in "{token.text:.60}"', token.start)
-        self.fail_here("expected a value")
+        return self.fail_here("expected a value")
 
     def comparison(self, function: Function) -> Comparison:
         token = self.token
@@ -193,9 +193,7 @@ class _Parser:
         limit = self.token
         if limit.kind not in ("text", "number"):
             self.fail_here("expected a limit")
-        with self.pointing_to(limit):
-            comparison = comparison_of(function, operator, self.value())
-        return comparison
+        return self.pointing_to(limit, lambda: comparison_of(function, operator, self.value()))
 
     def end(self, function: Function) -> None:
         """Complain about what stands behind a whole rule."""
@@ -208,15 +206,14 @@ class _Parser:
             self.fail("this says all by its name, and is compared with nothing", token.start)
         self.fail_here("expected the end of the rule")
 
-    @contextmanager
-    def pointing_to(self, token: Token) -> Iterator[None]:
-        """Point to a token where what it says is refused."""
+    def pointing_to(self, token: Token, reader: Callable[[], Read]) -> Read:
+        """Read something, and point to a token where what it says is refused."""
         try:
-            yield
+            return reader()
         except RuleError:
             raise
         except TracelabError as error:
-            self.fail(str(error), token.start)
+            raise RuleError(str(error), source=self.source, position=token.start) from error
 
     def advance(self) -> Token:
         token = self.token
