@@ -51,9 +51,8 @@ def takes_spans(name: str) -> bool:
     return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") == "spans"
 
 
-NAMES = [
-    name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"expect", "with_tree", "write", "write_report"}
-]
+NO_ANSWERS = {"expect", "with_tree", "write", "write_report"}
+NAMES = [name for name in vars(tl)["__all__"] if takes_spans(name) and name not in NO_ANSWERS]
 
 
 def answer(name: str, spans: Any) -> Any:

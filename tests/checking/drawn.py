@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHOP = draw("""
-web::GET /pay      ====================  kind=server http.request.method=GET http.route=/pay http.response.status_code=500
+web::GET /pay      ====================  kind=server http.method=GET http.route=/pay http.status_code=500
   web::POST        .========             kind=client
     bank::charge   ..======!             kind=server customer=gold
   db::SELECT       ...........=          kind=client
   db::SELECT       .............=        kind=client
   db::SELECT       ...............=      kind=client
 
-web::GET /cart     =====                 kind=server http.request.method=GET http.route=/cart http.response.status_code=200
+web::GET /cart     =====                 kind=server http.method=GET http.route=/cart http.status_code=200
 """)
 
 

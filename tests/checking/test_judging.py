@@ -149,7 +149,7 @@ def test_shares_of_the_critical_path_are_those_of_the_profile() -> None:
 def test_shares_of_the_critical_path_have_an_interval_that_holds_the_truth() -> None:
     chance = random.Random(4)
     held = 0
-    for _ in range(40):
+    for _ in range(20):
         parts = [(chance.randint(0, 6), chance.randint(4, 9)) for _ in range(40)]
         text = "\n\n".join(
             f"web::GET / {'=' * (a + b)} kind=server\n  db::q {'=' * a} kind=client" for a, b in parts if a
@@ -157,7 +157,7 @@ def test_shares_of_the_critical_path_have_an_interval_that_holds_the_truth() -> 
         found = row(draw(text), 'critical_share(service="db") < 1%')
         expected = 3.5 / (3.5 + 6.5)
         held += float(str(found["lower"])) <= expected <= float(str(found["upper"]))
-    assert held >= 35
+    assert held >= 17
 
 
 @pytest.mark.parametrize(

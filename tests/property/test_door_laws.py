@@ -181,7 +181,8 @@ def takes_spans(name: str) -> bool:
     return inspect.isfunction(found) and next(iter(inspect.signature(found).parameters), "") in FIRST
 
 
-FUNCTIONS = sorted(name for name in vars(tl)["__all__"] if takes_spans(name) and name not in {"expect", "write", "write_report"})
+NO_ANSWERS = {"expect", "write", "write_report"}
+FUNCTIONS = sorted(name for name in vars(tl)["__all__"] if takes_spans(name) and name not in NO_ANSWERS)
 EVERY_FUNCTION = pytest.mark.parametrize("function", FUNCTIONS)
 
 
