@@ -28,6 +28,7 @@ ALL = checked(
     {"rule": "slow", "verdict": "fails", "message": "p95 9 s", "exemplar_trace_ids": ["a" * 32, "b" * 32], "line": 4},
     {"rule": "warned", "verdict": "fails", "severity": "warning"},
     {"rule": "few", "verdict": "cannot tell", "message": "cannot tell, n = 40: p99 9 s"},
+    {"rule": "optional", "verdict": "cannot tell", "value": None, "n": 0},
     {"rule": "gone", "verdict": "not tested", "value": None, "n": 0},
     {
         "rule": EVIL, "check": EVIL, "where": EVIL, "verdict": "fails", "message": EVIL, "exemplar_trace_ids": [EVIL],

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def row(spans: object, rule: str, **options: object) -> dict[str, object]:
-    found = tl.check(spans, [rule], **options).row(0, named=True)  # type: ignore[call-overload]
+def row(spans: Any, rule: str, **options: Any) -> dict[str, object]:
+    found = tl.check(spans, [rule], **options).row(0, named=True)
     assert isinstance(found, dict)
     return found
 
 
-def verdict(spans: object, rule: str, **options: object) -> object:
+def verdict(spans: Any, rule: str, **options: Any) -> object:
     return row(spans, rule, **options)["verdict"]
 
 

@@ -35,6 +35,8 @@ def test_a_rule_that_fails_ends_with_3_and_a_warning_does_not(dump: str, tmp_pat
     path = tmp_path / "warn.toml"
     path.write_text("[[rule]]\ncheck = 'no_errors'\nseverity = 'warning'\n", encoding="utf-8")
     assert "FAILS (warning)  no_errors" in run("check", dump, "--rules", str(path))
+    path.write_text("[[rule]]\ncheck = 'p95(\"GET /old\") < 1s'\noptional = true\n", encoding="utf-8")
+    assert "cannot tell, n = 0" in run("check", dump, "--rules", str(path), "--strict")
 
 
 def test_a_rule_about_nothing_ends_with_2(dump: str, tmp_path: Path) -> None:

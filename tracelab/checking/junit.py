@@ -58,7 +58,7 @@ def _case(suite: ET.Element, row: dict[str, Any], rules: str, *, strict: bool, l
     place = {"file": _text(rules), "line": str(row["line"])} if row["line"] else {}
     case = ET.SubElement(suite, "testcase", {"name": _text(row["rule"]), "classname": _CLASS, "time": "0", **place})
     tag = _TAGS.get(row["verdict"], "")
-    if tag == "skipped" and strict:
+    if tag == "skipped" and strict and row["value"] is not None:
         tag = "failure"
     if row["severity"] == "warning" and tag in ("failure", "error"):
         tag = ""

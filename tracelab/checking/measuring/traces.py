@@ -161,15 +161,24 @@ def _ratio_interval(own: Floats, whole: Floats, confidence: float) -> tuple[floa
 
     Wilson's interval with as many independent draws as would spread so much, after E. L. Korn and B. I. Graubard,
     "Confidence intervals for proportions with small expected number of positive counts estimated from survey data",
-    Survey Methodology 24 (1998), 193-201.
+    Survey Methodology 24 (1998), 193-201. The spread is that of the jackknife, since a few long traces draw the share
+    towards their own; and how well it is known goes by how many traces would weigh as much, were all alike, those that
+    have some of it or all of them.
     """
-    n = own.size
-    if n < 2:
+    own, whole = own[whole > 0], whole[whole > 0]
+    if own.size < 2:
         return None, None
-    share = float(own.sum() / whole.sum())
-    variance = n / (n - 1) * float(((own - share * whole) ** 2).sum()) / float(whole.sum()) ** 2
-    alike = float(whole.sum()) ** 2 / float((whole**2).sum())
-    effective = share * (1 - share) / variance if variance > 0 else alike
+    total = float(whole.sum())
+    alike = min(_worth(each) for each in (own, whole) if each.any())
+    share = float(own.sum()) / total
+    off = (own - share * whole) / (1 - whole / total)
+    variance = own.size / (own.size - 1) * float((off**2).sum()) / total**2
+    effective = share * (1 - share) / variance if variance > 0 else _worth(whole)
     tail = 0.5 + confidence / 2
-    effective *= float(stats.norm.ppf(tail) / stats.t.ppf(tail, n - 1)) ** 2
+    effective *= float(stats.norm.ppf(tail) / stats.t.ppf(tail, max(alike - 1, 1.0))) ** 2
     return share_interval(share * effective, effective, confidence)
+
+
+def _worth(values: Floats) -> float:
+    """Say how many equal values a sum rests on (Kish's effective size)."""
+    return float(values.sum()) ** 2 / float((values**2).sum())

@@ -130,7 +130,9 @@ class _Outcome:
 def _outcome(spans: pl.DataFrame, before: pl.DataFrame | None, checked: pl.DataFrame, *, strict: bool) -> _Outcome:
     """Say how a run ends: a rule that fails comes first, then what could not be asked."""
     bad = checked.filter(severity="error")
-    broken = bad.filter(pl.col("verdict").is_in(["fails", "cannot tell"] if strict else ["fails"]))
+    # What is optional and was not there is nothing that more data would tell.
+    unsure = (pl.col("verdict") == "cannot tell") & pl.col("value").is_not_null()
+    broken = bad.filter((pl.col("verdict") == "fails") | (unsure if strict else pl.lit(value=False)))
     if broken.height:
         return _Outcome(FOUND, f"Failed: {totals(broken)}.")
     untested = bad.filter(verdict="not tested")
