@@ -209,7 +209,8 @@ def _elsewhere(asked: Asked, failures: pl.DataFrame, told: pl.DataFrame) -> Iter
         begin = list(_in_order(rows, top))
         names = [operation(*key) for key, _ in begin[:_SHOWN]]
         more = [f"{len(begin) - _SHOWN:,} more"] if len(begin) > _SHOWN else []
-        what = "messages" if rows["began"].all() else "traces"
+        fragments = asked.frame[rows["place"]]["parent_span_id"].null_count() < rows.height
+        what = "messages" if rows["began"].all() else "fragments" if fragments else "traces"
         some = part(rows.height, of, what, f" that {'begins' if of == 1 else 'begin'} with {listed([*names, *more])}")
         reasons = _reasons(rows.rename({"service_name": "failing_service", "name": "failing_name"}))
         yield Finding(
