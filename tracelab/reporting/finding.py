@@ -80,8 +80,10 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     `root_causes` says which step they are in, and `compare` whom they concern. In a burst, a time in which at least
     1.5 times as many requests came as in others, all that was slower is one finding.
 
-    With `baseline` those causes are given that `root_causes` is certain of, with harm in the same measure; a share is
-    higher than in the baseline by Fisher's test at 5 %, divided by the number of findings (Bonferroni).
+    With `baseline` those causes are given that `root_causes` is certain of, with harm in the same measure. What else is
+    seen at more requests than in the baseline stands with them if Fisher's test says so at 5 %, divided by the number
+    of findings (Bonferroni), and of services that `root_causes` does not name at 0.01 %; what it does more harm than in
+    the baseline counts.
 
     Examples
     --------
