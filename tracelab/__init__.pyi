@@ -51,6 +51,7 @@ from .errors import SchemaError as SchemaError
 from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
+from .exporting import write as write
 from .figures import plot_audit as plot_audit
 from .figures import plot_change_points as plot_change_points
 from .figures import plot_clock_skew as plot_clock_skew
@@ -88,7 +89,6 @@ from .loaders import read_otlp as read_otlp
 from .loaders import read_tempo as read_tempo
 from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
-from .loaders import write as write
 from .reporting import write_report as write_report
 from .retiming import optimise as optimise
 from .retiming import retime as retime
