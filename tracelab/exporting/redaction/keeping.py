@@ -1,8 +1,8 @@
 """What stays of a dump that is redacted, and what kind of thing each text is that does not.
 
 Keys of attributes stay where the semantic conventions of OpenTelemetry have them, or answers of tracelab read them
-(`conventional_keys.txt`): a key of one's own may name a customer. Values stay where the conventions list what they may
-be, and they are one short word.
+(`conventional_keys.txt`). Of other keys those words stay that occur in these, or that many systems have: `order.id` does,
+`acme.tier` names a customer. Values stay where the conventions list what they may be, and they are one short word.
 """
 
 from __future__ import annotations
@@ -13,14 +13,11 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from tracelab.errors import QueryWarning, TracelabError, warn_caller
 from tracelab.options import shown
-from tracelab.schema import SCOPES, is_attribute
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from tracelab.schema import is_attribute
 
 ENUMERATED: Final = frozenset(
     (
@@ -50,6 +47,13 @@ ALWAYS: Final = (
     r"|^unknown_service(?::(?:java|node|python[0-9.]*|dotnet|go|ruby|php|bash|uwsgi|gunicorn))?$"
 )
 """Texts that stay wherever they stand: none at all, one's own machine, and a service without a name."""
+
+ALWAYS_ERRORS: Final = (
+    r"^[1-5][0-9]{2}$|^1?[0-9]$|^_OTHER$|^timeout$|^(?:CANCELLED|UNKNOWN|INVALID_ARGUMENT|DEADLINE_EXCEEDED|NOT_FOUND"
+    r"|ALREADY_EXISTS|PERMISSION_DENIED|RESOURCE_EXHAUSTED|FAILED_PRECONDITION|ABORTED|OUT_OF_RANGE|UNIMPLEMENTED"
+    r"|INTERNAL|UNAVAILABLE|DATA_LOSS|UNAUTHENTICATED)$"
+)
+"""Types of errors that are status codes, or words of the conventions."""
 
 EVENTS: Final = frozenset(("exception", "message", "log", "rpc.message"))
 """Names of events that conventions have."""
@@ -82,14 +86,51 @@ COLUMNS: Final = {
 }
 """The columns of texts that every span frame has, and what kind of thing each holds."""
 
-KNOWN_COLUMNS: Final = frozenset(("raw_start_time", "sampling_weight", "self_time", "slack", "drag", "spanset"))
-"""Columns that answers of tracelab add, and none but times and numbers of theirs in them."""
+KNOWN_COLUMNS: Final = frozenset(
+    (
+        "raw_start_time", "skew_correction", "skew_note", "sampling_weight", "self_time", "slack_optimistic",
+        "slack_pessimistic", "drag_optimistic", "drag_pessimistic",
+    )
+)  # fmt: skip
+"""Columns that functions of tracelab add, with times and numbers of theirs in them."""
+
+_WORDS: Final = frozenset(
+    (
+        "account", "app", "basket", "billing", "booking", "canary", "card", "cart", "category", "checkout", "commit",
+        "cost", "currency", "customer", "deploy", "deployment", "enduser", "experiment", "feature", "flag", "fallback",
+        "hit", "id", "ids", "invoice", "item", "items", "kind", "latency", "member", "miss", "mode", "order", "page",
+        "partial", "password", "path", "payment", "phone", "pid", "plan", "price", "priority", "product", "quantity",
+        "rank", "region", "release", "result", "retries", "retry", "rows", "score", "sessions", "shipment", "shop",
+        "skew", "stage", "step", "tenant", "ticket", "tier", "token", "total", "transaction", "url", "user", "uuid",
+        "value", "visitor", "zone",
+    )
+)  # fmt: skip
+_BETWEEN_WORDS: Final = re.compile(r"([._\-/: ]+)")
+_CAMEL: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^A-Za-z]+")
 
 
 @cache
 def conventional_keys() -> frozenset[str]:
     """Give the keys that stay."""
     return frozenset((Path(__file__).parent / "conventional_keys.txt").read_text(encoding="utf-8").split())
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    return _WORDS | {word for key in conventional_keys() for word in _BETWEEN_WORDS.split(key) if word.isalpha()}
+
+
+def words_of(key: str) -> list[tuple[str, bool]]:
+    """Cut a key into words and what stands between them, and say of each whether it stays."""
+    return [
+        (part, bool(place % 2) or not part or all(map(_is_common, _CAMEL.findall(part))))
+        for place, part in enumerate(_BETWEEN_WORDS.split(key))
+    ]
+
+
+def _is_common(word: str) -> bool:
+    low, known = word.lower(), _vocabulary()
+    return low in known or (low.removesuffix("id") in known and low.endswith("id"))
 
 
 def class_of(key: str) -> str:
@@ -159,13 +200,3 @@ def scoped(name: str) -> tuple[str, str]:
 def keeps_value(key: str) -> bool:
     """Say whether conventions list the values of a key."""
     return key in ENUMERATED
-
-
-def is_word(value: str) -> bool:
-    """Say whether a value is one short word."""
-    return re.fullmatch(WORD, value) is not None
-
-
-def all_scopes() -> Iterable[str]:
-    """Give the scopes that `keep` knows: of attributes, and of what events and links carry."""
-    return (*SCOPES, "event", "link")

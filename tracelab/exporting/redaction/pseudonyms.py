@@ -15,12 +15,16 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from tracelab.exporting.redaction.keeping import ALWAYS
+from tracelab.analysis.errors.exceptions import folded
+from tracelab.exporting.redaction.keeping import ALWAYS, ALWAYS_ERRORS
 
 IDS: Final = {"trace": 32, "span": 16}
 """The kinds of ids, and how many hexadecimal digits each has."""
 
+MESSAGE: Final = "message"
+ERROR: Final = "error"
 _HASH_DIGITS: Final = 16
+_AS_LETTERS: Final = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 _NUMBER_BYTES: Final = 6
 
 
@@ -57,11 +61,34 @@ class Pseudonyms:
 
     def _table(self, kind: str, texts: pl.Series) -> pl.DataFrame:
         if kind not in IDS:
-            texts = texts.filter(~texts.str.contains(ALWAYS))
+            texts = texts.filter(~texts.str.contains(f"{ALWAYS}|{ALWAYS_ERRORS}" if kind == ERROR else ALWAYS))
         for kept in self._kept[kind]:
             texts = texts.filter(~texts.is_in(kept.implode()))
+        if kind == MESSAGE:
+            return self._messages(texts)
         stands = self._hashes(kind, texts) if self._key else _numbers(kind, texts)
         return pl.DataFrame({"text": texts, "stands": stands})
+
+    def _messages(self, texts: pl.Series) -> pl.DataFrame:
+        """Name messages by what is left of them where numbers and ids are folded, and number those that are alike then.
+
+        Letters stand for what they share, since numbers are what answers fold.
+        """
+        frame = pl.DataFrame({"text": texts, "shared": folded(texts).fill_null("")}).sort("shared", "text")
+        shared = frame["shared"].unique(maintain_order=True)
+        if self._key:
+            letters = [self._digest(MESSAGE, one, _HASH_DIGITS // 2).hex() for one in shared.to_list()]
+            number = [str(int.from_bytes(self._digest("text", one, _NUMBER_BYTES))) for one in frame["text"].to_list()]
+        else:
+            letters = [f"{place:0{len(f'{shared.len():x}')}x}" for place in range(shared.len())]
+            number = pl.int_range(1, frame.height + 1, eager=True).cast(pl.String).to_list()
+        table = pl.DataFrame({"shared": shared, "letters": [one.translate(_AS_LETTERS) for one in letters]})
+        stands = pl.concat_str(pl.lit(f"{MESSAGE}-"), "letters", pl.lit(" "), "number")
+        return (
+            frame.with_columns(number=pl.Series(number, dtype=pl.String))
+            .join(table.cast({"letters": pl.String}), on="shared", how="left", maintain_order="left")
+            .select("text", stands=stands)
+        )
 
     def of_numbers(self, numbers: pl.Series, *, group: pl.Series | None = None) -> pl.Series:
         """Replace numbers by their ranks, from 1, or by hashes; `group` tells numbers of different keys apart."""

@@ -20,6 +20,7 @@ from tracelab.exporting.redaction.keeping import (
     conventional_keys,
     keeps_value,
     scoped,
+    words_of,
 )
 from tracelab.exporting.redaction.pseudonyms import Pseudonyms
 from tracelab.options import nanoseconds, shown
@@ -70,9 +71,11 @@ def redact(
 
     What stays: times and durations, kinds, status codes, flags, the tree; the keys of attributes that OpenTelemetry's
     semantic conventions have; values that they list, such as methods, status codes and the names of database systems,
-    where they are one short word; booleans; what trace states and attributes say of how spans were sampled; texts of
-    nothing but blanks, `localhost`, `unknown_service`, and events called `exception`. Keys of one's own become
-    `attribute-4`, and whole or broken numbers their rank among those of their attribute, which keeps their order.
+    where they
+    are one short word; booleans; types of errors that are status codes; what trace states and attributes say of
+    how spans were sampled; texts of nothing but blanks, `localhost`, `unknown_service`, and events called `exception`.
+    Of keys of one's own, and of columns of your own, words stay that conventions or many systems have: `order.id` does,
+    `acme.tier` becomes `word-1.tier`. Whole or broken numbers become their rank among those of their attribute.
 
     What it does not hide: how many services, operations and values there are and in which order their names would
     stand, which are equal, how long things took, and when they happened, but for `shift_times`. Who knows your system
@@ -251,13 +254,17 @@ class _Plan:
         """Replace what stands in a column that is no span frame's."""
         if self.keep.column(name):
             return values
-        found = values if name in KNOWN_COLUMNS and values.dtype.is_numeric() else self._plain(values, VALUE)
-        known = name in KNOWN_COLUMNS
-        return found if known else found.alias(self.stands.of("column", pl.Series([name]))[0])
+        if name in KNOWN_COLUMNS and (values.dtype.is_numeric() or isinstance(values.dtype, pl.Enum)):
+            return values
+        return self._plain(values, VALUE).alias(name if name in KNOWN_COLUMNS else self._words(name))
 
     def _key(self, scope: str, key: str) -> str:
-        kept = self.keep.attribute(scope, key) or key in conventional_keys()
-        return key if kept else str(self.stands.of("attribute", pl.Series([key]))[0])
+        if self.keep.attribute(scope, key) or key in conventional_keys():
+            return key
+        return self._words(key)
+
+    def _words(self, key: str) -> str:
+        return "".join(part if stays else str(self.stands.of("word", pl.Series([part]))[0]) for part, stays in words_of(key))
 
     def _map(self, maps: pl.Series, scope: str) -> pl.Series:
         """Replace the keys and values of text maps; without a scope their keys begin with one."""
@@ -359,11 +366,11 @@ def _each(lists: pl.Series, change: Callable[[pl.Series], pl.Series]) -> pl.Seri
     """Change the items of all lists at once; those that are null or empty stay."""
     lengths = lists.list.len().fill_null(0).to_numpy()
     full = np.flatnonzero(lengths > 0)
+    if not full.size:
+        return lists
     items = change(lists.gather(full).explode().alias("item")).alias("item")
     owners: Ints = np.repeat(np.arange(full.size), lengths[full])
     grouped = pl.DataFrame({"owner": owners, "item": items}).group_by("owner", maintain_order=True).agg("item")["item"]
-    if not full.size:
-        return lists if items.dtype == lists.dtype.inner else lists.clear().cast(pl.List(items.dtype))  # type: ignore[attr-defined]
     place = np.full(lists.len(), full.size, dtype=np.int64)
     place[full] = np.arange(full.size)
     changed = grouped.extend_constant(None, 1).gather(place)
