@@ -51,7 +51,9 @@ from .errors import SchemaError as SchemaError
 from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
+from .exporting import flatten as flatten
 from .exporting import redact as redact
+from .exporting import to_markdown as to_markdown
 from .exporting import write as write
 from .figures import plot_audit as plot_audit
 from .figures import plot_change_points as plot_change_points
