@@ -58,9 +58,9 @@ def flatten(frame: Any, *, unit: str = "ms") -> pl.DataFrame:
     --------
     >>> from tracelab.analysis import trace_summary
     >>> from tracelab.synthetic import draw
-    >>> answer = trace_summary(draw("api::=1+1  =====")).select("root_name", "duration", "start_time")
+    >>> answer = trace_summary(draw("api::=1+1  =====")).select("name", "duration", "start_time")
     >>> print(flatten(answer).write_csv().strip())
-    root_name,duration_ms,start_time_utc
+    name,duration_ms,start_time_utc
     '=1+1,5.0,2026-05-01T12:00:00.000000000
     """
     size = _UNITS[choice("unit", unit, tuple(_UNITS))]
@@ -105,7 +105,7 @@ def _plain(value: Any) -> str:
 
 
 def _named_apart(columns: list[pl.Series]) -> list[pl.Series]:
-    """Number names that are one without their capitals."""
+    """Give numbers to names that are one without their capitals."""
     seen: set[str] = set()
     found = []
     for column in columns:

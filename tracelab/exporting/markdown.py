@@ -111,14 +111,14 @@ def _heading(trace: pl.DataFrame, rows: pl.DataFrame) -> str:
     first = rows.row(int(np.argmin(rows["depth"].to_numpy())), named=True)
     total = format_duration(trace_length(rows) if rows["length"].max() else 0)
     failed = int(rows["is_error"].sum())
-    began = trace["start_time"].min()
-    services = trace.group_by("service_name").agg(spans=pl.len()).sort(["spans", "service_name"], descending=[True, False])
+    services = (
+        trace.group_by("service_name").agg(spans=pl.len()).sort(["spans", "service_name"], descending=[True, False])
+    )
     listed = [f"{_code(name)} ({counted(number, 'span')})" for name, number in services.head(_LISTED).rows()]
     more = [f"{services.height - _LISTED} more"] if services.height > _LISTED else []
     facts = [
         f"trace: {_code(trace['trace_id'][0])}",
-        f"began: {began:%Y-%m-%d %H:%M:%S}.{began.microsecond // 1000:03} UTC, took {total}, "  # type: ignore[union-attr,str-bytes-safe]
-        f"{counted(trace.height, 'span')}",
+        f"began: {_instant(trace)} UTC, took {total}, {counted(trace.height, 'span')}",
         f"services: {', '.join([*listed, *more])}",
         *_failures(trace),
     ]
@@ -128,6 +128,10 @@ def _heading(trace: pl.DataFrame, rows: pl.DataFrame) -> str:
     errors = f", {counted(failed, 'error')}" if failed else ""
     title = f"### Trace {_code(_label(first))}, {total}{errors}\n\n"
     return title + "\n".join(f"- {fact}" for fact in facts)
+
+
+def _instant(trace: pl.DataFrame) -> str:
+    return str(trace.select(pl.col("start_time").min().dt.strftime("%Y-%m-%d %H:%M:%S%.3f")).item())
 
 
 def _failures(trace: pl.DataFrame) -> list[str]:
@@ -248,7 +252,7 @@ def _folded(frame: pl.DataFrame, forest: Forest, took: Ints) -> tuple[Ints, Ints
 
 
 def _runs(*keys: Ints) -> Ints:
-    """Number runs of equal keys."""
+    """Give numbers to runs of equal keys."""
     changes = np.zeros(keys[0].size, dtype=bool)
     for key in keys:
         changes[1:] |= key[1:] != key[:-1]

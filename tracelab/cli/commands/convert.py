@@ -19,9 +19,7 @@ def convert(
     source: Dump,
     target: Annotated[
         Path,
-        typer.Argument(
-            help="A .parquet, .jsonl or .perfetto.json file (.gz of the latter two), or a folder for partitioned parquet."
-        ),
+        typer.Argument(help="A .parquet, .jsonl or .perfetto.json file, or a folder for partitioned parquet."),
     ],
     *,
     redact: Annotated[

@@ -101,7 +101,5 @@ def _typed_value(value: pl.Expr, types: pl.Expr) -> tuple[pl.Expr, pl.Expr]:
 
 
 def _doubles(values: pl.Expr) -> pl.Expr:
-    texts = values.cast(pl.List(pl.String)).list.eval(
-        pl.element().replace(_ODD).fill_null("null")
-    )
+    texts = values.cast(pl.List(pl.String)).list.eval(pl.element().replace(_ODD).fill_null("null"))
     return pl.lit("[") + texts.list.join(",") + pl.lit("]")

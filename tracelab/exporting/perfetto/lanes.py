@@ -1,9 +1,9 @@
-"""Lanes: spans that run at once on threads of their own, so that on each thread slices lie beside or within each other.
+"""Lanes: spans that run at once on threads of their own, so that slices of a thread lie beside or within each other.
 
-A span goes on in the lane of its parent where both are of one service, it lies within the parent, and no earlier sibling
-there still runs. A span that cannot begins a block: it and all that goes on in its lane. Blocks of a service get as few
-lanes as there are blocks at once. All of it is whole columns; what goes step by step, from a span to the one it hangs
-on, is done in rounds that double the step.
+A span goes on in the lane of its parent where both are of one service, it lies within the parent, and no earlier
+sibling there still runs. A span that cannot begins a block: it and all that goes on in its lane. Blocks of a service
+get as few lanes as there are blocks at once. All of it is whole columns; what goes step by step, from a span to the one
+it hangs on, is done in rounds that double the step.
 """
 
 from __future__ import annotations
@@ -35,6 +35,31 @@ def lanes_of(parent: Ints, service: Ints, start: Ints, end: Ints) -> Ints:
     return lanes[top]
 
 
+def own_time(parent: Ints, service: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
+    """Give the first time of each span at which nothing else in its lane starts, ends or runs: first and last moment.
+
+    What is tied to a lane at such a moment is tied to this span, in whatever order equal times are read. Where there
+    is none, the last moment is before the first.
+    """
+    child = np.flatnonzero(_goes_on(parent, service, start, end))
+    child = child[np.lexsort((end[child], start[child], parent[child]))]
+    above = parent[child]
+    new = np.append(True, above[1:] != above[:-1])[: child.size]
+    before = np.where(new, start[above], np.append(0, end[child][:-1])[: child.size])
+    last = np.append(new[1:], True)[: child.size]
+    alone = np.ones(parent.size, dtype=bool)
+    alone[above] = False
+    everybody = np.arange(parent.size)
+    owner = np.concatenate((everybody[alone], above, above[last]))
+    low = np.concatenate((start[alone], before, end[child[last]])) + 1
+    high = np.concatenate((end[alone], start[child], end[above[last]])) - 1
+    owner, low, high = (values[high >= low] for values in (owner, low, high))
+    order = np.lexsort((low, owner))[::-1]  # of what is written to one place the last stays, which is the first time
+    first, final = start + 1, start.copy()
+    first[owner[order]], final[owner[order]] = low[order], high[order]
+    return first, final
+
+
 def free_lanes(group: Ints, start: Ints, end: Ints) -> Ints:
     """Give intervals lanes in which none overlaps another: each takes the lane that came free last in its group.
 
@@ -64,7 +89,7 @@ def free_lanes(group: Ints, start: Ints, end: Ints) -> Ints:
 
 
 def _goes_on(parent: Ints, service: Ints, start: Ints, end: Ints) -> Flags:
-    """Mark the spans that stay in the lane of their parent: those children that follow one another, first come first."""
+    """Mark the spans that stay in the lane of their parent: those children that follow one another."""
     child = np.flatnonzero(parent >= 0)
     above = parent[child]
     fits = (service[child] == service[above]) & (start[child] >= start[above]) & (end[child] <= end[above])

@@ -1,9 +1,9 @@
 """Trace events of spans: services as processes, what runs at once as threads, the critical path as a process.
 
-Slices are complete events (`X`) in tree order, events are instants, and flows lead from a span to those that it calls in
-other lanes, and to the spans that are linked to it. Times are microseconds since the first span began, with all digits;
-`baseTimeNanoseconds` says when that was. The arguments of a slice hold all that a span has, so that `tracelab.read`
-gives the spans back; the categories, which begin with `tracelab.`, say what an event is for.
+Slices are complete events (`X`) in tree order, events are instants, and flows lead from a span to those that it calls
+in other lanes, and to the spans that are linked to it. Times are microseconds since the first span began, with all
+digits; `baseTimeNanoseconds` says when that was. The arguments of a slice hold all that a span has, so that
+`tracelab.read` gives the spans back; the categories, which begin with `tracelab.`, say what an event is for.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from tracelab.exporting.perfetto.json_text import (
     more_attributes,
     quoted,
 )
-from tracelab.exporting.perfetto.lanes import free_lanes, lanes_of
+from tracelab.exporting.perfetto.lanes import free_lanes, lanes_of, own_time
 from tracelab.forest import build_forest
 from tracelab.numbering import coded
-from tracelab.tree import parent_index
+from tracelab.schema import TIME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def lines(spans: pl.DataFrame) -> Iterator[bytes]:
     processes = names.len()
     thread, tracks = _threads(service, lane, above=processes + 1)
     laid = _Laid(frame, base, service + 2, thread, names)
-    arrows = _arrows(frame, parent, thread, start, length)
+    arrows = _arrows(frame, parent, thread, own_time(parent, service, start, start + length))
     yield (_head(base) + ",\n".join(_metadata(names, tracks))).encode()
     for low in range(0, frame.height, _SPANS_AT_ONCE):
         yield _slices(laid, arrows, low, min(low + _SPANS_AT_ONCE, frame.height))
@@ -80,7 +80,7 @@ def _head(base: int) -> str:
 
 
 def _services(services: pl.Series, start: Ints) -> tuple[Ints, pl.Series]:
-    """Number the services in the order in which they first appear in time."""
+    """Give numbers to the services, in the order in which they first appear in time."""
     codes, names = coded(services)
     begins = np.full(names.len(), np.iinfo(np.int64).max)
     np.minimum.at(begins, codes, start)
@@ -89,7 +89,7 @@ def _services(services: pl.Series, start: Ints) -> tuple[Ints, pl.Series]:
 
 
 def _threads(service: Ints, lane: Ints, *, above: int) -> tuple[Ints, pl.DataFrame]:
-    """Number the threads of all processes, each lane by its process and place."""
+    """Give numbers to the threads of all processes, each lane by its process and place."""
     pairs, thread = np.unique(np.stack((service, lane), axis=1), axis=0, return_inverse=True)
     tracks = pl.DataFrame({"pid": pairs[:, 0] + 2, "lane": pairs[:, 1]}).with_columns(
         tid=pl.int_range(pl.len()) + above + 1
@@ -138,7 +138,8 @@ def _slices(laid: _Laid, arrows: pl.DataFrame, low: int, high: int) -> bytes:
         _instants(some, laid.base),
     ]
     texts = pl.concat([part.with_columns(pl.col("place", "part").cast(pl.Int64)) for part in parts])
-    return (",\n" + texts.sort("place", "part", maintain_order=True)["text"].str.join(",\n").item()).encode()
+    whole: str = texts.sort("place", "part", maintain_order=True)["text"].str.join(",\n").item()
+    return (",\n" + whole).encode()
 
 
 def _event(phase: str, category: str, *, name: pl.Expr, more: list[pl.Expr], base: int) -> pl.Expr:
@@ -197,7 +198,7 @@ def _instants(frame: pl.DataFrame, base: int) -> pl.DataFrame:
 
 def _flow_texts(frame: pl.DataFrame, ends: pl.DataFrame, base: int) -> pl.DataFrame:
     """Write the ends of flows that are at some spans: each stands behind the slice that it belongs to."""
-    at = frame.select("start_time", "__pid", "__tid")[ends["place"].to_numpy()]
+    at = frame.select("__pid", "__tid")[ends["place"].to_numpy()].with_columns(start_time=ends["time"].cast(TIME))
     told = pl.concat([ends, at], how="horizontal")
     return pl.concat(
         [
@@ -221,28 +222,34 @@ def _flow_texts(frame: pl.DataFrame, ends: pl.DataFrame, base: int) -> pl.DataFr
     )
 
 
-def _arrows(frame: pl.DataFrame, parent: Ints, thread: Ints, start: Ints, length: Ints) -> pl.DataFrame:
+def _arrows(frame: pl.DataFrame, parent: Ints, thread: Ints, own: tuple[Ints, Ints]) -> pl.DataFrame:
     """List the ends of flows by place: from callers to what they call in other lanes, and along links.
 
-    A flow needs two slices that take time, of which the first does not start after the second.
+    An end is tied to the slice around it, which is told by its time alone: one at which the span has its lane for
+    itself. A flow ends after it starts.
     """
     child = np.flatnonzero(parent >= 0)
     child = child[thread[child] != thread[parent[child]]]
     linking, linked = _links(frame)
     source, target = np.concatenate((parent[child], linked)), np.concatenate((child, linking))
     category = np.repeat(("call", "link"), (child.size, linking.size))
-    drawn: Flags = (length[source] > 0) & (length[target] > 0) & (source != target)
-    drawn &= (start[source] < start[target]) | ((start[source] == start[target]) & (source < target))
-    source, target, category = source[drawn], target[drawn], category[drawn]
+    first, last = own
+    leaves = first[source]
+    arrives = np.maximum(first[target], leaves + 1)
+    drawn: Flags = (first[source] <= last[source]) & (arrives <= last[target]) & (source != target)
+    source, target, category, leaves, arrives = (
+        values[drawn] for values in (source, target, category, leaves, arrives)
+    )
     number = np.arange(1, source.size + 1)
     return pl.DataFrame(
         {
             "place": np.concatenate((source, target)),
+            "time": np.concatenate((leaves, arrives)),
             "id": np.tile(number, 2),
             "phase": pl.Series(np.repeat(("s", "f"), source.size).tolist(), dtype=pl.String),
             "category": pl.Series(np.tile(category, 2).tolist(), dtype=pl.String),
         },
-        schema_overrides={"place": pl.Int64(), "id": pl.Int64()},
+        schema_overrides={"place": pl.Int64(), "time": pl.Int64(), "id": pl.Int64()},
     ).sort("place", "phase", "id")
 
 

@@ -1,8 +1,9 @@
 """What stays of a dump that is redacted, and what kind of thing each text is that does not.
 
 Keys of attributes stay where the semantic conventions of OpenTelemetry have them, or answers of tracelab read them
-(`conventional_keys.txt`). Of other keys those words stay that occur in these, or that many systems have: `order.id` does,
-`acme.tier` names a customer. Values stay where the conventions list what they may be, and they are one short word.
+(`conventional_keys.txt`). Of other keys those words stay that occur in these, or that many systems have: `order.id`
+stays, and `acme.tier` names a customer. Values stay where the conventions list what they may be, and they are one short
+word.
 """
 
 from __future__ import annotations
@@ -163,7 +164,7 @@ class Keep:
         for name in patterns:
             if not isinstance(name, str) or not name.strip():
                 raise TracelabError(
-                    f"`keep` must list names such as 'service_name', 'http.route' or 'span.http.*', got {shown(wanted)}."
+                    f"`keep` must list names such as 'service_name' or 'span.http.*', got {shown(wanted)}."
                 )
         return cls(patterns)
 

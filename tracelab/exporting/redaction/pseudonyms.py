@@ -39,6 +39,7 @@ class Pseudonyms:
         self._seen: defaultdict[str, list[pl.Series]] = defaultdict(list)
         self._kept: defaultdict[str, list[pl.Series]] = defaultdict(list)
         self._tables: dict[str, pl.DataFrame] | None = None
+        self._known: dict[str, dict[str, str]] = {}
 
     def assign(self) -> None:
         """Find what stands for each text."""
@@ -58,6 +59,15 @@ class Pseudonyms:
         rows = pl.DataFrame({"text": texts.cast(pl.String)})
         joined = rows.join(self._tables[kind], on="text", how="left", maintain_order="left")
         return joined.select(pl.coalesce("stands", "text")).to_series().alias(texts.name)
+
+    def of_one(self, kind: str, text: str) -> str:
+        """Replace one text."""
+        if self._tables is None:
+            self.of(kind, pl.Series([text]))
+            return text
+        if kind not in self._known:
+            self._known[kind] = dict(self._tables[kind].iter_rows())
+        return self._known[kind].get(text, text)
 
     def _table(self, kind: str, texts: pl.Series) -> pl.DataFrame:
         if kind not in IDS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -134,6 +135,7 @@ def redact(
     wanted = Keep.of(keep)
     stands = Pseudonyms(_secret(key))
     back = 0 if shift_times is None else nanoseconds("shift_times", shift_times)
+    lazy = isinstance(spans, pl.LazyFrame)
     frame = conform(spans).lazy().collect()
     if back and frame.height and int(frame["start_time"].to_physical().min() or 0) < back:  # type: ignore[arg-type]
         raise TracelabError(
@@ -144,7 +146,7 @@ def redact(
     stands.assign()
     found = plan.redacted(frame)
     wanted.warn()
-    return found.lazy() if isinstance(spans, pl.LazyFrame) else found
+    return cast("FrameT", found.lazy() if lazy else found)
 
 
 class _Plan:
@@ -221,7 +223,9 @@ class _Plan:
         scope, key = scoped(name)
         called = f"{scope}.{self._key(scope, key)}"
         if types is not None:
-            pairs = pl.DataFrame({"key": pl.Series([name]).new_from_index(0, values.len()), "value": values, "type": types})
+            pairs = pl.DataFrame(
+                {"key": pl.Series([name]).new_from_index(0, values.len()), "value": values, "type": types}
+            )
             found = [self._values(pairs, scope), types.alias(called + TYPE_SUFFIX)]
         elif values.dtype == pl.String:
             pairs = pl.DataFrame({"key": pl.Series([name]).new_from_index(0, values.len()), "value": values})
@@ -264,10 +268,12 @@ class _Plan:
         return self._words(key)
 
     def _words(self, key: str) -> str:
-        return "".join(part if stays else str(self.stands.of("word", pl.Series([part]))[0]) for part, stays in words_of(key))
+        return "".join(part if stays else self.stands.of_one("word", part) for part, stays in words_of(key))
 
     def _map(self, maps: pl.Series, scope: str) -> pl.Series:
         """Replace the keys and values of text maps; without a scope their keys begin with one."""
+        if maps.null_count() == maps.len():
+            return maps
         pairs = (
             maps.alias("map")
             .to_frame()
@@ -300,7 +306,9 @@ class _Plan:
         rows = pl.DataFrame({"row": pl.int_range(maps.len(), dtype=pl.UInt32, eager=True), "map": maps})
         joined = rows.join(entries, on="row", how="left", maintain_order="left")["entry"]
         empty = pl.Series([[]], dtype=_ENTRIES)
-        filled = pl.select(pl.when(pl.lit(maps).is_null()).then(None).otherwise(pl.lit(joined).fill_null(pl.lit(empty).first())))
+        filled = pl.select(
+            pl.when(pl.lit(maps).is_null()).then(None).otherwise(pl.lit(joined).fill_null(pl.lit(empty).first()))
+        )
         return filled.to_series().cast(ATTRIBUTES).alias(maps.name)
 
     def _called(self, bases: pl.Series, plain: pl.DataFrame, scope: str) -> dict[str, str]:
@@ -314,24 +322,26 @@ class _Plan:
 
     def _values(self, pairs: pl.DataFrame, scope: str) -> pl.Series:
         """Replace values that stand as text, by the key and the type of each."""
-        values = pairs["value"]
+        keys, values = pairs["key"], pairs["value"]
         types = pairs["type"].fill_null("string")
-        for full in pairs["key"].unique().to_list():
-            where, key = (scope, full) if scope and not is_attribute(full) else scoped(full)
-            here = pairs["key"] == full
-            if self.keep.attribute(where, key):
-                _where(here, values, lambda some, key=key: self.stands.stay(class_of(key), some))
-                continue
-            if keeps_value(key):
-                here &= ~values.str.contains(WORD).fill_null(value=True)
-            here &= types != "bool"
-            values = _where(here & ~types.is_in(list(_NUMBERS)), values, lambda some, key=key: self.stands.of(class_of(key), some))
-            for name, dtype in _NUMBERS.items():
-                values = _where(here & (types == name), values, lambda some, dtype=dtype: self._number_texts(some, dtype))
+        split = {full: (scope, full) if scope and not is_attribute(full) else scoped(full) for full in keys.unique()}
+        kinds = keys.replace_strict({full: class_of(key) for full, (_, key) in split.items()}, return_dtype=pl.String)
+        kept = keys.is_in([full for full, (where, key) in split.items() if self.keep.attribute(where, key)])
+        listed = keys.is_in([full for full, (_, key) in split.items() if keeps_value(key)])
+        words = listed & values.str.contains(WORD).fill_null(value=False)
+        here = ~kept & ~words & (types != "bool")
+        for kind in kinds.unique(maintain_order=True).to_list():
+            self.stands.stay(kind, values.filter(kept & (kinds == kind)))
+            texts = here & (kinds == kind) & ~types.is_in(list(_NUMBERS))
+            values = _where(texts, values, partial(self.stands.of, kind))
+        for name, dtype in _NUMBERS.items():
+            numbers = here & (types == name)
+            group = keys.filter(numbers)
+            values = _where(numbers, values, partial(self._number_texts, dtype=dtype, group=group))
         return _as_types(values, types, pairs["value"])
 
-    def _number_texts(self, texts: pl.Series, dtype: pl.DataType) -> pl.Series:
-        return self.stands.of_numbers(texts.cast(dtype, strict=False)).cast(pl.String)
+    def _number_texts(self, texts: pl.Series, *, dtype: pl.DataType, group: pl.Series) -> pl.Series:
+        return self.stands.of_numbers(texts.cast(dtype, strict=False), group=group).cast(pl.String)
 
 
 def _as_types(values: pl.Series, types: pl.Series, before: pl.Series) -> pl.Series:
@@ -393,7 +403,7 @@ def _are_types(values: pl.Series) -> bool:
 def _secret(key: str | bytes | None) -> bytes | None:
     if key is None:
         return None
-    text = key.encode() if isinstance(key, str) else key
+    text: Any = key.encode() if isinstance(key, str) else key
     if isinstance(text, bytes) and _SHORTEST_KEY <= len(text) <= _LONGEST_KEY:
         return text
     raise TracelabError(f"`key` must be a text of {_SHORTEST_KEY} to {_LONGEST_KEY} bytes that nobody can guess.")
