@@ -39,8 +39,8 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
 
         `.perfetto.json` (also `.perfetto.json.gz`) is trace events, which ui.perfetto.dev, chrome://tracing and
         Speedscope open: services are processes, spans that run at once are threads (lanes), events are instants, calls
-        into other lanes and links are flows, and the critical path of every root is a process of its own. Times are
-        exact to the nanosecond. `tracelab.read` gives the same spans back as from OTLP JSON, in tree order.
+        into other lanes and links are flows (where times tell which slices are meant), and the critical path of every
+        root is a process of its own. Times are exact to the nanosecond. `tracelab.read` gives the same spans back as from OTLP JSON, in tree order.
 
     Returns
     -------

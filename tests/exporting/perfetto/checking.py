@@ -70,7 +70,7 @@ def _check_nesting(slices: Iterable[dict[str, Any]]) -> None:
 
 
 def _check_flows(events: list[dict[str, Any]]) -> None:
-    """Each flow starts before it ends, at times at which one slice of the thread is the innermost, and none begins."""
+    """Each flow starts before it ends, at times at which nothing begins or ends in its thread."""
     slices = defaultdict(list)
     for event in events:
         if event["ph"] == "X" and event["cat"] == "tracelab.span":

@@ -36,28 +36,16 @@ def lanes_of(parent: Ints, service: Ints, start: Ints, end: Ints) -> Ints:
 
 
 def own_time(parent: Ints, service: Ints, start: Ints, end: Ints) -> tuple[Ints, Ints]:
-    """Give the first time of each span at which nothing else in its lane starts, ends or runs: first and last moment.
+    """Give the time after the start of each span before anything else begins in its lane: first and last moment.
 
-    What is tied to a lane at such a moment is tied to this span, in whatever order equal times are read. Where there
-    is none, the last moment is before the first.
+    What is tied to a lane by a time is tied to this span there, whether a reader takes the slice that is open or the
+    one that began last, and in whatever order it takes equal times. Where there is no such moment the last is before
+    the first.
     """
     child = np.flatnonzero(_goes_on(parent, service, start, end))
-    child = child[np.lexsort((end[child], start[child], parent[child]))]
-    above = parent[child]
-    new = np.append(True, above[1:] != above[:-1])[: child.size]
-    before = np.where(new, start[above], np.append(0, end[child][:-1])[: child.size])
-    last = np.append(new[1:], True)[: child.size]
-    alone = np.ones(parent.size, dtype=bool)
-    alone[above] = False
-    everybody = np.arange(parent.size)
-    owner = np.concatenate((everybody[alone], above, above[last]))
-    low = np.concatenate((start[alone], before, end[child[last]])) + 1
-    high = np.concatenate((end[alone], start[child], end[above[last]])) - 1
-    owner, low, high = (values[high >= low] for values in (owner, low, high))
-    order = np.lexsort((low, owner))[::-1]  # of what is written to one place the last stays, which is the first time
-    first, final = start + 1, start.copy()
-    first[owner[order]], final[owner[order]] = low[order], high[order]
-    return first, final
+    until = end.copy()
+    np.minimum.at(until, parent[child], start[child])
+    return start + 1, until - 1
 
 
 def free_lanes(group: Ints, start: Ints, end: Ints) -> Ints:

@@ -225,8 +225,8 @@ def _flow_texts(frame: pl.DataFrame, ends: pl.DataFrame, base: int) -> pl.DataFr
 def _arrows(frame: pl.DataFrame, parent: Ints, thread: Ints, own: tuple[Ints, Ints]) -> pl.DataFrame:
     """List the ends of flows by place: from callers to what they call in other lanes, and along links.
 
-    An end is tied to the slice around it, which is told by its time alone: one at which the span has its lane for
-    itself. A flow ends after it starts.
+    An end is tied to a slice by its time alone, and a flow ends after it starts: where spans begin in the very moment
+    in which another does in their lane, there is no time that would say which one is meant, and no flow.
     """
     child = np.flatnonzero(parent >= 0)
     child = child[thread[child] != thread[parent[child]]]
