@@ -17,7 +17,7 @@ NUMBERS = Decimal, int
 def checked(text: str) -> list[dict[str, Any]]:
     """Read a document and give its events; whatever is wrong with it fails."""
     document = json.loads(text, parse_float=Decimal, parse_constant=_refuse)
-    assert set(document) <= {"traceEvents", "displayTimeUnit", "baseTimeNanoseconds"}
+    assert set(document) <= {"traceEvents", "displayTimeUnit", "baseTimeNanoseconds", "tracelabBaseTimeNanoseconds"}
     assert document["displayTimeUnit"] in {"ms", "ns"}
     events: list[dict[str, Any]] = document["traceEvents"]
     for event in events:

@@ -54,7 +54,9 @@ def attribute_fields(frame: pl.DataFrame) -> list[pl.Expr]:
         elif frame[name].dtype in (pl.Int64, pl.Boolean):
             fields.append(field(name, pl.col(name).cast(pl.String)))
         elif frame[name].dtype == pl.List(pl.Float64):
+            odd = pl.col(name).list.eval(~pl.element().is_finite()).list.any()
             fields.append(field(name, _doubles(pl.col(name))))
+            fields.append(field(types, pl.when(odd).then(pl.lit('"double"'))))
         else:
             fields.append(field(name, quoted(name)))
     return fields

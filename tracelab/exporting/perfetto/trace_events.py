@@ -27,6 +27,7 @@ from tracelab.exporting.perfetto.json_text import (
 )
 from tracelab.exporting.perfetto.lanes import free_lanes, lanes_of, own_time
 from tracelab.forest import build_forest
+from tracelab.loaders.others.own_trace_events import BASE
 from tracelab.numbering import coded
 from tracelab.schema import TIME
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 _SPANS_AT_ONCE: Final = 32_768
 _YEARS: Final = (946_684_800_000_000_000, 4_102_444_800_000_000_000)
-"""2000 and 2100: readers take a time between them for when a clock began."""
+"""2000 and 2100: only a time between them is taken for when a clock began, but by us."""
 _CRITICAL_PATH: Final = "critical path"
 _FIXED: Final = ("trace_id", "span_id", "parent_span_id", "kind", "status_code", "status_message", "trace_state")
 _SCOPE: Final = ("scope_name", "scope_version")
@@ -62,7 +63,7 @@ def lines(spans: pl.DataFrame) -> Iterator[bytes]:
     service, names = _services(frame["service_name"], start)
     lane = lanes_of(parent, service, start, start + length)
     first = int(start.min(initial=2**63 - 1))
-    base = first if _YEARS[0] <= first < _YEARS[1] else 0
+    base = first if frame.height else 0
     processes = names.len()
     thread, tracks = _threads(service, lane, above=processes + 1)
     laid = _Laid(frame, base, service + 2, thread, names)
@@ -75,7 +76,8 @@ def lines(spans: pl.DataFrame) -> Iterator[bytes]:
 
 
 def _head(base: int) -> str:
-    clock = f'"baseTimeNanoseconds":{base},' if base else ""
+    known = "baseTimeNanoseconds" if _YEARS[0] <= base < _YEARS[1] else BASE
+    clock = f'"{known}":{base},'
     return f'{{"displayTimeUnit":"ns",{clock}"traceEvents":[\n'
 
 

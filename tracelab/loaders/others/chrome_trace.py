@@ -24,7 +24,7 @@ from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.documents.fields import add_attribute, attributes_of, fields_of, text_attributes
 from tracelab.loaders.documents.times import scaled_exactly
 from tracelab.loaders.documents.values import whole_number
-from tracelab.loaders.others.own_trace_events import CATEGORY, NAMES, OwnEvents
+from tracelab.loaders.others.own_trace_events import BASE, CATEGORY, NAMES, OwnEvents
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 
@@ -58,7 +58,7 @@ _BASES: Final = {"baseTimeNanoseconds": 1, "beginningOfTime": MICROSECOND}
 """Keys of the document that say when its clock began, and the unit of each: PyTorch's and clang's."""
 _INNER_BASES: Final = {"clock-offset-since-epoch": MICROSECOND, "profile_start_ts": _MILLISECOND}
 """The same in `metadata` and `otherData`: Chrome's and Bazel's."""
-_KNOWN_KEYS: Final = frozenset((*WRAPPERS, *_BASES, "displayTimeUnit"))
+_KNOWN_KEYS: Final = frozenset((*WRAPPERS, *_BASES, BASE, "displayTimeUnit"))
 
 
 @dataclass(slots=True)
@@ -176,6 +176,9 @@ class _Recording:
 
     def add_metadata(self, document: dict[str, Any], place: str) -> None:
         """Read when the clock began; for the rest a span frame has no place."""
+        own = whole_number(document.get(BASE))
+        if own is not None and 0 <= own <= _LARGEST:
+            self.base = own
         inner = [document, *(fields_of(document.get(key)) for key in ("metadata", "otherData"))]
         for names, holders in ((_BASES, inner[:1]), (_INNER_BASES, inner)):
             for key, unit in names.items():

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     Time = Callable[[Any, str], int | None]
 
 CATEGORY: Final = "tracelab."
+BASE: Final = "tracelabBaseTimeNanoseconds"
+"""The key of a document that says when its clock began, where that is a time that other readers doubt."""
+
 NAMES: Final = "tracelab.metadata"
 _SPAN: Final = "tracelab.span"
 _EVENT: Final = "tracelab.event"
@@ -103,7 +106,9 @@ class OwnEvents:
             if not dot or scope not in found or (key.endswith(TYPE_SUFFIX) and name.removesuffix(TYPE_SUFFIX) in args):
                 continue
             told = args.get(name + TYPE_SUFFIX)
-            value = _typed(held, told) if told in VALUE_TYPES else None
+            if told == "double" and isinstance(held, list):
+                held = [_DOUBLES.get(item, item) if isinstance(item, str) else item for item in held]  # noqa: PLW2901
+            value = _typed(held, told) if isinstance(told, str) and told in VALUE_TYPES else None
             if value is not None:
                 found[scope].append((key, value))
             else:
@@ -133,7 +138,7 @@ class OwnEvents:
 
 def _typed(held: Any, told: Any) -> Value | None:
     """Read what JSON had no value for; None where it is not what was told."""
-    if told == "double" and held in _DOUBLES:
+    if told == "double" and isinstance(held, str) and held in _DOUBLES:
         return DOUBLE, _DOUBLES[held]
     if not isinstance(held, str):
         return None
