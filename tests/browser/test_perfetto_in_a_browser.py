@@ -69,21 +69,17 @@ def test_perfetto_has_every_span_with_its_times(ask: Ask) -> None:
     spans = tl.read(SAMPLE)
     found = ask("select ts, dur, name from slice where category = 'tracelab.span' order by ts, dur, name")
     start = pl.col("start_time").dt.timestamp("ns")
-    expected = spans.select(start - start.min(), pl.col("duration").dt.total_nanoseconds(), "name")
-    expected = expected.sort(expected.columns).rows()
+    placed = spans.select(start - start.min(), pl.col("duration").dt.total_nanoseconds(), "name")
+    expected = placed.sort(placed.columns).rows()
     assert [tuple(row) for row in found] == expected
 
 
 def test_perfetto_nests_slices_in_those_that_they_lie_in(ask: Ask) -> None:
-    within = "child.ts >= parent.ts and child.ts + child.dur <= parent.ts + parent.dur"
     outside = ask(
-        f"select count(*) from slice child join slice parent on child.parent_id = parent.id where not ({within})"
+        "select distinct child.category from slice child join slice parent on child.parent_id = parent.id "
+        "where child.ts < parent.ts or child.ts + child.dur > parent.ts + parent.dur"
     )
-    # Events may be outside of their spans; they are instants.
-    assert outside == ask(
-        f"select count(*) from slice child join slice parent on child.parent_id = parent.id "
-        f"where not ({within}) and child.category = 'tracelab.event'"
-    )
+    assert outside in ([], [["tracelab.event"]])  # events may be outside of their spans
 
 
 def test_perfetto_has_a_process_for_each_service(ask: Ask) -> None:
@@ -93,11 +89,14 @@ def test_perfetto_has_a_process_for_each_service(ask: Ask) -> None:
 
 def test_perfetto_ties_flows_to_the_slices_that_they_belong_to(ask: Ask) -> None:
     spans = tl.read(SAMPLE)
-    ids = {span: parent for span, parent in spans.select("span_id", "parent_span_id").rows()}
+    ids = dict(spans.select("span_id", "parent_span_id").rows())
     linked = {(one["span_id"], row["span_id"]) for row in spans.iter_rows(named=True) for one in row["links"]}
-    arg = "(select string_value from args a where a.arg_set_id = s.arg_set_id and a.key = 'args.span_id')"
-    side = f"select {arg} from slice s where s.id ="
-    found = ask(f"select ({side} flow.slice_out), ({side} flow.slice_in) from flow")
+    found = ask(
+        "select source.string_value, target.string_value from flow "
+        "join slice a on a.id = flow.slice_out join slice b on b.id = flow.slice_in "
+        "join args source on source.arg_set_id = a.arg_set_id and source.key = 'args.span_id' "
+        "join args target on target.arg_set_id = b.arg_set_id and target.key = 'args.span_id'"
+    )
     assert len(found) > 4_000
     assert [pair for pair in map(tuple, found) if ids[pair[1]] != pair[0] and pair not in linked] == []
 

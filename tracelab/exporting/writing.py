@@ -37,10 +37,11 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
         everything. OTLP JSON has no place for the types of event attributes, for columns of your own, and for the
         tree, which is computed anew when it is read.
 
-        `.perfetto.json` (also `.perfetto.json.gz`) is trace events, which ui.perfetto.dev, chrome://tracing and
-        Speedscope open: services are processes, spans that run at once are threads (lanes), events are instants, calls
-        into other lanes and links are flows (where times tell which slices are meant), and the critical path of every
-        root is a process of its own. Times are exact to the nanosecond. `tracelab.read` gives the same spans back as from OTLP JSON, in tree order.
+        `.perfetto.json` (also `.perfetto.json.gz`) is trace events, which ui.perfetto.dev and chrome://tracing open:
+        services are processes, spans that run at once are threads (lanes), events are instants, calls into other lanes
+        and links are flows (where times tell which slices are meant), and the critical path of every root is a process
+        of its own. Times are exact to the nanosecond. `tracelab.read` gives the same spans back as from OTLP JSON, in
+        tree order.
 
     Returns
     -------

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracelab.exporting.perfetto.lanes import free_lanes, lanes_of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 INTERVALS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12), st.integers(0, 6)), max_size=30)
 
 
-def columns(rows: list[tuple[int, ...]], width: int = 3) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
-    return list(np.array(rows, dtype=np.int64).reshape(-1, width).T)
+def columns(rows: Sequence[tuple[int, int, int]]) -> list[np.ndarray[tuple[int], np.dtype[np.int64]]]:
+    return list(np.array(rows, dtype=np.int64).reshape(-1, 3).T)
 
 
 @given(INTERVALS)

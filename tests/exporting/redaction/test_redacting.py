@@ -17,13 +17,17 @@ from tracelab.synthetic import draw, generate
 if TYPE_CHECKING:
     from pathlib import Path
 
-SPANS = draw("""
-acme-web::GET /pay/lovelace        ==========  kind=server http.route=/pay/:who http.request.method=GET user.id=lovelace item.count=17
-  acme-web::call bank         .=======    kind=client peer.service=acme-bank server.address=bank.acme.internal item.count=4
-    acme-bank::charge lovelace     ..====!     kind=server error.type=AcmeError acme.tier=gold item.count=4
+SPANS = (
+    draw("""
+acme-web::GET /pay/lovelace   =======  kind=server http.route=/pay/:who http.request.method=GET user.id=lovelace n=17
+  acme-web::call bank         .=====   kind=client peer.service=acme-bank server.address=bank.acme.internal n=4
+    acme-bank::for lovelace   ..===!   kind=server error.type=AcmeError acme.tier=gold n=4
 
-acme-web::GET /pay/babbage        =====       kind=server http.route=/pay/:who http.request.method=GET user.id=babbage app.partial=true
+acme-web::GET /pay/babbage    =======  kind=server http.route=/pay/:who http.request.method=GET user.id=babbage
 """)
+    .rename({"span.n": "span.item.count"})
+    .with_columns(pl.Series("span.app.partial", [None, None, None, True]))
+)
 MESSAGE = "span.word-1.message"
 SECRETS = ("acme", "lovelace", "babbage", "gold", "/pay", "AcmeError", "bank", "sk_live", "10.1.2.3", "Traceback")
 
