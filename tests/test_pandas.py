@@ -41,6 +41,7 @@ OTHER: dict[str, tuple[Any, ...]] = {
 }
 OPTIONS: dict[str, dict[str, Any]] = {
     "plan_sampling": {"budget": "5 GB/day"},
+    "redact": {"key": "always the same"},
     **{name: {"factor": 0.5} for name in ("what_if", "plot_what_if", "retime")},
 }
 """What a function needs beside the spans."""
@@ -59,7 +60,7 @@ def answer(name: str, spans: Any) -> Any:
     found = getattr(tl, name)(spans, *OTHER.get(name, ()), **OPTIONS.get(name, {}))
     if isinstance(found, tl.sampling.TailPolicies):
         return found.yaml
-    return found if isinstance(found, pl.DataFrame) else found.to_plotly_json()
+    return found if isinstance(found, pl.DataFrame | str) else found.to_plotly_json()
 
 
 @pytest.mark.filterwarnings("ignore::tracelab.errors.QueryWarning")

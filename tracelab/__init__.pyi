@@ -56,6 +56,10 @@ from .errors import SchemaError as SchemaError
 from .errors import SkewWarning as SkewWarning
 from .errors import SourceError as SourceError
 from .errors import TracelabError as TracelabError
+from .exporting import flatten as flatten
+from .exporting import redact as redact
+from .exporting import to_markdown as to_markdown
+from .exporting import write as write
 from .figures import plot_audit as plot_audit
 from .figures import plot_change_points as plot_change_points
 from .figures import plot_clock_skew as plot_clock_skew
@@ -93,7 +97,6 @@ from .loaders import read_otlp as read_otlp
 from .loaders import read_tempo as read_tempo
 from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
-from .loaders import write as write
 from .reporting import findings as findings
 from .reporting import request_kinds as request_kinds
 from .reporting import write_report as write_report

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final
 from tracelab.checking.markdown import MARK
 from tracelab.cli.terminal import USAGE, is_output, stop, usage
 from tracelab.display.words import format_bytes
+from tracelab.exporting.writing import check_writing
 from tracelab.files import expanded, holds_files
 from tracelab.loaders.input.sources import sources_of
-from tracelab.loaders.writing import check_writing
 
 if TYPE_CHECKING:
     from pathlib import Path

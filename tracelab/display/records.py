@@ -39,7 +39,7 @@ def as_csv(frame: pl.DataFrame) -> str:
     """
     flat = _flat(frame)
     columns = [_text_cells(flat[name]) for name, dtype in frame.schema.items() if _is_text(dtype) or dtype.is_nested()]
-    return flat.with_columns(columns).rename({name: _cell(name) for name in flat.columns}).write_csv()
+    return flat.with_columns(columns).rename({name: cell(name) for name in flat.columns}).write_csv()
 
 
 def _flat(frame: pl.DataFrame) -> pl.DataFrame:
@@ -71,10 +71,11 @@ def _text_cells(column: pl.Series) -> pl.Series:
     texts = (
         (json.dumps(value, ensure_ascii=False, default=str) for value in values) if column.dtype.is_nested() else values
     )
-    return pl.Series(column.name, [None if text is None else _cell(text) for text in texts], dtype=pl.String)
+    return pl.Series(column.name, [None if text is None else cell(text) for text in texts], dtype=pl.String)
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Write text so that a spreadsheet shows it and does not run it."""
     return ("'" if _FORMULA.match(text) else "") + visible(text, keep=_KEPT)
 
 

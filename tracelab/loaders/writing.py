@@ -23,7 +23,9 @@ _ROWS_IN_PART: Final = 500_000
 _HOUR: Final = "%Y-%m-%dT%H"
 _PARQUET: Final = ".parquet"
 _LINES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
-_SUFFIXES: Final = ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, or no suffix for a folder"
+_SUFFIXES: Final = (
+    ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, .perfetto.json, .perfetto.json.gz, or no suffix for a folder"
+)
 
 
 @takes_any_frame

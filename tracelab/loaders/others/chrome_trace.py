@@ -6,7 +6,8 @@ that flows lead to and from, in whatever thread or process. A whole process or t
 recording; this way a task, a request or a step is a trace, traces can be counted and compared, and a recording with one
 slice around everything is one trace still. Parents come from nesting alone: a flow from A to B is a link from B to A,
 for an arrow says neither that A waits for B nor that it is the only cause. A track of asynchronous slices is a tree of
-its own. A process is a service; its threads are told by `thread.id` and `thread.name`.
+its own. A process is a service; its threads are told by `thread.id` and `thread.name`. What `tracelab.write` wrote has
+ids, and is read as it was.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tracelab.loaders.columns.text import scalar_text
 from tracelab.loaders.documents.fields import add_attribute, attributes_of, fields_of, text_attributes
 from tracelab.loaders.documents.times import scaled_exactly
 from tracelab.loaders.documents.values import whole_number
+from tracelab.loaders.others.own_trace_events import BASE, CATEGORY, NAMES, OwnEvents
 from tracelab.loaders.report import problems
 from tracelab.schema import KINDS
 
@@ -56,7 +58,7 @@ _BASES: Final = {"baseTimeNanoseconds": 1, "beginningOfTime": MICROSECOND}
 """Keys of the document that say when its clock began, and the unit of each: PyTorch's and clang's."""
 _INNER_BASES: Final = {"clock-offset-since-epoch": MICROSECOND, "profile_start_ts": _MILLISECOND}
 """The same in `metadata` and `otherData`: Chrome's and Bazel's."""
-_KNOWN_KEYS: Final = frozenset((*WRAPPERS, *_BASES, "displayTimeUnit"))
+_KNOWN_KEYS: Final = frozenset((*WRAPPERS, *_BASES, BASE, "displayTimeUnit"))
 
 
 @dataclass(slots=True)
@@ -168,11 +170,15 @@ class _Recording:
         self.process_attributes: defaultdict[Any, dict[str, Value]] = defaultdict(dict)
         self.thread_attributes: defaultdict[Key, dict[str, Value]] = defaultdict(dict)
         self.base: int | None = None
+        self.own = OwnEvents(builder)
         self.order = 0
         self.latest = 0
 
     def add_metadata(self, document: dict[str, Any], place: str) -> None:
         """Read when the clock began; for the rest a span frame has no place."""
+        own = whole_number(document.get(BASE))
+        if own is not None and 0 <= own <= _LARGEST:
+            self.base = own
         inner = [document, *(fields_of(document.get(key)) for key in ("metadata", "otherData"))]
         for names, holders in ((_BASES, inner[:1]), (_INNER_BASES, inner)):
             for key, unit in names.items():
@@ -189,6 +195,10 @@ class _Recording:
         self.order += 1
         phase = event["ph"]
         thread = (_identity(event.get("pid")), _identity(event.get("tid")))
+        category = event.get("cat")
+        if isinstance(category, str) and category.startswith(CATEGORY) and category != NAMES:
+            self.own.add(event, thread[0], place)
+            return
         if phase == "M":
             self._add_names(event, thread, place)
             return
@@ -331,6 +341,7 @@ class _Recording:
             for other in links[row]:
                 ids = {"trace_id": trace_ids[other], "span_id": span_ids[other], "trace_state": None}
                 self.builder.links.add(self.first + row, {}, **ids)
+        self.own.finish(self.base or 0, self.process_names, self._time)
 
     def _nest(
         self, thread: Key, track: _Track, happened: defaultdict[int, list[tuple[int, str, dict[str, str]]]]
