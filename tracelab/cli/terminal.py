@@ -20,7 +20,15 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from tracelab.display.tables import shown
-from tracelab.errors import LoadWarning, PolicyError, QueryError, SamplingWarning, SkewWarning, TracelabError
+from tracelab.errors import (
+    LoadWarning,
+    OutputError,
+    PolicyError,
+    QueryError,
+    SamplingWarning,
+    SkewWarning,
+    TracelabError,
+)
 from tracelab.markup import visible
 from tracelab.traceql import QueryWarning
 
@@ -64,7 +72,7 @@ class Commands(TyperGroup):
                 result = super().invoke(ctx)
             sys.stdout.flush()
         except TracelabError as error:
-            _stop_with(error, USAGE if isinstance(error, QueryError) else UNREADABLE)
+            _stop_with(error, USAGE if isinstance(error, QueryError | OutputError) else UNREADABLE)
         except BrokenPipeError:
             _close_quietly(sys.stdout, sys.stderr)
             raise typer.Exit(0) from None  # whoever read has seen enough
@@ -73,7 +81,7 @@ class Commands(TyperGroup):
                 raise
             # What is still held would be written once more at the end.
             _close_quietly(sys.stdout)
-            stop(f"the output cannot be written: {error.strerror}", code=UNREADABLE)
+            stop(f"the output cannot be written: {error.strerror}", code=USAGE)
         return result
 
 

@@ -64,16 +64,13 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     """
     target = check_writing(path)
     frame = conform(spans)
-    try:
-        with replacing(target) as part:
-            if _is_folder(target):
-                _write_folder(frame, part)
-            elif target.name.endswith(_PARQUET):
-                frame.lazy().sink_parquet(part, compression="zstd")
-            else:
-                _write_lines(frame, part, target.suffix)
-    except OSError as error:
-        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    with replacing(target) as part:
+        if _is_folder(target):
+            _write_folder(frame, part)
+        elif target.name.endswith(_PARQUET):
+            frame.lazy().sink_parquet(part, compression="zstd")
+        else:
+            _write_lines(frame, part, target.suffix)
     return target
 
 
