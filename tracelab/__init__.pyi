@@ -89,6 +89,8 @@ from .loaders import read_tempo as read_tempo
 from .loaders import read_zipkin as read_zipkin
 from .loaders import scan as scan
 from .loaders import write as write
+from .reporting import findings as findings
+from .reporting import request_kinds as request_kinds
 from .reporting import write_report as write_report
 from .retiming import optimise as optimise
 from .retiming import retime as retime

@@ -106,10 +106,8 @@ def outcomes(spans: Spans, *, confidence: float = 0.95, weights: Weights = None)
     """
     weight = weight_column(spans, weights)
     lower, upper = wilson(pl.col("requests"), pl.col("all"), confidence=confidence)
-    schema = spans.lazy().collect_schema()
-    naming = [name for key in (*METHOD_KEYS, *ROUTE_KEYS) for name in attribute_names(key) if name in schema]
-    frame, forest = build_forest(spans, *dict.fromkeys(naming), *failure_columns(spans), *weight)
-    requests = _requests(frame, np.flatnonzero(callers_of(frame, forest).asked))
+    frame, forest = build_forest(spans, *route_columns(spans), *failure_columns(spans), *weight)
+    requests = requests_of(frame, np.flatnonzero(callers_of(frame, forest).asked))
     origins = _origins(frame, forest, requests)
     counted_rows = (
         requests.lazy()
@@ -178,7 +176,14 @@ def _shares_of_routes(whole: Sample, group: Ints, route_of: Ints, confidence: fl
     return value, lower, upper
 
 
-def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
+def route_columns(spans: Spans) -> list[str]:
+    """List the columns that a route is read from, as far as a frame has them."""
+    schema = spans.lazy().collect_schema()
+    naming = [name for key in (*METHOD_KEYS, *ROUTE_KEYS) for name in attribute_names(key) if name in schema]
+    return list(dict.fromkeys(naming))
+
+
+def requests_of(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
     """Give a row per request, with its route and its outcome."""
     roots = frame[places]
     http, grpc = http_code(roots), grpc_code(roots)
@@ -193,7 +198,9 @@ def _requests(frame: pl.DataFrame, places: Ints) -> pl.DataFrame:
         .lazy()
         .select(
             "trace_id",
+            "span_id",
             "start_time",
+            "duration",
             "service_name",
             pl.Series("place", places),
             route(),

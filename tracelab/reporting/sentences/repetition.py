@@ -1,0 +1,68 @@
+"""Repeated calls: the same thing asked again and again, one after the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import polars as pl
+
+from tracelab.analysis.calls.repeated_calls import repeated_calls
+from tracelab.reporting.sentences.rows import Finding
+from tracelab.reporting.sentences.words import named, operation, part, sentence
+from tracelab.units import format_duration
+
+if TYPE_CHECKING:
+    from tracelab.reporting.asking import Asked
+
+_GROUP: Final = ["parent_service_name", "parent_name", "service_name", "name", "kind"]
+_FEWEST: Final = 3
+"""Fewer parents with such runs may be what one request asked for."""
+
+
+def repetition_findings(asked: Asked) -> list[Finding]:
+    """Say which operations call the same thing again and again, and what that costs beyond one call."""
+    runs = repeated_calls(asked.spans).filter("sequential")
+    once = pl.col("elapsed").dt.total_nanoseconds() * (pl.col("count") - 1) / pl.col("count")
+    groups = (
+        runs.with_columns(saved=once)
+        .sort("count", "trace_id", "parent_span_id")
+        .group_by(_GROUP, maintain_order=True)
+        .agg(
+            parents=pl.struct("trace_id", "parent_span_id").n_unique(),
+            calls=pl.col("count").sum(),
+            few=pl.col("count").min(),
+            usual=pl.col("count").median(),
+            many=pl.col("count").max(),
+            saved=pl.col("saved").median(),
+            all_saved=pl.col("saved").sum(),
+            exemplar=pl.col("trace_id").get((pl.len() - 1) // 2),
+        )
+        .filter(pl.col("parents") >= _FEWEST)
+    )
+    of = asked.frame.lazy().group_by(pl.col("service_name", "name").name.prefix("parent_")).len("of").collect()
+    return [_told(row) for row in groups.join(of, on=["parent_service_name", "parent_name"]).iter_rows(named=True)]
+
+
+def _told(row: dict[str, object]) -> Finding:
+    count = f"{row['few']:,}" if row["few"] == row["many"] else f"{row['few']:,} to {row['many']:,}"
+    parents, of = int(str(row["parents"])), int(str(row["of"]))
+    saved, total = float(str(row["saved"])), float(str(row["all_saved"]))
+    callee = str(row["name"])
+    same = "" if row["service_name"] == row["parent_service_name"] else f" of {named(row['service_name'])}"
+    where = operation(str(row["parent_service_name"]), str(row["parent_name"]))
+    text = (
+        f"{part(parents, of, 'calls')} of {where} make {count} calls {named(callee)}{same} one after another, "
+        f"{row['calls']:,} in all; all but one of them usually take {format_duration(saved)}"
+    )
+    return Finding(
+        sentence(text),
+        "repetition",
+        str(row["parent_service_name"]),
+        str(row["parent_name"]),
+        parents,
+        of,
+        total / 1e9,
+        "repeated_calls",
+        str(row["exemplar"]),
+        added=round(saved),
+    )
