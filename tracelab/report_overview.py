@@ -9,7 +9,7 @@ import polars as pl
 from tracelab.analysis.calls.repeated_calls import repeated_calls
 from tracelab.analysis.errors.rates import error_rates
 from tracelab.analysis.errors.routes import route
-from tracelab.analysis.grouping import items_of
+from tracelab.analysis.grouping import items_of, keys
 from tracelab.analysis.latency.gaps import gaps
 from tracelab.analysis.latency.percentiles import latency_percentiles
 
@@ -21,6 +21,12 @@ BY: Final = ("service_name", "route")
 
 TREND: Final = "p95_over_time"
 PERCENTILES: Final = ("p50", "p90", "p95", "p99")
+_RATE: Final = ("error_rate", "lower", "upper")
+_BOUNDED: Final = tuple(f"{each}{end}" for each in PERCENTILES for end in ("", "_lower", "_upper"))
+_MADE: Final = (
+    *("window", "count", "spans", "errors", "change", "requests", "per_second"),
+    *(*_RATE, *_BOUNDED, TREND, "exemplar_trace_id"),
+)
 _WINDOWS: Final = 24
 _ROUTE: Final = "route"
 # Lengths of windows that people think in, in seconds; beyond the last, in days.
@@ -38,12 +44,12 @@ def requests_by(spans: Spans, by: By = BY) -> pl.DataFrame:
     (Duration), `p95_over_time` (List(Float64), seconds, in windows of equal length; null where one has no requests),
     `exemplar_trace_id` (String, of the p99).
     """
-    keys = resolved(spans, by)
+    groups = keys_of(spans, by)
     seconds = _seconds(spans)
-    latency = latency_percentiles(spans, by=keys, wide=True, order="keys")
+    latency = latency_percentiles(spans, by=groups, wide=True, order="keys")
     names = latency.columns[: latency.columns.index("count")]
-    rates = error_rates(spans, by=keys).drop("spans", "errors", "exemplar_trace_id")
-    trend = _trends(spans, keys, names, seconds)
+    rates = error_rates(spans, by=groups).drop("spans", "errors", "exemplar_trace_id")
+    trend = _trends(spans, groups, names, seconds)
     return (
         latency.pipe(_beside, rates, names)
         .pipe(_beside, trend, names)
@@ -52,10 +58,8 @@ def requests_by(spans: Spans, by: By = BY) -> pl.DataFrame:
             *names,
             pl.col("count").alias("requests"),
             "per_second",
-            "error_rate",
-            "lower",
-            "upper",
-            *(f"{each}{end}" for each in PERCENTILES for end in ("", "_lower", "_upper")),
+            *_RATE,
+            *_BOUNDED,
             TREND,
             "exemplar_trace_id",
         )
@@ -159,14 +163,21 @@ def waits(spans: Spans) -> pl.DataFrame:
     )
 
 
-def resolved(spans: Spans, by: By) -> list[str | pl.Expr]:
-    """Read `by`, in which `route` is the method and route of a request where the spans have no such column."""
+def keys_of(spans: Spans, by: By) -> list[pl.Expr]:
+    """Read `by`, in which `route` is the method and route of a request where the spans have no such column.
+
+    Raises
+    ------
+    TracelabError
+        It names no groups of spans, or has a name of which the answer makes a column of its own.
+    """
     known = spans.lazy().collect_schema()
     # An expression has no truth of its own: it is asked what it is before it is compared.
-    return [
+    items = [
         route() if isinstance(item, str) and item == _ROUTE and _ROUTE not in known else item
         for item in items_of("by", by)
     ]
+    return keys(spans, items, made=_MADE)
 
 
 def _seconds(spans: Spans) -> float:
@@ -184,12 +195,12 @@ def window_of(seconds: float) -> str:
     return f"{fitting}s" if fitting else f"{-(-int(least) // 86_400)}d"
 
 
-def _trends(spans: Spans, keys: list[str | pl.Expr], names: list[str], seconds: float) -> pl.DataFrame:
+def _trends(spans: Spans, groups: list[pl.Expr], names: list[str], seconds: float) -> pl.DataFrame:
     """Give each group its 95th percentile window by window."""
-    points = latency_percentiles(spans, by=keys, quantiles=0.95, every=window_of(seconds), wide=True, order="keys")
+    points = latency_percentiles(spans, by=groups, quantiles=0.95, every=window_of(seconds), wide=True, order="keys")
     windows = points.select(pl.col("window").unique().sort())
-    groups = points.select(names or pl.lit(0).alias("__all")).unique()
-    grid = groups.join(windows, how="cross") if names else windows
+    rows = points.select(names or pl.lit(0).alias("__all")).unique()
+    grid = rows.join(windows, how="cross") if names else windows
     return (
         grid.join(points, on=[*names, "window"], how="left", nulls_equal=True)
         .sort("window")

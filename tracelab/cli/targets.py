@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 def checked_target(source: str, target: Path, *, force: bool) -> Path:
     """Check before any work whether spans can be written there, and give the place."""
     with usage():
-        _refuse_stream(target)
+        refuse_stream(target)
         if force and holds_files(expanded(target)):
             stop(f"--force replaces files only, and {target} is a folder that holds some. Choose another name.", USAGE)
         written = check_writing(target)
-    _keep_sources(source, written)
+    keep_sources(source, written)
     _keep_files(written, force=force)
     return written
 
@@ -30,9 +30,9 @@ def checked_file(source: str, target: Path, *, force: bool) -> Path:
     """Check before any work whether a file of any kind can be written there, and give the place."""
     with usage():
         written = expanded(target)
-        _refuse_stream(written)
+        refuse_stream(written)
         check_target(written)
-    _keep_sources(source, written)
+    keep_sources(source, written)
     _keep_files(written, force=force)
     return written
 
@@ -43,7 +43,7 @@ def _keep_files(target: Path, *, force: bool) -> None:
         stop(f"{target} is there. Choose another name, or pass --force to replace it.", USAGE)
 
 
-def _keep_sources(path: str, target: Path) -> None:
+def keep_sources(path: str, target: Path) -> None:
     """Refuse to write over a file that is read; what is on the web is none."""
     if path.lower().startswith(("http://", "https://")):
         return
@@ -52,7 +52,7 @@ def _keep_sources(path: str, target: Path) -> None:
             stop(f"{target} is what is read; it would be written over. Choose another name.", USAGE)
 
 
-def _refuse_stream(target: Path) -> None:
+def refuse_stream(target: Path) -> None:
     """Refuse to write a file into the output, where what is said about it stands."""
     if str(target) == "-" or is_output(target):
         stop(f"{target}: the output holds what is said here, and no file. Name a file.", USAGE)

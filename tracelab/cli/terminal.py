@@ -101,6 +101,21 @@ def usage() -> Iterator[None]:
         _stop_with(error, USAGE)
 
 
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """List what is warned of meanwhile, which is shown all the same."""
+    said: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def hear(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            said.append(str(message))
+            show(message, category, *place, **more)
+
+        warnings.showwarning = hear
+        yield said
+
+
 def say(message: str, *, style: str = "") -> None:
     """Print a line."""
     out.print(Text(visible(message), style=style), soft_wrap=True)

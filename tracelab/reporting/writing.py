@@ -10,8 +10,8 @@ from tracelab.conforming import conform, takes_any_frame
 from tracelab.errors import TracelabError, warn_caller
 from tracelab.files import check_target, replacing
 from tracelab.options import file_path, flag
-from tracelab.options import shown as written
-from tracelab.report_overview import BY, resolved
+from tracelab.options import shown
+from tracelab.report_overview import BY, keys_of
 from tracelab.reporting.page.composing import STEPS, page_of
 from tracelab.reporting.page.evidence import ANSWERS, gathered
 from tracelab.reporting.page.links import checked_url
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from tracelab.analysis.grouping import By, Spans
+    from tracelab.reporting.page.evidence import Evidence
 
 
 @takes_any_frame
@@ -92,35 +93,51 @@ def write_report(
     ...     "api" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
     True
     """
+    written(spans, path, baseline=baseline, by=by, title=title, trace_url=trace_url, notes=notes, progress=progress)
+
+
+def written(
+    spans: Spans,
+    path: str | Path,
+    *,
+    baseline: Any = None,
+    by: By = BY,
+    title: str | None = None,
+    trace_url: str | None = None,
+    notes: str | Sequence[str] = (),
+    progress: bool | None = None,
+) -> Evidence:
+    """Do what `write_report` does, and give the answers that the page rests on, to whoever shows some of them too."""
     target = file_path("path", path)
     check_target(target)
     address = checked_url(trace_url)
     sentences = _sentences(notes)
     if title is not None and not isinstance(title, str):
-        raise TracelabError(f"`title` must be text, got {written(title)}.")
+        raise TracelabError(f"`title` must be text, got {shown(title)}.")
     if progress is not None:
         flag("progress", progress)
     frame = spans.lazy().collect()
     if frame.is_empty():
         raise TracelabError("There are no spans to report on. Pass a frame that holds at least one trace.")
     before = None if baseline is None else _baseline(baseline)
-    resolved(frame, by)
+    keys_of(frame, by)
     with _each_warning_once(), Steps(ANSWERS + STEPS, frame.height, progress=progress) as steps:
         evidence = gathered(frame, before, by=by, steps=steps)
         page = page_of(evidence, title=title, trace_url=address, notes=sentences, steps=steps)
     with replacing(target) as part:
         part.write_text(page, encoding="utf-8")
+    return evidence
 
 
 def _sentences(notes: Any) -> list[str]:
     some = [notes] if isinstance(notes, str) else notes
     if not isinstance(some, list | tuple) or not all(isinstance(each, str) for each in some):
-        raise TracelabError(f"`notes` must be a text or a list of texts, got {written(notes)}.")
+        raise TracelabError(f"`notes` must be a text or a list of texts, got {shown(notes)}.")
     return list(some)
 
 
 def _baseline(baseline: Any) -> pl.DataFrame:
-    frame = conform(baseline).lazy().collect()
+    frame: pl.DataFrame = conform(baseline).lazy().collect()
     if frame.is_empty():
         raise TracelabError("The baseline holds no spans. Pass a frame that holds at least one trace, or none at all.")
     return frame

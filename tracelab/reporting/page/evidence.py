@@ -13,7 +13,8 @@ from tracelab.auditing.examining import audit
 from tracelab.clocks.skews import clock_skew
 from tracelab.diff_overview import Verdict, verdict_of
 from tracelab.report_overview import repetitions, requests_beside, requests_by, waits
-from tracelab.reporting.stand_in import findings, request_kinds
+from tracelab.reporting.finding import findings
+from tracelab.reporting.kinds import request_kinds
 
 if TYPE_CHECKING:
     import polars as pl

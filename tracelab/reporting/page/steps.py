@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from tqdm.auto import tqdm
 
@@ -25,7 +25,7 @@ class Steps:
         shown = spans >= _LARGE and watched if progress is None else progress
         self._bar: Any = tqdm(total=steps, desc="Writing the report", unit=" steps", disable=not shown, leave=False)
 
-    def __enter__(self) -> Steps:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
