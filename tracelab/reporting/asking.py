@@ -95,7 +95,7 @@ class Asked:
             frame[root]["name"].alias("top_name"),
             _operations(frame[np.maximum(above, 0)]).set(pl.Series(reached), None).alias("swallowed_by"),
             self._culprits(origin),
-            *self._attempts(origin),
+            *self._attempts(origin, above),
         )
         said = pl.concat_str("exception_type", "message", separator=" ", ignore_nulls=True)
         return known.with_columns(
@@ -120,14 +120,18 @@ class Asked:
             .to_series()
         )
 
-    def _attempts(self, origin: Ints) -> tuple[pl.Series, pl.Series]:
-        """Count the like calls beside the one that failed, and those of them that failed too."""
+    def _attempts(self, origin: Ints, swallower: Ints) -> tuple[pl.Series, pl.Series]:
+        """Count the like calls beside the one that failed, and those of them that failed too.
+
+        A message that could not be dealt with is delivered again: then its deliveries are the attempts.
+        """
         frame, forest = self.frame, self.forest
         service, kind = frame["service_name"], frame["kind"]
-        above = np.maximum(forest.parent[origin], 0)
+        above, over = np.maximum(forest.parent[origin], 0), np.maximum(swallower, 0)
         answers = forest.has_parent[origin] & (service[origin] != service[above]).to_numpy()
         answers &= (kind[above] == "client").to_numpy()
-        call = np.where(answers, above, origin)
+        delivered = (swallower >= 0) & (kind[over] == "consumer").to_numpy()
+        call = np.where(delivered, over, np.where(answers, above, origin))
         calls = frame[call].select(_CALL).with_columns(pl.Series("call", call))
         failed = calls.with_columns(failed_attempts=pl.col("call").n_unique().over(_CALL).cast(pl.UInt32))
         traces = frame[origin].select("trace_id").unique()

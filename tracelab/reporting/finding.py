@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 from tracelab.conforming import takes_any_frame
 from tracelab.reporting.asking import Asked
 from tracelab.reporting.quiet import quietly
+from tracelab.reporting.sentences.changes import change_findings
 from tracelab.reporting.sentences.failures import failure_findings
+from tracelab.reporting.sentences.instrumentation import clock_findings, gap_findings, loss_findings
 from tracelab.reporting.sentences.repetition import repetition_findings
 from tracelab.reporting.sentences.rows import table
+from tracelab.reporting.sentences.slowness import slowness_findings
 
 if TYPE_CHECKING:
     import polars as pl
 
     from tracelab.analysis.grouping import Spans
+    from tracelab.reporting.sentences.rows import Finding
 
 
 @takes_any_frame
@@ -37,5 +41,19 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     del baseline
     with quietly():
         asked = Asked.of(spans.lazy().collect())
-        failures, _ = failure_findings(asked)
-        return table([*failures, *repetition_findings(asked)])
+        return table(_found(asked))
+
+
+def _found(asked: Asked) -> list[Finding]:
+    """Ask all answers; what one has told of, the next ones leave out."""
+    failed, told = failure_findings(asked)
+    changed, dated, slower = change_findings(asked, failed)
+    return [
+        *dated,
+        *changed,
+        *slowness_findings(asked, told, slower),
+        *repetition_findings(asked),
+        *loss_findings(asked),
+        *clock_findings(asked),
+        *gap_findings(asked),
+    ]

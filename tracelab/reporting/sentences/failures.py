@@ -106,7 +106,8 @@ def _went_on(asked: Asked, route: str, rows: pl.DataFrame, of: int) -> str:
     said = f" {named(outcome)}" if outcome[:1].isdigit() else " without an error"
     head = f"{part(rows.height, of, 'requests')} to {named(route)}{_entry(asked, rows)}"
     be = "was" if rows.height == 1 else "were"
-    return f"{head} {be} answered{said} though {named(rows['culprit'][0])} failed ({interval(rows.height, of)}): {_reasons(rows)}{dealt}"
+    failed = f"though {named(rows['culprit'][0])} failed ({interval(rows.height, of)})"
+    return f"{head} {be} answered{said} {failed}: {_reasons(rows)}{dealt}"
 
 
 def _went_well(asked: Asked, route: str, rows: pl.DataFrame, of: int) -> str:
@@ -188,11 +189,7 @@ def _reason(how: Mapping[str, Any], rows: pl.DataFrame) -> str:
     kind = how["exception_type"]
     said = f" with {named(kind)}" if kind and not kind.isdigit() else ""
     messages = rows["message"].drop_nulls().mode().sort()
-    told = (
-        f" (\N{LEFT DOUBLE QUOTATION MARK}{named(messages[0])}\N{RIGHT DOUBLE QUOTATION MARK})"
-        if messages.len()
-        else ""
-    )
+    told = f' ("{named(messages[0])}")' if messages.len() else ""
     return f"{where} {failed}{said}{told}{f' at {attempts}' if attempts else ''}"
 
 

@@ -50,9 +50,10 @@ def _told(row: dict[str, object]) -> Finding:
     callee = str(row["name"])
     same = "" if row["service_name"] == row["parent_service_name"] else f" of {named(row['service_name'])}"
     where = operation(str(row["parent_service_name"]), str(row["parent_name"]))
+    head = f"Each of {of:,} calls" if parents == of else part(parents, of, "calls")
     text = (
-        f"{part(parents, of, 'calls')} of {where} make {count} calls {named(callee)}{same} one after another, "
-        f"{row['calls']:,} in all; all but one of them usually take {format_duration(saved)}"
+        f"{head} of {where} made {count} calls {named(callee)}{same}, one after another ({row['calls']:,} in all); "
+        f"all but one of them usually took {format_duration(saved)}"
     )
     return Finding(
         sentence(text),

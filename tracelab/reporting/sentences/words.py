@@ -55,5 +55,5 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def sentence(text: str) -> str:
-    """Make a sentence of a text."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+    """End a text as a sentence; it may begin with a name, which stays as it is."""
+    return text if text.endswith(".") else f"{text}."
