@@ -62,7 +62,7 @@ def report(
     force: Force = False,
     server: Server,
 ) -> None:
-    """Write one offline HTML file with findings, tables and timelines, and print the first findings and the requests."""
+    """Write one offline HTML file: findings, tables and timelines; and print the first findings and the requests."""
     target = checked_file(path, output, force=force)
     with usage():
         checked_url(trace_url)

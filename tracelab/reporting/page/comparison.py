@@ -31,7 +31,7 @@ def comparison_section(evidence: Evidence, links: Links) -> list[Section]:
         paths = f"<h3>Time on the critical path of a trace, on average</h3>{drawn}"
         paths += table(verdict.overview(), links, rows=_PATHS)
     text = (
-        "Before is the baseline, after are the spans of this report. A change of a route is told where the intervals of "
-        "both sides do not touch; else what differs may be chance."
+        "Before is the baseline, after are the spans of this report. A change of a route is told where the intervals "
+        "of both sides do not touch; else what differs may be chance."
     )
     return [Section("baseline", "Baseline", "Beside the baseline", text, f"<ul>{said}</ul>{routes}{paths}")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracelab.reporting.page import finding_list, traffic, trust, work
+from tracelab.reporting.page import finding_list, traffic, work
 from tracelab.reporting.page.comparison import comparison_section
 from tracelab.reporting.page.document import document
 from tracelab.reporting.page.finding_list import findings_section
@@ -60,7 +60,7 @@ def _named(evidence: Evidence, *, all_tables: bool) -> list[str]:
             evidence.origins.head(traffic.ORIGINS),
             evidence.requests.head(traffic.REQUESTS),
             evidence.repeated.head(work.ROWS),
-            audited_rows(evidence.audited).head(trust.FINDINGS),
+            audited_rows(evidence.audited),
             evidence.waited.head(work.ROWS),
             evidence.profile.head(work.ROWS),
         ]

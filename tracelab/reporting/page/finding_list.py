@@ -33,7 +33,7 @@ _EVIDENCE: Final = {
     "audit": ("context", "lost context"),
     "clock_skew": ("clocks", "clocks"),
     "trace_diff": ("baseline", "beside the baseline"),
-    "service_graph": ("map", "who calls whom"),
+    "service_graph": ("map", "map of the services"),
     "request_kinds": ("timelines", "timelines"),
 }
 _SUBJECTS: Final = {

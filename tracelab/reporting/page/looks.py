@@ -37,14 +37,17 @@ section > ul {{ margin: 4px 0 12px; padding-left: 20px; }}
 .tracelab-table p {{ color: inherit; }}
 .findings {{ margin: 4px 0; padding: 0; list-style-position: inside; list-style: none; counter-reset: none; }}
 .findings li {{ border-left: 4px solid var(--other); padding: 1px 0 1px 12px; margin: 12px 0; }}
-.findings li.failure, .findings li.loss {{ border-color: var(--bad); }}
-.findings li.slowness, .findings li.change {{ border-color: var(--slow); }}
+.findings li.failure, .findings li.loss, .findings li.error {{ border-color: var(--bad); }}
+.findings li.slowness, .findings li.change, .findings li.warning {{ border-color: var(--slow); }}
 .findings li p {{ margin: 0; font-size: 15px; color: var(--text); max-width: 95ch; }}
 p.ways, .findings li p.ways {{ display: flex; flex-wrap: wrap; gap: 2px 16px; margin: 0; font-size: 13px;
   color: var(--quiet); }}
 .subject {{ font-weight: 600; }}
-.failure .subject, .loss .subject {{ color: var(--bad); }}
-.slowness .subject, .change .subject {{ color: var(--slow); }}
+.failure .subject, .loss .subject, .error .subject {{ color: var(--bad); }}
+.slowness .subject, .change .subject, .warning .subject {{ color: var(--slow); }}
+#context .findings li {{ margin: 8px 0; }}
+#context .findings li p {{ font-size: 14px; }}
+#context .findings details {{ font-size: 13px; }}
 .kind > p {{ margin: 0 0 4px; }}
 .kind + .kind {{ border-top: 1px solid var(--line); margin-top: 18px; }}
 summary {{ cursor: pointer; padding: 4px 0; color: var(--link); }}
@@ -63,7 +66,10 @@ summary {{ cursor: pointer; padding: 4px 0; color: var(--link); }}
   main {{ padding: 0; max-width: none; }}
   nav, .other:not([open]) {{ display: none; }}
   section {{ border: none; border-top: 1px solid var(--line); border-radius: 0; padding: 8px 0; margin: 8px 0; }}
-  h2, h3, .kind > p {{ break-after: avoid; }}
+  h2, h3, #context .findings li {{ margin: 8px 0; }}
+#context .findings li p {{ font-size: 14px; }}
+#context .findings details {{ font-size: 13px; }}
+.kind > p {{ break-after: avoid; }}
   .findings li, .figure, tr {{ break-inside: avoid; }}
   .figure {{ overflow: visible; }}
   a {{ color: inherit; }}

@@ -17,4 +17,4 @@ _EDGES: Final = 60
 def map_section(evidence: Evidence) -> Section:
     """Give the map of services."""
     drawn = figure(plot_service_graph(evidence.spans, first=_EDGES))
-    return Section("map", "Map", "Who calls whom", "", drawn)
+    return Section("map", "Map", "Map of the services", "", drawn)

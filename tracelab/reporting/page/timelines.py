@@ -75,8 +75,14 @@ def _about(kind: dict[str, Any], links: Links) -> str:
     if kind["p50"] is not None:
         told += f"; half of them took {format_duration(int(kind['p50'].total_seconds() * 1e9))} or longer"
     if kind["cause"]:
-        told += f". {'It fails in' if kind['kind'] == 'failing' else 'The time goes to'} {kind['cause']}"
+        told += f". {'It fails in' if kind['kind'] == 'failing' else 'The time goes to'} {_place(kind['cause'])}"
     return f"<p>{plain(told, longest=600)}.</p>{_ways(kind['exemplar_trace_id'], links)}"
+
+
+def _place(cause: str) -> str:
+    """Say of which service an operation is."""
+    service, _, name = cause.partition("::")
+    return f"{name} of {service}" if name else cause
 
 
 def _ways(trace_id: str, links: Links) -> str:

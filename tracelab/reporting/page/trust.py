@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
 from tracelab.display.words import counted
-from tracelab.reporting.page.section import Section, quiet
+from tracelab.markup import plain
+from tracelab.reporting.page.section import Section, attribute, link, quiet
 from tracelab.reporting.page.tables import table
 
 if TYPE_CHECKING:
@@ -15,21 +16,48 @@ if TYPE_CHECKING:
     from tracelab.reporting.page.links import Links
 
 FINDINGS: Final = 40
+_INFO: Final = "info"
+_LONGEST: Final = 1_000
 
 
 def context_section(evidence: Evidence, links: Links) -> Section:
-    """Give what is wrong with the instrumentation."""
+    """Give what is wrong with the instrumentation: what misleads, then what is for information, which is folded."""
     text = "What is wrong with how the services are traced, the worst first, and what to do about it."
+    heading = "Lost context and other faults of tracing"
     audited = audited_rows(evidence.audited)
-    content = table(audited, links, rows=FINDINGS) if audited.height else quiet("Nothing was found.")
-    return Section("context", "Context", "Lost context and other faults of tracing", text, content)
+    if audited.is_empty():
+        return Section("context", "Context", heading, "", quiet("Nothing was found."))
+    left = "" if evidence.audited.height <= FINDINGS else f" The first {FINDINGS} of {evidence.audited.height:,}."
+    misleading, informing = (
+        "".join(_item(row, links) for row in rows.iter_rows(named=True))
+        for rows in (audited.filter(pl.col("severity") != _INFO), audited.filter(pl.col("severity") == _INFO))
+    )
+    content = f'<ul class="findings">{misleading}</ul>' if misleading else ""
+    if informing:
+        count = counted(audited.filter(pl.col("severity") == _INFO).height, "finding")
+        folded = f'<ul class="findings">{informing}</ul>'
+        content += f"<details><summary>{count} for information</summary>{folded}</details>"
+    return Section("context", "Context", heading, text + left, content)
 
 
 def audited_rows(audited: pl.DataFrame) -> pl.DataFrame:
-    """Put the findings of an audit into the columns that a person reads."""
-    where = pl.coalesce(pl.format("{} → {}", "caller", "callee"), "service_name")
+    """Give the findings of an audit that are shown, each with the first trace that shows it."""
     exemplar = pl.col("exemplar_trace_ids").list.first().alias("exemplar_trace_id")
-    return audited.select("severity", where.alias("where"), "finding", "fix", "count", "share", exemplar)
+    return audited.head(FINDINGS).select("severity", "finding", "fix", exemplar)
+
+
+def _item(row: dict[str, Any], links: Links) -> str:
+    """Give a finding with what to do about it, folded, and a trace that shows it."""
+    severity, trace_id = str(row["severity"]), row["exemplar_trace_id"]
+    ways = [f'<span class="subject">{plain(severity)}</span>']
+    if trace_id is not None:
+        href = links.trace(trace_id)
+        ways.append(link(href, "A trace") if href else f"<span>trace {plain(trace_id)}</span>")
+    fix = f"<details><summary>What to do</summary><p>{plain(row['fix'], longest=_LONGEST)}</p></details>"
+    return (
+        f'<li class="{attribute(severity)}"><p>{plain(row["finding"], longest=_LONGEST)}</p>'
+        f'<p class="ways">{"".join(ways)}</p>{fix}</li>'
+    )
 
 
 def clocks_section(evidence: Evidence, links: Links) -> Section:
