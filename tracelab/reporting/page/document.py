@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from plotly.offline import get_plotlyjs
 
+from tracelab.display.tables import SCRIPT as TABLE_SCRIPT
 from tracelab.display.tables import STYLE as TABLE_STYLE
 from tracelab.markup import plain
 from tracelab.reporting.page.looks import STYLE
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def document(heading: str, head: str, sections: Sequence[Section]) -> str:
     """Give the page: one file that asks the network for nothing."""
-    scripts = [get_plotlyjs(), SCRIPT]
+    scripts = [get_plotlyjs(), TABLE_SCRIPT, SCRIPT]
     contents = "".join(f"<li>{link(f'#{each.anchor}', each.word)}</li>" for each in sections if each.word)
     body = "".join(each.html() for each in sections)
     return (

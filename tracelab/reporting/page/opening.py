@@ -48,9 +48,8 @@ def _lost(traces: pl.DataFrame) -> list[str]:
     if broken.is_empty():
         return ["No span is known to be missing."]
     missing, among = int(broken["missing_parents"].sum()), f"{broken.height:,} of {counted(traces.height, 'trace')}"
-    return [
-        f"{counted(missing, 'span')} {'is' if missing == 1 else 'are'} missing, in {among}: others name them as parents."
-    ]
+    verb, named = ("is", "it as its parent") if missing == 1 else ("are", "them as parents")
+    return [f"{counted(missing, 'span')} {verb} missing, in {among}: what is left names {named}."]
 
 
 def _clocks(evidence: Evidence) -> str:
@@ -65,4 +64,7 @@ def _clocks(evidence: Evidence) -> str:
         return "Whether the clocks of hosts agree cannot be told: there are no calls between hosts."
     if not wrong:
         return "The clocks of hosts agree as far as calls can tell; nothing was corrected."
-    return f"The clocks of {counted(wrong, 'host')} disagree with others and were not corrected, so that some times are wrong."
+    which, were = (
+        ("clock", "disagrees with others and was") if wrong == 1 else ("clocks", "disagree with others and were")
+    )
+    return f"The {which} of {counted(wrong, 'host')} {were} not corrected: some times are wrong."

@@ -19,4 +19,4 @@ _TRACES: Final = ("trace_id", "exemplar_trace_id")
 def table(frame: pl.DataFrame, links: Links, *, rows: int, trends: Sequence[str] = ()) -> str:
     """Give the first rows of an answer as HTML."""
     leads = {name: links.trace for name in _TRACES if name in frame.columns}
-    return shown(frame.drop(trends), rows=rows).html()
+    return shown(frame, rows=rows, links=leads, trends=trends).html(interactive=True)
