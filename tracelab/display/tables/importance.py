@@ -1,0 +1,62 @@
+"""Which columns of a table matter where there is no room for all, on a terminal as in a narrow window."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tracelab.display.tables.cells import Cells
+
+# These stay longest, then ids of traces, then numbers of things, then the others; these go first.
+_STAY: Final = re.compile(
+    r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
+    r"|time|value|share|severity|rule|where|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
+    r"|finding|route|outcome|subject"
+)
+_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched|kept_alone|never_matched")
+_GO: Final = re.compile(
+    r"exemplar_.*|exemplars|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented"
+    r"|(?:.+_)?(?:lower|upper)"
+)
+_PERCENTILE: Final = re.compile(r"p\d+(?:_kept|_weighted)?")
+_VALUE: Final = "value"
+
+STAY, IDS, COUNTS, OTHERS, GO = range(5)
+
+
+def importances(columns: Sequence[Cells]) -> dict[str, int]:
+    """Rank columns; beside a value that was asked for, what comes before it says what it is the value of."""
+    names = [column.name for column in columns]
+    labels = names[: names.index(_VALUE)] if _VALUE in names else []
+    return {name: STAY if name in labels else _importance(name) for name in names}
+
+
+def by_importance(columns: Sequence[Cells]) -> list[Cells]:
+    """Put columns into the order in which they find room."""
+    ranks = importances(columns)
+    staying = figures_first([column for column in columns if ranks[column.name] == STAY])
+    return [*staying, *sorted((c for c in columns if ranks[c.name] != STAY), key=lambda column: ranks[column.name])]
+
+
+def figures_first(columns: Sequence[Cells]) -> list[Cells]:
+    """Put a first name before its figures, then all other names and times, then percentiles, of which some will do."""
+    names = [column for column in columns if not column.whole][:1]
+    percentiles = [column for column in columns if _PERCENTILE.fullmatch(column.name)]
+    figures = [column for column in columns if column.number and column.name not in {p.name for p in percentiles}]
+    ordered = [*names, *figures, *columns]
+    late = {column.name for column in percentiles}
+    unique = {column.name: column for column in ordered if column.name not in late}
+    return [*unique.values(), *percentiles]
+
+
+def _importance(name: str) -> int:
+    if _STAY.fullmatch(name):
+        return STAY
+    if name == "trace_id":
+        return IDS
+    if _COUNTS.fullmatch(name):
+        return COUNTS
+    return GO if _GO.fullmatch(name) else OTHERS

@@ -1,0 +1,40 @@
+"""How tables look in a page and what lets one sort and filter them: the style and the script, each once a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_HERE: Final = Path(__file__).parent
+
+STEPS: Final[tuple[int, ...]] = (*range(240, 1_200, 40), *range(1_200, 2_401, 100))
+"""The widths in pixels below which columns may be left out."""
+
+
+def style(steps: Iterable[int]) -> str:
+    """Give the style of tables that leave out columns below some of these widths."""
+    return _LOOKS + "".join(map(_rule, sorted(steps)))
+
+
+def step(width: float) -> int | None:
+    """Give the step from which on so wide a table fits; None where it is narrower, or wider, than all of them."""
+    if width <= STEPS[0]:
+        return None
+    return next((each for each in STEPS if each >= width), STEPS[-1])
+
+
+def _rule(width: int) -> str:
+    # A browser that knows no `:has` knows no way back to what is hidden, and by this selector hides nothing.
+    return (
+        f"@container tracelab-table (width < {width}px) {{"
+        f" .tracelab-table.tracelab-table:not(:has(.every input:checked)) .from{width} {{ display: none; }}"
+        f" .tracelab-table .under{width} {{ display: revert; }} }}\n"
+    )
+
+
+_LOOKS: Final = (_HERE / "tables.css").read_text(encoding="utf-8")
+STYLE: Final = style(STEPS)
+SCRIPT: Final = (_HERE / "tables.js").read_text(encoding="utf-8")

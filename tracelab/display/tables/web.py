@@ -1,0 +1,183 @@
+"""Tables as HTML: nothing of a cell is ever more than text, columns give way where a page is narrow."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import polars as pl
+from rich.cells import cell_len
+
+from tracelab.display.tables.importance import by_importance
+from tracelab.display.tables.looks import step
+from tracelab.display.tables.sparklines import drawing
+from tracelab.display.words import IDS, NULL
+from tracelab.markup import cut, plain, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from tracelab.display.tables.cells import Cells
+
+    Links = Mapping[str, Callable[[str], str | None]]
+
+_LONGEST: Final = 2_000
+_LONG: Final = 44
+_SHORT: Final = 18
+_PIXELS: Final = 7.3
+_SMALL_PIXELS: Final = 6.3
+_PADDING: Final = 20
+_TREND: Final = 96
+_MARGIN: Final = 24
+# Only where the browser goes to another page, or to a place in this one; never what would run.
+_GOES: Final = re.compile(r"(?:https?://|#)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
+
+
+def table(
+    columns: Sequence[Cells], frame: pl.DataFrame, note: str, *, links: Links, steps: dict[str, int], interactive: bool
+) -> str:
+    """Write a table as HTML; `steps` are the widths below which columns are left out."""
+    classes = {column.name: f"from{steps[column.name]}" if column.name in steps else "" for column in columns}
+    head = "".join(_heading(column, classes[column.name], sort=interactive) for column in columns)
+    cells = [
+        _cells(column, frame[column.name], classes[column.name], links.get(column.name), sort=interactive)
+        for column in columns
+    ]
+    body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
+    return (
+        # A notebook would typeset what stands between dollar signs.
+        f'<div class="tracelab-table tex2jax_ignore mathjax_ignore"{" data-interactive" if interactive else ""}>'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{plain(note, longest=_LONGEST)}</p>{_left_out(columns, steps)}</div>"
+    )
+
+
+def giving_way(columns: Sequence[Cells]) -> dict[str, int]:
+    """Say below which width of the page each column is left out, the least important ones first."""
+    steps: dict[str, int] = {}
+    width = float(_MARGIN)
+    for place, column in enumerate(by_importance(columns)):
+        width += _least_width(column)
+        found = step(width)
+        if place and found is not None:
+            steps[column.name] = found
+    return steps
+
+
+def attribute(text: object, *, longest: int = _LONGEST) -> str:
+    """Write text so that it stays within the quotes of an attribute."""
+    return html.escape(visible(cut(str(text), longest)), quote=True)
+
+
+def _heading(column: Cells, hidden: str, *, sort: bool) -> str:
+    long = "name" if max(map(len, re.split(r"[ _.]", column.heading))) > _SHORT else ""
+    bounds = f", between {' and '.join(column.bounds)}" if column.bounds else ""
+    words = re.sub(r"([_.])", r"\1<wbr>", plain(column.heading))
+    return (
+        f'<th scope="col"{_class("number" if column.number else "", long, hidden)}'
+        f' title="{attribute(f"{cut(column.name, 500)} ({column.dtype}){bounds}")}"'
+        f"{' data-sort' if sort and not column.trends else ''}>{words}</th>"
+    )
+
+
+def _cells(
+    column: Cells, values: pl.Series, hidden: str, link: Callable[[str], str | None] | None, *, sort: bool
+) -> list[str]:
+    places = _places(values, column) if sort and not column.trends else [None] * len(column.texts)
+    raw: list[Any] = values.to_list() if link is not None else [None] * len(column.texts)
+    return [
+        _cell(column, row, hidden, _linked(text, value, link) if text is not None and link else None, place)
+        for row, (text, value, place) in enumerate(zip(column.texts, raw, places, strict=True))
+    ]
+
+
+def _cell(column: Cells, row: int, hidden: str, linked: str | None, place: int | None) -> str:
+    text = column.texts[row]
+    at = "" if place is None else f' data-place="{place}"'
+    interval = column.intervals[row] if column.intervals else ""
+    beside = f" <small>{plain(interval)}</small>" if interval else ""
+    if text is None:
+        kind = ("number" if column.number else "", "" if beside else "null")
+        return f"<td{_class(*kind, hidden)}{at}>{NULL}{beside}</td>"
+    if column.trends:
+        return f"<td{_class('trend', hidden)}>{drawing(column.trends[row], visible(column.labels[row] or ''))}</td>"
+    shown = plain(text, longest=_LONGEST) if linked is None else linked
+    return f"<td{_class(_kind(column, text), hidden)}{at}>{shown}{beside}</td>"
+
+
+def _kind(column: Cells, text: str) -> str:
+    if column.number:
+        return "number"
+    if IDS.fullmatch(column.name):
+        return "id"
+    if column.dtype.startswith("Datetime"):
+        return "time"
+    return "text long" if len(text) > _LONG else "text words" if len(text) > _SHORT else "text"
+
+
+def _linked(text: str, value: Any, link: Callable[[str], str | None]) -> str:
+    """Write a value as a link, a list of texts as a link each; what leads nowhere stays text."""
+    if isinstance(value, list):
+        return ", ".join(_linked(visible(each), each, link) for each in value if each is not None)
+    address = link(str(value))
+    shown = plain(text, longest=_LONGEST)
+    if not isinstance(address, str) or not _GOES.fullmatch(address):
+        return shown
+    return f'<a href="{html.escape(address, quote=True)}"{_LEAVES if address[0] != "#" else ""}>{shown}</a>'
+
+
+_LEAVES: Final = ' target="_blank" rel="noopener noreferrer"'
+
+
+def _places(values: pl.Series, column: Cells) -> list[int | None]:
+    """Give the place of each value among all, by which a browser sorts: exact for any dtype, None where it is null."""
+    dtype = values.dtype
+    if isinstance(dtype, pl.Enum):
+        comparable = values.to_physical()
+    elif isinstance(dtype, pl.String | pl.Categorical):
+        comparable = values.cast(pl.String).str.to_lowercase()
+    elif dtype.is_numeric() or dtype.is_temporal() or isinstance(dtype, pl.Boolean):
+        comparable = values.fill_nan(None) if dtype.is_float() else values.to_physical()
+    else:
+        comparable = pl.Series(column.texts, dtype=pl.String).str.to_lowercase()
+    return comparable.rank("dense").to_list()
+
+
+def _least_width(column: Cells) -> float:
+    """Estimate how many pixels a column needs: what may be folded needs less than it has."""
+    widest = max((cell_len(text) for text in column.texts if text is not None), default=1)
+    if column.trends:
+        needed = float(_TREND)
+    elif IDS.fullmatch(column.name) or column.number or (column.whole and not column.dtype.startswith("Datetime")):
+        needed = widest * _PIXELS
+    elif column.dtype.startswith("Datetime"):
+        needed = max((cell_len(word) for text in column.texts if text for word in text.split(" ")), default=1) * _PIXELS
+    else:
+        needed = (min(widest, _SHORT)) * _PIXELS if widest <= _LONG else 22 * _PIXELS
+    if column.intervals:
+        needed = max(needed, max(map(cell_len, column.intervals)) * _SMALL_PIXELS)
+    part = max((cell_len(part) for part in re.split(r"[ _.]", cut(column.heading, 200))), default=1)
+    return max(needed, min(part, _SHORT) * _PIXELS) + _PADDING
+
+
+def _left_out(columns: Sequence[Cells], steps: Mapping[str, int]) -> str:
+    """Say which columns are left out at the width that there is; the browser counts them."""
+    if not steps:
+        return ""
+    widest = max(steps.values())
+    names = "".join(
+        f'<code class="under under{steps[column.name]}">{plain(column.name, longest=60)}</code>'
+        for column in columns
+        if column.name in steps
+    )
+    return (
+        f'<p class="left-out under under{widest}">Left out at this width: {names}'
+        f"(<b></b> of {len(columns)} columns)</p>"
+        f'<label class="every under under{widest}"><input type="checkbox"> All columns</label>'
+    )
+
+
+def _class(*names: str) -> str:
+    given = " ".join(name for name in names if name)
+    return f' class="{given}"' if given else ""
