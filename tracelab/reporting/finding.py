@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tracelab.conforming import takes_any_frame
+from tracelab.conforming import span_frame, takes_any_frame
 from tracelab.reporting.asking import Asked
 from tracelab.reporting.quiet import quietly
+from tracelab.reporting.sentences.against import cause_findings, laid_against
 from tracelab.reporting.sentences.changes import change_findings
 from tracelab.reporting.sentences.failures import failure_findings
 from tracelab.reporting.sentences.instrumentation import clock_findings, gap_findings, loss_findings
@@ -38,18 +39,26 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     >>> findings(spans)["finding"][0]
     '1 of 2 requests to GET /pay was answered 502 (9.5 - 90.5 %): bank answered 503.'
     """
-    del baseline
     with quietly():
         asked = Asked.of(spans.lazy().collect())
-        return table(_found(asked))
+        found = _found(asked)
+        if baseline is None:
+            return table(found)
+        usual = Asked.of(span_frame(baseline).lazy().collect())
+        causes = cause_findings(asked, usual)
+        sizes = (asked.spans["trace_id"].n_unique(), usual.spans["trace_id"].n_unique())
+        return table(laid_against(found, _found(usual, changes=False), causes, sizes))
 
 
-def _found(asked: Asked) -> list[Finding]:
+def _found(asked: Asked, *, changes: bool = True) -> list[Finding]:
     """Ask all answers; what one has told of, the next ones leave out."""
     failed, told = failure_findings(asked)
-    changed, dated, slower = change_findings(asked, failed)
+    changed: list[Finding] = []
+    slower = told.clear()
+    if changes:
+        changed, failed, slower = change_findings(asked, failed)
     return [
-        *dated,
+        *failed,
         *changed,
         *slowness_findings(asked, told, slower),
         *repetition_findings(asked),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 
 from tracelab.analysis.calls.repeated_calls import repeated_calls
-from tracelab.reporting.sentences.rows import Finding
+from tracelab.reporting.sentences.rows import REPEATED, Finding
 from tracelab.reporting.sentences.words import named, operation, part, sentence
 from tracelab.units import format_duration
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from tracelab.reporting.asking import Asked
 
 _GROUP: Final = ["parent_service_name", "parent_name", "service_name", "name", "kind"]
-_FEWEST: Final = 3
-"""Fewer parents with such runs may be what one request asked for."""
 
 
 def repetition_findings(asked: Asked) -> list[Finding]:
@@ -37,7 +35,7 @@ def repetition_findings(asked: Asked) -> list[Finding]:
             all_saved=pl.col("saved").sum(),
             exemplar=pl.col("trace_id").get((pl.len() - 1) // 2),
         )
-        .filter(pl.col("parents") >= _FEWEST)
+        .filter(pl.col("parents") >= REPEATED)
     )
     of = asked.frame.lazy().group_by(pl.col("service_name", "name").name.prefix("parent_")).len("of").collect()
     return [_told(row) for row in groups.join(of, on=["parent_service_name", "parent_name"]).iter_rows(named=True)]

@@ -29,6 +29,12 @@ RETRIED: Final = 0.1
 UNSEEN: Final = 0.01
 """Harm of a span or trace that does not tell what it should: it costs who looks for a fault, not who asked."""
 
+SLOW: Final = 5
+"""Fewer slow requests may be chance."""
+
+REPEATED: Final = 3
+"""Fewer operations that repeat a call may be what one request asked for."""
+
 SCHEMA: Final = pl.Schema(
     {
         "finding": pl.String(),

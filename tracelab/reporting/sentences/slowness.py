@@ -8,16 +8,13 @@ import polars as pl
 
 from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.reporting.asking import ROUTE
-from tracelab.reporting.sentences.rows import Finding
+from tracelab.reporting.sentences.rows import SLOW, Finding
 from tracelab.reporting.sentences.words import listed, named, operation, part, sentence, span_of
 from tracelab.reporting.slow_requests import slow_requests
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from tracelab.reporting.asking import Asked
-
-_FEWEST: Final = 5
-"""Fewer slow requests may be chance."""
 
 _MOSTLY: Final = 0.5
 _STEP: Final = ["step_service", "step_name"]
@@ -35,7 +32,7 @@ def slowness_findings(asked: Asked, failed: pl.DataFrame, changed: pl.DataFrame)
     mostly = then.with_columns(mostly=pl.col("then").mean().over(_STEP) > _MOSTLY)
     left = mostly.filter(~(pl.col("then") & pl.col("mostly"))).drop("then", "mostly")
     groups = left.partition_by(_STEP, as_dict=True, maintain_order=True).values()
-    found = [_told(asked, rows) for rows in groups if rows.height >= _FEWEST]
+    found = [_told(asked, rows) for rows in groups if rows.height >= SLOW]
     return [one for one in found if one.harm > 0]
 
 
