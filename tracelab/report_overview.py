@@ -16,7 +16,7 @@ from tracelab.analysis.latency.percentiles import latency_percentiles
 if TYPE_CHECKING:
     from tracelab.analysis.grouping import By, Spans
 
-BY: Final = ("service_name", "route")
+BY: Final = ("route", "service_name")
 """What requests are told apart by: `route` is their method and route, where the spans have no column of that name."""
 
 TREND: Final = "p95_over_time"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tracelab.conforming import conform, takes_any_frame
 from tracelab.errors import TracelabError, warn_caller
 from tracelab.files import check_target, replacing
-from tracelab.options import file_path, flag
-from tracelab.options import shown
+from tracelab.options import file_path, flag, shown
 from tracelab.report_overview import BY, keys_of
 from tracelab.reporting.page.composing import STEPS, page_of
 from tracelab.reporting.page.evidence import ANSWERS, gathered

@@ -44,7 +44,7 @@ def report(
         typer.Option(
             metavar="KEY",
             help="What requests are told apart by: a column or an attribute; may be given several times. Else "
-            "service_name and route.",
+            "route and service_name.",
             show_default=False,
         ),
     ] = None,

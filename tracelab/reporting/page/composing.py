@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tracelab.reporting.page import finding_list, traffic, work
+from tracelab.reporting.page import finding_list
 from tracelab.reporting.page.comparison import comparison_section
 from tracelab.reporting.page.document import document
 from tracelab.reporting.page.finding_list import findings_section
@@ -26,6 +26,8 @@ STEPS = 12
 """How many steps `page_of` takes."""
 
 _EXEMPLAR = "exemplar_trace_id"
+_ROWS = 8
+"""The traces of how many rows of a table are drawn."""
 
 
 def page_of(evidence: Evidence, *, title: str | None, trace_url: str | None, notes: Sequence[str], steps: Steps) -> str:
@@ -52,16 +54,14 @@ def page_of(evidence: Evidence, *, title: str | None, trace_url: str | None, not
 
 
 def _named(evidence: Evidence, *, all_tables: bool) -> list[str]:
-    """List the traces that findings name, and tables in the rows that they show; those that matter most first."""
+    """List the traces that findings name, and tables in their first rows; those that matter most first."""
     named = [evidence.findings.head(finding_list.MOST)]
     if all_tables:
         named += [
-            evidence.answers.filter("failed").head(traffic.ANSWERS),
-            evidence.origins.head(traffic.ORIGINS),
-            evidence.requests.head(traffic.REQUESTS),
-            evidence.repeated.head(work.ROWS),
-            audited_rows(evidence.audited),
-            evidence.waited.head(work.ROWS),
-            evidence.profile.head(work.ROWS),
+            table.head(_ROWS)
+            for table in (
+                *(evidence.answers.filter("failed"), evidence.origins, evidence.requests, evidence.repeated),
+                *(audited_rows(evidence.audited), evidence.waited, evidence.profile),
+            )
         ]
     return list(dict.fromkeys(each for frame in named for each in frame[_EXEMPLAR].drop_nulls()))

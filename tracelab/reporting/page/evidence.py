@@ -10,6 +10,7 @@ from tracelab.analysis.errors.origins import error_origins
 from tracelab.analysis.errors.outcomes import outcomes
 from tracelab.analysis.traces import trace_summary
 from tracelab.auditing.examining import audit
+from tracelab.clocks.correcting import as_recorded
 from tracelab.clocks.skews import clock_skew
 from tracelab.diff_overview import Verdict, verdict_of
 from tracelab.report_overview import repetitions, requests_beside, requests_by, waits
@@ -41,7 +42,7 @@ class Evidence:
     repeated, waited
         Repeated calls and gaps, by operation.
     traces, audited, clocks
-        Traces one by one, what is wrong with the instrumentation, which clocks are.
+        Traces one by one, what is wrong with the instrumentation, which clocks are, as they were recorded.
     beside, verdict
         Requests beside those of the baseline, and how traces differ as a whole; None without one.
     """
@@ -76,7 +77,7 @@ def gathered(spans: pl.DataFrame, baseline: pl.DataFrame | None, *, by: By, step
         waited=steps.run(lambda: waits(spans)),
         traces=steps.run(lambda: trace_summary(spans)),
         audited=steps.run(lambda: audit(spans)),
-        clocks=steps.run(lambda: clock_skew(spans)),
+        clocks=steps.run(lambda: clock_skew(as_recorded(spans))),
         kinds=steps.run(lambda: request_kinds(spans)),
         beside=steps.run(lambda: None if baseline is None else requests_beside(spans, baseline, by)),
         verdict=steps.run(lambda: None if baseline is None else verdict_of(baseline, spans)),

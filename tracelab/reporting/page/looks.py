@@ -9,7 +9,7 @@ from tracelab.figures.parts.style import NARROWEST
 # The cards are white or nearly black, as the grounds are for which the figures' tones are chosen.
 STYLE: Final = f"""
 :root {{ color-scheme: light; --text: #1c2733; --quiet: #51606e; --page: #f5f7f9; --card: #fff; --line: #e1e6eb;
-  --link: #0b5cad; --bad: #c0392b; --slow: #a8620a; --other: #51606e; }}
+  --link: #0b5cad; --jp-content-link-color: var(--link); --bad: #c0392b; --slow: #a8620a; --other: #51606e; }}
 @media screen and (prefers-color-scheme: dark) {{
   :root {{ color-scheme: dark; --text: #e3e7eb; --quiet: #a5afb9; --page: #1d2125; --card: #111; --line: #3a424a;
     --link: #7db7f0; --bad: #f0857a; --slow: #e0a458; --other: #a5afb9; }}
@@ -17,7 +17,7 @@ STYLE: Final = f"""
 * {{ box-sizing: border-box; }}
 html {{ scroll-padding-top: 52px; }}
 body {{ font: 14px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 0; }}
-main {{ max-width: 1240px; margin: 0 auto; padding: 16px 20px 60px; }}
+main {{ max-width: 1320px; margin: 0 auto; padding: 16px 12px 60px; }}
 a {{ color: var(--link); text-decoration: none; }}
 a:hover, a:focus-visible {{ text-decoration: underline; }}
 h1, h2, h3, p, li, summary {{ overflow-wrap: anywhere; }}
@@ -25,17 +25,17 @@ h1 {{ font-size: 24px; line-height: 1.25; margin: 8px 0 6px; }}
 h2 {{ font-size: 18px; margin: 0 0 4px; }}
 h3 {{ font-size: 15px; margin: 22px 0 2px; }}
 nav {{ position: sticky; top: 0; z-index: 5; background: var(--page); border-bottom: 1px solid var(--line); }}
-nav ul {{ display: flex; gap: 2px; list-style: none; max-width: 1240px; margin: 0 auto; padding: 0 14px;
+nav ul {{ display: flex; gap: 2px; list-style: none; max-width: 1320px; margin: 0 auto; padding: 0 6px;
   overflow-x: auto; scrollbar-width: none; }}
 nav a {{ display: block; padding: 10px 7px; white-space: nowrap; }}
-section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 16px 18px;
+section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 16px;
   margin: 16px 0; }}
 section p, .rests {{ color: var(--quiet); }}
 section > p {{ margin: 2px 0 10px; max-width: 90ch; }}
 section > ul {{ margin: 4px 0 12px; padding-left: 20px; }}
 .rests {{ margin: 0; padding-left: 18px; }}
 .tracelab-table p {{ color: inherit; }}
-.findings {{ margin: 4px 0; padding: 0; list-style-position: inside; list-style: none; counter-reset: none; }}
+.findings {{ margin: 4px 0; padding: 0; list-style: none; }}
 .findings li {{ border-left: 4px solid var(--other); padding: 1px 0 1px 12px; margin: 12px 0; }}
 .findings li.failure, .findings li.loss, .findings li.error {{ border-color: var(--bad); }}
 .findings li.slowness, .findings li.change, .findings li.warning {{ border-color: var(--slow); }}

@@ -58,8 +58,7 @@ def _clocks(evidence: Evidence) -> str:
     spans = evidence.spans
     if CORRECTION in spans.columns:
         moved = int((spans[CORRECTION].dt.total_nanoseconds() != 0).sum())
-        was = f"The clocks of hosts were corrected, which moved {counted(moved, 'span')}"
-        return f"{was}." if not wrong else f"{was}; those of {counted(wrong, 'host')} still disagree with others."
+        return f"The clocks of hosts were corrected, which moved {counted(moved, 'span')}."
     if evidence.clocks.is_empty():
         return "Whether the clocks of hosts agree cannot be told: there are no calls between hosts."
     if not wrong:

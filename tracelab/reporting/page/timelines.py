@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tracelab.reporting.page.links import Links
 
 KINDS: Final = 24
-OTHERS: Final = 24
+OTHERS: Final = 40
 _ROWS: Final = 40
 """How many spans a timeline draws: so many fit a sheet of paper."""
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 REQUESTS: Final = 100
 ANSWERS: Final = 60
 ORIGINS: Final = 40
+_ORIGIN: Final = (
+    *("service_name", "name", "exception_type", "message", "traces", "requests", "reached_requests"),
+    *("swallowed_by", "first_seen", "last_seen", "exemplar_trace_id"),
+)
 
 
 def requests_section(evidence: Evidence, links: Links) -> Section:
@@ -45,6 +49,6 @@ def origins_section(evidence: Evidence, links: Links) -> Section:
         "The deepest operation that failed in each chain of failures, those that reached callers first. Swallowed by: "
         "the operation that went on as if nothing had happened."
     )
-    origins = evidence.origins.drop("exemplar_span_id", "reached_fragment", "climbed", strict=False)
+    origins = evidence.origins.select(_ORIGIN)
     content = table(origins, links, rows=ORIGINS) if origins.height else quiet("Nothing failed.")
     return Section("origins", "Errors", "Where errors start", text, content)

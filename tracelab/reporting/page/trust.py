@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import polars as pl
 
+from tracelab.clocks.correcting import CORRECTION
 from tracelab.display.words import counted
 from tracelab.markup import plain
 from tracelab.reporting.page.section import Section, attribute, link, quiet
@@ -61,14 +62,17 @@ def _item(row: dict[str, Any], links: Links) -> str:
 
 
 def clocks_section(evidence: Evidence, links: Links) -> Section:
-    """Give the clocks that are wrong."""
+    """Give the clocks that are wrong, as they were recorded."""
     wrong = evidence.clocks.filter("skewed")
+    if wrong.is_empty():
+        pairs = f"Of {counted(evidence.clocks.height, 'pair')} of hosts with calls between them none disagrees."
+        told = pairs if evidence.clocks.height else "No calls between hosts tell of their clocks."
+        return Section("clocks", "", "Clocks", "", quiet(told))
     text = (
         "Hosts whose clock cannot agree with that of another, since answers would arrive before they were asked for. "
-        "Offset: how far the clock of the host is ahead, or behind where it is below 0."
+        "Offset: how far the clock of the host is ahead, or behind where it is below 0. "
     )
-    if wrong.is_empty():
-        told = quiet(f"None of {counted(evidence.clocks.height, 'pair')} of hosts with calls between them disagree.")
-        return Section("clocks", "", "Clocks", "", told)
+    done = CORRECTION in evidence.spans.columns
+    text += "The times of this report are corrected." if done else "The times of this report are not corrected."
     columns = ("host", "reference", "offset", "lower", "upper", "calls", "outside", "exemplar_trace_id")
     return Section("clocks", "", "Clocks", text, table(wrong.select(columns), links, rows=FINDINGS))

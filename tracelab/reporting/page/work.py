@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tracelab.reporting.page.evidence import Evidence
     from tracelab.reporting.page.links import Links
 
-ROWS: Final = 25
+ROWS: Final = 15
 _BARS: Final = 15
 
 
