@@ -74,11 +74,11 @@ class Asked:
 
         `trace_id`, `span_id`, `service_name`, `name`, `start_time`, `exception_type`, `message`, `kind` (of the span
         where it started), `place` (Int64, of the root of its fragment), `asked` (Boolean, that is a request), `began`
-        (Boolean, the trace begins there: a request or a message), `reached` (Boolean, it got there), `top_service`,
-        `top_name` (String, of that root), `swallowed_by` (String, who made up for it), `culprit` (String, the service,
-        database or the like that failed: whom a call asked, else the service of the span), `timed_out`, `blamed`
-        (Boolean, its answer puts the blame on who asked), `attempts` (UInt32, how many like calls the caller made),
-        `failed_attempts` (UInt32, at how many of them it failed).
+        (Boolean, the trace begins there: a request or a message), `reached` (Boolean, it got there), `own_answer`
+        (Boolean, it started there), `top_service`, `top_name` (String, of that root), `swallowed_by` (String, who made
+        up for it), `culprit` (String, the service, database or the like that failed: whom a call asked, else the
+        service of the span), `attempts` (UInt32, how many like calls the caller made), `failed_attempts` (UInt32, at
+        how many of them it failed), `timed_out`, `blamed` (Boolean, its answer puts the blame on who asked).
         """
         frame, forest = self.frame, self.forest
         failing, refusing = (frame[name].to_numpy() for name in (FAILED, REFUSED))
@@ -91,6 +91,7 @@ class Asked:
             pl.Series("asked", callers.asked[root]),
             pl.Series("began", callers.known[root]),
             pl.Series("reached", reached),
+            pl.Series("own_answer", origin == root),
             frame[root]["service_name"].alias("top_service"),
             frame[root]["name"].alias("top_name"),
             _operations(frame[np.maximum(above, 0)]).set(pl.Series(reached), None).alias("swallowed_by"),

@@ -52,7 +52,7 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
 
 def _found(asked: Asked, *, changes: bool = True) -> list[Finding]:
     """Ask all answers; what one has told of, the next ones leave out."""
-    failed, told = failure_findings(asked)
+    failed, told = failure_findings(asked, fold=changes)
     changed: list[Finding] = []
     slower = told.clear()
     if changes:

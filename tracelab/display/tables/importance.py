@@ -42,14 +42,16 @@ def by_importance(columns: Sequence[Cells]) -> list[Cells]:
 
 
 def figures_first(columns: Sequence[Cells]) -> list[Cells]:
-    """Put a first name before its figures, then all other names and times, then percentiles, of which some will do."""
-    names = [column for column in columns if not column.whole][:1]
-    percentiles = [column for column in columns if _PERCENTILE.fullmatch(column.name)]
-    figures = [column for column in columns if column.number and column.name not in {p.name for p in percentiles}]
-    ordered = [*names, *figures, *columns]
-    late = {column.name for column in percentiles}
-    unique = {column.name: column for column in ordered if column.name not in late}
-    return [*unique.values(), *percentiles]
+    """Put a first name before its figures, then all other names and times, then percentiles, of which some will do.
+
+    What says the same in every row comes after what tells rows apart.
+    """
+    telling = [column for column in columns if len(set(column.texts)) > 1 or len(column.texts) < 2]
+    names = [column for column in telling if not column.whole][:1]
+    percentiles = {column.name: column for column in columns if _PERCENTILE.fullmatch(column.name)}
+    figures = [column for column in columns if column.number]
+    ordered = {column.name: column for column in [*names, *figures, *telling, *columns]}
+    return [*(ordered[name] for name in ordered if name not in percentiles), *percentiles.values()]
 
 
 def _importance(name: str) -> int:

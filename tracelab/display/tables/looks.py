@@ -10,8 +10,11 @@ if TYPE_CHECKING:
 
 _HERE: Final = Path(__file__).parent
 
-STEPS: Final[tuple[int, ...]] = (*range(240, 1_200, 40), *range(1_200, 2_401, 100))
+STEPS: Final[tuple[int, ...]] = (*range(160, 600, 20), *range(600, 1_200, 40), *range(1_200, 2_401, 100))
 """The widths in pixels below which columns may be left out."""
+
+NARROW: Final = 480
+"""The width below which there is less room between columns."""
 
 
 def style(steps: Iterable[int]) -> str:

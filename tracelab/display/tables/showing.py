@@ -59,7 +59,7 @@ class Shown:
         return self.text()
 
     def _repr_html_(self) -> str:
-        steps = web.giving_way(self._columns)
+        steps = web.giving_way(self._columns, interactive=False)
         return f"<style>{looks.style(set(steps.values()))}</style>{self._html(steps, interactive=False)}"
 
     def html(self, *, interactive: bool = False) -> str:
@@ -68,7 +68,7 @@ class Shown:
         Of an interactive table a click on a heading sorts the rows by their exact values, and there is a box to filter
         them by where they are many.
         """
-        return self._html(web.giving_way(self._columns), interactive=interactive)
+        return self._html(web.giving_way(self._columns, interactive=interactive), interactive=interactive)
 
     def text(self, *, width: int | None = None) -> str:
         """Give the table as text of at most so many characters a line; columns that find no room are named below."""

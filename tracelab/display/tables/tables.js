@@ -48,7 +48,7 @@
     const told = document.createElement("output");
     label.className = "filter";
     input.type = "search";
-    label.append("Rows with ", input, told);
+    label.append("Filter rows ", input, told);
     box.insertBefore(label, table);
     let texts = null;
     input.addEventListener("input", () => {

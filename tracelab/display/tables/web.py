@@ -10,7 +10,7 @@ import polars as pl
 from rich.cells import cell_len
 
 from tracelab.display.tables.importance import by_importance
-from tracelab.display.tables.looks import step
+from tracelab.display.tables.looks import NARROW, step
 from tracelab.display.tables.sparklines import drawing
 from tracelab.display.words import IDS, NULL
 from tracelab.markup import cut, plain, visible
@@ -28,8 +28,10 @@ _SHORT: Final = 18
 _PIXELS: Final = 7.3
 _SMALL_PIXELS: Final = 6.3
 _PADDING: Final = 20
+_NARROW_PADDING: Final = 12
+_SORTING: Final = 16
 _TREND: Final = 96
-_MARGIN: Final = 24
+_LEAST_LONG: Final = 182
 # Only where the browser goes to another page, or to a place in this one; never what would run.
 _GOES: Final = re.compile(r"(?:https?://|#)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 
@@ -53,13 +55,15 @@ def table(
     )
 
 
-def giving_way(columns: Sequence[Cells]) -> dict[str, int]:
+def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]:
     """Say below which width of the page each column is left out, the least important ones first."""
     steps: dict[str, int] = {}
-    width = float(_MARGIN)
+    width = narrow = 0.0
     for place, column in enumerate(by_importance(columns)):
-        width += _least_width(column)
-        found = step(width)
+        content, heading = _least_width(column), _heading_width(column)
+        width += max(content, heading + (_SORTING if interactive else 0)) + _PADDING
+        narrow += max(content, heading) + _NARROW_PADDING
+        found = step(narrow if narrow < NARROW else width)
         if place and found is not None:
             steps[column.name] = found
     return steps
@@ -71,7 +75,7 @@ def attribute(text: object, *, longest: int = _LONGEST) -> str:
 
 
 def _heading(column: Cells, hidden: str, *, sort: bool) -> str:
-    long = "name" if max(map(len, re.split(r"[ _.]", column.heading))) > _SHORT else ""
+    long = "name" if _longest_part(column.heading) > _SHORT else ""
     bounds = f", between {' and '.join(column.bounds)}" if column.bounds else ""
     words = re.sub(r"([_.])", r"\1<wbr>", plain(column.heading))
     return (
@@ -145,20 +149,26 @@ def _places(values: pl.Series, column: Cells) -> list[int | None]:
 
 
 def _least_width(column: Cells) -> float:
-    """Estimate how many pixels a column needs: what may be folded needs less than it has."""
-    widest = max((cell_len(text) for text in column.texts if text is not None), default=1)
+    """Estimate how many pixels the values of a column need: what may be folded needs less than it has."""
     if column.trends:
-        needed = float(_TREND)
-    elif IDS.fullmatch(column.name) or column.number or (column.whole and not column.dtype.startswith("Datetime")):
-        needed = widest * _PIXELS
-    elif column.dtype.startswith("Datetime"):
-        needed = max((cell_len(word) for text in column.texts if text for word in text.split(" ")), default=1) * _PIXELS
+        return _TREND
+    texts = [text for text in column.texts if text is not None]
+    if column.dtype.startswith("Datetime"):
+        texts = [word for text in texts for word in text.split(" ")]
+    widest = max(map(cell_len, texts), default=1)
+    if not column.whole and not IDS.fullmatch(column.name):
+        needed = _LEAST_LONG if widest > _LONG else min(widest, _SHORT) * _PIXELS
     else:
-        needed = (min(widest, _SHORT)) * _PIXELS if widest <= _LONG else 22 * _PIXELS
-    if column.intervals:
-        needed = max(needed, max(map(cell_len, column.intervals)) * _SMALL_PIXELS)
-    part = max((cell_len(part) for part in re.split(r"[ _.]", cut(column.heading, 200))), default=1)
-    return max(needed, min(part, _SHORT) * _PIXELS) + _PADDING
+        needed = widest * _PIXELS
+    return max(needed, max(map(cell_len, column.intervals), default=0) * _SMALL_PIXELS)
+
+
+def _heading_width(column: Cells) -> float:
+    return min(_longest_part(column.heading), _SHORT) * _PIXELS
+
+
+def _longest_part(heading: str) -> int:
+    return max(cell_len(part) for part in re.split(r"[ _.]", cut(heading, 200)))
 
 
 def _left_out(columns: Sequence[Cells], steps: Mapping[str, int]) -> str:

@@ -96,8 +96,8 @@ def laid_against(
     return [*left, *told]
 
 
-def _key(one: Finding) -> tuple[str, str, str | None]:
-    return one.subject, one.service_name, one.name
+def _key(one: Finding) -> tuple[str, str, str]:
+    return one.subject, one.service_name, one.same
 
 
 def _compared(one: Finding, before: Finding | None, traces: tuple[int, int], level: float) -> Finding:

@@ -67,6 +67,7 @@ def _loss(row: Mapping[str, Any]) -> Finding:
         row["count"] * UNSEEN * (_EXPLAINED if explained else 1),
         "audit",
         next(iter(row["exemplar_trace_ids"]), None),
+        same=" ".join(str(row[name]) for name in ("rule", "caller", "callee", "detail")),
     )
 
 
@@ -137,6 +138,7 @@ def gap_findings(asked: Asked) -> list[Finding]:
         .join(spans.group_by("service_name", "name").len("of"), on=["service_name", "name"])
         .filter(pl.col("spans") >= _FEWEST_GAPS, pl.col("spans") >= _LEAST_SHARE * pl.col("of"))
         .sort("total", *_GAP, descending=[True, *(False for _ in _GAP)])
+        .unique(["service_name", "name"], keep="first", maintain_order=True)
         .head(_MOST_GAPS)
         .collect()
     )
@@ -151,8 +153,8 @@ def _gap(row: Mapping[str, Any]) -> Finding:
     else:
         where = after if row["after"] is not None else before
     text = (
-        f"{part(row['spans'], row['of'], 'spans')} {operation(row['service_name'], row['name'])} spend "
-        f"{format_duration(row['usual'])} {where} in which no span says what they do (median; "
+        f"{part(row['spans'], row['of'], 'spans')} {operation(row['service_name'], row['name'])} spent "
+        f"{format_duration(row['usual'])} {where} on what no span tells of (median; "
         f"{row['share'] * 100:.0f} % of their time)"
     )
     return Finding(

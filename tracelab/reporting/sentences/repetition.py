@@ -64,4 +64,5 @@ def _told(row: dict[str, object]) -> Finding:
         "repeated_calls",
         str(row["exemplar"]),
         added=round(saved),
+        same=f"{row['parent_name']} {row['service_name']} {row['name']}",
     )

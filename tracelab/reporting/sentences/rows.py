@@ -67,6 +67,8 @@ class Finding:
         The sentence.
     subject, service_name, name, requests, of, added, added_lower, added_upper, harm, evidence, exemplar_trace_id
         As `findings` has them; times in nanoseconds.
+    same
+        What else, beside subject and service, a finding of another time has in common with it if it is of the same.
     changed
         Whether it is something that is not in the baseline.
     """
@@ -83,13 +85,17 @@ class Finding:
     added: int | None = None
     added_lower: int | None = None
     added_upper: int | None = None
+    same: str = field(default="", kw_only=True)
     changed: bool = field(default=False, kw_only=True)
 
 
 def table(found: Iterable[Finding]) -> pl.DataFrame:
     """Put findings into the table that `findings` gives, what changed first, then the most harmful first."""
     rows = pl.DataFrame(
-        [asdict(one) for one in found], schema={**SCHEMA, "changed": pl.Boolean()}, strict=False, orient="row"
+        [asdict(one) for one in found],
+        schema={**SCHEMA, "changed": pl.Boolean()},
+        strict=False,
+        orient="row",
     )
     lower, upper = wilson(pl.col("requests"), pl.col("of"), confidence=_CONFIDENCE)
     shared = pl.col("of") > 0

@@ -44,15 +44,13 @@ def _told(asked: Asked, rows: pl.DataFrame) -> Finding:
     low, middle, high = _median(asked, rows)
     lower, typical, upper = _median(asked, usual)
     added = middle - typical
-    bounds = (
-        None if low is None or upper is None else low - upper,
-        None if high is None or lower is None else high - lower,
-    )
+    bounds = (_less(low, upper), _less(high, lower))
     names = [named(name) for name in routes["route"][:_ROUTES]]
     more = f" and {routes.height - _ROUTES:,} more routes" if routes.height > _ROUTES else ""
     step = operation(rows["step_service"][0], rows["step_name"][0])
     text = (
-        f"{part(rows.height, known.height, 'requests')} to {listed(names)}{more} took {format_duration(added)} longer "
+        f"{part(rows.height, known.height, 'requests', f' to {listed(names)}{more}')} took "
+        f"{format_duration(added)} longer "
         f"than the others{span_of(*bounds)}, {format_duration(middle)} rather than {format_duration(typical)} "
         f"(medians): {step} took the time"
     )
@@ -70,7 +68,12 @@ def _told(asked: Asked, rows: pl.DataFrame) -> Finding:
         added=added,
         added_lower=bounds[0],
         added_upper=bounds[1],
+        same=rows["step_name"][0],
     )
+
+
+def _less(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one - other
 
 
 def _median(asked: Asked, requests: pl.DataFrame) -> tuple[int | None, int, int | None]:

@@ -37,9 +37,24 @@ def interval(count: int, of: int) -> str:
     return f"{format_share(low).removesuffix(' %')} - {format_share(high)}"
 
 
-def part(count: int, of: int, what: str) -> str:
-    """Say how many of how many: `11 of 557 requests`."""
-    return f"{count:,} of {of:,} {what}" if of != 1 else f"the one {what.removesuffix('s')}"
+def part(count: int, of: int, what: str, rest: str = "") -> str:
+    """Say how many of how many: `11 of 557 requests`; `rest` follows, as ` to GET /`."""
+    return f"The one {what.removesuffix('s')}{rest}" if of == 1 else f"{count:,} of {of:,} {what}{rest}"
+
+
+def within(count: int, of: int) -> str:
+    """Write the interval of a share in brackets, with a space before; nothing where there is only one."""
+    return f" ({interval(count, of)})" if of > 1 else ""
+
+
+def were(count: int) -> str:
+    """Give the verb for so many things."""
+    return "was" if count == 1 else "were"
+
+
+def times(count: int) -> str:
+    """Say how often."""
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")
 
 
 def span_of(low: int | None, high: int | None) -> str:
