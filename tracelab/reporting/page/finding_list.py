@@ -58,7 +58,7 @@ def findings_section(findings: pl.DataFrame, links: Links) -> Section:
     rest = ""
     if len(rows) > _OPEN:
         more = _list(rows[_OPEN:], links, start=_OPEN + 1)
-        rest = f"<details><summary>{counted(len(rows) - _OPEN, 'finding')} more</summary>{more}</details>"
+        rest = f'<details class="more"><summary>{counted(len(rows) - _OPEN, "finding")} more</summary>{more}</details>'
     left = f" The first {MOST} of {findings.height:,}." if findings.height > MOST else ""
     text = f"The most harmful first. In brackets: where the true value lies, with 95 % confidence.{left}"
     return Section(ANCHOR, "Findings", "Findings", text, first + rest)

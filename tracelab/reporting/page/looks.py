@@ -6,6 +6,12 @@ from typing import Final
 
 from tracelab.figures.parts.style import NARROWEST
 
+PAPER_ZOOM: Final = 0.72
+"""How large the page is on paper: so small that tables keep the columns that they have on a screen."""
+
+PAPER_WIDTH: Final = 960
+"""How wide figures are then; a sheet of A4 has room for that."""
+
 # The cards are white or nearly black, as the grounds are for which the figures' tones are chosen.
 STYLE: Final = f"""
 :root {{ color-scheme: light; --text: #1c2733; --quiet: #51606e; --page: #f5f7f9; --card: #fff; --line: #e1e6eb;
@@ -62,16 +68,15 @@ summary {{ cursor: pointer; padding: 4px 0; color: var(--link); }}
 }}
 @media print {{
   @page {{ margin: 12mm; }}
-  body {{ background: #fff; font-size: 11px; }}
-  main {{ padding: 0; max-width: none; }}
-  nav, .other:not([open]) {{ display: none; }}
-  section {{ border: none; border-top: 1px solid var(--line); border-radius: 0; padding: 8px 0; margin: 8px 0; }}
-  h2, h3, #context .findings li {{ margin: 8px 0; }}
-#context .findings li p {{ font-size: 14px; }}
-#context .findings details {{ font-size: 13px; }}
-.kind > p {{ break-after: avoid; }}
-  .findings li, .figure, tr {{ break-inside: avoid; }}
+  body {{ background: #fff; }}
+  main {{ padding: 0; max-width: none; zoom: {PAPER_ZOOM}; }}
+  nav, .other:not([open]), section:has(> .other):not(:has(> .other[open])) {{ display: none; }}
+  section {{ border: none; border-top: 1px solid var(--line); border-radius: 0; padding: 10px 0; margin: 8px 0; }}
+  section > p {{ max-width: none; }}
+  h2, h3, section > p, .kind > p {{ break-after: avoid; }}
+  section > p, .findings li, .figure, .kind {{ break-inside: avoid; }}
+  .findings li details:not([open]) {{ display: none; }}
   .figure {{ overflow: visible; }}
-  a {{ color: inherit; }}
+  a, summary {{ color: inherit; }}
 }}
 """

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from tracelab.figures.parts.style import NARROWEST
+from tracelab.reporting.page.looks import PAPER_WIDTH
 
 SCRIPT: Final = (
     """
 (() => {
-  const NARROWEST = """
-    + str(NARROWEST)
+  const PAPER = """
+    + str(PAPER_WIDTH)
     + """;
   const figures = [...document.querySelectorAll('.figure')];
   const drawn = new Set();
@@ -45,12 +45,16 @@ SCRIPT: Final = (
   open();
 
   const folded = figure => figure.closest('details:not([open])');
+  let opened = [];
   const toPaper = () => {
+    opened = [...document.querySelectorAll('details.more:not([open])')];
+    opened.forEach(part => { part.open = true; });
     const shown = figures.filter(figure => !folded(figure));
     shown.forEach(draw);
-    shown.forEach(figure => Plotly.relayout(figure.querySelector('.drawing'), { width: NARROWEST }));
+    shown.forEach(figure => Plotly.relayout(figure.querySelector('.drawing'), { width: PAPER }));
   };
   const toScreen = () => {
+    opened.forEach(part => { part.open = false; });
     const shown = figures.filter(figure => drawn.has(figure) && !folded(figure));
     shown.forEach(figure => Plotly.relayout(figure.querySelector('.drawing'), { width: null, autosize: true }));
   };

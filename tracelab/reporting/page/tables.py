@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tracelab.reporting.page.links import Links
 
-_TRACES: Final = ("trace_id", "exemplar_trace_id")
+_TRACES: Final[tuple[str, ...]] = ("trace_id", "exemplar_trace_id")
 _PAIRS: Final = (("service_name", "route"), ("service_name", "name"), ("parent_service_name", "parent_name"))
 
 

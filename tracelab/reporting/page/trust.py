@@ -37,7 +37,7 @@ def context_section(evidence: Evidence, links: Links) -> Section:
     if informing:
         count = counted(audited.filter(pl.col("severity") == _INFO).height, "finding")
         folded = f'<ul class="findings">{informing}</ul>'
-        content += f"<details><summary>{count} for information</summary>{folded}</details>"
+        content += f'<details class="more"><summary>{count} for information</summary>{folded}</details>'
     return Section("context", "Context", heading, text + left, content)
 
 
