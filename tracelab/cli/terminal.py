@@ -47,7 +47,9 @@ _FULL: Final = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 _TICK: Final = 0.5
 _NOW_AND_THEN: Final = 10.0
 _ENCODABLE: Final = "tracelab.encodable"
-_INSTEAD: Final = {"µ": "u", "…": "...", "\N{EN DASH}": "-", "─": "-", "∞": "inf"}
+_INSTEAD: Final = {"µ": "u", "…": "...", "\N{EN DASH}": "-", "─": "-", "∞": "inf"} | dict(
+    zip("▁▂▃▄▅▆▇█", "12345678", strict=True)
+)
 
 
 class _Console(Console):

@@ -41,7 +41,7 @@ def bounded(schema: pl.Schema) -> dict[str, Bounds]:
     figure is not in the table, or is no figure of its kind, bounds nothing: it is a column like others.
     """
     found = {base: _beside(schema, base, f"{base}_") for base in _bases(schema)}
-    bare = [name for name in BOUNDS if name in schema]
+    bare = [name for name in schema if name in BOUNDS]
     figure = _before(schema, bare[0], found) if bare else None
     if figure is not None and figure not in found:
         found[figure] = _beside(schema, figure, "")
@@ -91,8 +91,9 @@ def _beside(schema: pl.Schema, figure: str, prefix: str) -> Bounds:
 def _before(schema: pl.Schema, bound: str, found: dict[str, Bounds]) -> str | None:
     names = [name for name in schema if not any(name in bounds for bounds in found.values())]
     place = names.index(bound)
-    if place and _kind(schema[names[place - 1]]) == _kind(schema[bound]):
-        return names[place - 1]
+    before = names[place - 1] if place else ""
+    if before and not _ENDING.fullmatch(before) and _kind(schema[before]) == _kind(schema[bound]):
+        return before
     shares = [name for name in names if SHARES.fullmatch(name)]
     return shares[0] if len(shares) == 1 else None
 

@@ -16,7 +16,7 @@ from tracelab.display.tables.choosing import named, span_columns
 from tracelab.display.tables.terminal import drawn, fit
 from tracelab.display.words import counted, share_columns, zones
 from tracelab.frames import as_polars
-from tracelab.markup import visible
+from tracelab.markup import cut, visible
 from tracelab.options import whole
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROWS: Final = 20
 _MOST_ROWS: Final = 2**31 - 1
 _LISTED: Final = 6
+_LONGEST_NAME: Final = 120
 
 
 class Shown:
@@ -87,25 +88,26 @@ class Shown:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         fitted = fit(self._columns, options.max_width)
-        note = self._note([visible(name) for name in fitted.left_out(self._columns)])
+        beside = fitted.bounds and any(column.bounds for column in self._columns if column.name in fitted.widths)
+        note = self._note(fitted.left_out(self._columns), bounds=beside)
         yield Group(drawn(self._columns, fitted, options), Text(note, style="dim"))
 
     def _html(self, steps: dict[str, int], *, interactive: bool) -> str:
-        return web.table(
-            self._columns, self._frame, self._note(), links=self._links, steps=steps, interactive=interactive
-        )
+        note = self._note(bounds=any(column.bounds for column in self._columns))
+        return web.table(self._columns, self._frame, note, links=self._links, steps=steps, interactive=interactive)
 
-    def _note(self, left_out: Sequence[str] = ()) -> str:
-        """Say what is not shown, rows and columns, and in which zone times are."""
+    def _note(self, left_out: Sequence[str] = (), *, bounds: bool) -> str:
+        """Say what is not shown, rows and columns, what stands in brackets, and in which zone times are."""
         rows = counted(self._rows, "row")
         height, width = self._frame.shape
         parts = [rows if height == self._rows else f"{height:,} of {rows}"]
         if self._of_columns > width:
             parts.append(f"{width - len(left_out):,} of {counted(self._of_columns, 'column')}")
         elif left_out:
-            names = ", ".join(left_out[:_LISTED]) + (", ..." if len(left_out) > _LISTED else "")
+            names = ", ".join(visible(cut(name, _LONGEST_NAME)) for name in left_out[:_LISTED])
+            names += ", ..." if len(left_out) > _LISTED else ""
             parts.append(f"{counted(len(left_out), 'column')} more: {names}{f' ({self._hint})' if self._hint else ''}")
-        return "; ".join([*parts, *self._notes])
+        return "; ".join([*parts, *(["bounds in brackets"] if bounds else []), *self._notes])
 
 
 def show(frame: Any, *, rows: int = ROWS, columns: str | Sequence[str] | None = None) -> Shown:

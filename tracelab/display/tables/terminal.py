@@ -58,9 +58,11 @@ def fit(columns: Sequence[Cells], room: int) -> Fit:
     for rank in range(STAY, GO + 1):
         ranked = [column for column in columns if ranks[column.name] == rank]
         if rank == OTHERS:
-            wanted = sum(beside[name] for name in widths)
-            bounds = 0 < wanted <= left
-            left -= wanted if bounds else 0
+            figures = sum(least[column.name] + beside[column.name] + _GAP for column in ranked if column.bounds)
+            there = sum(beside[name] for name in widths)
+            bounds = 0 < there <= left or 0 < there + figures <= left
+            left -= there if bounds else 0
+            ranked.sort(key=lambda column: not column.bounds)
         for column in figures_first(ranked) if rank == STAY else ranked:
             narrow = _squeezed(column, least[column.name]) if rank == STAY else least[column.name]
             further = beside[column.name] if bounds else 0
@@ -72,8 +74,9 @@ def fit(columns: Sequence[Cells], room: int) -> Fit:
         if rank == COUNTS:  # names in one line are worth more than one column more
             left -= _widen(widths, {name: min(natural[name], _READABLE) for name in widths}, left)
     left -= _widen(widths, natural, left)
-    bounds = bounds or 0 < sum(beside[name] for name in widths) <= left
-    left -= sum(beside[name] for name in widths) if bounds else 0
+    if not bounds:
+        bounds = 0 < sum(beside[name] for name in widths) <= left
+        left -= sum(beside[name] for name in widths) if bounds else 0
     headings = {column.name: whole_width(column.heading) for column in columns}
     _widen(widths, {name: headings[name] - (beside[name] if bounds else 0) for name in widths}, left)
     return Fit({column.name: widths[column.name] for column in columns if column.name in widths}, bounds)

@@ -26,7 +26,7 @@ _LONGEST: Final = 2_000
 _LONG: Final = 44
 _SHORT: Final = 18
 _PIXELS: Final = 7.3
-_SMALL_PIXELS: Final = 6.3
+_SMALL_PIXELS: Final = 5.8
 _PADDING: Final = 20
 _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
@@ -71,7 +71,7 @@ def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]
 
 def attribute(text: object, *, longest: int = _LONGEST) -> str:
     """Write text so that it stays within the quotes of an attribute."""
-    return html.escape(visible(cut(str(text), longest)), quote=True)
+    return html.escape(visible(cut(str(text), longest)), quote=True).replace("$", "&#36;")
 
 
 def _heading(column: Cells, hidden: str, *, sort: bool) -> str:
@@ -128,14 +128,17 @@ def _linked(text: str, value: Any, link: Callable[[str], str | None]) -> str:
     shown = plain(text, longest=_LONGEST)
     if not isinstance(address, str) or not _GOES.fullmatch(address):
         return shown
-    return f'<a href="{html.escape(address, quote=True)}"{_LEAVES if address[0] != "#" else ""}>{shown}</a>'
+    return f'<a href="{attribute(address, longest=len(address))}"{_LEAVES if address[0] != "#" else ""}>{shown}</a>'
 
 
 _LEAVES: Final = ' target="_blank" rel="noopener noreferrer"'
 
 
 def _places(values: pl.Series, column: Cells) -> list[int | None]:
-    """Give the place of each value among all, by which a browser sorts: exact for any dtype, None where it is null."""
+    """Give the place of each value among all, by which a browser sorts; None where it is null or not a number.
+
+    Places keep the exact order of any dtype; the numbers of a browser end at 2 ** 53, before the times in nanoseconds.
+    """
     dtype = values.dtype
     if isinstance(dtype, pl.Enum):
         comparable = values.to_physical()
