@@ -14,6 +14,7 @@ import tracelab as tl
 from tests.strategies import span_frames
 from tracelab import analysis, auditing
 from tracelab.conforming import with_tree
+from tracelab.synthetic import draw
 
 if TYPE_CHECKING:
     import random
@@ -45,6 +46,10 @@ def caused(spans: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         return tl.root_causes(spans, where="traceDuration > 3ns", q=1)
 
 
+SPANS_BEFORE = draw("""
+a::x  =====  kind=server
+  b::y .==!  kind=client
+""")
 ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "attribute_coverage": auditing.attribute_coverage,
     "change_points": changed,
@@ -59,6 +64,8 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "critical_services": analysis.critical_services,
     "error_origins": analysis.error_origins,
     "error_rates": lambda spans: analysis.error_rates(spans, every="5ns", entry_only=False),
+    "findings": tl.findings,
+    "findings_against_a_baseline": lambda spans: tl.findings(spans, baseline=SPANS_BEFORE),
     "gaps": lambda spans: analysis.gaps(spans, min_duration="1ns"),
     "latency_histogram": lambda spans: analysis.latency_histogram(spans, by="kind", every="5ns"),
     "latency_percentiles": lambda spans: analysis.latency_percentiles(
@@ -69,6 +76,7 @@ ANSWERS: dict[str, Callable[[pl.DataFrame | pl.LazyFrame], pl.DataFrame]] = {
     "latency_percentiles_wide": lambda spans: analysis.latency_percentiles(spans, by=["kind", "name"], wide=True),
     "outcomes": analysis.outcomes,
     "repeated_calls": lambda spans: analysis.repeated_calls(spans, min_count=2),
+    "request_kinds": tl.request_kinds,
     "retime": lambda spans: tl.retime(spans, "{ duration > 3ns }", factor=0.5),
     "root_causes": lambda spans: caused(spans).drop("exemplars"),
     "service_graph": analysis.service_graph,

@@ -10,7 +10,7 @@ import polars as pl
 
 from tracelab.differences.causes.ranking import root_causes
 from tracelab.differences.significance import Tables, fisher
-from tracelab.reporting.sentences.rows import FAILED, REPEATED, SLOW, Finding
+from tracelab.reporting.sentences.rows import FAILED, RARE, REPEATED, SLOW, Finding
 from tracelab.reporting.sentences.words import named, operation, sentence
 from tracelab.schema import DURATION
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _MOST: Final = 10
 _LEVEL: Final = 0.05
 """How unlikely it must be that any finding concerns more requests than in the baseline by chance."""
+
+_UNTOLD: Final = 1e-4
+"""How unlikely it must be where `root_causes`, which knows of other mixes of requests, does not name the service."""
 
 _UNFOUND: Final = {"failure": 0, "slowness": SLOW - 1, "repetition": REPEATED - 1, "loss": 0, "context": 0}
 """How many the baseline may have had of what was not found there; other subjects are not compared."""
@@ -83,14 +86,18 @@ def laid_against(
 ) -> list[Finding]:
     """Tell what is new since the baseline, or surely more frequent, from what was there before.
 
+    What got worse in a service that `root_causes` does not name has to be beyond doubt to stand with what it names.
     What `root_causes` has told of is not told of again as slow, and a failure that says who failed is told instead of
     the cause that says the same of its errors.
     """
     known = {_key(one): one for one in before}
-    slower = {one.service_name for one in causes}
-    kept = [one for one in found if not (one.subject == "slowness" and one.service_name in slower)]
+    worse = {one.service_name for one in causes}
+    kept = [one for one in found if not (one.subject == "slowness" and one.service_name in worse)]
     level = _LEVEL / max(len(kept), 1)
-    told = [_compared(one, known.get(_key(one)), traces, level) for one in kept]
+    told = [
+        _compared(one, known.get(_key(one)), traces, _UNTOLD if one.service_name not in worse else level)
+        for one in kept
+    ]
     failing = {one.service_name for one in told if one.changed and one.subject == "failure"}
     left = [one for one in causes if not (one.service_name in failing and not (one.added or 0) > 0)]
     return [*left, *told]
@@ -101,14 +108,17 @@ def _key(one: Finding) -> tuple[str, str, str]:
 
 
 def _compared(one: Finding, before: Finding | None, traces: tuple[int, int], level: float) -> Finding:
-    if one.subject not in _UNFOUND:
+    """Say how it was in the baseline; what got worse does as much harm as it does more than then."""
+    if one.subject not in _UNFOUND or one.same == RARE:
         return one
     # What was not found in the baseline has nothing to be counted of; its traces stand for the chances that it had.
-    of = before.of if before is not None else round(one.of * traces[1] / max(traces[0], 1))
+    of = max(before.of if before is not None else round(one.of * traces[1] / max(traces[0], 1)), 1)
     had = before.requests if before is not None else _UNFOUND[one.subject]
     numbers = [np.array([number]) for number in (one.requests, had, one.of, max(of, had))]
     text = one.finding.removesuffix(".")
+    was = "not so" if before is None else f"{had:,} of {of:,}"
     if float(fisher(Tables(*numbers), over_only=True)[0]) <= level:
-        share = f"{had:,} of {of:,}" if before is not None else "not so"
-        return replace(one, finding=sentence(f"{text}; in the baseline it was {share}"), changed=True)
-    return replace(one, finding=sentence(f"{text}; it was so in the baseline too")) if before is not None else one
+        more = 1 - min(had / of * one.of / max(one.requests, 1), 1)
+        told = sentence(f"{text}; in the baseline it was {was}")
+        return replace(one, finding=told, harm=one.harm * more, changed=True)
+    return one if before is None else replace(one, finding=sentence(f"{text}; in the baseline it was {was}"))

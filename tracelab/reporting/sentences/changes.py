@@ -13,6 +13,7 @@ from tracelab.differences.causes.ranking import root_causes
 from tracelab.differences.changes.detecting import change_points
 from tracelab.differences.paths.diffing import trace_diff
 from tracelab.display.words import format_share
+from tracelab.markup import cut, visible
 from tracelab.reporting.sentences.rows import FAILED, Finding
 from tracelab.reporting.sentences.words import listed, named, operation, sentence, span_of
 from tracelab.schema import attribute_value, is_entry
@@ -37,6 +38,7 @@ _BUSIER: Final = 1.5
 _LONGEST: Final = 10.0
 """How many times the harm of a change may count that has only begun."""
 
+_LONGEST_TEXT: Final = 400
 _ALL: Final = 0.9
 _CLEARLY: Final = 0.6
 _FEWEST: Final = 5
@@ -235,7 +237,7 @@ def _busier(asked: Asked, row: Mapping[str, Any]) -> str:
 
 
 def _came(what: str) -> str:
-    return what.removesuffix(".")
+    return visible(cut(what.removesuffix("."), _LONGEST_TEXT))
 
 
 def _concern(asked: Asked, row: Mapping[str, Any]) -> Concern:

@@ -9,7 +9,7 @@ import polars as pl
 
 from tracelab.reporting.asking import ROUTE, Asked
 from tracelab.reporting.kinds import main_causes
-from tracelab.reporting.sentences.rows import FAILED, RETRIED, UNTOLD, Finding
+from tracelab.reporting.sentences.rows import FAILED, RARE, RETRIED, UNTOLD, Finding
 from tracelab.reporting.sentences.words import (
     NUMBERS,
     listed,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _ANSWER: Final = re.compile(r"HTTP (\d+)|gRPC (\w+)")
 _NEARLY_ALL: Final = 0.95
 _SHOWN: Final = 3
-_RARE: Final = 2
+_FEW: Final = 2
 """So few requests are no pattern; so few such findings need not be folded."""
 
 _HOW: Final = ["culprit", "timed_out", "service_name", "name", "exception_type"]
@@ -48,12 +48,10 @@ def failure_findings(asked: Asked, *, fold: bool = True) -> tuple[list[Finding],
     blamed = pl.concat([seen, _held(asked.requests, failures).select(seen.columns)])
     own = pl.when(pl.col("culprit") == pl.col("service_name")).then(pl.col("route")).otherwise(pl.lit(""))
     groups = list(_in_order(blamed.with_columns(own=own), ["culprit", "own"]))
-    rare = [rows for _, rows in groups if rows["place"].n_unique() <= _RARE]
-    folding = fold and len(rare) > _RARE
+    rare = [rows for _, rows in groups if rows["place"].n_unique() <= _FEW]
+    folding = fold and len(rare) > _FEW
     told = [
-        _of_culprit(asked, culprit, own, rows)
-        for (culprit, own), rows in groups
-        if not (folding and len(rows) <= _RARE)
+        _of_culprit(asked, culprit, own, rows) for (culprit, own), rows in groups if not (folding and len(rows) <= _FEW)
     ]
     others = [_of_many(asked, pl.concat(rare))] if folding else []
     return [*told, *others, *_elsewhere(asked, failures, blamed)], blamed.select("place").unique()
@@ -128,7 +126,7 @@ def _of_many(asked: Asked, rows: pl.DataFrame) -> Finding:
         max(_harm(kind) for kind in kinds),
         "outcomes" if seen.height else "error_origins",
         _middle(requests),
-        same="rare",
+        same=RARE,
     )
 
 
@@ -209,7 +207,8 @@ def _elsewhere(asked: Asked, failures: pl.DataFrame, told: pl.DataFrame) -> Iter
         begin = list(_in_order(rows, top))
         names = [operation(*key) for key, _ in begin[:_SHOWN]]
         more = [f"{len(begin) - _SHOWN:,} more"] if len(begin) > _SHOWN else []
-        what = "messages" if rows["began"].all() else "traces"
+        fragments = asked.frame[rows["place"]]["parent_span_id"].null_count() < rows.height
+        what = "messages" if rows["began"].all() else "fragments" if fragments else "traces"
         some = part(rows.height, of, what, f" that {'begins' if of == 1 else 'begin'} with {listed([*names, *more])}")
         reasons = _reasons(rows.rename({"service_name": "failing_service", "name": "failing_name"}))
         yield Finding(

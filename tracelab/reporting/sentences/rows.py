@@ -29,6 +29,9 @@ RETRIED: Final = 0.1
 UNSEEN: Final = 0.01
 """Harm of a span or trace that does not tell what it should: it costs who looks for a fault, not who asked."""
 
+RARE: Final = "rare"
+"""What findings have in common in which unlike failures go together: nothing that could be compared."""
+
 SLOW: Final = 5
 """Fewer slow requests may be chance."""
 
