@@ -46,7 +46,19 @@ def test_a_report_begins_with_findings_and_has_its_sections_in_order(tmp_path: P
     text = body(written(SHOP, tmp_path))
     anchors = re.findall(r'<section id="([a-z]+)"', text)
     wanted = [
-        *("findings", "requests", "answers", "origins", "time", "repetition", "gaps", "context", "clocks", "map"),
+        *(
+            "findings",
+            "changes",
+            "requests",
+            "answers",
+            "origins",
+            "time",
+            "repetition",
+            "gaps",
+            "context",
+            "clocks",
+            "map",
+        ),
         *("timelines", "traces"),
     ]
     assert anchors == wanted

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracelab.reporting.page import finding_list
+from tracelab.reporting.page.changes import changed_rows, changes_section
 from tracelab.reporting.page.comparison import comparison_section
 from tracelab.reporting.page.document import document
 from tracelab.reporting.page.finding_list import findings_section
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from tracelab.reporting.page.evidence import Evidence
     from tracelab.reporting.page.steps import Steps
 
-STEPS = 12
+STEPS = 13
 """How many steps `page_of` takes."""
 
 _EXEMPLAR = "exemplar_trace_id"
@@ -39,6 +40,7 @@ def page_of(evidence: Evidence, *, title: str | None, trace_url: str | None, not
     sections = [
         steps.run(lambda: [findings_section(evidence.findings, links)]),
         steps.run(lambda: comparison_section(evidence, links)),
+        steps.run(lambda: [changes_section(evidence, links)]),
         steps.run(lambda: [requests_section(evidence, links)]),
         steps.run(lambda: [answers_section(evidence, links)]),
         steps.run(lambda: [origins_section(evidence, links)]),
@@ -60,6 +62,7 @@ def _named(evidence: Evidence, *, all_tables: bool) -> list[str]:
         named += [
             table.head(_ROWS)
             for table in (
+                changed_rows(evidence.changes),
                 *(evidence.answers.filter("failed"), evidence.origins, evidence.requests, evidence.repeated),
                 *(audited_rows(evidence.audited), evidence.waited, evidence.profile),
             )

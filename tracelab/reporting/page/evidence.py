@@ -14,7 +14,8 @@ from tracelab.clocks.correcting import as_recorded
 from tracelab.clocks.skews import clock_skew
 from tracelab.diff_overview import Verdict, verdict_of
 from tracelab.report_overview import repetitions, requests_beside, requests_by, waits
-from tracelab.reporting.finding import findings
+from tracelab.reporting.asking import Asked
+from tracelab.reporting.finding import findings_of
 from tracelab.reporting.kinds import request_kinds
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from tracelab.analysis.grouping import By
     from tracelab.reporting.page.steps import Steps
 
-ANSWERS: Final = 13
+ANSWERS: Final = 15
 """How many answers are asked."""
 
 
@@ -45,6 +46,8 @@ class Evidence:
         Traces one by one, what is wrong with the instrumentation, which clocks are, as they were recorded.
     beside, verdict
         Requests beside those of the baseline, and how traces differ as a whole; None without one.
+    changes
+        When latency and error rates stepped.
     """
 
     spans: pl.DataFrame
@@ -62,10 +65,12 @@ class Evidence:
     clocks: pl.DataFrame
     beside: pl.DataFrame | None
     verdict: Verdict | None
+    changes: pl.DataFrame
 
 
 def gathered(spans: pl.DataFrame, baseline: pl.DataFrame | None, *, by: By, steps: Steps) -> Evidence:
     """Ask every answer once."""
+    asked = steps.run(lambda: Asked.of(spans))
     return Evidence(
         spans=spans,
         baseline=baseline,
@@ -81,5 +86,6 @@ def gathered(spans: pl.DataFrame, baseline: pl.DataFrame | None, *, by: By, step
         kinds=steps.run(lambda: request_kinds(spans)),
         beside=steps.run(lambda: None if baseline is None else requests_beside(spans, baseline, by)),
         verdict=steps.run(lambda: None if baseline is None else verdict_of(baseline, spans)),
-        findings=steps.run(lambda: findings(spans, baseline=baseline)),
+        findings=steps.run(lambda: findings_of(asked, baseline)),
+        changes=steps.run(lambda: asked.changes),
     )

@@ -25,8 +25,8 @@ def requests_section(evidence: Evidence, links: Links) -> Section:
     """Give the requests that enter services."""
     text = (
         "Requests as they enter a service. What surely fails most stands first, then what takes longest. p95 is the "
-        "time within which 95 of 100 requests are answered. Small figures: where the true value lies, with 95 % "
-        "confidence; a dash: too few requests to bound it. The line: p95 over the time of the traces."
+        "time within which 95 of 100 requests are answered. In brackets: where the true value lies, with 95 % "
+        "confidence; from or to: too few requests for both bounds. The line: p95 over the time of the traces."
     )
     content = table(evidence.requests, links, rows=REQUESTS, trends=[TREND])
     return Section("requests", "Requests", "Requests by service and route", text, content)
