@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from tracelab.display.words import SENTENCES
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ _GO: Final = re.compile(
 )
 _PERCENTILE: Final = re.compile(r"p\d+(?:_kept|_weighted)?")
 _VALUE: Final = "value"
+_MOST_NAMES: Final = 3
 
 STAY, IDS, COUNTS, OTHERS, GO = range(5)
 
@@ -42,16 +45,28 @@ def by_importance(columns: Sequence[Cells]) -> list[Cells]:
 
 
 def figures_first(columns: Sequence[Cells]) -> list[Cells]:
-    """Put a first name before its figures, then all other names and times, then percentiles, of which some will do.
+    """Put what tells rows apart before figures, then other names and times, then percentiles, of which some will do.
 
-    What says the same in every row comes after what tells rows apart.
+    Sentences come right after what they are about; what says the same in every row comes last of the names.
     """
     telling = [column for column in columns if len(set(column.texts)) > 1 or len(column.texts) < 2]
-    names = [column for column in telling if not column.whole][:1]
+    names = _apart([column for column in telling if not column.whole])
+    names += [column for column in columns if SENTENCES.fullmatch(column.name)]
     percentiles = {column.name: column for column in columns if _PERCENTILE.fullmatch(column.name)}
     figures = [column for column in columns if column.number]
     ordered = {column.name: column for column in [*names, *figures, *telling, *columns]}
     return [*(ordered[name] for name in ordered if name not in percentiles), *percentiles.values()]
+
+
+def _apart(names: Sequence[Cells]) -> list[Cells]:
+    """Take names until they tell all rows apart."""
+    taken: list[Cells] = []
+    for column in names[:_MOST_NAMES]:
+        taken.append(column)
+        rows = list(zip(*(each.texts for each in taken), strict=True))
+        if len(set(rows)) == len(rows):
+            break
+    return taken
 
 
 def _importance(name: str) -> int:

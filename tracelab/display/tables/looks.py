@@ -22,13 +22,6 @@ def style(steps: Iterable[int]) -> str:
     return _LOOKS + "".join(map(_rule, sorted(steps)))
 
 
-def step(width: float) -> int | None:
-    """Give the step from which on so wide a table fits; None where it is narrower, or wider, than all of them."""
-    if width <= STEPS[0]:
-        return None
-    return next((each for each in STEPS if each >= width), STEPS[-1])
-
-
 def _rule(width: int) -> str:
     # A browser that knows no `:has` knows no way back to what is hidden, and by this selector hides nothing.
     return (

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import html
 import re
-from typing import TYPE_CHECKING, Any, Final
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import polars as pl
 from rich.cells import cell_len
 
 from tracelab.display.tables.importance import by_importance
-from tracelab.display.tables.looks import NARROW, step
+from tracelab.display.tables.looks import NARROW, STEPS
 from tracelab.display.tables.sparklines import drawing
 from tracelab.display.words import IDS, NULL
 from tracelab.markup import cut, plain, visible
@@ -24,14 +25,18 @@ if TYPE_CHECKING:
 
 _LONGEST: Final = 2_000
 _LONG: Final = 44
-_SHORT: Final = 18
+_SHORT: Final = 12
+_LONGEST_PART: Final = 18
 _PIXELS: Final = 7.3
 _SMALL_PIXELS: Final = 5.8
 _PADDING: Final = 20
 _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
 _TREND: Final = 96
-_LEAST_LONG: Final = 182
+_SENTENCE: Final = 160
+# How many pixels a text of so many letters needs at least, which part of the page it would like, and how much at most:
+# somewhat more than the style holds it to, so that names in one line come before one column more.
+_FOLDED: Final = ((_SENTENCE, 195, 0.28, 338), (_LONG, 130, 0.18, 230), (_SHORT, 85, 0.17, 190))
 # Only where the browser goes to another page, or to a place in this one; never what would run.
 _GOES: Final = re.compile(r"(?:https?://|#)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 
@@ -57,15 +62,16 @@ def table(
 
 def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]:
     """Say below which width of the page each column is left out, the least important ones first."""
+    ordered = by_importance(columns)
+    needs = [_needs(column) for column in ordered]
     steps: dict[str, int] = {}
-    width = narrow = 0.0
-    for place, column in enumerate(by_importance(columns)):
-        content, heading = _least_width(column), _heading_width(column)
-        width += max(content, heading + (_SORTING if interactive else 0)) + _PADDING
-        narrow += max(content, heading) + _NARROW_PADDING
-        found = step(narrow if narrow < NARROW else width)
-        if place and found is not None:
-            steps[column.name] = found
+    fitting, above = len(ordered), STEPS[-1]
+    for width in reversed(STEPS):
+        used = accumulate(need.pixels(width, interactive=interactive) for need in needs)
+        fitting = min(fitting, max(sum(each <= width for each in used), 1))
+        for column in ordered[fitting:]:
+            steps.setdefault(column.name, above)
+        above = width
     return steps
 
 
@@ -75,7 +81,7 @@ def attribute(text: object, *, longest: int = _LONGEST) -> str:
 
 
 def _heading(column: Cells, hidden: str, *, sort: bool) -> str:
-    long = "name" if _longest_part(column.heading) > _SHORT else ""
+    long = "name" if _longest_part(column.heading) > _LONGEST_PART else ""
     bounds = f", between {' and '.join(column.bounds)}" if column.bounds else ""
     words = re.sub(r"([_.])", r"\1<wbr>", plain(column.heading))
     return (
@@ -117,7 +123,8 @@ def _kind(column: Cells, text: str) -> str:
         return "id"
     if column.dtype.startswith("Datetime"):
         return "time"
-    return "text long" if len(text) > _LONG else "text words" if len(text) > _SHORT else "text"
+    kinds = ((_SENTENCE, "text sentence"), (_LONG, "text long"), (_SHORT, "text words"))
+    return next((kind for letters, kind in kinds if len(text) > letters), "text")
 
 
 def _linked(text: str, value: Any, link: Callable[[str], str | None]) -> str:
@@ -151,23 +158,36 @@ def _places(values: pl.Series, column: Cells) -> list[int | None]:
     return comparable.rank("dense").to_list()
 
 
-def _least_width(column: Cells) -> float:
-    """Estimate how many pixels the values of a column need: what may be folded needs less than it has."""
+class _Needs(NamedTuple):
+    """How much of the width of a page a column needs, estimated in pixels."""
+
+    content: float
+    heading: float
+    folded: tuple[float, float, float] | None
+
+    def pixels(self, width: int, *, interactive: bool) -> float:
+        wide = width >= NARROW
+        least, part, most = self.folded or (0, 0, 0)
+        heading = self.heading + (_SORTING if interactive and wide else 0)
+        text = min(max(least, part * width), most)
+        return max(self.content, heading, text) + (_PADDING if wide else _NARROW_PADDING)
+
+
+def _needs(column: Cells) -> _Needs:
+    heading = min(_longest_part(column.heading), _LONGEST_PART) * _PIXELS
     if column.trends:
-        return _TREND
+        return _Needs(_TREND, heading, None)
     texts = [text for text in column.texts if text is not None]
     if column.dtype.startswith("Datetime"):
         texts = [word for text in texts for word in text.split(" ")]
     widest = max(map(cell_len, texts), default=1)
-    if not column.whole and not IDS.fullmatch(column.name):
-        needed = _LEAST_LONG if widest > _LONG else min(widest, _SHORT) * _PIXELS
-    else:
-        needed = widest * _PIXELS
-    return max(needed, max(map(cell_len, column.intervals), default=0) * _SMALL_PIXELS)
-
-
-def _heading_width(column: Cells) -> float:
-    return min(_longest_part(column.heading), _SHORT) * _PIXELS
+    content = max(widest * _PIXELS, max(map(cell_len, column.intervals), default=0) * _SMALL_PIXELS)
+    if column.whole or IDS.fullmatch(column.name):
+        return _Needs(content, heading, None)
+    for letters, least, part, most in _FOLDED:
+        if widest > letters:
+            return _Needs(0, heading, (least, part, max(least, min(most, content))))
+    return _Needs(content, heading, None)
 
 
 def _longest_part(heading: str) -> int:

@@ -168,10 +168,12 @@ def _failed(asked: Asked, rows: pl.DataFrame, of: int) -> str:
     outcomes = list(_in_order(rows, ["outcome"]))
     head, bounds = _head(asked, rows, of), within(rows.height, of)
     if len(outcomes) == 1:
-        return f"{head} {_answered(outcomes[0][0][0], rows.height)}{bounds}: {_reasons(rows)}"
+        return f"{head} {_answered(outcomes[0][0][0], rows.height)}{bounds}{_because(': ', rows)}"
     if rows.select(ROUTE).n_unique() > 1:
-        return f"{head} failed{bounds}: {_reasons(rows)}"
-    told = [f"{some.height:,} {_answered(name, some.height)}, {_reasons(some)}" for (name,), some in outcomes[:_SHOWN]]
+        return f"{head} failed{bounds}{_because(': ', rows)}"
+    told = [
+        f"{some.height:,} {_answered(name, some.height)}{_because(', ', some)}" for (name,), some in outcomes[:_SHOWN]
+    ]
     more = sum(some.height for _, some in outcomes[_SHOWN:])
     return f"{head} failed{bounds}: {'; '.join([*told, *([f'{more:,} in other ways'] if more else [])])}"
 
@@ -210,9 +212,11 @@ def _elsewhere(asked: Asked, failures: pl.DataFrame, told: pl.DataFrame) -> Iter
         fragments = asked.frame[rows["place"]]["parent_span_id"].null_count() < rows.height
         what = "messages" if rows["began"].all() else "fragments" if fragments else "traces"
         some = part(rows.height, of, what, f" that {'begins' if of == 1 else 'begin'} with {listed([*names, *more])}")
-        reasons = _reasons(rows.rename({"service_name": "failing_service", "name": "failing_name"}))
+        reasons = _because(": ", rows.rename({"service_name": "failing_service", "name": "failing_name"}))
+        own_only = rows["own_answer"].all()
+        text = f"{some} failed" if own_only else f"In {some[:1].lower()}{some[1:]} something failed"
         yield Finding(
-            sentence(f"In {some[:1].lower()}{some[1:]} something failed{within(rows.height, of)}: {reasons}"),
+            sentence(f"{text}{within(rows.height, of)}{reasons}"),
             "failure",
             culprit,
             begin[0][0][1],
@@ -236,14 +240,26 @@ def _answered(outcome: str, count: int) -> str:
     return f"{were(count)} answered {named(outcome)}" if outcome not in {"error", "unset"} else "failed"
 
 
+def _because(mark: str, rows: pl.DataFrame) -> str:
+    """Give the reasons behind a mark, or nothing."""
+    reasons = _reasons(rows)
+    return f"{mark}{reasons}" if reasons else ""
+
+
 def _reasons(rows: pl.DataFrame) -> str:
-    """Say where requests failed, and how; how often, where that is not the same for all."""
+    """Say where requests failed, and how; how often, where that is not the same for all.
+
+    Nothing is said where they failed by themselves and do not say why.
+    """
     keys = ["culprit", "timed_out", "failing_service", "failing_name", "exception_type", "kind"]
     kinds = list(_in_order(rows, keys))
     said = [_reason(dict(zip(keys, key, strict=True)), some) for key, some in kinds]
     if len(said) == 1:
         return said[0]
-    counted = [f"{times(some.height)} {text}" for (_, some), text in zip(kinds[:_SHOWN], said, strict=False)]
+    counted = [
+        f"{times(some.height)} {text or 'no span below failed'}"
+        for (_, some), text in zip(kinds[:_SHOWN], said, strict=False)
+    ]
     more = sum(some.height for _, some in kinds[_SHOWN:])
     return listed([*counted, *([f"{more:,} other failures"] if more else [])])
 
@@ -252,8 +268,8 @@ def _reason(how: Mapping[str, Any], rows: pl.DataFrame) -> str:
     answer = _ANSWER.fullmatch(how["exception_type"] or "")
     is_call = how["kind"] in {"client", "producer"} and how["culprit"] != how["failing_service"]
     attempts = _all_attempts(rows)
-    if answer is not None and _is_top(rows):
-        return "nothing below failed"
+    if rows["own_answer"].all() and (answer is not None or (not rows["message"].count() and not how["exception_type"])):
+        return ""
     if answer is not None and (is_call or how["kind"] in {"server", "consumer"}):
         return f"{named(how['culprit'])} answered {answer[1] or answer[2]}{f' to {attempts}' if attempts else ''}"
     if how["timed_out"] and is_call:
@@ -267,11 +283,6 @@ def _reason(how: Mapping[str, Any], rows: pl.DataFrame) -> str:
     messages = rows["message"].drop_nulls().mode().sort()
     told = f' ("{named(messages[0])}")' if messages.len() else ""
     return f"{where} {failed}{said}{told}{f' at {attempts}' if attempts else ''}"
-
-
-def _is_top(rows: pl.DataFrame) -> bool:
-    """Tell whether these are failures of the requests themselves."""
-    return bool(rows["own_answer"].all())
 
 
 def _all_attempts(rows: pl.DataFrame) -> str:
