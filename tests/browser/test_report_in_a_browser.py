@@ -35,7 +35,9 @@ OUT_OF_CARDS = """() => [...document.querySelectorAll('h1, h2, h3, p, li, sectio
   const right = part.matches('section') ? part.getBoundingClientRect().right : words.getBoundingClientRect().right;
   return right > room.right + 1 && !part.closest('nav, .drawing');
 }).map(part => part.textContent.slice(0, 60))"""
-FIGURES = """() => [...document.querySelectorAll('.js-plotly-plot')].filter(plot => !plot.closest('details:not([open])')).map(plot => {
+FIGURES = """() => [
+  ...document.querySelectorAll('.js-plotly-plot'),
+].filter(plot => !plot.closest('details:not([open])')).map(plot => {
   const whole = plot.getBoundingClientRect();
   const holder = plot.closest('.figure');
   const texts = [...plot.querySelectorAll('.gtitle, .xtick text, .ytick text, .textpoint text')];
