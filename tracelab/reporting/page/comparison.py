@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import polars as pl
+
 from tracelab.figures.charts.trace_diff import plot_trace_diff
 from tracelab.markup import plain
 from tracelab.reporting.page.figures import figure
@@ -24,7 +26,8 @@ def comparison_section(evidence: Evidence, links: Links) -> list[Section]:
         return []
     verdict = evidence.verdict
     said = "".join(f"<li>{plain(each, longest=400)}</li>" for each in verdict.sentences())
-    routes = table(evidence.beside, links, rows=ROWS)
+    counts = ("before_requests", "after_requests")
+    routes = table(evidence.beside.select(pl.exclude(counts), *counts), links, rows=ROWS)
     paths = ""
     if not verdict.is_empty:
         drawn = figure(plot_trace_diff(evidence.baseline, evidence.spans))

@@ -25,7 +25,7 @@ _EVIDENCE: Final = {
     "trace_latency_percentiles": ("requests", "requests"),
     "change_points": ("changes", "changes over time"),
     "compare": ("changes", "changes over time"),
-    "root_causes": ("changes", "changes over time"),
+    "root_causes": ("baseline", "beside the baseline"),
     "error_origins": ("origins", "where errors start"),
     "critical_path_profile": ("time", "where the time goes"),
     "repeated_calls": ("repetition", "repeated calls"),
