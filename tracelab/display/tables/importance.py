@@ -47,11 +47,11 @@ def by_importance(columns: Sequence[Cells]) -> list[Cells]:
 def figures_first(columns: Sequence[Cells]) -> list[Cells]:
     """Put what tells rows apart before figures, then other names and times, then percentiles, of which some will do.
 
-    Sentences come right after what they are about; what says the same in every row comes last of the names.
+    Sentences come right after the first name; what says the same in every row comes last of the names.
     """
     telling = [column for column in columns if len(set(column.texts)) > 1 or len(column.texts) < 2]
     names = _apart([column for column in telling if not column.whole])
-    names += [column for column in columns if SENTENCES.fullmatch(column.name)]
+    names[1:1] = [column for column in columns if SENTENCES.fullmatch(column.name)]
     percentiles = {column.name: column for column in columns if _PERCENTILE.fullmatch(column.name)}
     figures = [column for column in columns if column.number]
     ordered = {column.name: column for column in [*names, *figures, *telling, *columns]}

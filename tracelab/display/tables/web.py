@@ -27,11 +27,12 @@ _LONGEST: Final = 2_000
 _LONG: Final = 44
 _SHORT: Final = 12
 _LONGEST_PART: Final = 18
-_PIXELS: Final = 7.3
+_PIXELS: Final = 7.6
 _SMALL_PIXELS: Final = 5.8
 _PADDING: Final = 20
 _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
+_SPARE: Final = 8
 _TREND: Final = 96
 _SENTENCE: Final = 160
 # How many pixels a text of so many letters needs at least, which part of the page it would like, and how much at most:
@@ -68,7 +69,7 @@ def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]
     fitting, above = len(ordered), STEPS[-1]
     for width in reversed(STEPS):
         used = accumulate(need.pixels(width, interactive=interactive) for need in needs)
-        fitting = min(fitting, max(sum(each <= width for each in used), 1))
+        fitting = min(fitting, max(sum(each + _SPARE <= width for each in used), 1))
         for column in ordered[fitting:]:
             steps.setdefault(column.name, above)
         above = width
@@ -199,13 +200,13 @@ def _left_out(columns: Sequence[Cells], steps: Mapping[str, int]) -> str:
     if not steps:
         return ""
     widest = max(steps.values())
-    names = "".join(
+    names = " ".join(
         f'<code class="under under{steps[column.name]}">{plain(column.name, longest=60)}</code>'
         for column in columns
         if column.name in steps
     )
     return (
-        f'<p class="left-out under under{widest}">Left out at this width: {names}'
+        f'<p class="left-out under under{widest}">Left out at this width: {names} '
         f"(<b></b> of {len(columns)} columns)</p>"
         f'<label class="every under under{widest}"><input type="checkbox"> All columns</label>'
     )
