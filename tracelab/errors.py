@@ -32,6 +32,10 @@ class SourceError(TracelabError):
     """A source that cannot be reached: no such file, no such server, no permission."""
 
 
+class OutputError(SourceError):
+    """A place that cannot be written to: no such folder, no permission, a full disk."""
+
+
 class _PointingError(TracelabError):
     """An error in a text, which shows the place below a caret."""
 

@@ -10,7 +10,7 @@ from secrets import token_hex
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING
 
-from tracelab.errors import SourceError
+from tracelab.errors import OutputError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,27 +45,27 @@ def check_target(target: Path, *, folder: bool = False) -> None:
 
     Raises
     ------
-    SourceError
+    OutputError
         The folder that it is to stand in is missing, something else is there, or one may not write there.
     """
     if "\0" in str(target):
-        raise SourceError(f"{str(target)!r:.200} holds a NUL, which no name may. Choose another name.")
+        raise OutputError(f"{str(target)!r:.200} holds a NUL, which no name may. Choose another name.")
     try:
         holder = target if folder and target.is_dir() else target.parent
         if not holder.exists():
-            raise SourceError(f"{target}: there is no folder {holder}. Make it first, or choose another place.")
+            raise OutputError(f"{target}: there is no folder {holder}. Make it first, or choose another place.")
         if not holder.is_dir():
-            raise SourceError(f"{target}: {holder} is no folder. Choose another place.")
+            raise OutputError(f"{target}: {holder} is no folder. Choose another place.")
         if folder and target.exists() and not target.is_dir():
-            raise SourceError(f"{target} is a file and no folder. Choose another name.")
+            raise OutputError(f"{target} is a file and no folder. Choose another name.")
         if not folder and target.is_dir():
-            raise SourceError(f"{target} is a folder. Name a file in it.")
+            raise OutputError(f"{target} is a folder. Name a file in it.")
         if not os.access(target if target.exists() else holder, os.W_OK):
-            raise SourceError(f"{target} may not be written to. Check the permissions, or choose another place.")
+            raise OutputError(f"{target} may not be written to. Check the permissions, or choose another place.")
         if not target.exists() or target.is_file() or target.is_dir():
             _try_writing(_place_of(Path(os.path.realpath(target))))
     except OSError as error:
-        raise SourceError(f"{target!s:.200}: {error.strerror}. Choose another name.") from error
+        raise OutputError(f"{target!s:.200}: {error.strerror}. Choose another name.") from error
 
 
 def _place_of(real: Path) -> Path:
@@ -79,7 +79,7 @@ def _try_writing(folder: Path) -> None:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise SourceError(
+        raise OutputError(
             f"No file can be made in {folder}: {error.strerror or error}. Choose another place."
         ) from error
 
@@ -90,7 +90,23 @@ def replacing(target: Path) -> Iterator[Path]:
 
     Until then what stood there stays as it was. A run that is interrupted leaves nothing behind. What is no file, such
     as a pipe, is written to as it is.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written, or not to its end: the disk is full, say.
     """
+    try:
+        with _replacing(target) as part:
+            yield part
+    except OSError as error:
+        raise OutputError(
+            f"{target} cannot be written: {error.strerror or error}. Make room, or choose another place."
+        ) from error
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[Path]:
     if target.exists() and not target.is_file() and not target.is_dir():
         yield target  # not where its link leads: that of /dev/stdout leads nowhere for a pipe
         return

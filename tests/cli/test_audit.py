@@ -98,7 +98,7 @@ def test_audit_writes_sarif_into_a_file_or_the_output(
     (result, *_) = written["runs"][0]["results"]
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "dump.jsonl"
     assert json.loads(run("audit", dump, "--sarif", "-")) == written
-    run("audit", "dump.jsonl", "--sarif", str(out), "--severity", "error")  # written anew without a word
+    run("audit", "dump.jsonl", "--sarif", str(out), "--severity", "error", "--force")
     assert len(json.loads(out.read_text())["runs"][0]["results"]) == 1
 
 

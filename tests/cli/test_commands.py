@@ -22,9 +22,50 @@ def test_summary_counts_spans_traces_and_services(dump: str) -> None:
 def test_report_prints_tables_and_writes_the_file(dump: str, tmp_path: Path) -> None:
     page = tmp_path / "out.html"
     text = run("report", dump, "-o", str(page))
-    for heading in ("Latency percentiles", "Error rates", "critical path"):
-        assert heading in text
+    assert text.startswith(f"Wrote {page}, ")
+    assert re.search(r"^Findings\n1\. \S", text, re.MULTILINE)
+    assert re.search(r"^Requests  the worst first\n.*p95", text, re.MULTILINE)
     assert page.stat().st_size > 1_000_000
+
+
+def test_report_tells_of_a_baseline_and_of_keys_and_takes_a_title(dump: str, tmp_path: Path) -> None:
+    page = tmp_path / "out.html"
+    more = ("--baseline", dump, "--by", "service_name", "--title", "Mine", "--trace-url", "http://ui/{trace_id}")
+    assert "name" not in run("report", dump, "-o", str(page), *more).partition("Requests")[2].replace(
+        "service name", ""
+    )
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>Mine</h1>" in text
+    assert "Beside a baseline of 2 spans" in text
+    assert 'href="http://ui/' in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--trace-url", "http://ui/"),
+        ("--by", "service_nam"),
+        ("--by", "requests"),
+        ("--baseline", "~nobody-here/x.json"),
+    ],
+)
+def test_a_mistake_in_an_option_of_report_is_2_and_leaves_no_file(
+    words: tuple[str, ...], dump: str, tmp_path: Path
+) -> None:
+    text = run("report", dump, "-o", str(tmp_path / "out.html"), *words, code=2)
+    assert text.startswith("error: ")
+    assert text.count("\n") == 1
+    assert not (tmp_path / "out.html").exists()
+
+
+@pytest.mark.usefixtures("dump")
+def test_what_a_dump_had_to_be_repaired_for_is_told_in_the_report(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text((tmp_path / "dump.jsonl").read_text() + '{"resourceSp')
+    page = tmp_path / "out.html"
+    told = run("report", str(cut), "-o", str(page)).splitlines()[0]
+    assert told.startswith("warning: ")
+    assert told.removeprefix("warning: ")[:40] in page.read_text(encoding="utf-8")
 
 
 def test_query_prints_a_table_json_or_csv(dump: str) -> None:

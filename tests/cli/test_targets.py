@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from tests.cli.running import program, run
 
 
-def test_audit_replaces_no_file_that_is_no_sarif(dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_audit_replaces_a_file_only_by_force(dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("mine")
     with monkeypatch.context() as patched:
@@ -30,6 +30,7 @@ def test_audit_replaces_no_file_that_is_no_sarif(dump: str, tmp_path: Path, monk
         assert (refused.returncode, refused.stdout) == (2, b"")
     run("audit", dump, "--sarif", str(notes), "--force")
     assert notes.read_text().startswith("{")
+    assert "--force" in run("audit", dump, "--sarif", str(notes), code=2)
 
 
 def test_an_interrupted_conversion_leaves_what_was_there(
@@ -58,7 +59,7 @@ def test_a_report_checks_its_target_before_it_reads(dump: str, tmp_path: Path, m
             assert text.count("\n") == 1
     assert notes.read_text() == "mine"
     run("report", dump, "-o", str(notes), "--force")
-    run("report", dump, "-o", str(notes))  # a page is written anew without a word
+    assert "--force" in run("report", dump, "-o", str(notes), code=2)  # an earlier report too
     assert notes.read_bytes().startswith(b"<!DOCTYPE html>")
 
 
@@ -113,3 +114,44 @@ def test_convert_replaces_only_by_force_and_never_its_source(dump: str, tmp_path
     assert forced.startswith(f"error: --force replaces files only, and {tmp_path} is a folder that holds some.")
     assert "says nothing" in run("convert", dump, str(tmp_path / "x.csv"), code=2)
     assert tl.read(dump).equals(tl.read(target))
+
+
+WRITING = (
+    ("report", "DUMP", "-o", "TARGET"),
+    ("convert", "DUMP", "TARGET"),
+    ("sample", "DUMP", "--policy", "always_on", "-o", "TARGET"),
+    ("audit", "DUMP", "--sarif", "TARGET"),
+)
+
+
+@pytest.mark.parametrize("words", WRITING)
+def test_what_cannot_be_written_is_2_whatever_the_command(
+    words: tuple[str, ...], dump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "there.jsonl"
+    there.write_text("mine")
+    for target in (tmp_path / "no" / "folder.jsonl", there):
+        text = run(*(word.replace("DUMP", dump).replace("TARGET", str(target)) for word in words), code=2)
+        assert text.startswith("error: ")
+        assert text.count("\n") == 1
+    assert there.read_text() == "mine"
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pathlib.Path.write_text", full)
+        patched.setattr("tracelab.loaders.writing.lines", full)
+        text = run(*(w.replace("DUMP", dump).replace("TARGET", f"{tmp_path}/full.jsonl") for w in words), code=2)
+    assert "full.jsonl cannot be written: No space left on device." in text
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["dump.jsonl", "there.jsonl"]
+
+
+@pytest.mark.parametrize("words", WRITING[:1])
+def test_a_device_that_is_full_is_one_line(words: tuple[str, ...], dump: str) -> None:
+    if not os.path.exists("/dev/full"):  # noqa: PTH110 - a device
+        pytest.skip("this system has no /dev/full")
+    done = program(*(word.replace("DUMP", dump).replace("TARGET", "/dev/full") for word in words))
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: /dev/full cannot be written: ")
+    assert done.stderr.count(b"\n") == 1

@@ -144,7 +144,7 @@ def test_an_output_that_is_full_is_one_line(dump: str) -> None:
         done = subprocess.run(
             [sys.executable, "-m", "tracelab", "summary", dump], stdout=full, stderr=subprocess.PIPE, check=False
         )
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr.startswith(b"error: the output cannot be written: ")
     assert done.stderr.count(b"\n") == 1
 

@@ -124,6 +124,7 @@ WRONG: list[tuple[Callable[..., go.Figure], str, list[Any]]] = [
     (tl.plot_gaps, "min_duration", [*NO_TIME, None]),
     (tl.plot_latency_percentiles, "quantiles", ["p95", [], ["a"], 95, [95], [True], True, None]),
     *((figure, "trace_id", NO_ID) for figure in (tl.plot_flamegraph, tl.plot_gantt)),
+    (tl.plot_gantt, "keep", ["last", None, 5]),
     *(
         (figure, name, values)
         for figure in (tl.plot_latency_percentiles, tl.plot_error_rates)

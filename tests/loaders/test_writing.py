@@ -164,3 +164,20 @@ def test_a_name_may_look_like_a_pattern(name: str, tmp_path: Path) -> None:
     assert_frame_equal(read(write(spans, tmp_path / name)), spans)
     if not name.endswith(".jsonl"):
         assert_frame_equal(scan(tmp_path / name).collect(), spans)
+
+
+@pytest.mark.parametrize(("told", "error"), [
+    ("parquet: underlying IO error: No space left on device (os error 28)", SourceError),
+    ("parquet: underlying IO error: No such file (os error 2)", pl.exceptions.ComputeError),
+    ("parquet: out of specification", pl.exceptions.ComputeError),
+])  # fmt: skip
+def test_a_full_disk_is_one_also_in_the_words_of_polars(
+    told: str, error: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise pl.exceptions.ComputeError(told)
+
+    monkeypatch.setattr(pl.LazyFrame, "sink_parquet", full)
+    with pytest.raises(error, match="No space left on device. Make room" if error is SourceError else "parquet: "):
+        write(draw("api ="), tmp_path / "spans.parquet")
+    assert not list(tmp_path.iterdir())

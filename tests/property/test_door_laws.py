@@ -157,11 +157,8 @@ OPTIONS: dict[str, dict[str, object]] = {
     "repeated_calls": {"min_count": 2},
     "outliers": {"min_count": 2},
     "plan_sampling": {"budget": "5 GB/day"},
-<<<<<<< HEAD
     "check": {"baseline": SPANS},
-=======
     "redact": {"key": "always the same"},
->>>>>>> a-exports
     "compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "plot_compare": {"where": "duration > 6ms", "unit": "span", "q": 1},
     "root_causes": {"where": "traceDuration > 6ms", "q": 1},

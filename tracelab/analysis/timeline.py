@@ -178,6 +178,44 @@ def shown_rows(rows: pl.DataFrame, *, folded: frozenset[int] = frozenset(), text
     return rows.filter(pl.Series(keep)).with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
 
 
+def telling_rows(rows: pl.DataFrame, sections: pl.DataFrame, *, most: int) -> pl.DataFrame:
+    """Keep the rows that tell most of a trace, at most so many, and number them anew; all where there are no more.
+
+    First come spans that failed, then those with the most time on the critical path, then the longest. With a span
+    come those that it stands below, so that what is left is still one tree.
+
+    Parameters
+    ----------
+    rows
+        All rows of the timeline.
+    sections
+        Its critical path, as `timeline_path` gives it.
+    most
+        How many rows to keep.
+    """
+    if rows.height <= most:
+        return rows
+    on_path = np.zeros(rows.height, dtype=np.int64)
+    np.add.at(on_path, sections["place"].to_numpy(), sections["length"].to_numpy())
+    order = np.lexsort((rows["length"].to_numpy(), on_path, rows["is_error"].to_numpy()))
+    rank = np.empty(rows.height, dtype=np.int64)
+    rank[order] = np.arange(rows.height)
+    # What leads to a row is worth as much as the best row below it, and comes before it where they are worth the same.
+    worth = _best_below(rank, rows["depth"].to_numpy().astype(np.int64))
+    chosen = np.sort(np.lexsort((np.arange(rows.height), -worth))[:most])
+    return rows[chosen].with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+
+
+def _best_below(values: Ints, depths: Ints) -> Ints:
+    """Give every row the largest value of itself and of what is below it, level by level from the deepest."""
+    best = values.copy()
+    levels = np.split(np.argsort(depths, kind="stable"), np.cumsum(np.bincount(depths))[:-1])
+    for above, level in zip(levels[-2::-1], levels[:0:-1], strict=True):
+        if above.size:
+            np.maximum.at(best, above[np.maximum(np.searchsorted(above, level) - 1, 0)], best[level])
+    return best
+
+
 def folded_path(sections: pl.DataFrame, rows: pl.DataFrame, folded: frozenset[int]) -> pl.DataFrame:
     """Give the sections of what is folded away to the span that it is folded into, so that a fold loses no path.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from tracelab.checking.verdicts import CANNOT_TELL, FAILS, HOLDS, NOT_TESTED
+from tracelab.checking.verdicts import CANNOT_TELL, FAILS, HOLDS, NOT_TESTED, badness
 from tracelab.checking.wording import totals
 from tracelab.markup import cut, visible
 
@@ -27,7 +27,7 @@ _ACTS: Final = re.compile(r"[\\`*{}\[\]<>|&~@$#]|(?<!\w)_|_(?!\w)|(?<=www)\.|:(?
 
 def as_markdown(checked: pl.DataFrame, *, name: str, link: Link) -> str:
     """Write the answer of `check` as Markdown; `link` says where a trace is shown, if anywhere."""
-    rows = sorted(enumerate(checked.to_dicts()), key=lambda pair: (_rank(pair[1]), pair[0]))
+    rows = sorted(enumerate(checked.to_dicts()), key=lambda pair: (badness(pair[1]), pair[0]))
     head = [MARK, f"### tracelab check: {escaped(totals(checked))}", "", f"Of {escaped(name)}.", ""]
     table = ["| verdict | rule | what was seen | trace |", "| --- | --- | --- | --- |"]
     return "\n".join([*head, *table, *(_row(row, link) for _, row in rows)]) + "\n"
@@ -65,7 +65,3 @@ def _trace(row: dict[str, Any], link: Link) -> str:
     trace = row["exemplar_trace_ids"][0]
     url = link(trace)
     return f"[{escaped(trace)}](<{url}>)" if url else f"<code>{escaped(trace)}</code>"
-
-
-def _rank(row: dict[str, Any]) -> tuple[int, bool]:
-    return list(_SIGNS).index(row["verdict"]), row["severity"] == "warning"

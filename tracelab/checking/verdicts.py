@@ -71,6 +71,11 @@ def judged(rule: Rule, unit: Unit, evidence: Evidence) -> Judgement:
     return Judgement(rule, unit, verdict_of(measured, rule.comparison, optional=rule.optional), measured)
 
 
+def badness(row: Mapping[str, Any]) -> tuple[int, bool]:
+    """Rank a row of verdicts: what fails first, errors before warnings."""
+    return VERDICTS.index(row["verdict"]), row["severity"] == "warning"
+
+
 def verdict_of(measured: Measured, comparison: Comparison, *, optional: bool = False) -> Verdict:
     """Say what an interval tells: a rule fails, or holds, where all of it lies on one side of the limit."""
     if measured.value is None:

@@ -19,8 +19,9 @@ from tracelab.cli.terminal import Commands
 app = typer.Typer(
     cls=Commands,
     help="Explore distributed traces: any dump in, answers out.",
-    epilog="Exit codes: 0 all went well, 1 something could not be read or written, 2 the command or the query is "
-    "wrong, 3 `audit --fail-on`, `diff --fail-if-slower` or `check` found something, 130 interrupted.",
+    epilog="Exit codes: 0 all went well, 1 something could not be read, 2 the command or the query is wrong, or the "
+    "output cannot be written, 3 `audit --fail-on`, `diff --fail-if-slower` or `check` found something, 130 "
+    "interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
@@ -28,8 +29,8 @@ app = typer.Typer(
 for command in (summary, report, query, convert, sample):
     app.command()(command)
 app.command(
-    epilog="Exit codes: 0 nothing from --fail-on on was found, 1 the spans could not be read or the file not written, "
-    "2 the command is wrong, 3 something from --fail-on on was found."
+    epilog="Exit codes: 0 nothing from --fail-on on was found, 1 the spans could not be read, 2 the command is "
+    "wrong or the file cannot be written, 3 something from --fail-on on was found."
 )(audit)
 app.command(
     epilog="Exit codes: 0 traces do not take longer by more than --fail-if-slower, 1 the spans could not be read or a "

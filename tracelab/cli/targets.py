@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from tracelab.checking.markdown import MARK
 from tracelab.cli.terminal import USAGE, is_output, stop, usage
 from tracelab.display.words import format_bytes
 from tracelab.exporting.writing import check_writing
-from tracelab.files import expanded, holds_files
+from tracelab.files import check_target, expanded, holds_files
 from tracelab.loaders.input.sources import sources_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-_HTML: Final = b"<!doctype html"
-_SARIF: Final = b"sarif"
-_JUNIT: Final = b"<testsuite"
-_VERDICT: Final = MARK.encode()
 
 
 def checked_target(source: str, target: Path, *, force: bool) -> Path:
@@ -28,9 +22,26 @@ def checked_target(source: str, target: Path, *, force: bool) -> Path:
             stop(f"--force replaces files only, and {target} is a folder that holds some. Choose another name.", USAGE)
         written = check_writing(target)
     keep_sources(source, written)
-    if not force and written.is_file():
-        stop(f"{written} is there. Choose another name, or pass --force to replace it.", USAGE)
+    _keep_files(written, force=force)
     return written
+
+
+def checked_file(target: Path, *sources: str, force: bool) -> Path:
+    """Check before any work whether a file of any kind can be written there, and give the place."""
+    with usage():
+        written = expanded(target)
+        refuse_stream(written)
+        check_target(written)
+    for source in sources:
+        keep_sources(source, written)
+    _keep_files(written, force=force)
+    return written
+
+
+def _keep_files(target: Path, *, force: bool) -> None:
+    """Refuse to replace a file that nobody said is to be replaced."""
+    if not force and target.is_file():
+        stop(f"{target} is there. Choose another name, or pass --force to replace it.", USAGE)
 
 
 def keep_sources(path: str, target: Path) -> None:
@@ -46,38 +57,6 @@ def refuse_stream(target: Path) -> None:
     """Refuse to write a file into the output, where what is said about it stands."""
     if str(target) == "-" or is_output(target):
         stop(f"{target}: the output holds what is said here, and no file. Name a file.", USAGE)
-
-
-def is_page(path: Path) -> bool:
-    """Say whether a file is an HTML page, such as an earlier report, or empty."""
-    head = _head(path, len(_HTML))
-    return head is not None and (head.lower() == _HTML or not head)
-
-
-def is_sarif(path: Path) -> bool:
-    """Say whether a file is SARIF, such as that of an earlier audit, or empty."""
-    head = _head(path, 200)
-    return head is not None and (_SARIF in head or not head)
-
-
-def is_junit(path: Path) -> bool:
-    """Say whether a file is JUnit XML, such as that of an earlier check, or empty."""
-    head = _head(path, 200)
-    return head is not None and (_JUNIT in head or not head)
-
-
-def is_verdict(path: Path) -> bool:
-    """Say whether a file is the Markdown of an earlier check, or empty."""
-    head = _head(path, len(_VERDICT))
-    return head is not None and (head == _VERDICT or not head)
-
-
-def _head(path: Path, size: int) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError:  # one may write to it, but not look
-        return None
 
 
 def size_told(path: Path) -> str:

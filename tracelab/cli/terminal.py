@@ -22,6 +22,7 @@ from typer.core import TyperGroup
 from tracelab.display.tables import shown
 from tracelab.errors import (
     LoadWarning,
+    OutputError,
     PolicyError,
     QueryError,
     RuleError,
@@ -74,7 +75,7 @@ class Commands(TyperGroup):
                 result = super().invoke(ctx)
             sys.stdout.flush()
         except TracelabError as error:
-            _stop_with(error, USAGE if isinstance(error, QueryError) else UNREADABLE)
+            _stop_with(error, USAGE if isinstance(error, QueryError | OutputError) else UNREADABLE)
         except BrokenPipeError:
             _close_quietly(sys.stdout, sys.stderr)
             raise typer.Exit(0) from None  # whoever read has seen enough
@@ -83,7 +84,7 @@ class Commands(TyperGroup):
                 raise
             # What is still held would be written once more at the end.
             _close_quietly(sys.stdout)
-            stop(f"the output cannot be written: {error.strerror}", code=UNREADABLE)
+            stop(f"the output cannot be written: {error.strerror}", code=USAGE)
         return result
 
 
@@ -101,6 +102,21 @@ def usage() -> Iterator[None]:
         yield
     except TracelabError as error:
         _stop_with(error, USAGE)
+
+
+@contextmanager
+def overheard() -> Iterator[list[str]]:
+    """List what is warned of meanwhile, which is shown all the same."""
+    said: list[str] = []
+    with warnings.catch_warnings():
+        show = warnings.showwarning
+
+        def hear(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+            said.append(str(message))
+            show(message, category, *place, **more)
+
+        warnings.showwarning = hear
+        yield said
 
 
 def say(message: str, *, style: str = "") -> None:

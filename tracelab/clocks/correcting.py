@@ -138,7 +138,7 @@ def correct_skew(
 
 
 def _corrected(spans: pl.DataFrame, options: _Options) -> pl.DataFrame:
-    raw = _as_recorded(spans).with_row_index(_ROW)
+    raw = as_recorded(spans).with_row_index(_ROW)
     columns = jaeger_columns(raw) if options.method == "jaeger" else host_columns(raw)
     frame, forest = build_forest(raw, _ROW, *columns)
     rows = frame[_ROW].to_numpy().astype(np.int64)
@@ -162,7 +162,7 @@ def _corrected(spans: pl.DataFrame, options: _Options) -> pl.DataFrame:
     return _moved(raw, shift[by_row], note[by_row])
 
 
-def _as_recorded(spans: pl.DataFrame) -> pl.DataFrame:
+def as_recorded(spans: pl.DataFrame) -> pl.DataFrame:
     """Take back what was corrected before."""
     bare = spans.drop(_ADDED, strict=False)
     if any(spans.schema.get(name) != _ADDED[name] for name in (RAW, CORRECTION)):

@@ -6,7 +6,6 @@ import gzip
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from tracelab.conforming import conform, takes_any_frame
-from tracelab.errors import SourceError
 from tracelab.exporting.perfetto.trace_events import lines
 from tracelab.files import check_target, replacing
 from tracelab.loaders import writing as kept
@@ -51,6 +50,8 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     ------
     SourceError
         It is no path, the suffix is unknown, the folder already holds files, or it cannot be written there.
+    OutputError
+        The disk is full, say; nothing half-written is left.
 
     Examples
     --------
@@ -68,12 +69,9 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     if not target.name.endswith(_TRACE_EVENTS):
         return kept.write(spans, target)
     frame = conform(spans).lazy().collect()
-    try:
-        with replacing(target) as part, _opened(part, target.suffix) as file:
-            for text in lines(frame):
-                file.write(text)
-    except OSError as error:
-        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    with replacing(target) as part, _opened(part, target.suffix) as file:
+        for text in lines(frame):
+            file.write(text)
     return target
 
 

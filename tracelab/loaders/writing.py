@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
+import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import polars as pl
@@ -23,6 +26,8 @@ _ROWS_IN_PART: Final = 500_000
 _HOUR: Final = "%Y-%m-%dT%H"
 _PARQUET: Final = ".parquet"
 _LINES: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+_SYSTEM_ERROR: Final = re.compile(r"\(os error ([0-9]{1,5})\)")
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 _SUFFIXES: Final = (
     ".parquet, .jsonl, .jsonl.gz, .jsonl.zst, .perfetto.json, .perfetto.json.gz, or no suffix for a folder"
 )
@@ -66,16 +71,13 @@ def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     """
     target = check_writing(path)
     frame = conform(spans)
-    try:
-        with replacing(target) as part:
-            if _is_folder(target):
-                _write_folder(frame, part)
-            elif target.name.endswith(_PARQUET):
-                frame.lazy().sink_parquet(part, compression="zstd")
-            else:
-                _write_lines(frame, part, target.suffix)
-    except OSError as error:
-        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    with replacing(target) as part, _full_disks():
+        if _is_folder(target):
+            _write_folder(frame, part)
+        elif target.name.endswith(_PARQUET):
+            frame.lazy().sink_parquet(part, compression="zstd")
+        else:
+            _write_lines(frame, part, target.suffix)
     return target
 
 
@@ -100,6 +102,18 @@ def check_writing(path: str | Path) -> Path:
 def _is_folder(target: Path) -> bool:
     """Say whether spans are written as a folder: by a name without a suffix, or into a folder that is there."""
     return not target.name.endswith((_PARQUET, *_LINES)) and (not target.suffix or os.path.isdir(target))  # noqa: PTH112 - no error for a name that is too long
+
+
+@contextmanager
+def _full_disks() -> Iterator[None]:
+    """Let a disk that is full be what it is: polars tells of it in the words of an error in computing."""
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        code = _SYSTEM_ERROR.search(str(error))
+        if code is None or int(code[1]) not in _NO_ROOM:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 def _write_lines(spans: pl.DataFrame | pl.LazyFrame, target: Path, suffix: str) -> None:

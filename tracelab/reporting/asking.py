@@ -15,6 +15,7 @@ from tracelab.analysis.errors.exceptions import FAILED, REFUSED, exceptions_of, 
 from tracelab.analysis.errors.outcomes import requests_of, route_columns
 from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.errors.requests import callers_of
+from tracelab.differences.changes.detecting import change_points
 from tracelab.forest import build_forest
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ class Asked:
         """Give the whole traces with these ids, for an answer to be asked of them alone."""
         ids = (traces.to_frame() if isinstance(traces, pl.Series) else traces).select("trace_id").unique()
         return self.spans.join(ids, on="trace_id", how="semi", maintain_order="left")
+
+    @cached_property
+    def changes(self) -> pl.DataFrame:
+        """What `change_points` finds."""
+        return change_points(self.spans)
 
     @cached_property
     def requests(self) -> pl.DataFrame:

@@ -101,8 +101,12 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     before = None if baseline is None else span_frame(baseline).lazy().collect()
     if before is not None and before.is_empty():
         warn_caller("The baseline has no spans, so that nothing can be compared with it.", QueryWarning)
+    return findings_of(Asked.of(spans.lazy().collect()), before)
+
+
+def findings_of(asked: Asked, before: pl.DataFrame | None) -> pl.DataFrame:
+    """Give the findings of `findings`, to whoever shows what was asked for them, too."""
     with quietly():
-        asked = Asked.of(spans.lazy().collect())
         found = _found(asked)
         if before is None or before.is_empty():
             return table(found)

@@ -1,77 +1,86 @@
-"""One HTML file that opens anywhere, without a network: tables, figures, timelines."""
+"""One HTML file that opens anywhere, without a network: what is wrong in sentences, then the evidence."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
-import plotly.io as pio
-from plotly.offline import get_plotlyjs
-
-from tracelab.analysis.critical_paths.profile import critical_path_profile
-from tracelab.analysis.errors.origins import error_origins
-from tracelab.analysis.timeline import slowest_traces
-from tracelab.conforming import takes_any_frame
-from tracelab.display.tables import STYLE, shown
-from tracelab.errors import SourceError, TracelabError
-from tracelab.figures.charts.critical_path_profile import plot_critical_path_profile
-from tracelab.figures.charts.gantt import plot_gantt
-from tracelab.figures.charts.latency_percentiles import plot_latency_percentiles
-from tracelab.figures.parts.style import NARROWEST
+from tracelab.conforming import conform, takes_any_frame
+from tracelab.errors import TracelabError, warn_caller
 from tracelab.files import check_target, replacing
-from tracelab.markup import plain
-from tracelab.options import file_path
-from tracelab.overview import contents, failing_services, longest_traces, slowest_services
+from tracelab.options import file_path, flag, shown
+from tracelab.report_overview import BY, keys_of
+from tracelab.reporting.page.composing import STEPS, page_of
+from tracelab.reporting.page.evidence import ANSWERS, gathered
+from tracelab.reporting.page.links import checked_url
+from tracelab.reporting.page.steps import Steps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    import plotly.graph_objects as go
     import polars as pl
 
-    from tracelab.analysis.grouping import Spans
-
-_ROWS: Final = 25
-_PERCENTILE_ROWS: Final = 100
-# The cards are white or nearly black, as the grounds are for which the figures' tones are chosen.
-_CSS: Final = f"""
-:root {{ color-scheme: light; --text: #1c2733; --quiet: #51606e; --page: #f5f7f9; --card: #fff; --line: #e1e6eb; }}
-@media screen and (prefers-color-scheme: dark) {{
-  :root {{ color-scheme: dark; --text: #e3e7eb; --quiet: #a5afb9; --page: #1d2125; --card: #111; --line: #3a424a; }}
-}}
-body {{ font: 14px/1.5 system-ui, sans-serif; color: var(--text); background: var(--page); margin: 0; }}
-main {{ max-width: 1120px; margin: 0 auto; padding: 24px 20px 60px; }}
-h1, h2, p {{ overflow-wrap: anywhere; }}
-h1 {{ font-size: 24px; margin: 8px 0 2px; }} h2 {{ font-size: 17px; margin: 0 0 8px; }}
-section {{ background: var(--card); border: 1px solid var(--line); border-radius: 8px;
-  padding: 16px 18px; margin: 16px 0; }}
-p {{ margin: 2px 0 10px; color: var(--quiet); }} .tracelab-table p {{ color: inherit; }}
-.figure {{ overflow-x: auto; }} .figure > div {{ min-width: {NARROWEST}px; }}
-@media (max-width: 600px) {{ main {{ padding: 12px 8px 40px; }} section {{ padding: 12px 10px; }} }}
-@media print {{ .figure {{ overflow: visible; }} }}
-"""
+    from tracelab.analysis.grouping import By, Spans
+    from tracelab.reporting.page.evidence import Evidence
 
 
 @takes_any_frame
-def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str | None = None) -> None:
+def write_report(
+    spans: Spans,
+    path: str | Path,
+    *,
+    baseline: Any = None,
+    by: By = BY,
+    title: str | None = None,
+    trace_url: str | None = None,
+    notes: str | Sequence[str] = (),
+    progress: bool | None = None,
+) -> None:
     """Write a report on all traces as one HTML file that needs no network.
+
+    It begins with what is wrong, the most harmful first, in sentences that lead to their evidence. Then come requests
+    by service and route, what callers saw, where errors start, where the time goes, repeated calls and gaps, what is
+    wrong with the instrumentation and with clocks, who calls whom, and a timeline of each kind of failing and of slow
+    request. Tables can be sorted and filtered; long ones show their first rows and say of how many.
 
     Parameters
     ----------
     spans
-        A span frame.
+        A span frame. Pass whole traces.
     path
         The file to write; one that is there is replaced once the new one is whole.
-    slowest
-        How many of the slowest traces get a timeline.
+    baseline
+        Other spans to hold these beside, such as those of the version before: any frame that goes in as `spans` does.
+    by
+        What requests are told apart by: a column, an attribute's key, an expression, or a list of these; None:
+        everything together. `route` is the method and route of a request, else the name of its span, where the spans
+        have no column of that name.
     title
         The heading; by default the services' names.
+    trace_url
+        The address of a trace in the pages of your tracing server, with `{trace_id}` where its id goes, such as
+        `http://jaeger:16686/trace/{trace_id}`. Then the ids in tables lead there; without, to timelines in the page,
+        as far as these are drawn.
+    notes
+        What else the report rests on, a sentence or several, such as what was repaired when the spans were read.
+    progress
+        Show a progress bar; without it one is shown where there are many spans and somebody watches.
 
     Raises
     ------
     TracelabError
-        The frame holds no spans.
+        The frame holds no spans, or an option is not what it should be.
+    SchemaError
+        The baseline cannot be conformed.
     SourceError
         The path is none, or the file cannot be written.
+
+    Warns
+    -----
+    SkewWarning
+        The clocks of two hosts are further apart than the calls between them leave room for.
 
     Examples
     --------
@@ -83,72 +92,61 @@ def write_report(spans: Spans, path: str | Path, *, slowest: int = 5, title: str
     ...     "api" in Path(f"{folder}/report.html").read_text(encoding="utf-8")
     True
     """
+    written(spans, path, baseline=baseline, by=by, title=title, trace_url=trace_url, notes=notes, progress=progress)
+
+
+def written(
+    spans: Spans,
+    path: str | Path,
+    *,
+    baseline: Any = None,
+    by: By = BY,
+    title: str | None = None,
+    trace_url: str | None = None,
+    notes: str | Sequence[str] = (),
+    progress: bool | None = None,
+) -> Evidence:
+    """Do what `write_report` does, and give the answers that the page rests on, to whoever shows some of them too."""
     target = file_path("path", path)
     check_target(target)
+    address = checked_url(trace_url)
+    sentences = _sentences(notes)
+    if title is not None and not isinstance(title, str):
+        raise TracelabError(f"`title` must be text, got {shown(title)}.")
+    if progress is not None:
+        flag("progress", progress)
     frame = spans.lazy().collect()
     if frame.is_empty():
         raise TracelabError("There are no spans to report on. Pass a frame that holds at least one trace.")
-    services = frame["service_name"].unique().sort().to_list()
-    heading = title or f"Traces of {', '.join(services[:4])}" + (" and others" if len(services) > 4 else "")
-    body = "".join([_head(frame, heading), *_answers(frame), *_timelines(frame, slowest)])
-    page = (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{plain(heading)}</title>'
-        f"<style>{_CSS}{STYLE}</style><script>{get_plotlyjs()}</script></head><body><main>{body}</main></body></html>\n"
-    )
-    try:
-        with replacing(target) as part:
-            part.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise SourceError(f"{target}: {error.strerror or error}. Check the folder and its permissions.") from error
+    before = None if baseline is None else _baseline(baseline)
+    keys_of(frame, by)
+    with _each_warning_once(), Steps(ANSWERS + STEPS, frame.height, progress=progress) as steps:
+        evidence = gathered(frame, before, by=by, steps=steps)
+        page = page_of(evidence, title=title, trace_url=address, notes=sentences, steps=steps)
+    with replacing(target) as part:
+        part.write_text(page, encoding="utf-8")
+    return evidence
 
 
-def _head(frame: pl.DataFrame, heading: str) -> str:
-    return f"<h1>{plain(heading)}</h1><p>{contents(frame)}.</p>"
+def _sentences(notes: Any) -> list[str]:
+    some = [notes] if isinstance(notes, str) else notes
+    if not isinstance(some, list | tuple) or not all(isinstance(each, str) for each in some):
+        raise TracelabError(f"`notes` must be a text or a list of texts, got {shown(notes)}.")
+    return list(some)
 
 
-def _answers(frame: pl.DataFrame) -> list[str]:
-    origins = error_origins(frame)
-    return [
-        _section(
-            "Latency percentiles by service",
-            "Entry spans. Exact quantiles; lower and upper bound the true value with 95 % confidence, whatever the "
-            "distribution. A dash means that there are too few spans to bound it.",
-            _figure(plot_latency_percentiles(frame)) + _table(slowest_services(frame), rows=_PERCENTILE_ROWS),
-        ),
-        _section("Error rates by service", "Entry spans, with 95 % Wilson intervals.", _table(failing_services(frame))),
-        _section(
-            "Where errors start",
-            "The deepest failing span of each failing branch.",
-            _table(origins) if origins.height else "<p>No span failed.</p>",
-        ),
-        _section(
-            "Where the time goes",
-            "Time on the critical path, over all traces: what the answers had to wait for.",
-            _figure(plot_critical_path_profile(frame)) + _table(critical_path_profile(frame)),
-        ),
-        _section("Slowest traces", "", _table(longest_traces(frame))),
-    ]
+def _baseline(baseline: Any) -> pl.DataFrame:
+    frame: pl.DataFrame = conform(baseline).lazy().collect()
+    if frame.is_empty():
+        raise TracelabError("The baseline holds no spans. Pass a frame that holds at least one trace, or none at all.")
+    return frame
 
 
-def _timelines(frame: pl.DataFrame, slowest: int) -> list[str]:
-    return [
-        _section(f"Timeline of trace {trace_id}", "", _figure(plot_gantt(frame, trace_id)))
-        for trace_id in slowest_traces(frame, count=slowest)["trace_id"]
-    ]
-
-
-def _section(heading: str, text: str, content: str) -> str:
-    return (
-        f"<section><h2>{plain(heading)}</h2>{f'<p>{plain(text, longest=400)}</p>' if text else ''}{content}</section>"
-    )
-
-
-def _figure(figure: go.Figure) -> str:
-    """Give a figure that scrolls within its card where the page is too narrow to read it."""
-    drawn = pio.to_html(figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False})
-    return f'<div class="figure">{drawn}</div>'
-
-
-def _table(frame: pl.DataFrame, *, rows: int = _ROWS) -> str:
-    return shown(frame, rows=rows).html()
+@contextmanager
+def _each_warning_once() -> Iterator[None]:
+    """Say at the caller's line, and once, what several answers warn of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for message, category in dict.fromkeys((str(each.message), each.category) for each in caught):
+        warn_caller(message, category)

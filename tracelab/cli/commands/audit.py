@@ -14,11 +14,11 @@ from tracelab.auditing.descriptions import DESCRIPTIONS
 from tracelab.auditing.sarif import artifact_uri, as_sarif
 from tracelab.cli.arguments import ROWS, Dump, Force
 from tracelab.cli.server_options import Server, takes_servers
-from tracelab.cli.targets import is_sarif, keep_sources, refuse_stream, size_told
+from tracelab.cli.targets import checked_file, size_told
 from tracelab.cli.terminal import FOUND, USAGE, note, paragraph, say, stop, table, usage, write
 from tracelab.display.records import as_json
 from tracelab.display.words import counted
-from tracelab.files import check_target, expanded, replacing
+from tracelab.files import replacing
 from tracelab.loaders.input.addresses import without_secrets
 from tracelab.overview import contents
 
@@ -77,8 +77,8 @@ def audit(
         Path | None,
         typer.Option(
             metavar="FILE|-",
-            help="Write SARIF 2.1.0 for code hosts: into a file, or with - to the output. An earlier SARIF file is "
-            "replaced, no other one.",
+            help="Write SARIF 2.1.0 for code hosts: into a file, or with - to the output. A file that is there is "
+            "replaced only by --force.",
             show_default=False,
         ),
     ] = None,
@@ -96,7 +96,7 @@ def audit(
         streams = str(sarif) == "-"
         if streams and as_json_lines:
             stop("--json and --sarif - both go to the output; name a file for --sarif.", USAGE)
-        target = None if sarif is None or streams else _sarif_file(path, sarif, force=force)
+        target = None if sarif is None or streams else checked_file(sarif, path, force=force)
     spans = server.spans(path)
     with usage():
         refuse_unknown("service", service or [], spans["service_name"].drop_nulls().unique().to_list())
@@ -116,16 +116,6 @@ def audit(
     if bad := at_least(findings, fail_on):
         tell(f"Failed: {counted(bad, 'finding')} of severity {fail_on}{'' if fail_on == 'error' else ' or worse'}.")
         raise typer.Exit(FOUND)
-
-
-def _sarif_file(source: str, target: Path, *, force: bool) -> Path:
-    target = expanded(target)
-    refuse_stream(target)
-    check_target(target)
-    keep_sources(source, target)
-    if not force and target.is_file() and not is_sarif(target):
-        stop(f"{target} is there and is no SARIF file. Choose another name, or pass --force to replace it.", USAGE)
-    return target
 
 
 def _tell_findings(spans: pl.DataFrame, findings: pl.DataFrame, shown: pl.DataFrame, *, limit: int) -> None:

@@ -13,13 +13,14 @@ import tracelab as tl
 from tracelab.checking.judging import refuse_without_baseline, rules_given
 from tracelab.checking.junit import as_junit
 from tracelab.checking.markdown import as_markdown
+from tracelab.checking.verdicts import badness
 from tracelab.checking.wording import linking, totals
 from tracelab.cli.arguments import Dump, Force
 from tracelab.cli.server_options import Server, takes_servers
-from tracelab.cli.targets import is_junit, is_verdict, keep_sources, refuse_stream
+from tracelab.cli.targets import checked_file
 from tracelab.cli.terminal import FOUND, UNREADABLE, USAGE, note, paragraph, say, stop, usage, write
 from tracelab.display.records import as_json
-from tracelab.files import check_target, expanded, replacing
+from tracelab.files import expanded, replacing
 from tracelab.loaders.input.addresses import without_secrets
 from tracelab.overview import contents
 
@@ -50,7 +51,7 @@ def check(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write JUnit XML for build servers. An earlier JUnit file is replaced, no other one.",
+            help="Write JUnit XML for build servers. A file that is there is replaced only by --force.",
             show_default=False,
         ),
     ] = None,
@@ -58,8 +59,8 @@ def check(
         Path | None,
         typer.Option(
             metavar="FILE|-",
-            help="Write Markdown for a pull request: into a file, or with - to the output. An earlier one is "
-            "replaced, no other file.",
+            help="Write Markdown for a pull request: into a file, or with - to the output. A file that is there is "
+            "replaced only by --force.",
             show_default=False,
         ),
     ] = None,
@@ -87,8 +88,8 @@ def check(
         link = linking(trace_url)
         sources = [path, str(expanded(rules)), *([baseline] if baseline is not None else [])]
         targets = [
-            _target(sources, junit, is_junit, "JUnit file", force=force),
-            None if streams else _target(sources, markdown, is_verdict, "Markdown of an earlier check", force=force),
+            None if file is None else checked_file(file, *sources, force=force)
+            for file in (junit, None if streams else markdown)
         ]
         if None not in targets and targets[0] == targets[1]:
             stop("--junit and --markdown name one file. Name two.", USAGE)
@@ -143,28 +144,12 @@ def _outcome(spans: pl.DataFrame, before: pl.DataFrame | None, checked: pl.DataF
     return _Outcome(USAGE, f"Not tested: {totals(untested)}. Mend their names, or make them optional.")
 
 
-def _target(
-    sources: list[str], target: Path | None, is_own: Callable[[Path], bool], what: str, *, force: bool
-) -> Path | None:
-    """Check before any work whether a file can be written, and is none that somebody would miss."""
-    if target is None:
-        return None
-    target = expanded(target)
-    refuse_stream(target)
-    check_target(target)
-    for source in sources:
-        keep_sources(source, target)
-    if not force and target.is_file() and not is_own(target):
-        stop(f"{target} is there and is no {what}. Choose another name, or pass --force to replace it.", USAGE)
-    return target
-
-
 def _tell(spans: pl.DataFrame, checked: pl.DataFrame, link: Callable[[str], str | None]) -> None:
-    """Print the totals, and of each rule what was seen, in the order of the file."""
+    """Print the totals, and of each rule what was seen, the worst first."""
     say(contents(spans), style="bold")
     say(f"{totals(checked)}.".capitalize())
     say("")
-    for row in checked.to_dicts():
+    for row in sorted(checked.to_dicts(), key=badness):
         warning = " (warning)" if row["severity"] == "warning" and row["verdict"] != "holds" else ""
         paragraph(row["rule"], style=_STYLES[row["verdict"]], mark=f"{row['verdict'].upper()}{warning}  ")
         if row["rule"] != row["check"]:

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 import plotly.graph_objects as go
 import polars as pl
 
-from tracelab.analysis.timeline import path_marks, timeline_path, timeline_rows, trace_length, trace_spans
+from tracelab.analysis.timeline import (
+    path_marks,
+    telling_rows,
+    timeline_path,
+    timeline_rows,
+    trace_length,
+    trace_spans,
+)
 from tracelab.colors import CRITICAL_PATH, ERROR
 from tracelab.conforming import takes_any_frame
 from tracelab.figures.parts.style import GRID, colors_in, first_rows, styled, time_unit
 from tracelab.markup import named, plain
+from tracelab.options import choice
 from tracelab.units import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from tracelab.analysis.grouping import Spans
+
+Keep: TypeAlias = Literal["first", "telling"]
 
 ROW_HEIGHT: Final = 20
 BAR_WIDTH: Final = 0.72
@@ -48,7 +58,7 @@ _HOVERED: Final = (
 
 
 @takes_any_frame
-def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -> go.Figure:
+def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200, keep: Keep = "first") -> go.Figure:
     """Draw a trace as a timeline: a row for each span, in tree order.
 
     Bars are coloured by service, errors are marked at their end, and a dark line runs over the critical path. A span
@@ -63,6 +73,9 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
         The trace to draw; the slowest one if there is none.
     first
         How many rows to draw at most; the title says so where there are more.
+    keep
+        Which ones where there are more: the `"first"`, or the most `"telling"`: spans that failed, then those with the
+        most time on the critical path, then the longest, each with the spans that it stands below.
 
     Returns
     -------
@@ -71,7 +84,7 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
     Raises
     ------
     TracelabError
-        There is no such trace, or none at all, or `first` is no number of rows.
+        There is no such trace, or none at all, or `first` is no number of rows, or `keep` is none of both.
 
     Examples
     --------
@@ -83,11 +96,13 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
     >>> [bar.name for bar in plot_gantt(spans, spans["trace_id"][0]).data if bar.name]
     ['api', 'db', 'critical path', 'error']
     """
+    telling = choice("keep", keep, get_args(Keep)) == "telling"
     trace = trace_spans(spans, trace_id)
-    rows = timeline_rows(trace)
+    rows, path = timeline_rows(trace), timeline_path(trace)
     total = trace_length(rows)
-    shown = first_rows(rows, first)
-    marks = path_marks(timeline_path(trace), shown, low=0, high=total)
+    most = first_rows(rows, first).height
+    shown = telling_rows(rows, path, most=most) if telling else rows.head(most)
+    marks = path_marks(path, shown, low=0, high=total)
     colors = colors_in(spans, shown["service_name"])
     figure = go.Figure(_traces(bar_columns(shown, total=total), marks, colors, total=total))
     figure.update_yaxes(
@@ -98,7 +113,8 @@ def plot_gantt(spans: Spans, trace_id: str | None = None, *, first: int = 200) -
         fixedrange=shown.height <= 40,
     )
     figure.update_xaxes(**time_axis(total))
-    more = f", the first {first:,} of {rows.height:,} spans" if rows.height > first else f", {_spans(rows.height)}"
+    which = f"the {most:,} most telling" if telling else f"the first {most:,}"
+    more = f", {which} of {rows.height:,} spans" if rows.height > most else f", {_spans(rows.height)}"
     styled(figure, title=timeline_title(rows, total=total) + more, barmode="overlay", hovermode="closest")
     bottom = _AXIS_HEIGHT + _LEGEND_LINE * _legend_lines(figure)
     return figure.update_layout(

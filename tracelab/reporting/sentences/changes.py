@@ -10,7 +10,6 @@ import polars as pl
 from tracelab.analysis.critical_paths.paths import critical_path
 from tracelab.differences.attributes.comparing import compare
 from tracelab.differences.causes.ranking import root_causes
-from tracelab.differences.changes.detecting import change_points
 from tracelab.differences.paths.diffing import trace_diff
 from tracelab.display.words import format_share
 from tracelab.markup import cut, visible
@@ -82,7 +81,7 @@ def change_findings(asked: Asked, failed: list[Finding]) -> tuple[list[Finding],
     The findings; those about failures, with the moment at which they began where there is one; the requests (`place`)
     that the changes concern.
     """
-    points = change_points(asked.spans)
+    points = asked.changes
     end = asked.frame["start_time"].max()
     known = points.with_columns(
         end=pl.col("until").fill_null(pl.lit(end)),
