@@ -174,10 +174,10 @@ def test_figures_are_drawn_when_they_come_into_view(chromium: Any, shop: Path) -
 def test_links_lead_to_timelines_also_to_folded_ones(chromium: Any, shop: Path) -> None:
     page = opened(chromium, shop, width=DESK)
     page.locator("#findings a", has_text="A trace").first.click()
-    page.wait_for_function("document.querySelector(':target .gtitle')")
+    page.wait_for_function("() => document.querySelector(':target .gtitle')")
     folded = page.locator("details.other").first.get_attribute("id")
     page.evaluate("id => { location.hash = id; }", folded)
-    page.wait_for_function("document.querySelector('details.other[open] .gtitle')")
+    page.wait_for_function("() => document.querySelector('details.other[open] .gtitle')")
     place = page.locator("details.other[open]").bounding_box()
     assert 0 < place["y"] < 800
     page.close()
