@@ -11,7 +11,7 @@ import polars as pl
 
 from tracelab.analysis.calls.edges import names_of_callees, naming_columns
 from tracelab.analysis.calls.repeated_calls import repeated_calls
-from tracelab.analysis.errors.exceptions import FAILED, REFUSED, exceptions_of, failure_columns
+from tracelab.analysis.errors.exceptions import FAILED, REFUSED, TIMEOUT, exceptions_of, failure_columns
 from tracelab.analysis.errors.outcomes import requests_of, route_columns
 from tracelab.analysis.errors.propagation import propagated
 from tracelab.analysis.errors.requests import callers_of
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 OPERATION: Final = "{}::{}"
 ROUTE: Final = ["service_name", "route"]
 _CALL: Final = ["trace_id", "parent_span_id", "service_name", "name", "kind"]
-_TIMEOUT: Final = r"(?i)time[d_ ]?-?out|timeout|deadline|\bno answer\b"
 _ASKER: Final = (
     r"HTTP 4(?:0[0-79]|[13]\d|2[0-8])|gRPC (?:NOT_FOUND|ALREADY_EXISTS|INVALID_ARGUMENT|CANCELLED|OUT_OF_RANGE"
     r"|FAILED_PRECONDITION|UNAUTHENTICATED|PERMISSION_DENIED)"
@@ -106,7 +105,7 @@ class Asked:
         )
         said = pl.concat_str("exception_type", "message", separator=" ", ignore_nulls=True)
         return known.with_columns(
-            timed_out=said.str.contains(_TIMEOUT),
+            timed_out=said.str.contains(TIMEOUT),
             blamed=pl.col("exception_type").str.contains(f"^(?:{_ASKER})$").fill_null(value=False),
         ).filter(pl.Series(failing[origin]) | pl.col("reached"))
 

@@ -37,6 +37,7 @@ NO_ANSWERS = {
 ANSWERS = [name for name in FUNCTIONS if name not in NO_ANSWERS and not name.startswith("plot_")]
 SLOW = pl.col("duration") > pl.col("duration").mean()
 OTHER: dict[str, tuple[Any, ...]] = {
+    "check": (["p95() < 1ms", "error_rate() < 1%", "no_repeated_calls(min=10)", "no_errors", "no_gaps"],),
     "search": ("{ status = error }",),
     "query_metrics": ("{ } | rate() by (resource.service.name)",),
     "gap": ("{ kind = client }", "{ kind = server }"),
@@ -52,8 +53,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "optimise": {"resamples": 20},
 }
 TOKEN = re.compile(
-    r"message-[g-v]+ (?:<n>|\d+)"
-    r"|\b(?:service|operation|event|host|error|scope|version|route|destination|database|value|word)-\d+\b"
+    r"message-[g-v]+ (?:<n>|\d+)(?: timeout)?|\berror-\d+(?:-timeout)?"
+    r"|\b(?:service|operation|event|host|scope|version|route|destination|database|value|word)-\d+\b"
     r"|(?<![0-9a-f])(?:[0-9a-f]{32}|[0-9a-f]{16})(?![0-9a-f])"
 )
 

@@ -22,6 +22,9 @@ _ATTRIBUTES: Final = (*_TYPES, *_MESSAGES, *CODE_KEYS)
 _LONGEST: Final = 300
 """Characters of a message."""
 
+TIMEOUT: Final = r"(?i)time[d_ ]?-?out|timeout|deadline|\bno answer\b"
+"""What a type or a message says where nobody answered in time."""
+
 _FOLDS: Final = (
     (r"(?i)\b(https?://[^/\s\"'<>]+)/[^\s\"'<>]+", "${1}/<path>"),
     (r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "<id>"),

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import defaultdict
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 import polars as pl
 
-from tracelab.analysis.errors.exceptions import folded
+from tracelab.analysis.errors.exceptions import TIMEOUT, folded
 from tracelab.exporting.redaction.keeping import ALWAYS, ALWAYS_ERRORS
 
 IDS: Final = {"trace": 32, "span": 16}
@@ -26,6 +26,8 @@ ERROR: Final = "error"
 _HASH_DIGITS: Final = 16
 _AS_LETTERS: Final = str.maketrans("0123456789abcdef", "ghijklmnopqrstuv")
 _NUMBER_BYTES: Final = 6
+
+_Texts = TypeVar("_Texts", pl.Series, pl.Expr)
 
 
 class Pseudonyms:
@@ -77,6 +79,8 @@ class Pseudonyms:
         if kind == MESSAGE:
             return self._messages(texts)
         stands = self._hashes(kind, texts) if self._key else _numbers(kind, texts)
+        if kind == ERROR:
+            stands = _telling_of_timeouts(texts, stands, "-timeout")
         return pl.DataFrame({"text": texts, "stands": stands})
 
     def _messages(self, texts: pl.Series) -> pl.DataFrame:
@@ -98,6 +102,7 @@ class Pseudonyms:
             frame.with_columns(number=pl.Series(number, dtype=pl.String))
             .join(table.cast({"letters": pl.String}), on="shared", how="left", maintain_order="left")
             .select("text", stands=stands)
+            .with_columns(_telling_of_timeouts(pl.col("text"), pl.col("stands"), " timeout"))
         )
 
     def of_numbers(self, numbers: pl.Series, *, group: pl.Series | None = None) -> pl.Series:
@@ -127,6 +132,11 @@ class Pseudonyms:
         digest = hashlib.blake2b(key=self._key or b"", digest_size=size, person=kind.encode())
         digest.update(text.encode("utf-8"))
         return digest.digest()
+
+
+def _telling_of_timeouts(texts: _Texts, stands: _Texts, suffix: str) -> _Texts:
+    """Let what stands for a failure say so where nobody answered in time: answers tell those from other failures."""
+    return stands + texts.str.contains(TIMEOUT).replace_strict({True: suffix, False: ""}, return_dtype=pl.String)
 
 
 def _numbers(kind: str, texts: pl.Series) -> pl.Series:

@@ -72,8 +72,8 @@ def redact(
 
     What stays: times and durations, kinds, status codes, flags, the tree; the keys of attributes that OpenTelemetry's
     semantic conventions have; values that they list, such as methods, status codes and the names of database systems,
-    where they
-    are one short word; booleans; types of errors that are status codes; what trace states and attributes say of
+    where they are one short word; booleans; types of errors that are status codes, and of others and of messages that
+    they speak of a timeout; what trace states and attributes say of
     how spans were sampled; texts of nothing but blanks, `localhost`, `unknown_service`, and events called `exception`.
     Of keys of one's own, and of columns of your own, words stay that conventions or many systems have: `order.id` does,
     `acme.tier` becomes `word-1.tier`. Whole or broken numbers become their rank among those of their attribute.
