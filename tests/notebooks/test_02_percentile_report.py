@@ -107,13 +107,19 @@ def test_the_exemplar_of_the_p95_is_that_long_and_went_into_fetch_content(conten
 
 
 def test_the_report_prints_what_the_notebook_says(tmp_path: Any) -> None:
-    says("prints the percentiles by service, the error rates and where the time goes, and writes one HTML file")
+    says(
+        "prints what was found, in sentences, and the error rate and percentiles of each route, "
+        "and writes one HTML file"
+    )
     page = tmp_path / "report.html"
     dump = ROOT / "sample_data" / "content.otlp.jsonl.gz"
     printed = CliRunner().invoke(app, ["report", str(dump), "-o", str(page)]).output
-    assert all(part in printed for part in ("Latency percentiles by service", "Error rates", "Where the time goes"))
+    assert all(part in printed for part in ("Findings", "1. ", "Requests", "POST /analyze", "p95"))
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
-    assert tl.trace_summary(tl.read(dump)).sort("duration")["trace_id"][-1] in page.read_text(encoding="utf-8")
+    kinds = tl.request_kinds(tl.read(dump))
+    text = page.read_text(encoding="utf-8")
+    assert kinds.height
+    assert all(f'id="trace-{trace}"' in text for trace in kinds["exemplar_trace_id"])
 
 
 def _words(duration: timedelta) -> str:
