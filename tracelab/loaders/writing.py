@@ -35,39 +35,9 @@ _SUFFIXES: Final = (
 
 @takes_any_frame
 def write(spans: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
-    """Write spans to a file or a folder, by the suffix of its name: whole, or not at all.
+    """Write what loaders read back with nothing lost: parquet and OTLP JSON lines.
 
-    A file that is there is replaced once the new one is whole; until then, and where the work is interrupted, it stays
-    as it was.
-
-    Parameters
-    ----------
-    spans
-        A span frame.
-    path
-        `.parquet` is one file; a name without suffix is a folder of parquet files, by the hour in which a trace
-        starts and a hash of its id; `.jsonl` (also `.jsonl.gz` and `.jsonl.zst`) is OTLP JSON lines. Parquet keeps
-        everything. OTLP JSON has no place for the types of event attributes, for columns of your own, and for the
-        tree, which is computed anew when it is read.
-
-    Returns
-    -------
-    The path that was written.
-
-    Raises
-    ------
-    SourceError
-        It is no path, the suffix is unknown, the folder already holds files, or it cannot be written there.
-
-    Examples
-    --------
-    >>> from tempfile import TemporaryDirectory
-    >>> from tracelab.loaders import read
-    >>> from tracelab.synthetic import draw
-    >>> spans = draw("api =====")
-    >>> with TemporaryDirectory() as folder:
-    ...     read(write(spans, f"{folder}/spans.jsonl")).equals(spans)
-    True
+    `tracelab.write` says what each keeps, and writes for other programs too.
     """
     target = check_writing(path)
     frame = conform(spans)
