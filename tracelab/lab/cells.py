@@ -116,6 +116,15 @@ Attributes are columns, under the scope that they had. These are the ones that t
     (
         "markdown",
         """
+## What stands out?
+
+In sentences, the most harmful first; what may be chance is not said, so that there may be none.
+""",
+    ),
+    ("code", 'tl.findings(spans).select("finding", "subject", "exemplar_trace_id")'),
+    (
+        "markdown",
+        """
 ## How slow is each service?
 
 Over entry spans: a request counts once for each service that it enters. The two bounds beside each percentile enclose
