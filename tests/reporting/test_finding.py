@@ -173,6 +173,27 @@ def test_repeated_calls_are_told_with_what_they_cost() -> None:
     assert found["harm"].to_list() == pytest.approx([0.04])
 
 
+def test_what_a_caller_does_between_repeated_calls_is_no_time_of_theirs() -> None:
+    calls = "\n".join(f"  db::SELECT {'.' * (1 + 12 * n)}== kind=client" for n in range(6))
+    found = tl.findings(many((f"web::list {'=' * 64} kind=server\n{calls}", 4))).filter(subject="repetition")
+    assert found["finding"].str.ends_with("all but one of them usually took 10 ms.").to_list() == [True]
+    assert found["added"].to_list() == [timedelta(milliseconds=10)]
+    assert found["harm"].to_list() == pytest.approx([0.04])
+
+
+def test_one_slow_caller_of_many_makes_repeated_calls_no_more_harmful() -> None:
+    def calls(last: int) -> str:
+        lines = [f"  db::SELECT {'.' * (1 + 2 * n)}{'=' * (last if n == 5 else 2)} kind=client" for n in range(6)]
+        return "\n".join([f"web::list {'=' * (14 + last)} kind=server", *lines])
+
+    harm = [
+        tl.findings(many((calls(2), 9), (calls(slow), 1))).filter(subject="repetition")["harm"].item()
+        for slow in (2, 2000)
+    ]
+    assert harm[0] == pytest.approx(0.1)
+    assert harm[1] <= harm[0]
+
+
 def test_names_can_do_nothing_in_a_sentence() -> None:
     evil = "\x1b[31m\u202eGET"
     text = said(draw("web::x ===! kind=server").with_columns(pl.lit(evil).alias("name")))[0]

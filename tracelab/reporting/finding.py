@@ -70,8 +70,8 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     was answered though something below failed 1 s, and so does one that was refused (4xx) and a failure that nobody has
     been told of, such as one of a job; one after which another attempt went well 0.1 s; a span or trace that does not
     tell what it should 0.01 s, a tenth of that where sampling or the like explains it, and time that no span tells of
-    one hundredth of itself. Of time lost the lower bound of its interval counts, times the requests concerned: what may
-    be chance does no harm, and is left out. A change that lasts counts as if it had been there all the time (at most
+    one hundredth of itself. Of time lost the lower bound of its interval counts, times the requests concerned (of
+    repeated calls that of the mean of what all but one took): what may be chance does no harm, and is left out. A change that lasts counts as if it had been there all the time (at most
     tenfold), since it goes on. Failures in ways of which none hit more than two requests go together where there are
     many; they count as much as the worst of them. With weights of a sample counts are still of what was seen.
 
