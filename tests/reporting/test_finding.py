@@ -161,6 +161,41 @@ def test_a_step_that_makes_some_requests_slow_is_told_with_what_it_adds() -> Non
     assert row["service_name"] == "db"
 
 
+def slowed(usual: str, slow: str, *, others: int = 40) -> str:
+    """Say what is found where so many requests are fast and ten are slow, with attributes of the step of each."""
+    pictures = [
+        f"web::GET /a {'=' * (20 + n % 3)} kind=server\n  db::find ...{'=' * 5} kind=client {usual.format(n)}"
+        for n in range(others)
+    ] + [
+        f"web::GET /a {'=' * 220} kind=server\n  db::find ...{'=' * 205} kind=client {slow.format(n)}"
+        for n in range(10)
+    ]
+    return str(tl.findings(draw("\n\n".join(pictures))).filter(subject="slowness")["finding"].item())
+
+
+@pytest.mark.parametrize(
+    ("usual", "slow", "told"),
+    [
+        ("db.name=near", "db.name=far", "; all 10 had db.name = far, none of the 40 others."),
+        ("u=/img/{}", "u=/slowcdn/{}", '; all 10 had "slowcdn" in u, none of the 40 others.'),
+        ("u=/img/{}", "u=/img/a{}", "took the time."),
+        ("db.name=near", "db.name=near", "took the time."),
+        ("id=7{}", "id=8{}", "took the time."),
+    ],
+)
+def test_what_sets_slow_requests_apart_is_told_where_it_is_sure(usual: str, slow: str, told: str) -> None:
+    assert slowed(usual, slow).endswith(told)
+
+
+def test_what_only_some_slow_requests_have_is_not_told() -> None:
+    pictures = [
+        f"web::GET /a {'=' * (220 if n < 10 else 20)} kind=server tier={'gold' if n < 6 or n > 42 else 'tin'}"
+        for n in range(50)
+    ]
+    found = tl.findings(draw("\n\n".join(pictures))).filter(subject="slowness")
+    assert found["finding"].str.contains("gold").to_list() == [False]
+
+
 def test_repeated_calls_are_told_with_what_they_cost() -> None:
     calls = "\n".join(f"  db::SELECT {'.' * (1 + 2 * n)}== kind=client" for n in range(6))
     found = tl.findings(many((f"web::list {'=' * 14} kind=server\n{calls}", 4))).filter(subject="repetition")
