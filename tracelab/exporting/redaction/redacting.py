@@ -74,11 +74,11 @@ def redact(
 
     What stays: times and durations, kinds, status codes, flags, the tree; the keys of attributes that OpenTelemetry's
     semantic conventions have; values that they list, such as methods, status codes and the names of database systems;
-    numbers of versions; booleans; types of errors that are status codes, and of others and of messages that
-    they speak of a timeout; what trace states and attributes say of
-    how spans were sampled; texts of nothing but blanks, `localhost`, `unknown_service`, and events called `exception`.
-    Of keys of one's own, and of columns of your own, words stay that conventions or many systems have: `order.id` does,
-    `acme.tier` becomes `word-1.tier`. Whole or broken numbers become their rank among those of their attribute.
+    numbers of versions; booleans; types of errors that are status codes, and of others and of messages that they speak
+    of a timeout; what trace states and attributes say of how spans were sampled; texts of nothing but blanks,
+    `localhost`, `unknown_service`, and events called `exception`. Of keys of one's own, and of columns of your own,
+    words stay that conventions or many systems have: `order.id` does, `acme.tier` becomes `word-1.tier`. Whole or
+    broken numbers become their rank among those of their attribute.
 
     What it does not hide: how many services, operations and values there are and in which order their names would
     stand, which are equal, how long things took, and when they happened, but for `shift_times`. Who knows your system
@@ -120,7 +120,8 @@ def redact(
     Notes
     -----
     What rests on the texts themselves changes: samplers that decide by the digits of trace ids, sizes in bytes, queries
-    that name what has been replaced, and those rules of the audit that read names and values, such as that for secrets.
+    that name what has been replaced, words that `findings` sees in values, and those rules of the audit that read names
+    and values, such as that for secrets.
 
     Examples
     --------

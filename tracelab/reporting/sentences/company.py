@@ -18,7 +18,7 @@ _CLEARLY: Final = 0.6
 _WORD: Final = r"\p{L}{3,}"
 _NEARLY_UNIQUE: Final = 0.5
 _FEWEST: Final = 5
-_MOST_WORDS: Final = 200
+_MOST_WORDS: Final = 50
 _SCOPE: Final = "span."
 _AND: Final = " and "
 
@@ -95,9 +95,16 @@ def _words(spans: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, tuple[str, str]
             .sort("len", "word", descending=[True, False])
             .head(max(_MOST_WORDS - len(known), 0))
         )
-        for word in often["word"].to_list():
-            column = f"{name}.word{len(known)}"
-            known[column] = (name.removeprefix(_SCOPE), word)
-            having = each.filter(word=word).select("trace_id", "span_id", pl.lit("yes").alias(column)).unique()
-            found = found.join(having, on=["trace_id", "span_id"], how="left", maintain_order="left")
+        # One column per word, all at once: null where a text does not have it.
+        columns = {f"{name}.word{len(known) + place}": word for place, word in enumerate(often["word"].to_list())}
+        known |= {column: (name.removeprefix(_SCOPE), word) for column, word in columns.items()}
+        having = [pl.when((pl.col("word") == word).any()).then(pl.lit("yes")).alias(at) for at, word in columns.items()]
+        kept = each.join(often, on="word", how="semi")
+        if having:
+            found = found.join(
+                kept.group_by("trace_id", "span_id").agg(having),
+                on=["trace_id", "span_id"],
+                how="left",
+                maintain_order="left",
+            )
     return found, known
