@@ -161,6 +161,41 @@ def test_a_step_that_makes_some_requests_slow_is_told_with_what_it_adds() -> Non
     assert row["service_name"] == "db"
 
 
+def slowed(usual: str, slow: str, *, others: int = 40) -> str:
+    """Say what is found where so many requests are fast and ten are slow, with attributes of the step of each."""
+    pictures = [
+        f"web::GET /a {'=' * (20 + n % 3)} kind=server\n  db::find ...{'=' * 5} kind=client {usual.format(n)}"
+        for n in range(others)
+    ] + [
+        f"web::GET /a {'=' * 220} kind=server\n  db::find ...{'=' * 205} kind=client {slow.format(n)}"
+        for n in range(10)
+    ]
+    return str(tl.findings(draw("\n\n".join(pictures))).filter(subject="slowness")["finding"].item())
+
+
+@pytest.mark.parametrize(
+    ("usual", "slow", "told"),
+    [
+        ("db.name=near", "db.name=far", "; all 10 had db.name = far, none of the 40 others."),
+        ("u=/img/{}", "u=/slowcdn/{}", '; all 10 had "slowcdn" in u, none of the 40 others.'),
+        ("u=/img/{}", "u=/img/a{}", "took the time."),
+        ("db.name=near", "db.name=near", "took the time."),
+        ("id=7{}", "id=8{}", "took the time."),
+    ],
+)
+def test_what_sets_slow_requests_apart_is_told_where_it_is_sure(usual: str, slow: str, told: str) -> None:
+    assert slowed(usual, slow).endswith(told)
+
+
+def test_what_only_some_slow_requests_have_is_not_told() -> None:
+    pictures = [
+        f"web::GET /a {'=' * (220 if n < 10 else 20)} kind=server tier={'gold' if n < 6 or n > 42 else 'tin'}"
+        for n in range(50)
+    ]
+    found = tl.findings(draw("\n\n".join(pictures))).filter(subject="slowness")
+    assert found["finding"].str.contains("gold").to_list() == [False]
+
+
 def test_repeated_calls_are_told_with_what_they_cost() -> None:
     calls = "\n".join(f"  db::SELECT {'.' * (1 + 2 * n)}== kind=client" for n in range(6))
     found = tl.findings(many((f"web::list {'=' * 14} kind=server\n{calls}", 4))).filter(subject="repetition")
@@ -171,6 +206,27 @@ def test_repeated_calls_are_told_with_what_they_cost() -> None:
     )
     assert found["added"].to_list() == [timedelta(milliseconds=10)]
     assert found["harm"].to_list() == pytest.approx([0.04])
+
+
+def test_what_a_caller_does_between_repeated_calls_is_no_time_of_theirs() -> None:
+    calls = "\n".join(f"  db::SELECT {'.' * (1 + 12 * n)}== kind=client" for n in range(6))
+    found = tl.findings(many((f"web::list {'=' * 64} kind=server\n{calls}", 4))).filter(subject="repetition")
+    assert found["finding"].str.ends_with("all but one of them usually took 10 ms.").to_list() == [True]
+    assert found["added"].to_list() == [timedelta(milliseconds=10)]
+    assert found["harm"].to_list() == pytest.approx([0.04])
+
+
+def test_one_slow_caller_of_many_makes_repeated_calls_no_more_harmful() -> None:
+    def calls(last: int) -> str:
+        lines = [f"  db::SELECT {'.' * (1 + 2 * n)}{'=' * (last if n == 5 else 2)} kind=client" for n in range(6)]
+        return "\n".join([f"web::list {'=' * (14 + last)} kind=server", *lines])
+
+    harm = [
+        tl.findings(many((calls(2), 9), (calls(slow), 1))).filter(subject="repetition")["harm"].item()
+        for slow in (2, 2000)
+    ]
+    assert harm[0] == pytest.approx(0.1)
+    assert harm[1] <= harm[0]
 
 
 def test_names_can_do_nothing_in_a_sentence() -> None:
@@ -251,11 +307,11 @@ def shop(sample_data: Path) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("words", "among"),
     [
-        (("payments answered 503 to all three attempts", "payments gave no answer in time to all three"), 5),
+        (("payments answered 503 to all three attempts", "payments gave no answer in time to any of three"), 5),
         (("46 of 373 requests", "recommender"), 5),
         (("orders 1.9.0 made POST /orders", "customer.kind = business", "load_price_list"), 5),
         (("20 of 275 requests to POST /api/reviews failed", "generate_embedding", "fetch_content"), 5),
-        (("requests to POST /api/reviews took", "fetch_content of content-analysis took the time"), 6),
+        (("requests to POST /api/reviews took", "fetch_content of content-analysis took the time", '"slowcdn" in'), 6),
         (("Each of 802 calls of /shop.Catalogue/ListProducts", "11,492"), 6),
         (("requests a second came then",), 8),
         (("rank_products", "begin a trace of their own"), 9),

@@ -65,20 +65,22 @@ def findings(spans: Spans, *, baseline: Any = None) -> pl.DataFrame:
     Notes
     -----
     Harm is counted in seconds of waiting, over all requests that were seen, so that unlike things have one order. What
-    is no waiting has a price, after the limits of Nielsen ("Usability Engineering", 1993, chapter 5; people notice
-    0.1 s, lose their thread after 1 s, turn away after 10 s): a request that failed for who asked counts 10 s, one that
-    was answered though something below failed 1 s, and so does one that was refused (4xx) and a failure that nobody has
+    is no waiting has a price, after the limits of Nielsen ("Usability Engineering", 1993, chapter 5; people notice 0.1
+    s, lose their thread after 1 s, turn away after 10 s): a request that failed for who asked counts 10 s, one that was
+    answered though something below failed 1 s, and so does one that was refused (4xx) and a failure that nobody has
     been told of, such as one of a job; one after which another attempt went well 0.1 s; a span or trace that does not
     tell what it should 0.01 s, a tenth of that where sampling or the like explains it, and time that no span tells of
-    one hundredth of itself. Of time lost the lower bound of its interval counts, times the requests concerned: what may
-    be chance does no harm, and is left out. A change that lasts counts as if it had been there all the time (at most
-    tenfold), since it goes on. Failures in ways of which none hit more than two requests go together where there are
-    many; they count as much as the worst of them. With weights of a sample counts are still of what was seen.
+    one hundredth of itself. Of time lost the lower bound of its interval counts, times the requests concerned (of
+    repeated calls that of the mean of what all but one took): what may be chance does no harm, and is left out. A
+    change that lasts counts as if it had been there all the time (at most tenfold), since it goes on. Failures in ways
+    of which none hit more than two requests go together where there are many; they count as much as the worst of them.
+    With weights of a sample counts are still of what was seen.
 
-    Slow is told as `request_kinds` does it, from five requests on; changes are the steps for the worse that
-    `change_points` finds where they started, put together where they began and ended at about the same time;
-    `root_causes` says which step they are in, and `compare` whom they concern. In a burst, a time in which at least
-    1.5 times as many requests came as in others, all that was slower is one finding.
+    Slow is told as `request_kinds` does it, from five requests on, with what `compare` finds at nearly all of them and
+    hardly any other: an attribute's value, two together, or a word in texts that are nearly unique; changes are the
+    steps for the worse that `change_points` finds where they started, put together where they began and ended at about
+    the same time; `root_causes` says which step they are in, and `compare` whom they concern. In a burst, a time in
+    which at least 1.5 times as many requests came as in others, all that was slower is one finding.
 
     With `baseline` those causes are given that `root_causes` is certain of, with harm in the same measure. What else is
     seen at more requests than in the baseline stands with them if Fisher's test says so at 5 %, divided by the number

@@ -132,6 +132,48 @@ def test_a_listed_value_that_is_no_word_goes() -> None:
     assert "lovelace" not in str(tl.redact(spans)["span.http.request.method"].to_list())
 
 
+@pytest.mark.parametrize(
+    ("key", "stays", "goes"),
+    [
+        ("telemetry.sdk.language", "java", "acme-agent"),
+        ("telemetry.sdk.version", "1.27.0", "acme-3"),
+        ("process.runtime.version", "17.0.2+8", "17-acme"),
+        ("db.system", "postgresql", "acmedb"),
+        ("messaging.system", "kafka", "acme-bus"),
+        ("http.request.method", "PATCH", "LOVELACE"),
+        ("db.response.status_code", "42P01", "ACME1"),
+        ("http.response.status_code", "503", "98765432"),
+        ("sampler.param", "0.001", "lovelace"),
+    ],
+)
+def test_a_word_that_conventions_do_not_list_goes(key: str, stays: str, goes: str) -> None:
+    spans = SPANS.with_columns(pl.Series(f"span.{key}", [stays, goes, None, stays]))
+    hidden = tl.redact(spans)[f"span.{key}"].to_list()
+    assert hidden[0] == stays == hidden[3]
+    assert hidden[1].startswith("value-")
+
+
+def test_lists_and_large_numbers_of_listed_keys_go() -> None:
+    hidden = tl.redact(
+        SPANS.with_columns(
+            pl.Series("span.http.method", [["lovelace"], None, [], ["GET"]]),
+            pl.Series("span.http.status_code", [200, 98765432, None, 503]),
+        )
+    )
+    assert "lovelace" not in str(hidden["span.http.method"].to_list())
+    assert hidden["span.http.status_code"].to_list() == [200, 1, None, 503]
+
+
+def test_text_that_is_called_a_boolean_goes() -> None:
+    spans = SPANS.with_columns(
+        pl.Series("span.app.value", ["lovelace", "true", None, "1"]),
+        pl.Series("span.app.value:type", ["bool", "bool", None, "int"]),
+    )
+    hidden = tl.redact(spans)["span.app.value"].to_list()
+    assert "lovelace" not in str(hidden)
+    assert hidden[1] == "true"
+
+
 def test_mixed_values_keep_their_types() -> None:
     hidden = tl.redact(loaded())
     assert hidden["span.app.value:type"].to_list() == ["int", "string", "bool", "bytes"]

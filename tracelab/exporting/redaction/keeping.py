@@ -2,8 +2,8 @@
 
 Keys of attributes stay where the semantic conventions of OpenTelemetry have them, or answers of tracelab read them
 (`conventional_keys.txt`). Of other keys those words stay that occur in these, or that many systems have: `order.id`
-stays, and `acme.tier` names a customer. Values stay where the conventions list what they may be, and they are one short
-word.
+stays, and `acme.tier` names a customer. Values stay where the conventions list what they may be, and they are on the
+list.
 """
 
 from __future__ import annotations
@@ -20,28 +20,90 @@ from tracelab.errors import QueryWarning, TracelabError, warn_caller
 from tracelab.options import shown
 from tracelab.schema import is_attribute
 
-ENUMERATED: Final = frozenset(
-    (
-        "cloud.platform", "cloud.provider", "db.response.status_code", "db.system", "db.system.name",
-        "exception.escaped", "faas.trigger", "grpc.status_code", "host.arch", "http.flavor", "http.method",
-        "http.request.method", "http.response.status_code", "http.scheme", "http.status_code", "messaging.operation",
-        "messaging.operation.type", "messaging.system", "net.protocol.name", "net.protocol.version", "net.sock.family",
-        "net.transport", "network.protocol.name", "network.protocol.version", "network.transport", "network.type",
-        "os.type", "otel.status_code", "process.runtime.name", "process.runtime.version",
-        "rpc.connect_rpc.error_code", "rpc.grpc.status_code", "rpc.response.status_code", "rpc.status_code",
-        "rpc.system", "rpc.system.name", "span.kind", "status.code", "telemetry.distro.name",
-        "telemetry.distro.version", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version",
-        "url.scheme",
-        # How spans were sampled, without which nobody can tell how many they stand for.
-        "SampleRate", "_MS.sampleRate", "_dd.agent_psr", "_dd.limit_psr", "_dd.p.dm", "_dd.rule_psr",
-        "_sampling_priority_v1", "microsoft.sample_rate", "sampleRate", "sampler.param", "sampler.type",
-        "sampling.priority", "sampling.probability",
-    )
+_CODES: Final = (
+    "db.response.status_code", "grpc.status_code", "http.response.status_code", "http.status_code",
+    "rpc.connect_rpc.error_code", "rpc.grpc.status_code", "rpc.response.status_code", "rpc.status_code",
 )  # fmt: skip
+_VERSIONS: Final = (
+    "http.flavor", "net.protocol.version", "network.protocol.version", "process.runtime.version",
+    "telemetry.distro.version", "telemetry.sdk.version",
+)  # fmt: skip
+_NAMES: Final = (
+    "cloud.platform", "cloud.provider", "db.system", "db.system.name", "exception.escaped", "faas.trigger", "host.arch",
+    "http.method", "http.request.method", "http.scheme", "messaging.operation", "messaging.operation.type",
+    "messaging.system", "net.protocol.name", "net.sock.family", "net.transport", "network.protocol.name",
+    "network.transport", "network.type", "os.type", "otel.status_code", "process.runtime.name", "rpc.system",
+    "rpc.system.name", "span.kind", "status.code", "telemetry.sdk.language", "telemetry.sdk.name", "url.scheme",
+)  # fmt: skip
+_SAMPLING: Final = (
+    # How spans were sampled, without which nobody can tell how many they stand for.
+    "SampleRate", "_MS.sampleRate", "_dd.agent_psr", "_dd.limit_psr", "_dd.p.dm", "_dd.rule_psr",
+    "_sampling_priority_v1", "microsoft.sample_rate", "sampleRate", "sampler.param", "sampler.type",
+    "sampling.priority", "sampling.probability",
+)  # fmt: skip
+ENUMERATED: Final = frozenset((*_CODES, *_VERSIONS, *_NAMES, *_SAMPLING))
 """Keys whose values the conventions list."""
 
-WORD: Final = r"^[A-Za-z0-9_.+/-]{1,32}$"
-"""What a value of such a key looks like: what does not is somebody's mistake, and is replaced."""
+_LISTED: Final = (
+    # methods, schemes and protocols
+    "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT TRACE QUERY _OTHER PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK "
+    "REPORT SEARCH PURGE http https ws wss h2 h2c h3 ftp grpc amqp mqtt spdy quic SPDY QUIC tcp udp pipe unix inet "
+    "inet6 ipv4 ipv6 ip_tcp ip_udp IP.TCP IP.UDP inproc other dns tls "
+    # databases
+    "postgresql postgres mysql mariadb mssql oracle db2 sqlite redis mongodb memcached cassandra couchdb couchbase "
+    "cosmosdb dynamodb elasticsearch opensearch hbase hive neo4j h2database hsqldb derby clickhouse cockroachdb "
+    "coldfusion cache edb filemaker firebird firstsql geode hanadb informix ingres instantdb interbase maxdb "
+    "mssqlcompact netezza other_sql pervasive pointbase progress redshift spanner sybase teradata trino vertica "
+    "valkey influxdb snowflake bigquery adabas cloudscape actian.ingres aws.dynamodb aws.redshift azure.cosmosdb "
+    "gcp.spanner ibm.db2 ibm.informix ibm.netezza microsoft.sql_server oracle.db sap.hana sap.maxdb "
+    "softwareag.adabas sql etcd "
+    # queues and remote calls
+    "kafka rabbitmq activemq rocketmq pulsar nats jms aws_sqs aws.sqs aws.sns aws_sns sqs sns AmazonSQS eventgrid "
+    "eventhubs servicebus gcp_pubsub pubsub celery create send publish receive process deliver settle ack nack "
+    "aws-api apache_dubbo dubbo connect_rpc dotnet_wcf java_rmi jsonrpc onc_rpc "
+    # clouds, functions, machines
+    "aws azure gcp alibaba_cloud heroku ibm_cloud oracle_cloud tencent_cloud aws_ec2 aws_ecs aws_eks aws_lambda "
+    "aws_elastic_beanstalk aws_app_runner aws_openshift azure_vm azure_aks azure_functions azure_app_service "
+    "azure_container_apps azure_container_instances azure_openshift azure.vm azure.aks azure.functions "
+    "azure.app_service azure.container_apps azure.container_instances azure.openshift gcp_compute_engine "
+    "gcp_cloud_run gcp_kubernetes_engine gcp_cloud_functions gcp_app_engine gcp_bare_metal_solution gcp_openshift "
+    "datasource pubsub timer amd64 arm32 arm64 ia64 ppc32 ppc64 s390x x86 x86_64 aarch64 aix darwin dragonflybsd "
+    "freebsd hpux linux netbsd openbsd solaris windows z_os zos "
+    # languages and runtimes
+    "cpp dotnet erlang go java nodejs php python ruby rust swift webjs opentelemetry node browser gc gccgo cpython "
+    "pypy CPython PyPy graalvm BEAM jruby "
+    # states, kinds, samplers
+    "OK ERROR UNSET Ok Error Unset ok error unset client server producer consumer internal unspecified CLIENT SERVER "
+    "PRODUCER CONSUMER INTERNAL true false True False const probabilistic ratelimiting rateLimiting lowerbound remote "
+    # codes in words
+    "CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS PERMISSION_DENIED "
+    "RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE UNIMPLEMENTED UNAVAILABLE DATA_LOSS UNAUTHENTICATED "
+    "cancelled unknown invalid_argument deadline_exceeded not_found already_exists permission_denied "
+    "resource_exhausted failed_precondition aborted out_of_range unimplemented unavailable data_loss unauthenticated"
+)
+_ANY_LISTED: Final = f"^(?:{'|'.join(map(re.escape, sorted(set(_LISTED.split()))))})$"
+_CODE: Final = "^-?[0-9]{1,3}$"
+_NUMBER: Final = r"^-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE]-?[0-9]{1,3})?$"
+
+
+def is_code(key: str) -> bool:
+    """Say whether a key that conventions have holds codes of at most three digits, where it holds numbers."""
+    return key in _CODES
+
+
+def listed_values(key: str) -> str:
+    """Give what the values look like that the conventions list for a key, as a regular expression.
+
+    What does not is a name that somebody chose, or a mistake, and is replaced.
+    """
+    if key in _SAMPLING:
+        return f"{_ANY_LISTED}|{_NUMBER}"
+    if key == "db.response.status_code":  # a code of SQL, such as 42P01, or of Oracle
+        return rf"{_ANY_LISTED}|{_CODE}|^[0-9][0-9A-Z]{{4}}$|^ORA-[0-9]{{5}}$"
+    if key in _VERSIONS:
+        return rf"{_ANY_LISTED}|^(?:v|go|HTTP/)?[0-9]{{1,4}}(?:\.[0-9]{{1,5}}){{0,4}}(?:[+_-][0-9]{{1,4}})?$"
+    return f"{_ANY_LISTED}|{_CODE}"
+
 
 ALWAYS: Final = (
     r"^\s*$|^(?:localhost|127\.0\.0\.1|::1|0\.0\.0\.0)$"

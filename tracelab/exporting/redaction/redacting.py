@@ -15,11 +15,12 @@ from tracelab.exporting.redaction.keeping import (
     EVENTS,
     KNOWN_COLUMNS,
     VALUE,
-    WORD,
     Keep,
     class_of,
     conventional_keys,
+    is_code,
     keeps_value,
+    listed_values,
     scoped,
     words_of,
 )
@@ -45,6 +46,7 @@ FrameT = TypeVar("FrameT", pl.DataFrame, pl.LazyFrame)
 
 _SHORTEST_KEY: Final = 8
 _LONGEST_KEY: Final = 64
+_LARGEST_CODE: Final = 999
 _ENTRIES: Final = pl.List(pl.Struct({"key": pl.String(), "value": pl.String()}))
 _NUMBERS: Final = {"int": pl.Int64(), "double": pl.Float64()}
 _SAMPLING: Final = (
@@ -71,12 +73,12 @@ def redact(
     the order of what they stand for.
 
     What stays: times and durations, kinds, status codes, flags, the tree; the keys of attributes that OpenTelemetry's
-    semantic conventions have; values that they list, such as methods, status codes and the names of database systems,
-    where they are one short word; booleans; types of errors that are status codes, and of others and of messages that
-    they speak of a timeout; what trace states and attributes say of
-    how spans were sampled; texts of nothing but blanks, `localhost`, `unknown_service`, and events called `exception`.
-    Of keys of one's own, and of columns of your own, words stay that conventions or many systems have: `order.id` does,
-    `acme.tier` becomes `word-1.tier`. Whole or broken numbers become their rank among those of their attribute.
+    semantic conventions have; values that they list, such as methods, status codes and the names of database systems;
+    numbers of versions; booleans; types of errors that are status codes, and of others and of messages that they speak
+    of a timeout; what trace states and attributes say of how spans were sampled; texts of nothing but blanks,
+    `localhost`, `unknown_service`, and events called `exception`. Of keys of one's own, and of columns of your own,
+    words stay that conventions or many systems have: `order.id` does, `acme.tier` becomes `word-1.tier`. Whole or
+    broken numbers become their rank among those of their attribute.
 
     What it does not hide: how many services, operations and values there are and in which order their names would
     stand, which are equal, how long things took, and when they happened, but for `shift_times`. Who knows your system
@@ -118,7 +120,8 @@ def redact(
     Notes
     -----
     What rests on the texts themselves changes: samplers that decide by the digits of trace ids, sizes in bytes, queries
-    that name what has been replaced, and those rules of the audit that read names and values, such as that for secrets.
+    that name what has been replaced, words that `findings` sees in values, and those rules of the audit that read names
+    and values, such as that for secrets.
 
     Examples
     --------
@@ -230,8 +233,11 @@ class _Plan:
         elif values.dtype == pl.String:
             pairs = pl.DataFrame({"key": pl.Series([name]).new_from_index(0, values.len()), "value": values})
             found = [self._values(pairs.with_columns(type=pl.lit(None, dtype=pl.String)), scope)]
-        elif self.keep.attribute(scope, key) or keeps_value(key):
+        elif self.keep.attribute(scope, key):
             found = [values]
+        elif keeps_value(key) and not values.dtype.is_nested():
+            wrong = (values.abs() > _LARGEST_CODE) if is_code(key) and values.dtype.is_numeric() else None
+            found = [values if wrong is None else _where(wrong, values, self.stands.of_numbers)]
         else:
             found = [self._plain(values, class_of(key))]
         return [found[0].alias(called), *found[1:]]
@@ -327,9 +333,10 @@ class _Plan:
         split = {full: (scope, full) if scope and not is_attribute(full) else scoped(full) for full in keys.unique()}
         kinds = keys.replace_strict({full: class_of(key) for full, (_, key) in split.items()}, return_dtype=pl.String)
         kept = keys.is_in([full for full, (where, key) in split.items() if self.keep.attribute(where, key)])
-        listed = keys.is_in([full for full, (_, key) in split.items() if keeps_value(key)])
-        words = listed & values.str.contains(WORD).fill_null(value=False)
-        here = ~kept & ~words & (types != "bool")
+        here = ~kept & ~((types == "bool") & values.is_in(["true", "false"]).fill_null(value=False))
+        for full, (_, key) in split.items():
+            if keeps_value(key):
+                here &= ~((keys == full) & values.str.contains(listed_values(key)).fill_null(value=False))
         for kind in kinds.unique(maintain_order=True).to_list():
             self.stands.stay(kind, values.filter(kept & (kinds == kind)))
             texts = here & (kinds == kind) & ~types.is_in(list(_NUMBERS))

@@ -273,7 +273,8 @@ def _reason(how: Mapping[str, Any], rows: pl.DataFrame) -> str:
     if answer is not None and (is_call or how["kind"] in {"server", "consumer"}):
         return f"{named(how['culprit'])} answered {answer[1] or answer[2]}{f' to {attempts}' if attempts else ''}"
     if how["timed_out"] and is_call:
-        return f"{named(how['culprit'])} gave no answer in time{f' to {attempts}' if attempts else ''}"
+        none = attempts.replace("both", "either of two").replace("all", "any of")
+        return f"{named(how['culprit'])} gave no answer in time{f' to {none}' if none else ''}"
     where = operation(how["failing_service"], how["failing_name"])
     if is_call:
         where = f"the call {named(how['failing_name'])} from {named(how['failing_service'])} to {named(how['culprit'])}"

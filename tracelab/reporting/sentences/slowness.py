@@ -8,6 +8,7 @@ import polars as pl
 
 from tracelab.analysis.latency.percentiles import latency_percentiles
 from tracelab.reporting.asking import ROUTE
+from tracelab.reporting.sentences.company import company_of
 from tracelab.reporting.sentences.rows import SLOW, Finding
 from tracelab.reporting.sentences.words import listed, named, operation, part, sentence, span_of
 from tracelab.reporting.slow_requests import slow_requests
@@ -54,6 +55,8 @@ def _told(asked: Asked, rows: pl.DataFrame) -> Finding:
         f"than the others{span_of(*bounds)}, {format_duration(middle)} rather than {format_duration(typical)} "
         f"(medians): {step} took the time"
     )
+    company = company_of(asked, rows, usual, (rows["step_service"][0], rows["step_name"][0]))
+    text += f"; {company}" if company else ""
     exemplar = rows.sort("duration", "trace_id")["trace_id"][(rows.height - 1) // 2]
     return Finding(
         sentence(text),
