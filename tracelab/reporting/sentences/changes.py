@@ -146,7 +146,8 @@ def _slower(asked: Asked, cluster: list[dict[str, Any]]) -> Finding:
     what = operation(lead["service_name"], lead["name"])
     version = next((one for one in lead["values"] if _is_version(one)), None)
     took = f"{format_duration(concern.added)} more{span_of(concern.lower, concern.upper)}"
-    medians = f"median {_time(lead, 'before_p50')} before, {_time(lead, 'after_p50')} after"
+    of_all = " of all requests" if concern.where else ""
+    medians = f"median{of_all} {_time(lead, 'before_p50')} before, {_time(lead, 'after_p50')} after"
     if version is not None:
         if version["service_name"] == lead["service_name"]:
             what = named(lead["name"])
