@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cached_property
 
 import pytest
 
@@ -21,6 +22,16 @@ def test_the_caret_stands_below_its_place_also_behind_an_escape(source: str) -> 
     lines = str(QueryError("no", source=f"first\n{source}", position=6 + source.index("b"))).split("\n")
     assert len(lines) == 3
     assert lines[1][lines[2].index("^")] == "b"
+
+
+def test_a_warning_out_of_what_is_computed_once_stands_where_it_was_asked_for() -> None:
+    ours = {"__name__": "tracelab.made", "warn_caller": warn_caller, "LoadWarning": LoadWarning}
+    exec("def measured(self):\n    warn_caller('late', LoadWarning)\n", ours)  # noqa: S102 - it is to lie in our house
+    once = cached_property(ours["measured"])  # type: ignore[arg-type]
+    once.__set_name__(LoadWarning, "measured")
+    with pytest.warns(LoadWarning, match="late") as caught:
+        once.__get__(LoadWarning("any"))
+    assert caught[0].filename == __file__
 
 
 def test_nothing_warns_of_the_messages_themselves() -> None:

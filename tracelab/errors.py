@@ -9,7 +9,7 @@ from typing import Final
 from tracelab.markup import visible
 
 _CONTEXT: Final = "\n\nThis error occurred"
-_NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars", "contextlib", "IPython")
+_NOT_THE_CALLER: Final = (__name__.partition(".")[0], "polars", "contextlib", "functools", "IPython")
 
 
 class TracelabError(ValueError):

@@ -5,8 +5,10 @@ import subprocess
 import sys
 import warnings
 from datetime import timedelta
+from math import nan
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import tracelab as tl
@@ -16,6 +18,7 @@ from tracelab.markup import acts
 if TYPE_CHECKING:
     from pathlib import Path
 
+NaT = np.timedelta64("NaT")
 EVIL = "evil\x1b[31m\u202e"
 
 
@@ -31,6 +34,8 @@ def test_what_holds_is_true() -> None:
     spans = tl.expect(SHOP)
     assert spans.p95("GET /pay") < "21ms"
     assert spans.p50("GET /cart") <= timedelta(milliseconds=5)
+    assert spans.p50("GET /cart") <= np.timedelta64(5, "ms")
+    assert spans.p50("GET /cart") <= np.timedelta64(5_000, "us")
     assert "1s" > spans.p99()  # noqa: SIM300 - either way round
     assert spans.p75(service="bank") >= "5ms"
     assert spans.p90("SELECT", entry_only=False) < "2ms"
@@ -109,11 +114,15 @@ def test_figures_are_no_truths_and_no_numbers() -> None:
         assert figure == "20ms"
     with pytest.raises(tl.TracelabError, match="<, <=, > or >= alone"):
         assert figure != "20ms"
+    with pytest.raises(tl.TracelabError, match="for just three write >= 3, and <= 3"):
+        assert tl.expect(SHOP).spans("SELECT") == 3
+    with pytest.raises(tl.TracelabError, match="for none write <= 0"):
+        assert tl.expect(SHOP).error_rate("GET /pay") == 0
     assert repr(figure) == 'p95("GET /pay")'
     assert repr(tl.expect(SHOP)) == "Expectations(7 spans)"
 
 
-@pytest.mark.parametrize("limit", [800, "8e2", "800", None, [], "fast", "-1s"], ids=repr)
+@pytest.mark.parametrize("limit", [800, "8e2", "800", None, [], "fast", "-1s", nan, NaT], ids=repr)
 def test_a_limit_that_is_none_is_refused(limit: object) -> None:
     with pytest.raises(tl.TracelabError, match=r"the limit is|no duration"):
         assert tl.expect(SHOP).p95("GET /pay") < limit

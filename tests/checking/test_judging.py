@@ -70,6 +70,10 @@ def test_the_traces_that_are_beyond_the_limit_are_given_worst_first() -> None:
     [
         ('p95("GET /car") < 1s', "There is no operation 'GET /car'. Did you mean GET /cart"),
         ('p95("POST") < 1s', "the name of 1 span inside services; entry_only=false"),
+        (
+            'error_rate("bank") < 1%',
+            "There is no operation 'bank', but a service of that name: write service=\"bank\".",
+        ),
         ('error_rate(service="bnk") < 1%', "There is no service 'bnk'. Did you mean bank?"),
         ('p95(route="GET /pey") < 1s', "There is no route 'GET /pey'. Did you mean GET /pay"),
         ('failure_rate("GET /pey") < 1%', "There is no route 'GET /pey'. Did you mean GET /pay"),
@@ -91,6 +95,33 @@ def test_a_rule_about_nothing_is_not_tested_and_says_what_is_near(rule: str, sai
     assert found["verdict"] == "not tested"
     assert said in str(found["message"])
     assert (found["n"], found["value"]) == (0, None)
+
+
+def test_a_path_that_spans_inside_services_have_as_a_name_is_that_of_a_route() -> None:
+    spans = draw("""
+    web::GET /pay   ====  kind=server http.method=GET http.route=/pay
+      web::/pay     .==   kind=internal
+    """)
+    said = "'/pay' is no request, but the name of 1 span inside services; entry_only=false measures these. As a request"
+    assert f"{said} it is GET /pay." in str(row(spans, 'p95("/pay") < 1s')["message"])
+
+
+@pytest.mark.parametrize(
+    ("lengths", "rule", "said"),
+    [
+        ([474.4], "max < 474.3ms", "took 474 ms; less than 474.3 ms is wanted, which is 100 µs less."),
+        ([800.2], "max < 800ms", "took 800 ms; less than 800 ms is wanted, which is 200 µs less."),
+        ([800], "max < 800ms", "took 800 ms; less than 800 ms is wanted."),
+        ([799.8], "max >= 800ms", "took 800 ms; at least 800 ms is wanted, which is 200 µs more."),
+        ([1], "error_rate >= 0.0004%", "failed, 0 %; at least 0.0004 % is wanted."),
+        ([1], "error_rate > 12.34%", "failed, 0 %; more than 12.34 % is wanted."),
+        ([1], "error_rate > 12%", "failed, 0 %; more than 12.0 % is wanted."),
+    ],
+)
+def test_a_limit_is_told_as_it_was_written_and_by_how_much_it_is_missed(
+    lengths: list[float], rule: str, said: str
+) -> None:
+    assert str(row(many(lengths), rule, confidence=None)["message"]).endswith(said)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_the_worst_stand_first() -> None:
     ]
     assert rows[1][1:] == ["slow" + "no_errors", "p95 9 s", "a" * 32]
     assert written().startswith(
-        f"{MARK}\n### tracelab check: 3 rules fail, 1 is not tested, 2 cannot be told, 1 holds\n"
+        f"{MARK}\n### tracelab check: 3 rules fail, 1 is not tested, 2 cannot be judged, 1 holds\n"
     )
 
 

@@ -25,9 +25,9 @@ def ruled(folder: Path, listed: str) -> Path:
 
 def test_rules_that_hold_end_well_and_few_data_fail_only_when_asked(dump: str, rules: Path) -> None:
     said = " ".join(run("check", dump, "--rules", str(rules)).split())  # lines may end anywhere
-    assert "1 rule cannot be told, 1 holds." in said
+    assert "1 rule cannot be judged, 1 holds." in said
     assert "cannot tell, n = 1: p99 5 ms (95 % interval 5 ms or more) of 1 request of web" in said
-    assert "Failed: 1 rule cannot be told." in run("check", dump, "--rules", str(rules), "--strict", code=3)
+    assert "Failed: 1 rule cannot be judged." in run("check", dump, "--rules", str(rules), "--strict", code=3)
 
 
 def test_a_rule_that_fails_ends_with_3_and_a_warning_does_not(dump: str, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_programs_get_json_or_markdown_alone(dump: str, rules: Path) -> None:
     assert rows[1]["value"] == 0.005
     done = program("check", dump, "--rules", str(rules), "--markdown", "-")
     assert done.stdout.decode().startswith(
-        "<!-- tracelab check -->\n### tracelab check: 1 rule cannot be told, 1 holds"
+        "<!-- tracelab check -->\n### tracelab check: 1 rule cannot be judged, 1 holds"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypedDict, Unpack
 
 from tracelab.analysis.intervals import checked_confidence
 from tracelab.checking.measuring.evidence import Evidence
@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from tracelab.checking.rules.nodes import Call
 
 _MORE = 3
+_NOT_EQUAL: Final = {
+    "nanoseconds": "no figure is one to the nanosecond",
+    "share": "for none write <= 0",
+    "count": "for just three write >= 3, and <= 3 in a second line",
+}
 
 
 class ExpectationError(AssertionError):
@@ -170,14 +175,17 @@ class Expectations:
 
     def no_errors(self, name: str | None = None, **which: Unpack[Entries]) -> bool:
         """Let no span fail, those inside services too."""
+        __tracebackhide__ = True
         return self._claim("no_errors", name, **which)
 
     def no_repeated_calls(self, name: str | None = None, *, min: int = 5, **which: Unpack[Calls]) -> bool:  # noqa: A002 - as rules have it
         """Let nothing be called so often below one span."""
+        __tracebackhide__ = True
         return self._claim("no_repeated_calls", name, min=min, **which)
 
     def no_gaps(self, name: str | None = None, *, min: str | timedelta, **which: Unpack[Calls]) -> bool:  # noqa: A002 - as rules have it
         """Let no span have so long a time that no child covers."""
+        __tracebackhide__ = True
         return self._claim("no_gaps", name, min=min, **which)
 
     def no_audit_findings(
@@ -189,14 +197,17 @@ class Expectations:
         where: str | None = None,
     ) -> bool:
         """Let the audit find nothing of a severity or a worse one."""
+        __tracebackhide__ = True
         return self._claim("no_audit_findings", rule, severity=severity, service=service, where=where)
 
     def no_new_edges(self, than: Any, *, service: str | None = None, where: str | None = None) -> bool:
         """Let nobody call whom nobody called in other spans."""
+        __tracebackhide__ = True
         return self._claim("no_new_edges", against=self._against(than), service=service, where=where)
 
     def no_new_errors(self, than: Any, *, service: str | None = None, where: str | None = None) -> bool:
         """Let nothing fail in a way that nothing did in other spans."""
+        __tracebackhide__ = True
         return self._claim("no_new_errors", against=self._against(than), service=service, where=where)
 
     def not_slower(
@@ -209,12 +220,14 @@ class Expectations:
         **which: Unpack[Entries],
     ) -> bool:
         """Let operations take no longer than in other spans, by a share at the most."""
+        __tracebackhide__ = True
         return self._claim("not_slower", name, against=self._against(than), by=by, quantile=quantile, **which)
 
     def not_failing_more(
         self, name: str | None = None, *, than: Any, by: str | float, **which: Unpack[Entries]
     ) -> bool:
         """Let operations fail no more often than in other spans, by so many points at the most."""
+        __tracebackhide__ = True
         return self._claim("not_failing_more", name, against=self._against(than), by=by, **which)
 
     def _against(self, than: Any) -> Evidence:
@@ -257,14 +270,17 @@ class Figure:
         return self._holds(">=", limit)
 
     def __eq__(self, other: object) -> bool:
-        self._refuse("can be compared with <, <=, > or >= alone: no figure is one to the nanosecond")
+        __tracebackhide__ = True
+        self._refuse(f"can be compared with <, <=, > or >= alone: {_NOT_EQUAL[self._function.unit]}")
 
     def __ne__(self, other: object) -> bool:
-        self._refuse("can be compared with <, <=, > or >= alone: no figure is one to the nanosecond")
+        __tracebackhide__ = True
+        self._refuse(f"can be compared with <, <=, > or >= alone: {_NOT_EQUAL[self._function.unit]}")
 
     __hash__ = None  # type: ignore[assignment]
 
     def __bool__(self) -> bool:  # noqa: PLE0304 - it is never one
+        __tracebackhide__ = True
         self._refuse("was compared with nothing. Write a limit behind it, as in < '800ms'")
 
     def __repr__(self) -> str:
@@ -279,6 +295,7 @@ class Figure:
         return spelled(self._called, self._call, None, self._function.unit)
 
     def _refuse(self, why: str) -> NoReturn:
+        __tracebackhide__ = True
         self._compared = True
         raise TracelabError(f"{self._said()} {why}.")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tracelab.checking.measuring.functions import MEASURES
-from tracelab.checking.rules.quantities import in_words
+from tracelab.checking.rules.quantities import in_words, limit_in_words
 from tracelab.errors import QueryError, RuleError
 
 if TYPE_CHECKING:
@@ -49,7 +49,14 @@ class Judgement:
         comparison = self.rule.comparison
         if self.unit == "count" and comparison.operator == "<=" and not comparison.limit:
             return ""
-        return f"; {_WANTED[comparison.operator]} {in_words(comparison.limit, self.unit)} is wanted"
+        limit, value = comparison.limit, self.measured.value
+        wanted = f"; {_WANTED[comparison.operator]} {limit_in_words(limit, self.unit)} is wanted"
+        if self.verdict != FAILS or value is None or value == limit:
+            return wanted
+        if in_words(value, self.unit) != in_words(limit, self.unit):
+            return wanted
+        # It is missed by less than the figure is rounded by, and would read as if it held.
+        return f"{wanted}, which is {in_words(abs(value - limit), self.unit)} {'less' if value > limit else 'more'}"
 
 
 def judged(rule: Rule, unit: Unit, evidence: Evidence) -> Judgement:
@@ -103,7 +110,7 @@ def spelled(name: str, call: Call, comparison: Comparison | None, unit: Unit) ->
         if key not in preset
     )
     text = f"{name}({said})"
-    return text if comparison is None else f'{text} {comparison.operator} "{in_words(comparison.limit, unit)}"'
+    return text if comparison is None else f'{text} {comparison.operator} "{limit_in_words(comparison.limit, unit)}"'
 
 
 def _value(value: Any) -> str:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _SAID: Final = {
     "fails": ("fails", "fail"),
     "not tested": ("is not tested", "are not tested"),
-    "cannot tell": ("cannot be told", "cannot be told"),
+    "cannot tell": ("cannot be judged", "cannot be judged"),
     "holds": ("holds", "hold"),
 }
 _PLACE: Final = "{trace_id}"

@@ -45,6 +45,13 @@ def test_the_example_is_one() -> None:
     ("source", "said"),
     [
         ("rules = [", "is no TOML"),
+        (
+            'p95("GET /") < "800ms"',
+            """Write rules = ['p95("GET /") < "800ms"', 'no_errors'], each rule in single quotes.""",
+        ),
+        ('rules = ["p95("GET /") < "800ms""]', "each rule in single quotes"),
+        ("orders = 'no_errors'", "there is no `orders`. There are rules, rule. Write rules = ["),
+        ("[rules]\norders = 'no_errors'", "One with a name is [[rule]], and below it name = '...' and check = '...'."),
         ("", "holds no rules"),
         ("rules = []", "holds no rules"),
         ("rules = 'no_errors'", "is a list of texts"),
@@ -69,6 +76,11 @@ def test_an_error_in_a_rule_points_into_it() -> None:
     with pytest.raises(RuleError) as caught:
         rules_of("rules = ['p95() < 3']", "x.toml")
     assert str(caught.value).split("\n")[1:] == ["  p95() < 3", "          ^"]
+
+
+def test_a_mark_of_utf_8_is_no_part_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text("rules = ['no_errors']", encoding="utf-8-sig")
+    assert [rule.line for rule in read_rules(tmp_path / "x.toml")] == [1]
 
 
 def test_files_that_are_none_say_so(tmp_path: Path) -> None:

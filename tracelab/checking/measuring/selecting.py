@@ -83,10 +83,15 @@ class Selection:
         if self.name is not None and entries.filter(_is_called(self.name)).is_empty():
             inside = spans.filter(_is_called(self.name)).height
             if inside:
+                near = [each for each in routes if each.endswith(f" {self.name}")]
+                meant = f" As a request it is {_either(near[:2])}." if near else ""
                 return (
                     f"{shortened(self.name)!r} is no request, but the name of {counted(inside, 'span')} inside "
-                    "services; entry_only=false measures these."
+                    f"services; entry_only=false measures these.{meant}"
                 )
+            if self.name in spans["service_name"]:
+                name = shortened(self.name)
+                return f'There is no operation {name!r}, but a service of that name: write service="{name}".'
             return _unknown("operation", self.name, sorted({*routes, *_all(entries["name"])}))
         return f"No {self.counted} is all that was asked for."
 
@@ -134,5 +139,9 @@ def _all(names: pl.Series) -> list[str]:
 def _unknown(what: str, name: str, known: list[str]) -> str:
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     there = f"There are {', '.join(map(shortened, known[:5]))}{', ...' if len(known) > 5 else ''}." if known else ""
-    hint = f"Did you mean {' or '.join(map(shortened, near))}?" if near else there
+    hint = f"Did you mean {_either(near)}?" if near else there
     return f"There is no {what} {shortened(name)!r}. {hint}".rstrip()
+
+
+def _either(names: list[str]) -> str:
+    return " or ".join(map(shortened, names))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TOP: Final = ("rules", "rule")
 _KEYS: Final = ("check", "name", "where", "severity", "optional")
 _MOST_BYTES: Final = 1_000_000
+_EXAMPLE: Final = """Write rules = ['p95("GET /") < "800ms"', 'no_errors'], each rule in single quotes."""
 _STRING: Final = re.compile(
     r'''(?P<skipped>\#[^\n]*)
     |"""(?:[^"\\]|\\.|"(?!""))*"{3,5}|\'\'\'(?:[^']|'(?!''))*'{3,5}
@@ -45,7 +46,7 @@ def read_rules(path: Path) -> list[Rule]:
     if len(content) > _MOST_BYTES:
         raise RuleError(f"{path} has {len(content):,} bytes; a file of rules has {_MOST_BYTES:,} at the most.")
     try:
-        source = content.decode("utf-8").replace("\r\n", "\n")
+        source = content.decode("utf-8-sig").replace("\r\n", "\n")
         return rules_of(source, str(path))
     except UnicodeDecodeError as error:
         raise RuleError(f"{path} is no text in UTF-8: byte {error.start:,} is none. Name a file of rules.") from error
@@ -62,14 +63,14 @@ def rules_of(source: str, called: str) -> list[Rule]:
     try:
         table = tomllib.loads(source)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RuleError(f"{called} is no TOML: {error}.") from error
-    _refuse_unknown(called, table, _TOP)
+        raise RuleError(f"{called} is no TOML: {error}. {_EXAMPLE}") from error
+    _refuse_unknown(called, table, _TOP, f" {_EXAMPLE}")
     strings = _strings(source)
     found = [
         _read(called, entry, _line(strings, entry), place) for place, entry in enumerate(_entries(called, table), 1)
     ]
     if not found:
-        raise RuleError(f'{called} holds no rules. Write rules = [\'p95("GET /") < "800ms"\'].')
+        raise RuleError(f"{called} holds no rules. {_EXAMPLE}")
     return found
 
 
@@ -77,7 +78,10 @@ def _entries(called: str, table: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Give every rule as a table, those of the list `rules` first."""
     listed, tables = table.get("rules", []), table.get("rule", [])
     if not isinstance(listed, list) or not isinstance(tables, list):
-        raise RuleError(f"{called}: `rules` is a list of texts, and each rule of its own begins with [[rule]].")
+        raise RuleError(
+            f"{called}: `rules` is a list of texts, and each rule of its own begins with [[rule]]. {_EXAMPLE} One with "
+            "a name is [[rule]], and below it name = '...' and check = '...'."
+        )
     for entry in (*listed, *tables):
         if isinstance(entry, str):
             yield {"check": entry}
@@ -114,12 +118,12 @@ def _read(called: str, entry: dict[str, Any], line: int | None, place: int) -> R
     )
 
 
-def _refuse_unknown(where: str, table: dict[str, Any], known: tuple[str, ...]) -> None:
+def _refuse_unknown(where: str, table: dict[str, Any], known: tuple[str, ...], example: str = "") -> None:
     for key in table:
         if key not in known:
             near = get_close_matches(key, known, n=1, cutoff=0.6)
             hint = f"Did you mean `{near[0]}`?" if near else f"There are {', '.join(known)}."
-            raise RuleError(f"{where}: there is no `{key:.60}`. {hint}")
+            raise RuleError(f"{where}: there is no `{key:.60}`. {hint}{example}")
 
 
 def _strings(source: str) -> list[tuple[int, str]]:

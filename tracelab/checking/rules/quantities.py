@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from math import isclose, isfinite, nan
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from tracelab.display.words import format_number, format_share
 from tracelab.errors import TracelabError
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
     from tracelab.checking.rules.nodes import Unit
 
 _PERCENT: Final = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*%\s*")
+_UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
 _NUMBER: Final = re.compile(r"\s*(\d[\d_]*(?:\.\d*)?|\.\d+)\s*")
 
 
@@ -40,9 +44,29 @@ def in_words(value: float, unit: Unit) -> str:
     return format_share(value) if unit == "share" else format_number(value)
 
 
+def limit_in_words(value: float, unit: Unit) -> str:
+    """Write a limit for people: as figures are, or with all its digits where these would round it away."""
+    said = in_words(value, unit)
+    if unit == "count" or isclose(_read_back(said, unit), value, rel_tol=1e-9):
+        return said
+    if unit == "share":
+        return f"{value * 100:.10g} %"
+    name, length = next((name, length) for name, length in _UNITS if value >= length or name == "ns")
+    return f"{value / length:.10g} {name}"
+
+
+def _read_back(said: str, unit: Unit) -> float:
+    if unit == "nanoseconds":
+        return float(parse_duration(said))
+    found = _PERCENT.fullmatch(said)
+    return float(found[1]) / 100 if found else nan
+
+
 def _duration(what: str, value: Any) -> float:
     if isinstance(value, timedelta):
         length = from_timedelta(value)
+    elif isinstance(value, np.timedelta64) and not np.isnat(value):
+        length = int(value.astype("timedelta64[ns]").astype(np.int64))
     elif isinstance(value, str):
         length = parse_duration(value)
     elif _is_number(value):
@@ -82,4 +106,5 @@ def _count(what: str, value: Any) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    no_number = isinstance(value, bool | np.timedelta64)
+    return not no_number and isinstance(value, Real) and isfinite(value)
