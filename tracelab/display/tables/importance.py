@@ -23,6 +23,9 @@ _GO: Final = re.compile(
     r"exemplar_.*|exemplars|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented"
     r"|(?:.+_)?(?:lower|upper)"
 )
+# Services, and what stands above them in one cell where there is no room for both columns.
+_FOLDED: Final = {"service_name": ("route", "name"), "parent_service_name": ("parent_name",)}
+_MAIN: Final = re.compile(r"p95(?:_kept|_weighted)?")
 _PERCENTILE: Final = re.compile(r"p\d+(?:_kept|_weighted)?")
 _VALUE: Final = "value"
 _MOST_NAMES: Final = 3
@@ -41,7 +44,23 @@ def by_importance(columns: Sequence[Cells]) -> list[Cells]:
     """Put columns into the order in which they find room."""
     ranks = importances(columns)
     staying = figures_first([column for column in columns if ranks[column.name] == STAY])
-    return [*staying, *sorted((c for c in columns if ranks[c.name] != STAY), key=lambda column: ranks[column.name])]
+    others = sorted((c for c in columns if ranks[c.name] != STAY), key=lambda column: ranks[column.name])
+    main = [column for column in staying if _MAIN.fullmatch(column.name)]
+    further = [column for column in staying if _PERCENTILE.fullmatch(column.name) and column not in main]
+    counts = [column for column in others if ranks[column.name] == COUNTS][: 1 if main else 0]
+    services = [column for column in staying if column.name in folded(columns)]
+    first = [column for column in staying if column not in [*main, *further, *services]]
+    return [*first, *main, *counts, *further, *services, *(column for column in others if column not in counts)]
+
+
+def folded(columns: Sequence[Cells]) -> dict[str, str]:
+    """Say which columns may stand small in the cells of which: a service below what it was asked for.
+
+    Not below what says the same in every row.
+    """
+    words = {column.name: column for column in columns if not column.number and not column.trends}
+    owners = {name: [each for each in above if each in words] for name, above in _FOLDED.items() if name in words}
+    return {name: above[0] for name, above in owners.items() if above and _tells(words[above[0]])}
 
 
 def figures_first(columns: Sequence[Cells]) -> list[Cells]:
@@ -49,13 +68,17 @@ def figures_first(columns: Sequence[Cells]) -> list[Cells]:
 
     Sentences come right after the first name; what says the same in every row comes last of the names.
     """
-    telling = [column for column in columns if len(set(column.texts)) > 1 or len(column.texts) < 2]
+    telling = [column for column in columns if _tells(column)]
     names = _apart([column for column in telling if not column.whole])
     names[1:1] = [column for column in columns if SENTENCES.fullmatch(column.name)]
     percentiles = {column.name: column for column in columns if _PERCENTILE.fullmatch(column.name)}
     figures = [column for column in columns if column.number]
     ordered = {column.name: column for column in [*names, *figures, *telling, *columns]}
     return [*(ordered[name] for name in ordered if name not in percentiles), *percentiles.values()]
+
+
+def _tells(column: Cells) -> bool:
+    return len(set(column.texts)) > 1 or len(column.texts) < 2
 
 
 def _apart(names: Sequence[Cells]) -> list[Cells]:
