@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tracelab.display.words import SENTENCES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from tracelab.display.tables.cells import Cells
 
@@ -40,8 +40,11 @@ def importances(columns: Sequence[Cells]) -> dict[str, int]:
     return {name: STAY if name in labels else _importance(name) for name in names}
 
 
-def by_importance(columns: Sequence[Cells]) -> list[Cells]:
-    """Put columns into the order in which they find room."""
+def by_importance(columns: Sequence[Cells], leading: Collection[str] = ()) -> list[Cells]:
+    """Put columns into the order in which they find room; `leading` are short and lead to the evidence of their row.
+
+    What may stand below another column comes last, since it is seen all the same.
+    """
     ranks = importances(columns)
     staying = figures_first([column for column in columns if ranks[column.name] == STAY])
     others = sorted((c for c in columns if ranks[c.name] != STAY), key=lambda column: ranks[column.name])
@@ -49,8 +52,10 @@ def by_importance(columns: Sequence[Cells]) -> list[Cells]:
     further = [column for column in staying if _PERCENTILE.fullmatch(column.name) and column not in main]
     counts = [column for column in others if ranks[column.name] == COUNTS][: 1 if main else 0]
     services = [column for column in staying if column.name in folded(columns)]
+    links = [column for column in others if column.name in leading]
     first = [column for column in staying if column not in [*main, *further, *services]]
-    return [*first, *main, *counts, *further, *services, *(column for column in others if column not in counts)]
+    ordered = [*first, *main, *counts, *further, *links, *others, *services]
+    return list({column.name: column for column in ordered}.values())
 
 
 def folded(columns: Sequence[Cells]) -> dict[str, str]:

@@ -34,6 +34,8 @@ _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
 _SPARE: Final = 8
 _TREND: Final = 96
+_BEGINNING: Final = 70
+_SHORT_IDS: Final = re.compile(r"exemplar_\w*id")
 _SENTENCE: Final = 160
 # How many pixels a text of so many letters needs at least, which part of the page it would like, and how much at most:
 # somewhat more than the style holds it to, so that names in one line come before one column more.
@@ -68,10 +70,11 @@ def table(
     )
 
 
-def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]:
+def giving_way(columns: Sequence[Cells], *, interactive: bool, links: Links) -> dict[str, int]:
     """Say below which width of the page each column is left out, the least important ones first."""
-    ordered = by_importance(columns)
-    needs = [_needs(column) for column in ordered]
+    short = [column.name for column in columns if interactive and _is_short(column, links)]
+    ordered = by_importance(columns, short)
+    needs = [_needs(column, short=column.name in short) for column in ordered]
     steps: dict[str, int] = {}
     fitting, above = len(ordered), STEPS[-1]
     for width in reversed(STEPS):
@@ -108,7 +111,7 @@ def _cells(
     return [
         _cell(
             column, row, hidden, _linked(text, value, link) if text is not None and link else None, place,
-            below[row] if below else "",
+            below[row] if below else "", sort=sort,
         )
         for row, (text, value, place) in enumerate(zip(column.texts, raw, places, strict=True))
     ]  # fmt: skip
@@ -120,7 +123,9 @@ def _below(column: Cells, steps: Mapping[str, int]) -> list[str]:
     return [f" {hidden}{plain(text, longest=_LONGEST)}</small>" if text else "" for text in column.texts]
 
 
-def _cell(column: Cells, row: int, hidden: str, linked: str | None, place: int | None, below: str) -> str:
+def _cell(
+    column: Cells, row: int, hidden: str, linked: str | None, place: int | None, below: str, *, sort: bool
+) -> str:
     text = column.texts[row]
     at = "" if place is None else f' data-place="{place}"'
     interval = column.intervals[row] if column.intervals else ""
@@ -131,7 +136,10 @@ def _cell(column: Cells, row: int, hidden: str, linked: str | None, place: int |
     if column.trends:
         return f"<td{_class('trend', hidden)}>{drawing(column.trends[row], visible(column.labels[row] or ''))}</td>"
     shown = plain(text, longest=_LONGEST) if linked is None else linked
-    return f"<td{_class(_kind(column, text), hidden)}{at}>{shown}{beside}</td>"
+    kind = _kind(column, text)
+    if sort and linked is not None and _SHORT_IDS.fullmatch(column.name):
+        return f'<td{_class(kind, "short", hidden)}{at} title="{attribute(text)}">{shown}</td>'
+    return f"<td{_class(kind, hidden)}{at}>{shown}{beside}</td>"
 
 
 def _kind(column: Cells, text: str) -> str:
@@ -193,8 +201,15 @@ class _Needs(NamedTuple):
         return max(content, heading, text) + (_PADDING if wide else _NARROW_PADDING)
 
 
-def _needs(column: Cells) -> _Needs:
+def _is_short(column: Cells, links: Links) -> bool:
+    """Say whether of the values of a column one sees the beginnings: they lead to where they stand whole."""
+    return column.name in links and _SHORT_IDS.fullmatch(column.name) is not None
+
+
+def _needs(column: Cells, *, short: bool) -> _Needs:
     heading = min(_longest_part(column.heading), _LONGEST_PART) * _PIXELS
+    if short:
+        return _Needs(_BEGINNING, _BEGINNING, heading, None)
     if column.trends:
         return _Needs(_TREND, _TREND, heading, None)
     texts = [text for text in column.texts if text is not None]
