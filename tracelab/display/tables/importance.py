@@ -12,13 +12,14 @@ if TYPE_CHECKING:
 
     from tracelab.display.tables.cells import Cells
 
-# These stay longest, then ids of traces, then numbers of things, then the others; these go first.
+# These stay longest, then ids of traces, then numbers of things and what lies between three percentiles, then the
+# others; these go first.
 _STAY: Final = re.compile(
     r"(?:.+_)?(?:service_name|name)|caller|callee|quantile|duration|problem|count|status_code|error_rate"
-    r"|time|value|share|severity|rule|where|p\d*|(?:error_rate|p\d+)_(?:kept|weighted)"
+    r"|time|value|share|severity|rule|where|p|p(?:50|95|99)|(?:error_rate|p\d+)_(?:kept|weighted)"
     r"|finding|route|outcome|subject"
 )
-_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched|kept_alone|never_matched")
+_COUNTS: Final = re.compile(r"spans|errors|traces|requests|calls|matched|kept_alone|never_matched|p\d+")
 _GO: Final = re.compile(
     r"exemplar_.*|exemplars|(?:root_|parent_)?span_id|.*_seen|depth|fragments|missing_parents|instrumented"
     r"|(?:.+_)?(?:lower|upper)"
