@@ -185,7 +185,7 @@ def test_links_lead_to_timelines_also_to_folded_ones(chromium: Any, shop: Path) 
 
 def test_tables_of_a_report_are_sorted_and_filtered(chromium: Any, shop: Path) -> None:
     page = opened(chromium, shop, width=DESK)
-    routes = "[...document.querySelectorAll('#requests tbody tr:not([hidden])')].map(row => row.cells[0].textContent)"
+    routes = "[...document.querySelectorAll('#requests tbody tr:not([hidden])')].map(row => row.cells[0].innerText)"
     assert page.evaluate(routes) == ["POST /pay", "charge", "GET /list"]
     header = page.locator("#requests th button", has_text="p50")
     header.click()

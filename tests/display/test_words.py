@@ -170,3 +170,8 @@ def test_sentences_of_an_answer_are_read_to_their_end_and_other_texts_are_cut() 
     told = {column.name: column.texts[0] for column in in_words(pl.DataFrame({"finding": [sentence], "x": [sentence]}))}
     assert told["finding"] == sentence
     assert len(told["x"] or "") == 120
+
+
+def test_rates_have_three_digits() -> None:
+    rates = pl.DataFrame({"per_second": [0.95484, 12.3456, 999.7, 1234.5, 0.0]})
+    assert in_words(rates)[0].texts == ("0.955", "12.3", "1,000", "1,234", "0")

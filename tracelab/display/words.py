@@ -31,6 +31,9 @@ BYTES: Final = re.compile(r"bytes(?:_kept|_per_day)?")
 BOUNDS: Final = ("lower", "upper")
 """Float columns that read like the share that they bound: `lower` beside `error_rate`, and `share_lower`."""
 
+RATES: Final = re.compile(r"(?:.+_)?per_second")
+"""Numbers of three digits, since nobody reads more of a rate: `0.955`."""
+
 CODES: Final = re.compile(r"(?:.*[._])?(?:id|port|code|pid|year|flags|version)")
 """Integer columns without separators between thousands; those of attributes have none either."""
 
@@ -132,8 +135,8 @@ def format_share(share: float) -> str:
     return f"{percent:.2f} %" if size < 0.995 or 99.95 <= size < 100 else f"{percent:.1f} %"
 
 
-def format_number(number: float) -> str:
-    """Write a number with at least four significant digits, and separators between thousands.
+def format_number(number: float, *, digits: int = 4) -> str:
+    """Write a number with at least four significant digits, or so many, and separators between thousands.
 
     Examples
     --------
@@ -145,8 +148,8 @@ def format_number(number: float) -> str:
     if math.isinf(number):
         return "∞" if number > 0 else "-∞"
     if 1_000 <= abs(number) < 1e15 or number == int(number):
-        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.4g}"
-    return f"{number:.4g}"
+        return f"{number:,.0f}" if abs(number) < 1e15 else f"{number:.{digits}g}"
+    return f"{number:,.0f}" if abs(number) >= 10**digits - 0.5 else f"{number:.{digits}g}"
 
 
 def format_bytes(count: int) -> str:
@@ -209,6 +212,8 @@ def _word(name: str, dtype: pl.DataType) -> Word:
         return str
     if BYTES.fullmatch(name) and dtype.is_numeric():
         return _size
+    if RATES.fullmatch(name) and dtype.is_float():
+        return lambda value: format_number(value, digits=3)
     if IDS.fullmatch(name) and dtype == pl.String:
         return lambda value: visible(cut(value, max(_ID_LENGTH, LONGEST)))
     if SENTENCES.fullmatch(name) and dtype == pl.String:

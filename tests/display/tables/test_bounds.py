@@ -107,4 +107,4 @@ def test_a_null_has_its_bounds_all_the_same() -> None:
     frame = pl.DataFrame({"p95": [None, 4.0], "p95_lower": [1.0, 2.0], "p95_upper": [3.0, None]})
     assert "–  (1 – 3)" in tl.show(frame).text(width=80)
     assert "4 (from 2)" in " ".join(tl.show(frame).text(width=80).split())
-    assert '<td class="number">– <small>(1 – 3)</small></td>' in tl.show(frame)._repr_html_()
+    assert '<td class="number">– <small>(1 – <wbr>3)</small></td>' in tl.show(frame)._repr_html_()

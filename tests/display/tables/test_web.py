@@ -143,7 +143,7 @@ def test_a_table_that_is_not_interactive_carries_nothing_to_sort_by() -> None:
 def test_bounds_stand_small_in_the_cell_of_their_figure() -> None:
     frame = pl.DataFrame({"error_rate": [0.04], "lower": [0.011], "upper": [0.035]})
     html = shown(frame, rows=1).html(interactive=True)
-    assert '<td class="number" data-place="1">4.0 % <small>(1.1 – 3.5 %)</small></td>' in html  # noqa: RUF001
+    assert '<td class="number" data-place="1">4.0 % <small>(1.1 – <wbr>3.5 %)</small></td>' in html  # noqa: RUF001
     assert 'title="error_rate (Float64), between lower and upper"' in html
     assert "1 row; bounds in brackets" in html
 
@@ -198,3 +198,49 @@ def test_any_frame_is_shown(frame: pl.DataFrame) -> None:
     for width in (20, 80, 300):
         text = shown(frame, rows=9).text(width=width)
         assert max(map(len, text.split("\n"))) <= width
+
+
+REQUESTS = pl.DataFrame(
+    {
+        "route": ["POST /api/orders", "GET /api/recommendations"],
+        "service_name": ["gateway", "recommender"],
+        "requests": [1157, 275],
+        "error_rate": [0.121, 0.036],
+        "error_rate_lower": [0.098, 0.023],
+        "error_rate_upper": [0.149, 0.055],
+        **{f"p{n}": [timedelta(milliseconds=n), timedelta(milliseconds=2 * n)] for n in (50, 90, 95, 99)},
+        "exemplar_trace_id": ["a" * 32, "b" * 32],
+    }
+)
+
+
+def test_a_service_stands_below_its_route_where_its_column_is_left_out() -> None:
+    html = shown(REQUESTS, rows=9).html(interactive=True)
+    step = re.search(r'<th scope="col" class="from(\d+)" title="service_name ', html)
+    assert step
+    assert f'<small class="under under{step.group(1)}">recommender</small></td>' in html
+    left_out = re.findall(r'<code class="under under\d+">(\w+)</code>', html)
+    assert "service_name" not in left_out
+    assert "exemplar_trace_id" in left_out
+
+
+def test_a_phone_shows_routes_how_many_requests_failed_and_one_percentile() -> None:
+    html = shown(REQUESTS, rows=9).html(interactive=True)
+    steps = re.findall(r'<th scope="col" class="number(?: from(\d+))?" title="(\w+) ', html)
+    below = {name: int(step or 0) for step, name in steps}
+    assert max(below[name] for name in ("requests", "error_rate", "p95")) <= 340 < below["p90"]
+
+
+def test_nothing_stands_below_a_route_without_a_service() -> None:
+    assert "<small" not in shown(REQUESTS.select("route", "requests"), rows=9).html()
+
+
+def test_links_to_exemplars_are_short_and_stay_before_other_figures() -> None:
+    links = {"exemplar_trace_id": lambda value: f"#{value}"}
+    frame = REQUESTS.with_columns(per_second=pl.lit(1.5))
+    html = shown(frame, rows=9, links=links).html(interactive=True)
+    assert f'title="{"a" * 32}"><a href="#{"a" * 32}">{"a" * 32}</a></td>' in html
+    steps = {name: int(step or 0) for step, name in re.findall(r'(?:from(\d+))?" title="(\w+) ', html)}
+    assert steps["exemplar_trace_id"] < steps["per_second"] <= steps["service_name"]
+    assert "short" not in shown(frame, rows=9).html(interactive=True)
+    assert "short" not in shown(frame, rows=9, links=links).html()

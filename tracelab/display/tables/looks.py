@@ -27,7 +27,8 @@ def _rule(width: int) -> str:
     return (
         f"@container tracelab-table (width < {width}px) {{"
         f" .tracelab-table.tracelab-table:not(:has(.every input:checked)) .from{width} {{ display: none; }}"
-        f" .tracelab-table .under{width} {{ display: revert; }} }}\n"
+        f" .tracelab-table .under{width} {{ display: revert; }}"
+        f" .tracelab-table.tracelab-table td small.under{width} {{ display: block; }} }}\n"
     )
 
 

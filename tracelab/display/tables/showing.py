@@ -60,16 +60,18 @@ class Shown:
         return self.text()
 
     def _repr_html_(self) -> str:
-        steps = web.giving_way(self._columns, interactive=False)
+        steps = web.giving_way(self._columns, interactive=False, links=self._links)
         return f"<style>{looks.style(set(steps.values()))}</style>{self._html(steps, interactive=False)}"
 
     def html(self, *, interactive: bool = False) -> str:
         """Give the table as HTML; `STYLE` stands once in its page, and `SCRIPT` where a table is interactive.
 
         Of an interactive table a click on a heading sorts the rows by their exact values, and there is a box to filter
-        them by where they are many.
+        them by where they are many. Of ids of exemplars that lead somewhere one sees the beginning there, and the whole
+        when one points at it.
         """
-        return self._html(web.giving_way(self._columns, interactive=interactive), interactive=interactive)
+        steps = web.giving_way(self._columns, interactive=interactive, links=self._links)
+        return self._html(steps, interactive=interactive)
 
     def text(self, *, width: int | None = None) -> str:
         """Give the table as text of at most so many characters a line; columns that find no room are named below."""

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import polars as pl
 from rich.cells import cell_len
 
-from tracelab.display.tables.importance import by_importance
+from tracelab.display.tables.importance import by_importance, folded
 from tracelab.display.tables.looks import NARROW, STEPS
 from tracelab.display.tables.sparklines import drawing
 from tracelab.display.words import IDS, NULL
 from tracelab.markup import cut, plain, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from tracelab.display.tables.cells import Cells
 
@@ -34,11 +34,15 @@ _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
 _SPARE: Final = 8
 _TREND: Final = 96
+_BEGINNING: Final = 70
+_SHORT_IDS: Final = re.compile(r"exemplar_\w*id")
 _SENTENCE: Final = 160
 # How many pixels a text of so many letters needs at least, which part of the page it would like, and how much at most:
 # somewhat more than the style holds it to, so that names in one line come before one column more.
 _FOLDED: Final = ((_SENTENCE, 195, 0.28, 338), (_LONG, 130, 0.18, 230), (_SHORT, 85, 0.17, 190))
 # Only where the browser goes to another page, or to a place in this one; never what would run.
+# Where an interval may go on in the next line: before its upper end.
+_ENDS: Final = re.compile(r"(?<=\N{EN DASH} )|(?<=from )|(?<=up to )")
 _GOES: Final = re.compile(r"(?:https?://|#)[^\s\x00-\x20\x7f]+", re.IGNORECASE)
 
 
@@ -48,23 +52,29 @@ def table(
     """Write a table as HTML; `steps` are the widths below which columns are left out."""
     classes = {column.name: f"from{steps[column.name]}" if column.name in steps else "" for column in columns}
     head = "".join(_heading(column, classes[column.name], sort=interactive) for column in columns)
+    below = {above: name for name, above in folded(columns).items() if name in steps}
+    named = {column.name: column for column in columns}
     cells = [
-        _cells(column, frame[column.name], classes[column.name], links.get(column.name), sort=interactive)
+        _cells(
+            column, frame[column.name], classes[column.name], links.get(column.name), sort=interactive,
+            below=_below(named[below[column.name]], steps) if column.name in below else None,
+        )
         for column in columns
-    ]
+    ]  # fmt: skip
     body = "".join(f"<tr>{''.join(row)}</tr>" for row in zip(*cells, strict=True))
     return (
         # A notebook would typeset what stands between dollar signs.
         f'<div class="tracelab-table tex2jax_ignore mathjax_ignore"{" data-interactive" if interactive else ""}>'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{plain(note, longest=_LONGEST)}</p>{_left_out(columns, steps)}</div>"
+        f"<p>{plain(note, longest=_LONGEST)}</p>{_left_out(columns, steps, below.values())}</div>"
     )
 
 
-def giving_way(columns: Sequence[Cells], *, interactive: bool) -> dict[str, int]:
+def giving_way(columns: Sequence[Cells], *, interactive: bool, links: Links) -> dict[str, int]:
     """Say below which width of the page each column is left out, the least important ones first."""
-    ordered = by_importance(columns)
-    needs = [_needs(column) for column in ordered]
+    short = [column.name for column in columns if interactive and _is_short(column, links)]
+    ordered = by_importance(columns, short)
+    needs = [_needs(column, short=column.name in short) for column in ordered]
     steps: dict[str, int] = {}
     fitting, above = len(ordered), STEPS[-1]
     for width in reversed(STEPS):
@@ -93,28 +103,43 @@ def _heading(column: Cells, hidden: str, *, sort: bool) -> str:
 
 
 def _cells(
-    column: Cells, values: pl.Series, hidden: str, link: Callable[[str], str | None] | None, *, sort: bool
-) -> list[str]:
+    column: Cells, values: pl.Series, hidden: str, link: Callable[[str], str | None] | None, *, sort: bool,
+    below: Sequence[str] | None,
+) -> list[str]:  # fmt: skip
     places = _places(values, column) if sort and not column.trends else [None] * len(column.texts)
     raw: list[Any] = values.to_list() if link is not None else [None] * len(column.texts)
     return [
-        _cell(column, row, hidden, _linked(text, value, link) if text is not None and link else None, place)
+        _cell(
+            column, row, hidden, _linked(text, value, link) if text is not None and link else None, place,
+            below[row] if below else "", sort=sort,
+        )
         for row, (text, value, place) in enumerate(zip(column.texts, raw, places, strict=True))
-    ]
+    ]  # fmt: skip
 
 
-def _cell(column: Cells, row: int, hidden: str, linked: str | None, place: int | None) -> str:
+def _below(column: Cells, steps: Mapping[str, int]) -> list[str]:
+    """Write what stands small in the cells of another column, where its own is left out."""
+    hidden = f'<small class="under under{steps[column.name]}">'
+    return [f" {hidden}{plain(text, longest=_LONGEST)}</small>" if text else "" for text in column.texts]
+
+
+def _cell(
+    column: Cells, row: int, hidden: str, linked: str | None, place: int | None, below: str, *, sort: bool
+) -> str:
     text = column.texts[row]
     at = "" if place is None else f' data-place="{place}"'
     interval = column.intervals[row] if column.intervals else ""
-    beside = f" <small>{plain(interval)}</small>" if interval else ""
+    beside = f" <small>{_ENDS.sub('<wbr>', plain(interval))}</small>" if interval else below
     if text is None:
         kind = ("number" if column.number else "", "" if beside else "null")
         return f"<td{_class(*kind, hidden)}{at}>{NULL}{beside}</td>"
     if column.trends:
         return f"<td{_class('trend', hidden)}>{drawing(column.trends[row], visible(column.labels[row] or ''))}</td>"
     shown = plain(text, longest=_LONGEST) if linked is None else linked
-    return f"<td{_class(_kind(column, text), hidden)}{at}>{shown}{beside}</td>"
+    kind = _kind(column, text)
+    if sort and linked is not None and _SHORT_IDS.fullmatch(column.name):
+        return f'<td{_class(kind, "short", hidden)}{at} title="{attribute(text)}">{shown}</td>'
+    return f"<td{_class(kind, hidden)}{at}>{shown}{beside}</td>"
 
 
 def _kind(column: Cells, text: str) -> str:
@@ -163,6 +188,7 @@ class _Needs(NamedTuple):
     """How much of the width of a page a column needs, estimated in pixels."""
 
     content: float
+    tight: float
     heading: float
     folded: tuple[float, float, float] | None
 
@@ -171,39 +197,53 @@ class _Needs(NamedTuple):
         least, part, most = self.folded or (0, 0, 0)
         heading = self.heading + (_SORTING if interactive and wide else 0)
         text = min(max(least, part * width), most)
-        return max(self.content, heading, text) + (_PADDING if wide else _NARROW_PADDING)
+        content = self.content if wide else self.tight
+        return max(content, heading, text) + (_PADDING if wide else _NARROW_PADDING)
 
 
-def _needs(column: Cells) -> _Needs:
+def _is_short(column: Cells, links: Links) -> bool:
+    """Say whether of the values of a column one sees the beginnings: they lead to where they stand whole."""
+    return column.name in links and _SHORT_IDS.fullmatch(column.name) is not None
+
+
+def _needs(column: Cells, *, short: bool) -> _Needs:
     heading = min(_longest_part(column.heading), _LONGEST_PART) * _PIXELS
+    if short:
+        return _Needs(_BEGINNING, _BEGINNING, heading, None)
     if column.trends:
-        return _Needs(_TREND, heading, None)
+        return _Needs(_TREND, _TREND, heading, None)
     texts = [text for text in column.texts if text is not None]
     if column.dtype.startswith("Datetime"):
         texts = [word for text in texts for word in text.split(" ")]
     widest = max(map(cell_len, texts), default=1)
-    content = max(widest * _PIXELS, max(map(cell_len, column.intervals), default=0) * _SMALL_PIXELS)
+    whole = max(map(cell_len, column.intervals), default=0)
+    ends = max((cell_len(end) for text in column.intervals for end in _ENDS.split(text)), default=0)
+    content, tight = (max(widest * _PIXELS, small * _SMALL_PIXELS) for small in (whole, ends))
     if column.whole or IDS.fullmatch(column.name):
-        return _Needs(content, heading, None)
+        return _Needs(content, tight, heading, None)
     for letters, least, part, most in _FOLDED:
         if widest > letters:
-            return _Needs(0, heading, (least, part, max(least, min(most, content))))
-    return _Needs(content, heading, None)
+            return _Needs(0, 0, heading, (least, part, max(least, min(most, content))))
+    return _Needs(content, tight, heading, None)
 
 
 def _longest_part(heading: str) -> int:
     return max(cell_len(part) for part in re.split(r"[ _.]", cut(heading, 200)))
 
 
-def _left_out(columns: Sequence[Cells], steps: Mapping[str, int]) -> str:
-    """Say which columns are left out at the width that there is; the browser counts them."""
-    if not steps:
+def _left_out(columns: Sequence[Cells], steps: Mapping[str, int], folded: Collection[str]) -> str:
+    """Say which columns are left out at the width that there is; the browser counts them.
+
+    What stands below another one is not left out.
+    """
+    left = {name: width for name, width in steps.items() if name not in folded}
+    if not left:
         return ""
-    widest = max(steps.values())
+    widest = max(left.values())
     names = " ".join(
-        f'<code class="under under{steps[column.name]}">{plain(column.name, longest=60)}</code>'
+        f'<code class="under under{left[column.name]}">{plain(column.name, longest=60)}</code>'
         for column in columns
-        if column.name in steps
+        if column.name in left
     )
     return (
         f'<p class="left-out under under{widest}">Left out at this width: {names} '

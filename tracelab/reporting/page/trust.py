@@ -61,9 +61,14 @@ def _item(row: dict[str, Any], links: Links) -> str:
     )
 
 
+def wrong_clocks(clocks: pl.DataFrame) -> pl.DataFrame:
+    """Give the pairs of hosts whose clocks disagree."""
+    return clocks.filter("skewed")
+
+
 def clocks_section(evidence: Evidence, links: Links) -> Section:
     """Give the clocks that are wrong, as they were recorded."""
-    wrong = evidence.clocks.filter("skewed")
+    wrong = wrong_clocks(evidence.clocks)
     if wrong.is_empty():
         pairs = f"Of {counted(evidence.clocks.height, 'pair')} of hosts with calls between them none disagrees."
         told = pairs if evidence.clocks.height else "No calls between hosts tell of their clocks."
