@@ -131,8 +131,8 @@ def _cell(
     interval = column.intervals[row] if column.intervals else ""
     beside = f" <small>{_ENDS.sub('<wbr>', plain(interval))}</small>" if interval else below
     if text is None:
-        kind = ("number" if column.number else "", "" if beside else "null")
-        return f"<td{_class(*kind, hidden)}{at}>{NULL}{beside}</td>"
+        null = ("number" if column.number else "", "" if beside else "null")
+        return f"<td{_class(*null, hidden)}{at}>{NULL}{beside}</td>"
     if column.trends:
         return f"<td{_class('trend', hidden)}>{drawing(column.trends[row], visible(column.labels[row] or ''))}</td>"
     shown = plain(text, longest=_LONGEST) if linked is None else linked
