@@ -27,7 +27,7 @@ def test_the_caret_stands_below_its_place_also_behind_an_escape(source: str) -> 
 def test_a_warning_out_of_what_is_computed_once_stands_where_it_was_asked_for() -> None:
     ours = {"__name__": "tracelab.made", "warn_caller": warn_caller, "LoadWarning": LoadWarning}
     exec("def measured(self):\n    warn_caller('late', LoadWarning)\n", ours)  # noqa: S102 - it is to lie in our house
-    once = cached_property(ours["measured"])  # type: ignore[arg-type]
+    once: cached_property[None] = cached_property(ours["measured"])  # type: ignore[arg-type]
     once.__set_name__(LoadWarning, "measured")
     with pytest.warns(LoadWarning, match="late") as caught:
         once.__get__(LoadWarning("any"))

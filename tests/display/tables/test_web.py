@@ -235,12 +235,14 @@ def test_nothing_stands_below_a_route_without_a_service() -> None:
     assert "<small" not in shown(REQUESTS.select("route", "requests"), rows=9).html()
 
 
-def test_links_to_exemplars_are_short_and_stay_before_other_figures() -> None:
+def test_links_to_exemplars_are_folded_and_stay_before_other_figures() -> None:
     links = {"exemplar_trace_id": lambda value: f"#{value}"}
     frame = REQUESTS.with_columns(per_second=pl.lit(1.5))
     html = shown(frame, rows=9, links=links).html(interactive=True)
-    assert f'title="{"a" * 32}"><a href="#{"a" * 32}">{"a" * 32}</a></td>' in html
+    assert f'class="id folded"><a href="#{"a" * 32}">{"a" * 32}</a></td>' in re.sub(
+        r' data-place="\d+"| from\d+', "", html
+    )
     steps = {name: int(step or 0) for step, name in re.findall(r'(?:from(\d+))?" title="(\w+) ', html)}
     assert steps["exemplar_trace_id"] < steps["per_second"] <= steps["service_name"]
-    assert "short" not in shown(frame, rows=9).html(interactive=True)
-    assert "short" not in shown(frame, rows=9, links=links).html()
+    assert "folded" not in shown(frame, rows=9).html(interactive=True)
+    assert "folded" not in shown(frame, rows=9, links=links).html()

@@ -42,7 +42,7 @@ def importances(columns: Sequence[Cells]) -> dict[str, int]:
 
 
 def by_importance(columns: Sequence[Cells], leading: Collection[str] = ()) -> list[Cells]:
-    """Put columns into the order in which they find room; `leading` are short and lead to the evidence of their row.
+    """Put columns into the order in which they find room; `leading` are narrow and lead to the evidence of their row.
 
     What may stand below another column comes last, since it is seen all the same.
     """

@@ -67,8 +67,7 @@ class Shown:
         """Give the table as HTML; `STYLE` stands once in its page, and `SCRIPT` where a table is interactive.
 
         Of an interactive table a click on a heading sorts the rows by their exact values, and there is a box to filter
-        them by where they are many. Of ids of exemplars that lead somewhere one sees the beginning there, and the whole
-        when one points at it.
+        them by where they are many. Ids of exemplars that lead somewhere stand in two lines there.
         """
         steps = web.giving_way(self._columns, interactive=interactive, links=self._links)
         return self._html(steps, interactive=interactive)

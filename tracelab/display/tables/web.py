@@ -34,8 +34,8 @@ _NARROW_PADDING: Final = 12
 _SORTING: Final = 16
 _SPARE: Final = 8
 _TREND: Final = 96
-_BEGINNING: Final = 70
-_SHORT_IDS: Final = re.compile(r"exemplar_\w*id")
+_HALF_AN_ID: Final = 108
+_EXEMPLARS: Final = re.compile(r"exemplar_\w*id")
 _SENTENCE: Final = 160
 # How many pixels a text of so many letters needs at least, which part of the page it would like, and how much at most:
 # somewhat more than the style holds it to, so that names in one line come before one column more.
@@ -72,9 +72,9 @@ def table(
 
 def giving_way(columns: Sequence[Cells], *, interactive: bool, links: Links) -> dict[str, int]:
     """Say below which width of the page each column is left out, the least important ones first."""
-    short = [column.name for column in columns if interactive and _is_short(column, links)]
-    ordered = by_importance(columns, short)
-    needs = [_needs(column, short=column.name in short) for column in ordered]
+    folded = [column.name for column in columns if interactive and _is_folded(column, links)]
+    ordered = by_importance(columns, folded)
+    needs = [_needs(column, folded=column.name in folded) for column in ordered]
     steps: dict[str, int] = {}
     fitting, above = len(ordered), STEPS[-1]
     for width in reversed(STEPS):
@@ -137,8 +137,8 @@ def _cell(
         return f"<td{_class('trend', hidden)}>{drawing(column.trends[row], visible(column.labels[row] or ''))}</td>"
     shown = plain(text, longest=_LONGEST) if linked is None else linked
     kind = _kind(column, text)
-    if sort and linked is not None and _SHORT_IDS.fullmatch(column.name):
-        return f'<td{_class(kind, "short", hidden)}{at} title="{attribute(text)}">{shown}</td>'
+    if sort and linked is not None and _EXEMPLARS.fullmatch(column.name):
+        kind += " folded"
     return f"<td{_class(kind, hidden)}{at}>{shown}{beside}</td>"
 
 
@@ -201,15 +201,15 @@ class _Needs(NamedTuple):
         return max(content, heading, text) + (_PADDING if wide else _NARROW_PADDING)
 
 
-def _is_short(column: Cells, links: Links) -> bool:
-    """Say whether of the values of a column one sees the beginnings: they lead to where they stand whole."""
-    return column.name in links and _SHORT_IDS.fullmatch(column.name) is not None
+def _is_folded(column: Cells, links: Links) -> bool:
+    """Say whether ids stand in two lines, so that the way to the evidence of a row takes little room."""
+    return column.name in links and _EXEMPLARS.fullmatch(column.name) is not None
 
 
-def _needs(column: Cells, *, short: bool) -> _Needs:
+def _needs(column: Cells, *, folded: bool) -> _Needs:
     heading = min(_longest_part(column.heading), _LONGEST_PART) * _PIXELS
-    if short:
-        return _Needs(_BEGINNING, _BEGINNING, heading, None)
+    if folded:
+        return _Needs(_HALF_AN_ID, _HALF_AN_ID, heading, None)
     if column.trends:
         return _Needs(_TREND, _TREND, heading, None)
     texts = [text for text in column.texts if text is not None]
