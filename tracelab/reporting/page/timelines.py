@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 KINDS: Final = 24
 OTHERS: Final = 250
-_ROOM: Final = 2_300_000
+_ROOM: Final = 1_500_000
 """How many characters all timelines may take, so that a page with plotly's own script stays below 8 MB."""
 
 _ROWS: Final = 40
