@@ -51,10 +51,9 @@ def test_the_example_is_one() -> None:
         ),
         ('rules = ["p95("GET /") < "800ms""]', "each rule in single quotes"),
         ("orders = 'no_errors'", "there is no `orders`. There are rules, rule. Write rules = ["),
-        ("[rules]\norders = 'no_errors'", "One with a name is [[rule]], and below it name = '...' and check = '...'."),
         ("", "holds no rules"),
         ("rules = []", "holds no rules"),
-        ("rules = 'no_errors'", "is a list of texts"),
+        ("rules = 'no_errors'", "One with a name is [[rule]], and below it name = '...' and check = '...'."),
         ("rules = [3]", "3 is no rule"),
         ("ruels = []", "Did you mean `rules`"),
         ("[[rule]]\nname = 'a'", "x.toml, rule 1: a rule needs `check`"),
@@ -76,6 +75,14 @@ def test_an_error_in_a_rule_points_into_it() -> None:
     with pytest.raises(RuleError) as caught:
         rules_of("rules = ['p95() < 3']", "x.toml")
     assert str(caught.value).split("\n")[1:] == ["  p95() < 3", "          ^"]
+
+
+def test_rules_may_stand_below_their_names() -> None:
+    found = rules_of("[rules]\norders = 'no_errors'\n[rules.'new edges']\ncheck = 'no_new_edges'\noptional = true", "x")
+    assert [(rule.name, rule.optional, rule.line) for rule in found] == [
+        ("orders", False, 2),
+        ("new edges", True, 4),
+    ]
 
 
 def test_a_mark_of_utf_8_is_no_part_of_the_file(tmp_path: Path) -> None:

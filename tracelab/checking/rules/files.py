@@ -75,8 +75,10 @@ def rules_of(source: str, called: str) -> list[Rule]:
 
 
 def _entries(called: str, table: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Give every rule as a table, those of the list `rules` first."""
+    """Give every rule as a table, those of `rules` first: a list of them, or a table of their names."""
     listed, tables = table.get("rules", []), table.get("rule", [])
+    if isinstance(listed, dict):
+        listed = [{"name": name, **_whole(rule)} for name, rule in listed.items()]
     if not isinstance(listed, list) or not isinstance(tables, list):
         raise RuleError(
             f"{called}: `rules` is a list of texts, and each rule of its own begins with [[rule]]. {_EXAMPLE} One with "
@@ -89,6 +91,11 @@ def _entries(called: str, table: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield entry
         else:
             raise RuleError(f"{called}: {entry!r:.60} is no rule. Write a text such as 'no_errors', or [[rule]].")
+
+
+def _whole(rule: Any) -> dict[str, Any]:
+    """Give a rule below a name as a table."""
+    return rule if isinstance(rule, dict) else {"check": rule}
 
 
 def _read(called: str, entry: dict[str, Any], line: int | None, place: int) -> Rule:
