@@ -332,3 +332,11 @@ def test_files_of_others_can_be_told_of(shared_data: Path) -> None:
         found = tl.findings(tl.read(shared_data / name, progress=False))
         assert found.height
         assert found["finding"].str.ends_with(".").all()
+
+
+def test_a_step_that_the_baseline_has_not_is_new(sample_data: Path) -> None:
+    spans = tl.correct_skew(tl.read(sample_data / "shop.otlp.jsonl.gz", progress=False))
+    begins = pl.col("start_time").min().over("trace_id") - spans["start_time"].min()
+    early = begins < pl.duration(seconds=90)
+    first = tl.findings(spans.filter(~early), baseline=spans.filter(early))["finding"][0]
+    assert first.startswith("load_price_list of orders is new since the baseline: it takes ")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tracelab.reporting.asking import Asked
 
 _MOST: Final = 10
+_NEW: Final = "New: "
+"""How `root_causes` begins of a step that the baseline has not."""
+
 _LEVEL: Final = 0.05
 """How unlikely it must be that any finding concerns more requests than in the baseline by chance."""
 
@@ -54,11 +57,14 @@ def _usual_seconds(baseline: Asked) -> float:
 
 def _cause(row: Mapping[str, Any], traces: int, usual: float) -> Finding:
     text = row["because"]
-    what = _what(row)
+    head = f"{_what(row)} got worse since the baseline"
+    if text.startswith(_NEW):
+        text = text.removeprefix(_NEW)
+        head = f"{_what(row)} {'is' if row['callee'] is None else 'are'} new since the baseline"
     goes = f" It goes with {named(row['changed'][0])}." if row["changed"] else ""
     harm = row["time_score"] * usual + row["failure_score"] * FAILED
     return Finding(
-        f"{what} got worse since the baseline: {text[:1].lower()}{sentence(text[1:])}{goes}",
+        f"{head}: {text[:1].lower()}{sentence(text[1:])}{goes}",
         "change",
         row["service_name"],
         row["name"],
