@@ -59,7 +59,10 @@ def runs(notebook: str, code: str) -> None:
 
 
 def outputs(notebook: str) -> list[str]:
-    """The saved outputs as a reader sees them: what was printed, and tables with `|` between their cells."""
+    """The saved outputs as a reader sees them: what was printed, and tables with `|` between their cells.
+
+    Bounds stand in brackets behind their figure; what a table says below a name only where it is narrow is left out.
+    """
     return [_seen(output) for cell in cells(notebook) for output in cell.get("outputs", [])]
 
 
@@ -67,6 +70,8 @@ def _seen(output: dict[str, Any]) -> str:
     data = output.get("data", {})
     if "text/html" in data:
         table = re.sub(r"<style>.*?</style>", "", "".join(data["text/html"]), flags=re.DOTALL)
+        table = re.sub(r' ?<small class="under[^"]*">.*?</small>', "", table, flags=re.DOTALL)
+        table = re.sub("(<small>.*?) \N{EN DASH} (.*?</small>)", r"\1 - \2", re.sub("<wbr>", "", table))
         table = re.sub(r"</(?:tr|p)>", "\n", re.sub(r"</t[dh]>", " | ", table))
         return html.unescape(re.sub(r"<[^>]*>", "", table))
     return "".join(output.get("text") or data.get("text/markdown") or data.get("text/plain") or "")

@@ -165,7 +165,7 @@ def test_the_differences_add_up_to_the_nanosecond(
     old, new = (Fraction(sum(took), len(took)) for took in (lasting(before), lasting(after)))
     assert round(new - old) == diff["critical_difference"].to_physical().sum() == 44_168_766
     assert diff.height == 22
-    shows("| sum_of_differences | call_paths |", "44,168,766 | 44,168,766 | 22 |")
+    shows("| sum of differences | call paths |", "44,168,766 | 44,168,766 | 22 |")
 
 
 def test_nothing_else_sets_the_orders_after_apart(before: pl.DataFrame, after: pl.DataFrame) -> None:
@@ -211,7 +211,7 @@ def test_the_p95_grew_and_its_intervals_overlap(before: pl.DataFrame, after: pl.
     assert estimate == pytest.approx(
         (new["duration"] - old["duration"]) / dt.timedelta(microseconds=1) * 1e3, abs=2_000
     )
-    shows("after | 0.95 | 474 ms | 432 ms | 1.3 s | 277 |", "before | 0.95 | 350 ms | 288 ms | 557 ms | 280 |")
+    shows("after | 0.95 | 474 ms (0.432 - 1.3 s) | 277 |", "before | 0.95 | 350 ms (288 - 557 ms) | 280 |")
 
 
 def test_most_of_the_p95_is_put_down_to_the_price_list(diff: pl.DataFrame) -> None:

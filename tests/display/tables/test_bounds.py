@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 import pytest
@@ -13,6 +13,9 @@ import tracelab as tl
 from tracelab.display.tables.bounds import Bounds, bounded
 from tracelab.display.tables.cells import cells
 from tracelab.display.words import share_columns
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAMES = ["x", "x_lower", "x_upper", "x_lower_upper", "lower", "upper", "share", "y"]
 FLOAT = pl.Float64()
@@ -108,3 +111,11 @@ def test_a_null_has_its_bounds_all_the_same() -> None:
     assert "–  (1 – 3)" in tl.show(frame).text(width=80)
     assert "4 (from 2)" in " ".join(tl.show(frame).text(width=80).split())
     assert '<td class="number">– <small>(1 – <wbr>3)</small></td>' in tl.show(frame)._repr_html_()
+
+
+def test_bounds_belong_to_the_estimate_where_there_is_one(sample_data: Path) -> None:
+    schema = pl.Schema(dict.fromkeys(("p95", "p95_kept", "p95_weighted", "p95_lower", "p95_upper"), FLOAT))
+    assert bounded(schema) == {"p95_weighted": Bounds("p95_lower", "p95_upper")}
+    spans = tl.read(sample_data / "content.otlp.jsonl.gz", progress=False)
+    report = tl.sampling_report(spans, tl.sampling.presets.production())
+    assert {figure for figure in bounded(report.schema) if "weighted" not in figure} == set()

@@ -37,10 +37,11 @@ class Bounds(NamedTuple):
 def bounded(schema: pl.Schema) -> dict[str, Bounds]:
     """Find the figures of a table that other columns bound: `p95_lower` bounds `p95`.
 
+    Beside an estimate that makes up for sampling, `p95_weighted`, they bound that, and not what is known of all spans.
     `lower` and `upper` bound the figure that they stand behind, or else the only share that there is. A bound whose
     figure is not in the table, or is no figure of its kind, bounds nothing: it is a column like others.
     """
-    found = {base: _beside(schema, base, f"{base}_") for base in _bases(schema)}
+    found = {_estimate(schema, base): _beside(schema, base, f"{base}_") for base in _bases(schema)}
     bare = [name for name in schema if name in BOUNDS]
     figure = _before(schema, bare[0], found) if bare else None
     if figure is not None and figure not in found:
@@ -80,6 +81,11 @@ def ends(frame: pl.DataFrame, bounds: Bounds) -> list[_Ends]:
 def _bases(schema: pl.Schema) -> list[str]:
     bases = (match.group(1) for name in schema if (match := _ENDING.fullmatch(name)))
     return [base for base in dict.fromkeys(bases) if base in schema and not _ENDING.fullmatch(base)]
+
+
+def _estimate(schema: pl.Schema, figure: str) -> str:
+    weighted = f"{figure}_weighted"
+    return weighted if weighted in schema and _kind(schema[weighted]) == _kind(schema[figure]) else figure
 
 
 def _beside(schema: pl.Schema, figure: str, prefix: str) -> Bounds:
